@@ -1,0 +1,130 @@
+// Package plan is the logical plan: a tree of nodes with typed expressions,
+// the rules that improve it, and EXPLAIN.
+//
+//	Insert(alerts)
+//	  Project
+//	    Match(card)          <- shard boundary: input exchanged by PARTITION BY
+//	      Filter
+//	        Scan(payments)
+package plan
+
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+)
+
+// Node is a node of the logical plan.
+type Node interface {
+	Schema() *event.Schema
+	Inputs() []Node
+}
+
+// Scan reads a table. The connector fills Read, the columns of the record and
+// its metadata that are needed; Exprs over Read make the output columns (a
+// plain Column for a physical one, an expression for a computed one).
+type Scan struct {
+	Table     *catalog.Table
+	Read      []ReadColumn
+	Exprs     []expr.Expr // over Read, one per output column
+	Watermark expr.Expr   // over the output columns; nil: no event time
+	Out       *event.Schema
+}
+
+// ReadColumn is one column that the connector fills.
+type ReadColumn struct {
+	Name     string
+	Type     event.Type
+	Metadata string // the connector's key, or "" for a field of the record
+	NotNull  bool
+}
+
+// Filter keeps the rows for which Cond is true.
+type Filter struct {
+	Input Node
+	Cond  expr.Expr
+}
+
+// Project computes columns.
+type Project struct {
+	Input Node
+	Exprs []expr.Expr
+	Out   *event.Schema
+}
+
+// Union is UNION ALL: the inputs have the same schema.
+type Union struct {
+	In  []Node
+	Out *event.Schema
+}
+
+// Values is a constant relation (VALUES, SELECT without FROM).
+type Values struct {
+	Rows [][]event.Value
+	Out  *event.Schema
+}
+
+// Match is MATCH_RECOGNIZE. Its output columns are, with OneRow: PARTITION BY
+// columns, measures; with all rows: PARTITION BY columns, ORDER BY columns,
+// measures, the remaining input columns.
+type Match struct {
+	Input       Node
+	PartitionBy []int // input columns
+	OrderBy     []OrderKey
+	Vars        []Var     // primary variables, in order of first appearance in the pattern
+	Pattern     Pattern   // over Vars
+	Measures    []Measure // over the input columns
+	Rows        ast.RowsPerMatch
+	Skip        ast.SkipMode // never SkipDefault
+	SkipTo      expr.VarSet  // for SkipToFirst, SkipToLast
+	Within      int64        // µs; 0: no limit
+	Anchored    bool         // the pattern has ^ or $
+	Text        string       // the clause as written, for EXPLAIN
+	Out         *event.Schema
+}
+
+// OrderKey is a key of ORDER BY: an input column.
+type OrderKey struct {
+	Column     int
+	Desc       bool
+	NullsFirst bool
+}
+
+// Var is a primary pattern variable.
+type Var struct {
+	Name   string    // as CLASSIFIER() shows it
+	Define expr.Expr // BOOLEAN over the input columns and pattern nodes; nil: TRUE
+}
+
+// Measure is a computed output.
+type Measure struct {
+	Name string
+	Expr expr.Expr
+}
+
+// Insert is the root: rows go to a table.
+type Insert struct {
+	Name  string // of the query
+	Table *catalog.Table
+	Input Node  // columns in the order of Write
+	Write []int // table columns written, in the order of Input's; the others become NULL
+}
+
+// Schema and Inputs of each node.
+
+func (n *Scan) Schema() *event.Schema    { return n.Out }
+func (n *Filter) Schema() *event.Schema  { return n.Input.Schema() }
+func (n *Project) Schema() *event.Schema { return n.Out }
+func (n *Union) Schema() *event.Schema   { return n.Out }
+func (n *Values) Schema() *event.Schema  { return n.Out }
+func (n *Match) Schema() *event.Schema   { return n.Out }
+func (n *Insert) Schema() *event.Schema  { return n.Input.Schema() }
+
+func (n *Scan) Inputs() []Node    { return nil }
+func (n *Filter) Inputs() []Node  { return []Node{n.Input} }
+func (n *Project) Inputs() []Node { return []Node{n.Input} }
+func (n *Union) Inputs() []Node   { return n.In }
+func (n *Values) Inputs() []Node  { return nil }
+func (n *Match) Inputs() []Node   { return []Node{n.Input} }
+func (n *Insert) Inputs() []Node  { return []Node{n.Input} }
