@@ -1,0 +1,74 @@
+// Package operators is the contract of the operators: single-threaded, no
+// I/O, no clock, no randomness, the same input in the same order gives the
+// same bytes out.
+//
+//	           stage of a source partition              stage of a shard
+//	scan -> filter -> project -> pattern.Prepare  ==>  order -> pattern.Matcher -> project -> sink
+//	        (stateless, row positions kept)      hash        (stateful)
+package operators
+
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// Collector takes the output of an operator. The batch is valid only during
+// the call.
+type Collector interface{ Emit(b *event.Batch) error }
+
+// Operator transforms batches. It never keeps a reference into a batch after
+// Process returns: what it needs later it copies.
+type Operator interface {
+	// Process takes the live rows of b.
+	Process(ctx *Context, b *event.Batch, out Collector) error
+	// Advance says that no row with a time of wm or less comes any more
+	// (MaxTime: the input has ended). It may emit. Never called with an earlier
+	// time than before.
+	Advance(ctx *Context, wm event.Time, out Collector) error
+}
+
+// Stateful is an operator that a snapshot has to hold.
+type Stateful interface {
+	Operator
+	// Snapshot writes what changed since the last Snapshot (or Restore).
+	Snapshot(w state.Writer) error
+	// Restore reads what the Snapshots so far have left. Called once, first.
+	Restore(r state.Reader) error
+	// Size is what the operator holds now.
+	Size() Size
+}
+
+// Size is a stateful operator's holdings.
+type Size struct {
+	Keys  int64 // partition keys with state
+	Rows  int64 // rows held
+	Items int64 // partial matches
+	Bytes int64
+}
+
+// Context is what an operator may know of the step it runs in. One per task.
+type Context struct {
+	Now     event.Time // processing time of the step, µs: from the journal in a replay
+	Rejects []Reject   // rows dropped with a reason; taken by the engine after each call
+}
+
+// Reject is a row that was dropped: late, or an expression failed on it.
+type Reject struct {
+	Kind   RejectKind
+	ID     event.ID
+	Time   event.Time
+	Reason string
+}
+
+// RejectKind says why a row was dropped.
+type RejectKind uint8
+
+// The kinds.
+const (
+	RejectParse RejectKind = iota // the record did not decode
+	RejectLate                    // came after the watermark had passed it
+	RejectError                   // an expression failed
+	RejectLimit                   // a declared limit dropped it
+)
+
+func (k RejectKind) String() string { return [...]string{"parse", "late", "error", "limit"}[k] }
