@@ -54,6 +54,7 @@ type Statement interface {
 // CreateTable is CREATE TABLE.
 type CreateTable struct {
 	Base
+	Temporary   bool
 	IfNotExists bool
 	Name        Name
 	Columns     []ColumnDef
@@ -97,15 +98,18 @@ type Option struct {
 // CreateView is CREATE [TEMPORARY] VIEW name [(cols)] AS query.
 type CreateView struct {
 	Base
+	Temporary   bool
 	IfNotExists bool
 	Name        Name
 	Columns     []Ident
+	Comment     *string
 	Query       Query
 }
 
 // CreateFunction is CREATE FUNCTION name(types) RETURNS type LANGUAGE lang AS 'path'.
 type CreateFunction struct {
 	Base
+	Temporary   bool
 	IfNotExists bool
 	Aggregate   bool
 	Name        Name
@@ -173,12 +177,13 @@ type Show struct {
 	Name *Name
 }
 
-// Drop is DROP TABLE | VIEW | FUNCTION | QUERY [IF EXISTS] name.
+// Drop is DROP [TEMPORARY] TABLE | VIEW | FUNCTION | QUERY [IF EXISTS] name.
 type Drop struct {
 	Base
-	What     string // upper case
-	IfExists bool
-	Name     Name
+	Temporary bool
+	What      string // upper case
+	IfExists  bool
+	Name      Name
 }
 
 // AlterQuery is ALTER QUERY name AS INSERT … | PAUSE | RESUME.
@@ -215,16 +220,20 @@ func (*Set) statement()            {}
 type Type struct {
 	Base
 	Name   string // BOOLEAN, TINYINT, …, STRING, DECIMAL, TIMESTAMP, TIMESTAMP_LTZ, INTERVAL DAY TO SECOND, ARRAY, MAP, ROW …
-	Params []int  // (p) or (p, s)
-	Args   []Type // ARRAY<T>, MAP<K, V>
+	Params []int  // (p) or (p, s); INTERVAL a TO b: always two, -1 where not written
+	Args   []Type // ARRAY<T>, MAP<K, V>, MULTISET<T>
 	Fields []RowField
+	// NotNull is NOT NULL after the element, value or field type of a nested
+	// type; a column has ColumnDef.NotNull.
+	NotNull bool
 }
 
 // RowField is a field of a ROW type.
 type RowField struct {
 	Base
-	Name Ident
-	Type Type
+	Name    Ident
+	Type    Type
+	Comment *string
 }
 
 // ---- queries
@@ -350,8 +359,9 @@ type Alias struct {
 // Derived is (query) AS alias.
 type Derived struct {
 	Base
-	Query Query
-	Alias Alias
+	Lateral bool
+	Query   Query
+	Alias   Alias
 }
 
 // Join is left [kind] JOIN right ON cond.
@@ -366,9 +376,10 @@ type Join struct {
 // TableFunction is TABLE(f(args)) or f(args): TUMBLE, HOP, CUMULATE, SESSION; LATERAL and UNNEST too.
 type TableFunction struct {
 	Base
-	Lateral bool
-	Call    *Call // args may contain TableArg and Descriptor
-	Alias   Alias
+	Lateral    bool
+	Call       *Call // args may contain TableArg and Descriptor
+	Ordinality bool  // UNNEST(…) WITH ORDINALITY
+	Alias      Alias
 }
 
 // MatchRecognize is input MATCH_RECOGNIZE (…) AS alias.

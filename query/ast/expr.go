@@ -128,10 +128,25 @@ type Cast struct {
 	Try  bool
 }
 
-// Call is a function or aggregate call. Special forms of SQL (EXTRACT(u FROM
-// x), TRIM(BOTH a FROM b), SUBSTRING(x FROM i FOR n), POSITION(a IN b),
-// OVERLAY, CEIL(x TO u), TIMESTAMPDIFF(u, a, b), JSON_VALUE(x, p RETURNING t))
-// are Calls too: units and keywords become Keyword arguments.
+// Call is a function or aggregate call. The special forms of SQL are Calls too,
+// with an upper-case name and these arguments:
+//
+//	EXTRACT(u FROM x)                  Keyword u, x
+//	TRIM([BOTH|LEADING|TRAILING] [a] FROM x)  Keyword BOTH|LEADING|TRAILING, [a,] x
+//	SUBSTRING(x FROM i FOR n)          x, i, n
+//	POSITION(a IN x)                   a, x
+//	OVERLAY(x PLACING y FROM i FOR n)  x, y, i, n
+//	CEIL(x TO u), FLOOR(x TO u)        x, Keyword u
+//	TIMESTAMPADD(u, n, x)              Keyword u, n, x
+//	TIMESTAMPDIFF(u, a, b)             Keyword u, a, b
+//	CURRENT_TIMESTAMP and the like     no arguments, with or without ()
+//	JSON_VALUE, JSON_QUERY, JSON_EXISTS(x, p …)
+//	    x, p, then NamedArg per clause in the order written: RETURNING with a
+//	    TypeArg; WRAPPER with a Keyword (WITHOUT, CONDITIONAL, UNCONDITIONAL);
+//	    "ON EMPTY" and "ON ERROR" with a Keyword (NULL, ERROR, TRUE, FALSE,
+//	    UNKNOWN, EMPTY ARRAY, EMPTY OBJECT) or, after DEFAULT, any other expression
+//	JSON_OBJECT(k VALUE v, … ABSENT ON NULL)  k, v, …, NamedArg "ON NULL" with a Keyword
+//	JSON_ARRAY(v, … NULL ON NULL)      v, …, NamedArg "ON NULL" with a Keyword
 type Call struct {
 	Base
 	Name        Name
@@ -164,10 +179,17 @@ type NamedArg struct {
 	Value Expr
 }
 
-// TableArg is TABLE t or (query) as an argument of a table function.
+// TypeArg is a type as an argument: JSON_VALUE(x, p RETURNING t).
+type TypeArg struct {
+	Base
+	Type Type
+}
+
+// TableArg is TABLE t [PARTITION BY …] or (query) as an argument of a table function.
 type TableArg struct {
 	Base
-	Table TableExpr
+	Table       TableExpr
+	PartitionBy []Expr
 }
 
 // Descriptor is DESCRIPTOR(a, b).
@@ -230,6 +252,7 @@ func (*Call) expr()       {}
 func (*VarStar) expr()    {}
 func (*Keyword) expr()    {}
 func (*NamedArg) expr()   {}
+func (*TypeArg) expr()    {}
 func (*TableArg) expr()   {}
 func (*Descriptor) expr() {}
 func (*Row) expr()        {}

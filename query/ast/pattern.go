@@ -77,8 +77,9 @@ type PatGroup struct {
 	Item Pattern
 }
 
-// PatQuant is p{min,max}: Max -1 is no limit. MinExpr and MaxExpr are set in
-// place of the numbers when a bound is a column or parameter.
+// PatQuant is p{min,max}: Max -1 is no limit, and -2 in Min or Max is a number
+// that does not fit an int32 (see Text). MinExpr and MaxExpr are set in place of
+// the numbers when a bound is a column or parameter.
 type PatQuant struct {
 	Base
 	Item             Pattern
