@@ -1,0 +1,131 @@
+package lint
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// layers is the order of the packages, lowest first. A package imports only
+// from layers below its own; packages of one line may import each other where
+// the Go compiler lets them (a package and its sub-packages). Tests may import
+// anything.
+var layers = [][]string{
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/lint", "internal/invariants"},
+	{"internal/event", "internal/clock"},
+	{"state"},
+	{"state/memstore", "state/pebblestore"},
+	{"query/ast", "internal/expr"},
+	{"internal/function"},
+	{"operators/kernel", "query/catalog"},
+	{"query/parse/gen"},
+	{"query/parse", "query/format"},
+	{"query/plan"},
+	{"query/check"},
+	{"query"},
+	{"operators"},
+	{"operators/pattern", "operators/relational", "operators/row", "operators/order"},
+	{"operators/build"},
+	{"internal/reference"},
+	{"connectors"},
+	{"connectors/format", "internal/broker", "internal/kafkatest"},
+	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole"},
+	{"connectors/all"},
+	{"engine"},
+	{"internal/conformance", "api"},
+	{"internal/demo", "benchmarks", "internal/e2e"},
+	{"cmd", "docs", "examples", "scripts", "tools"},
+}
+
+func layerOf(pkg string) int {
+	best, length := -1, -1
+	for i, line := range layers {
+		for _, p := range line {
+			if within(pkg, p) && len(p) > length {
+				best, length = i, len(p)
+			}
+		}
+	}
+	return best
+}
+
+func TestImportsPointDownward(t *testing.T) {
+	for _, s := range load(t) {
+		if s.test {
+			continue
+		}
+		own := layerOf(s.pkg)
+		if own < 0 {
+			t.Errorf("%s: package %s is not in the table of layers", s.name, s.pkg)
+			continue
+		}
+		for _, im := range s.imports() {
+			other, ok := strings.CutPrefix(im, module+"/")
+			if ok && layerOf(other) >= own && !within(other, s.pkg) && !sameFamily(s.pkg, other) {
+				t.Errorf("%s: %s must not import %s, which is not below it", s.name, s.pkg, other)
+			}
+		}
+	}
+}
+
+// sameFamily says whether two packages belong to the same entry of the table.
+func sameFamily(a, b string) bool {
+	for _, line := range layers {
+		for _, p := range line {
+			if within(a, p) && within(b, p) && layerOf(a) == layerOf(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// only says which packages, apart from their tests, may import a module.
+var only = map[string][]string{
+	"github.com/cockroachdb/pebble":     {"state/pebblestore"},
+	"github.com/segmentio/kafka-go":     {"connectors/kafka"},
+	"github.com/antlr4-go/antlr":        {"query/parse"},
+	"github.com/twmb/franz-go":          {"internal/broker", "internal/kafkatest", "internal/demo"},
+	"github.com/danielgtaylor/huma":     {"api"},
+	"github.com/spf13":                  {"cmd"},
+	"go.yaml.in/yaml":                   {"cmd", "internal/conformance"},
+	"github.com/prometheus":             {"engine", "api", "internal/metrics"},
+	"github.com/cockroachdb/datadriven": {},
+	"github.com/google/go-cmp":          {},
+	"pgregory.net/rapid":                {},
+}
+
+func TestThirdPartyPackagesStayInTheirPlace(t *testing.T) {
+	for _, s := range load(t) {
+		if s.test {
+			continue
+		}
+		for _, im := range s.imports() {
+			for mod, allowed := range only {
+				if within(im, mod) && !within(s.pkg, allowed...) {
+					t.Errorf("%s: only %v may import %s", s.name, allowed, im)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageIsDocumented(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range load(t) {
+		if !s.test {
+			documented[s.pkg] = documented[s.pkg] || s.file.Doc != nil
+		}
+	}
+	var missing []string
+	for pkg, ok := range documented {
+		if !ok {
+			missing = append(missing, pkg)
+		}
+	}
+	sort.Strings(missing)
+	if len(missing) > 0 {
+		t.Error(fmt.Sprintf("packages without a package comment: %v", missing))
+	}
+}
