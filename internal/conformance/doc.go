@@ -1,0 +1,10 @@
+// Package conformance runs the cases of testdata/conformance: facts about
+// pattern matching that were confirmed on other engines.
+//
+//	case.yaml -> CREATE TABLE events + query -> plan -> driver -> rows -> compare
+//	                                                     |
+//	             direct: the real operators, watermarks as the case says
+//	             reference: the naive matcher of internal/reference
+//
+// The format is described in testdata/conformance/README.md.
+package conformance

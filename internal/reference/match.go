@@ -1,0 +1,257 @@
+package reference
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// ErrBudget is returned when a pattern needs more steps than Options allow.
+var ErrBudget = errors.New("reference: the step budget is used up")
+
+// ErrSkip is returned when AFTER MATCH SKIP TO has nowhere to go: the variable
+// has no row in the match, or its row is the match's first.
+var ErrSkip = errors.New("runtime-skip")
+
+// Row is an input row: the columns of the match's input and its event time in µs.
+type Row struct {
+	Values []event.Value
+	Time   event.Time
+}
+
+// OutRow is an output row, in the columns of plan.Match.Out. Rows of one
+// partition are in order; Partition numbers the partitions by first appearance.
+type OutRow struct {
+	Values    []event.Value
+	Partition int
+}
+
+// Options bound the work.
+type Options struct {
+	Steps int // rows tried, over the whole input; 0: 10 million
+}
+
+// Match runs m over the whole input, given in order of arrival.
+func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
+	p, err := compile(m)
+	if err != nil {
+		return nil, err
+	}
+	budget := opt.Steps
+	if budget == 0 {
+		budget = 10_000_000
+	}
+	var out []OutRow
+	for i, part := range partitions(m, rows) {
+		s := &search{program: p, rows: part, budget: &budget}
+		if err := s.run(); err != nil {
+			return nil, err
+		}
+		for _, values := range s.out {
+			out = append(out, OutRow{values, i})
+		}
+	}
+	return out, nil
+}
+
+// step is one row of a match: the k-th step is the row k after the start.
+type step struct {
+	variable int
+	excluded bool // inside {- -}
+}
+
+// search is the matching of one partition.
+type search struct {
+	*program
+	rows   []Row
+	out    [][]event.Value
+	budget *int
+	err    error
+
+	start  int    // row at which the match under trial starts
+	steps  []step // rows mapped so far
+	number int64  // MATCH_NUMBER() of the match under trial
+}
+
+// run finds the matches one after the other.
+func (s *search) run() error {
+	covered := 0 // rows before it are in some match
+	s.number = 1
+	for s.start < len(s.rows) {
+		s.steps = s.steps[:0]
+		found := s.try(s.m.Pattern, false, func() bool { return true })
+		if s.err != nil {
+			return s.err
+		}
+		if !found {
+			s.unmatched(covered)
+			s.start++
+			continue
+		}
+		covered = max(covered, s.start+len(s.steps))
+		if err := s.emit(); err != nil {
+			return err
+		}
+		if err := s.skip(); err != nil {
+			return err
+		}
+		s.number++
+	}
+	return s.err
+}
+
+// skip moves start to where matching goes on.
+func (s *search) skip() error {
+	if len(s.steps) == 0 {
+		s.start++
+		return nil
+	}
+	switch s.m.Skip {
+	case ast.SkipPastLast:
+		s.start += len(s.steps)
+		return nil
+	case ast.SkipToNext:
+		s.start++
+		return nil
+	case ast.SkipToFirst, ast.SkipToLast:
+		return s.skipTo()
+	}
+	return fmt.Errorf("reference: skip mode %d", s.m.Skip)
+}
+
+func (s *search) skipTo() error {
+	at := -1
+	for k, st := range s.steps {
+		if s.m.SkipTo.Has(st.variable) && (at < 0 || s.m.Skip == ast.SkipToLast) {
+			at = k
+		}
+	}
+	if at <= 0 {
+		return ErrSkip
+	}
+	s.start += at
+	return nil
+}
+
+// try matches p from the next row on and then what follows it, next. The first
+// way that succeeds, in preference order, is left in s.steps.
+func (s *search) try(p plan.Pattern, excluded bool, next func() bool) bool {
+	if s.err != nil {
+		return false
+	}
+	switch p := p.(type) {
+	case plan.PatVar:
+		return s.row(p.Var, excluded, next)
+	case plan.PatEmpty:
+		return next()
+	case plan.PatAnchor:
+		return s.anchor(p.Start) && next()
+	case plan.PatConcat:
+		return s.concat(p.Items, excluded, next)
+	case plan.PatAlt:
+		for _, alt := range p.Alts {
+			if s.try(alt, excluded, next) {
+				return true
+			}
+		}
+		return false
+	case plan.PatPermute:
+		return s.permute(p.Items, excluded, next)
+	case plan.PatExclude:
+		return s.try(p.Item, true, next)
+	case plan.PatQuant:
+		return s.repeat(p, 0, excluded, next)
+	}
+	s.err = fmt.Errorf("reference: pattern %T", p)
+	return false
+}
+
+func (s *search) concat(items []plan.Pattern, excluded bool, next func() bool) bool {
+	if len(items) == 0 {
+		return next()
+	}
+	return s.try(items[0], excluded, func() bool { return s.concat(items[1:], excluded, next) })
+}
+
+// permute tries the orders lexicographically: each item as the first, then the
+// orders of the others.
+func (s *search) permute(items []plan.Pattern, excluded bool, next func() bool) bool {
+	if len(items) == 0 {
+		return next()
+	}
+	for i, first := range items {
+		others := append(append([]plan.Pattern(nil), items[:i]...), items[i+1:]...)
+		if s.try(first, excluded, func() bool { return s.permute(others, excluded, next) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeat matches the iterations of p from number n on. An iteration over no
+// rows that was not asked for ends the loop.
+func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool) bool {
+	again := func() bool {
+		if n == p.Max {
+			return false
+		}
+		before := len(s.steps)
+		return s.try(p.Item, excluded, func() bool {
+			if len(s.steps) == before && n >= p.Min {
+				return next()
+			}
+			return s.repeat(p, n+1, excluded, next)
+		})
+	}
+	switch {
+	case n < p.Min:
+		return again()
+	case p.Reluctant:
+		return next() || again()
+	}
+	return again() || next()
+}
+
+func (s *search) anchor(start bool) bool {
+	at := s.start + len(s.steps)
+	return start && at == 0 || !start && at == len(s.rows)
+}
+
+// row maps the next row to variable v if WITHIN and its condition allow it.
+func (s *search) row(v int, excluded bool, next func() bool) bool {
+	at := s.start + len(s.steps)
+	if at == len(s.rows) || !s.spend() {
+		return false
+	}
+	if s.m.Within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.m.Within {
+		return false
+	}
+	s.steps = append(s.steps, step{v, excluded})
+	if s.holds(v) && next() {
+		return true
+	}
+	s.steps = s.steps[:len(s.steps)-1]
+	return false
+}
+
+func (s *search) spend() bool {
+	if *s.budget--; *s.budget < 0 {
+		s.err = ErrBudget
+	}
+	return s.err == nil
+}
+
+// holds evaluates the condition of v with the row under test as the last step.
+func (s *search) holds(v int) bool {
+	if s.define[v] == nil {
+		return true
+	}
+	x, err := s.value(s.define[v], len(s.steps)-1)
+	if err != nil {
+		s.err = err
+	}
+	return err == nil && x.Bool()
+}
