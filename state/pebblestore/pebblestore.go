@@ -1,0 +1,123 @@
+// Package pebblestore keeps state in Pebble. It is the only importer of
+// Pebble.
+//
+//	one DB per data directory; every key begins with the key range of its query
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cepd/cepd/state"
+)
+
+// Options tune a store. The zero value is good.
+type Options struct {
+	FS            vfs.FS // nil: the disk
+	CacheBytes    int64  // block cache; 0: 32 MiB
+	MemTableBytes uint64 // 0: 32 MiB
+}
+
+// Store is a Pebble database.
+type Store struct {
+	db    *pebble.DB
+	cache *pebble.Cache
+}
+
+// Open opens or creates the database in dir. A second process that opens the
+// same directory gets an error.
+func Open(dir string, o Options) (*Store, error) {
+	cache := pebble.NewCache(orDefault(o.CacheBytes, 32<<20))
+	db, err := pebble.Open(dir, &pebble.Options{
+		FS:                 o.FS,
+		Cache:              cache,
+		MemTableSize:       orDefault(o.MemTableBytes, 32<<20),
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             quiet{},
+	})
+	if err != nil {
+		cache.Unref()
+		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
+	}
+	return &Store{db: db, cache: cache}, nil
+}
+
+func orDefault[T int64 | uint64](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Get reads a key.
+func (s *Store) Get(key []byte) ([]byte, bool, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the state: %w", err)
+	}
+	value := append([]byte(nil), v...)
+	return value, true, closer.Close()
+}
+
+// Scan visits from <= key < to in order; a nil to is the end.
+func (s *Store) Scan(from, to []byte, fn func(key, value []byte) error) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err == nil {
+			err = fn(it.Key(), value)
+		}
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	return it.Close()
+}
+
+// NewBatch collects writes in memory.
+func (s *Store) NewBatch() state.Batch { return &batch{s.db.NewBatch()} }
+
+// Close flushes and closes the database.
+func (s *Store) Close() error {
+	err := s.db.Close()
+	s.cache.Unref()
+	return err
+}
+
+type batch struct{ b *pebble.Batch }
+
+func (b *batch) Put(key, value []byte) error       { return b.b.Set(key, value, nil) }
+func (b *batch) Delete(key []byte) error           { return b.b.Delete(key, nil) }
+func (b *batch) DeleteRange(from, to []byte) error { return b.b.DeleteRange(from, to, nil) }
+func (b *batch) Len() int                          { return b.b.Len() }
+func (b *batch) Close() error                      { return b.b.Close() }
+
+func (b *batch) Commit(sync bool) error {
+	o := pebble.NoSync
+	if sync {
+		o = pebble.Sync
+	}
+	if err := b.b.Commit(o); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return b.b.Close()
+}
+
+// quiet drops Pebble's own log: errors come back from the calls, and the
+// engine logs those.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+
+// Fatalf is called when Pebble cannot go on; it must not return.
+func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf("pebble: "+format, args...)) }
