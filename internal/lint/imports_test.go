@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"fmt"
 	"sort"
 	"strings"
 	"testing"
@@ -126,6 +125,6 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 	}
 	sort.Strings(missing)
 	if len(missing) > 0 {
-		t.Error(fmt.Sprintf("packages without a package comment: %v", missing))
+		t.Errorf("packages without a package comment: %v", missing)
 	}
 }

@@ -1,0 +1,77 @@
+# make run    the fraud demo: needs Go, nothing else
+# make test   everything a release needs
+# make check  the quick part of it, no broker
+# make help   the other targets
+
+SHELL       := /bin/sh
+GO          ?= go
+BIN         := $(CURDIR)/bin
+CACHE       := $(CURDIR)/.cache
+LINT_VERSION = v2.15.0
+LINT        := $(CACHE)/golangci-lint-$(LINT_VERSION)
+TALLY       := $(CACHE)/tally
+SUM         := $(CACHE)/testsum
+STEP         = $(SUM) -tally $(TALLY)
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+DIR         ?= testdata/conformance
+FUZZTIME    ?= 30s
+DEMO_FLAGS  ?=
+
+.DEFAULT_GOAL := build
+.PHONY: help run build test check conformance bench fuzz generate lint tools clean
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: build ## the fraud demo; DEMO_FLAGS='--duration 20s' stops by itself
+	@$(BIN)/cepd demo fraud $(DEMO_FLAGS)
+
+build: ## bin/cepd, static
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/cepd ./cmd/cepd
+
+test: tools build ## everything a release needs, with a real Kafka broker
+	@rm -f $(TALLY)
+	@scripts/need-java.sh
+	-@$(STEP) -step 'generated code is current' scripts/generate.sh --check
+	-@$(STEP) -step gofmt scripts/gofmt.sh
+	-@$(STEP) -step vet $(GO) vet ./...
+	-@$(STEP) -step golangci-lint $(LINT) run
+	-@echo '== go test -race'; $(GO) test -race -timeout 18m -json ./... | $(STEP)
+	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s
+	@$(STEP) -total
+
+check: tools ## the quick part of test: no broker, no race detector
+	@rm -f $(TALLY)
+	-@$(STEP) -step gofmt scripts/gofmt.sh
+	-@$(STEP) -step vet $(GO) vet ./...
+	-@$(STEP) -step golangci-lint $(LINT) run
+	-@echo '== go test -short'; $(GO) test -short -json ./... | $(STEP)
+	@$(STEP) -total
+
+conformance: ## DIR=path: the cases of a folder in the format of testdata/conformance
+	@$(GO) run ./internal/conformance/cmd $(DIR)
+
+bench: ## cepd's own workloads: a table, and benchmarks/results/*.json
+	@$(GO) run ./benchmarks
+
+fuzz: ## every fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+generate: ## the parser from its grammar: needs Java and Maven
+	@scripts/need-java.sh
+	@scripts/generate.sh
+
+lint: tools ## golangci-lint
+	@$(LINT) run
+
+tools: $(LINT)
+	@$(GO) build -o $(SUM) ./tools/testsum
+
+$(LINT):
+	@mkdir -p $(CACHE)
+	@echo 'installing golangci-lint $(LINT_VERSION)'
+	@GOBIN=$(CACHE) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(CACHE)/golangci-lint $@
+
+clean: ## removes what the targets made
+	@rm -rf $(BIN) $(CACHE)
