@@ -51,6 +51,7 @@ type MetadataSpec struct {
 type Table struct {
 	Name     string
 	Columns  []Column          // for a source: those to fill (projection); for a sink: those written
+	Physical []Column          // all columns of the record as declared, in order; formats by position need it
 	Options  map[string]string // WITH options; secrets already resolved
 	Dir      string            // relative paths start here
 	Stdin    io.Reader

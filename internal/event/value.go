@@ -145,11 +145,13 @@ func (v *Vec) Rows() int {
 // hot paths.
 func (v *Vec) Append(x Value) {
 	n := v.Rows()
-	v.grow(n + 1)
+	v.Grow(n + 1)
 	v.Set(n, n+1, x)
 }
 
-func (v *Vec) grow(n int) {
+// Grow makes the column n rows long, one more than it has or as many; the
+// value of a new row is unspecified. It is for the elements of ARRAY and MAP.
+func (v *Vec) Grow(n int) {
 	if v.Nulls != nil && len(v.Nulls) < (n+63)>>6 {
 		v.nulls = append(v.nulls, 0)
 		v.Nulls = v.nulls
@@ -166,7 +168,7 @@ func (v *Vec) grow(n int) {
 	case PhysNested:
 		if v.Type.Kind == Row {
 			for k := range v.Kids {
-				v.Kids[k].grow(n)
+				v.Kids[k].Grow(n)
 			}
 			return
 		}

@@ -48,7 +48,9 @@ type Vec struct {
 	// Nulls marks NULL rows; nil when there is none. Kernels have a path for nil.
 	Nulls Bitmap
 
-	nulls Bitmap // memory kept for Nulls
+	nulls   Bitmap // memory kept for Nulls
+	own     []byte // memory kept for Buf while that is a view
+	aliased bool
 }
 
 // NewVec is an empty column of type t.
@@ -82,6 +84,9 @@ func (v *Vec) Reset(n int) {
 		v.F64 = resize(v.F64, n)
 	case PhysStr:
 		v.Str = resize(v.Str, n)
+		if v.aliased {
+			v.Buf, v.aliased = v.own, false
+		}
 		v.Buf = v.Buf[:0]
 	case PhysNested:
 		if v.Type.Kind == Row {
@@ -127,4 +132,33 @@ func (v *Vec) Bytes(i int) []byte {
 func (v *Vec) SetBytes(i int, p []byte) {
 	v.Str[i] = Span{uint32(len(v.Buf)), uint32(len(p))}
 	v.Buf = append(v.Buf, p...)
+}
+
+// Alias makes Buf a view of buf until the next Reset, so that strings of the
+// source need no copy.
+func (v *Vec) Alias(buf []byte) {
+	if !v.aliased {
+		v.own, v.aliased = v.Buf, true
+	}
+	v.Buf = buf[:len(buf):len(buf)]
+}
+
+// Aliased says whether Buf is a view of foreign memory.
+func (v *Vec) Aliased() bool { return v.aliased }
+
+// Own ends what Alias began: the strings of the first n rows are copied into
+// memory of the column, and SetBytes is allowed again.
+func (v *Vec) Own(n int) {
+	if !v.aliased {
+		return
+	}
+	view := v.Buf
+	v.Buf, v.aliased = v.own[:0], false
+	for i, s := range v.Str[:n] {
+		if v.Null(i) {
+			v.Str[i] = Span{}
+			continue
+		}
+		v.SetBytes(i, view[s.Off:s.Off+s.Len])
+	}
 }
