@@ -1,0 +1,527 @@
+package pattern
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/operators/kernel"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// Options bound a pattern and say how it fails.
+type Options struct {
+	Name       string // of the query: part of detection IDs
+	MaxRows    int    // rows kept per key; 0: DefaultMaxRows
+	MaxThreads int    // threads per key; 0: DefaultMaxThreads
+	// ContinueOnError: a bad skip target or a failed condition ends that match
+	// with a reject, and matching goes on at the next row. Otherwise it fails
+	// the query.
+	ContinueOnError bool
+}
+
+// The default limits.
+const (
+	DefaultMaxRows    = 100_000
+	DefaultMaxThreads = 10_000
+)
+
+// Bits of a symbol that are not conditions.
+const (
+	bitEnd     = 1 << 62 // the row is the last of its partition ($)
+	bitContext = 1 << 63 // the contextual bits are set
+	maxBits    = 62
+)
+
+var errCorrupt = errors.New("pattern: corrupt snapshot of a key")
+
+// Program is a compiled MATCH_RECOGNIZE: immutable, shared by all shards.
+type Program struct {
+	match    *plan.Match
+	opts     Options
+	code     []instr
+	vars     []variable
+	local    []condition // bits 0 … of the symbol, set by Prepare
+	context  []condition // the bits after them, set by the matcher
+	history  int         // rows before the start that conditions may read (PREV)
+	ahead    int         // rows after the current one that conditions read (NEXT, $)
+	after    int         // rows after the last one that measures read (NEXT)
+	kept     []expr.Expr // row-local expressions over the input, one per cell
+	layout   layout
+	keys     []int           // key columns of the prepared batch
+	order    []plan.OrderKey // over the prepared batch
+	prepared *event.Schema
+	columns  []expr.Expr // the prepared columns after the symbol
+	define   frame       // registers of the historical conditions
+	measures output
+	starts   []uint64 // local bits of the variables a match may start with
+	anyStart bool     // also a row of no variable matters: empty matches, unmatched rows …
+	retains  bool     // a key is kept for good once seen
+	live     []uint64 // per instruction: the registers that conditions from there on read
+}
+
+// variable is a primary pattern variable.
+type variable struct {
+	name  string
+	local uint64    // local bits that its rows have
+	ctx   uint64    // contextual bits, counted from 0
+	mask  uint64    // both, as they stand in the symbol
+	hist  *residual // nil: the bits decide
+	label event.Value
+}
+
+// condition is one bit of the symbol.
+type condition struct {
+	cond  expr.Expr
+	needs uint64    // contextual: bits to be set before it is worth a look
+	eval  *residual // contextual
+}
+
+// residual is a condition over a frame of slots.
+type residual struct {
+	text  expr.Expr
+	slots []int // those it reads
+	cond  *kernel.Scalar
+}
+
+// Compile makes a Program of a bound clause.
+func Compile(m *plan.Match, opts Options) (*Program, error) {
+	if opts.MaxRows == 0 {
+		opts.MaxRows = DefaultMaxRows
+	}
+	if opts.MaxThreads == 0 {
+		opts.MaxThreads = DefaultMaxThreads
+	}
+	p := &Program{match: m, opts: opts}
+	var err error
+	if p.code, err = assemble(m.Pattern); err != nil {
+		return nil, err
+	}
+	c := &compiler{p: p, in: m.Input.Schema()}
+	if err := c.variables(); err != nil {
+		return nil, err
+	}
+	if err := c.output(); err != nil {
+		return nil, err
+	}
+	if err := p.tryKernels(); err != nil {
+		return nil, err
+	}
+	if len(p.local)+len(p.context) > maxBits {
+		return nil, fmt.Errorf("a pattern may have %d distinct conditions on single rows, this one has %d", maxBits, len(p.local)+len(p.context))
+	}
+	c.layOut()
+	p.entry()
+	p.liveness()
+	return p, nil
+}
+
+// tryKernels compiles what each unit and shard will compile for itself, so that
+// they cannot fail.
+func (p *Program) tryKernels() error {
+	for _, e := range append(append([]expr.Expr(nil), p.kept...), p.measures.exprs...) {
+		if _, err := kernel.Compile(e); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.local {
+		if _, err := kernel.CompileFilter(l.cond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Prepared is the schema between Prepare and the matcher: the symbol, then
+// key, order and kept columns.
+func (p *Program) Prepared() *event.Schema { return p.prepared }
+
+// Key lists the partition columns in the prepared schema.
+func (p *Program) Key() []int { return p.keys }
+
+// Order lists the sort keys after event time, in the prepared schema.
+func (p *Program) Order() []plan.OrderKey { return p.order }
+
+// deterministic says whether symbols decide everything.
+func (p *Program) deterministic() bool { return len(p.define.slots) == 0 }
+
+type compiler struct {
+	p  *Program
+	in *event.Schema
+}
+
+func (c *compiler) variables() error {
+	for v, d := range c.p.match.Vars {
+		c.p.vars = append(c.p.vars, variable{name: d.Name, label: event.StringValue(d.Name)})
+		if d.Define == nil {
+			continue
+		}
+		if err := c.classify(v, conjuncts(d.Define)); err != nil {
+			return fmt.Errorf("DEFINE %s: %w", d.Name, err)
+		}
+	}
+	for i := range c.p.vars { // contextual bits follow the local ones
+		v := &c.p.vars[i]
+		v.mask = v.local | v.ctx<<len(c.p.local)
+	}
+	return nil
+}
+
+func conjuncts(e expr.Expr) []expr.Expr {
+	if a, ok := e.(*expr.And); ok {
+		var list []expr.Expr
+		for _, x := range a.Args {
+			list = append(list, conjuncts(x)...)
+		}
+		return list
+	}
+	return []expr.Expr{e}
+}
+
+func conjunction(list []expr.Expr) expr.Expr {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return &expr.And{Base: expr.Base{T: event.TBool, Span: list[0].Pos()}, Args: list}
+}
+
+type conditionClass uint8
+
+const (
+	local conditionClass = iota
+	contextual
+	historical
+)
+
+// classify splits a condition by what its conjuncts read. A conjunct that may
+// fail is not evaluated before one that stands to its left.
+func (c *compiler) classify(v int, list []expr.Expr) error {
+	var parts [3][]expr.Expr
+	for _, e := range list {
+		k := c.class(v, e)
+		if k < historical && !total(e) {
+			for later := k + 1; later <= historical; later++ {
+				if len(parts[later]) > 0 {
+					k = later
+				}
+			}
+		}
+		parts[k] = append(parts[k], e)
+	}
+	if len(parts[local]) > 0 {
+		c.p.vars[v].local |= c.localBit(c.bindLocal(v, conjunction(parts[local])))
+	}
+	if len(parts[contextual]) > 0 {
+		if err := c.contextBit(v, conjunction(parts[contextual])); err != nil {
+			return err
+		}
+	}
+	if len(parts[historical]) > 0 {
+		return c.residual(v, conjunction(parts[historical]))
+	}
+	return nil
+}
+
+// total says whether e cannot fail.
+func total(e expr.Expr) bool {
+	ok := true
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x := x.(type) {
+		case *expr.Arith:
+			ok = ok && x.T.Float() && x.Op != expr.Div && x.Op != expr.Mod
+		case *expr.Cast:
+			ok = ok && x.Try
+		case *expr.Call, *expr.Neg, *expr.Element:
+			ok = false
+		}
+		return ok
+	})
+	return ok
+}
+
+func (c *compiler) class(v int, e expr.Expr) conditionClass {
+	k := local
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x := x.(type) {
+		case *expr.Nav:
+			k = max(k, navClass(v, x))
+			return false
+		case *expr.Agg, *expr.MatchNumber:
+			k = historical
+		}
+		return k != historical
+	})
+	return k
+}
+
+func navClass(v int, n *expr.Nav) conditionClass {
+	if !ofCurrent(v, n) || mentions[*expr.MatchNumber](n.X) {
+		return historical
+	}
+	switch {
+	case n.Physical == 0:
+		return local
+	case mentions[*expr.Classifier](n.X):
+		return historical
+	}
+	return contextual
+}
+
+// ofCurrent says whether, in the definition of v, n starts from the row being
+// tested, which is the last row of v and of every set that has v.
+func ofCurrent(v int, n *expr.Nav) bool { return !n.First && n.Offset == 0 && n.Vars.Has(v) }
+
+func mentions[T expr.Expr](e expr.Expr) bool {
+	found := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		_, ok := x.(T)
+		found = found || ok
+		return !found
+	})
+	return found
+}
+
+// bindLocal replaces the navigations of a local condition by what they read of
+// the current row.
+func (c *compiler) bindLocal(v int, e expr.Expr) expr.Expr {
+	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		switch x := x.(type) {
+		case *expr.Nav:
+			return x.X
+		case *expr.Classifier:
+			return &expr.Const{Base: x.Base, Value: c.p.vars[v].label}
+		}
+		return x
+	})
+}
+
+func (c *compiler) localBit(e expr.Expr) uint64 {
+	for i := range c.p.local {
+		if expr.Equal(c.p.local[i].cond, e) {
+			return 1 << i
+		}
+	}
+	c.p.local = append(c.p.local, condition{cond: e})
+	return 1 << (len(c.p.local) - 1)
+}
+
+func (c *compiler) contextBit(v int, e expr.Expr) error {
+	r := &residual{text: e}
+	slots := &c.p.define.context
+	bound := expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		switch x := x.(type) {
+		case *expr.Nav:
+			c.reach(x.Physical)
+			*slots = append(*slots, slot{kind: slotCurrent, physical: x.Physical, typ: x.T, from: c.operand(x.X)})
+			r.slots = append(r.slots, len(*slots)-1)
+			return &expr.Column{Base: x.Base, Index: len(*slots) - 1}
+		case *expr.Classifier:
+			return &expr.Const{Base: x.Base, Value: c.p.vars[v].label}
+		}
+		return x
+	})
+	var err error
+	if r.cond, err = kernel.CompileScalar(bound); err != nil {
+		return err
+	}
+	c.p.vars[v].ctx |= 1 << len(c.p.context)
+	c.p.context = append(c.p.context, condition{cond: e, needs: c.p.vars[v].local, eval: r})
+	return nil
+}
+
+// reach notes how far from the current row conditions read.
+func (c *compiler) reach(physical int) {
+	c.p.history = max(c.p.history, -physical)
+	c.p.ahead = max(c.p.ahead, physical)
+}
+
+func (c *compiler) residual(v int, e expr.Expr) error {
+	r := &residual{text: e}
+	used := map[int]bool{}
+	bound, err := c.bindFrame(&c.p.define, e, v, func(s int) { used[s] = true })
+	if err != nil {
+		return err
+	}
+	for s := range c.p.define.slots {
+		if used[s] {
+			r.slots = append(r.slots, s)
+			c.reach(c.p.define.slots[s].physical)
+		}
+	}
+	r.cond, err = kernel.CompileScalar(bound)
+	c.p.vars[v].hist = r
+	return err
+}
+
+// keep gives a row-local expression a cell of the kept rows.
+func (c *compiler) keep(e expr.Expr) int {
+	for i := range c.p.kept {
+		if expr.Equal(c.p.kept[i], e) {
+			return i
+		}
+	}
+	c.p.kept = append(c.p.kept, e)
+	return len(c.p.kept) - 1
+}
+
+// operand says how to read e at a row: a cell, the classifier, or a small
+// program over all cells.
+func (c *compiler) operand(e expr.Expr) operand {
+	if _, ok := e.(*expr.Classifier); ok {
+		return operand{kind: operandClassifier}
+	}
+	if !mentions[*expr.Classifier](e) && !mentions[*expr.MatchNumber](e) {
+		return operand{kind: operandCell, cell: c.keep(e)}
+	}
+	var cells []int
+	bound := expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		switch x := x.(type) {
+		case *expr.Column:
+			cells = append(cells, c.keep(x))
+			return &expr.Column{Base: x.Base, Index: 1 + len(cells)}
+		case *expr.Classifier:
+			return &expr.Column{Base: x.Base, Index: 0}
+		case *expr.MatchNumber:
+			return &expr.Column{Base: x.Base, Index: 1}
+		}
+		return x
+	})
+	prog, err := kernel.CompileScalar(bound)
+	if err != nil {
+		return operand{kind: operandBad, err: err}
+	}
+	return operand{kind: operandProgram, cells: cells, program: prog}
+}
+
+// layOut fixes the prepared columns and the row layout.
+func (c *compiler) layOut() {
+	p, in := c.p, c.in
+	p.prepared = &event.Schema{Rowtime: -1, Fields: []event.Field{{Name: "symbol", Type: event.TInt64}}}
+	for _, k := range p.match.PartitionBy {
+		p.keys = append(p.keys, c.column(&expr.Column{Base: expr.Base{T: in.Fields[k].Type}, Index: k, Name: in.Fields[k].Name}))
+	}
+	for _, k := range p.match.OrderBy {
+		if k.Column == in.Rowtime {
+			continue
+		}
+		col := c.column(&expr.Column{Base: expr.Base{T: in.Fields[k.Column].Type}, Index: k.Column, Name: in.Fields[k.Column].Name})
+		p.order = append(p.order, plan.OrderKey{Column: col, Desc: k.Desc, NullsFirst: k.NullsFirst})
+	}
+	var types []event.Type
+	var cols []int
+	var rowtime []bool
+	for _, e := range p.kept {
+		col, ok := e.(*expr.Column)
+		isTime := ok && col.Index == in.Rowtime
+		index := -1
+		if !isTime {
+			index = c.column(e)
+		}
+		types, cols, rowtime = append(types, e.Type()), append(cols, index), append(rowtime, isTime)
+	}
+	p.layout = newLayout(types, cols, rowtime)
+}
+
+func (c *compiler) column(e expr.Expr) int {
+	for i := range c.p.columns {
+		if expr.Equal(c.p.columns[i], e) {
+			return i + 1
+		}
+	}
+	name := fmt.Sprintf("kept%d", len(c.p.columns))
+	if col, ok := e.(*expr.Column); ok {
+		name = c.in.Fields[col.Index].Name
+	}
+	c.p.columns = append(c.p.columns, e)
+	c.p.prepared.Fields = append(c.p.prepared.Fields, event.Field{Name: name, Type: e.Type()})
+	return len(c.p.columns)
+}
+
+// entry finds what a match may start with, and whether keys must be kept when
+// nothing is going on.
+func (p *Program) entry() {
+	seen := make([]bool, len(p.code))
+	var visit func(pc int32)
+	visit = func(pc int32) {
+		if seen[pc] {
+			return
+		}
+		seen[pc] = true
+		switch in := p.code[pc]; in.op {
+		case opRow:
+			p.starts = append(p.starts, p.vars[in.v].local)
+		case opSplit:
+			visit(in.x)
+			visit(in.y)
+		case opJump:
+			visit(in.x)
+		case opStart, opEnd:
+			visit(pc + 1)
+		case opAccept:
+			p.anyStart = true
+		}
+	}
+	visit(0)
+	numbered := p.measures.numbered || p.define.numbered
+	p.retains = numbered || p.history > 0 || p.has(opStart)
+	p.anyStart = p.anyStart || p.retains || p.match.Rows == ast.AllRowsUnmatch
+	if p.has(opEnd) {
+		p.ahead = max(p.ahead, 1)
+	}
+}
+
+func (p *Program) has(op opcode) bool {
+	for _, in := range p.code {
+		if in.op == op {
+			return true
+		}
+	}
+	return false
+}
+
+// maybeStart says whether a row with these local bits may start a match.
+func (p *Program) maybeStart(symbol uint64) bool {
+	for _, m := range p.starts {
+		if symbol&m == m {
+			return true
+		}
+	}
+	return false
+}
+
+// liveness computes, per instruction, the registers that some condition from
+// there on reads: threads that agree in those are the same to the future.
+func (p *Program) liveness() {
+	if p.deterministic() {
+		return
+	}
+	p.live = make([]uint64, len(p.code))
+	for changed := true; changed; {
+		changed = false
+		for pc := len(p.code) - 1; pc >= 0; pc-- {
+			l := p.live[pc] | p.liveAfter(pc)
+			changed = changed || l != p.live[pc]
+			p.live[pc] = l
+		}
+	}
+}
+
+func (p *Program) liveAfter(pc int) uint64 {
+	switch in := p.code[pc]; in.op {
+	case opRow:
+		l := p.live[pc+1]
+		if r := p.vars[in.v].hist; r != nil {
+			l |= p.define.registersOf(r.slots)
+		}
+		return l
+	case opSplit:
+		return p.live[in.x] | p.live[in.y]
+	case opJump:
+		return p.live[in.x]
+	case opStart, opEnd:
+		return p.live[pc+1]
+	}
+	return 0
+}

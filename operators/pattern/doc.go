@@ -1,0 +1,36 @@
+// Package pattern runs MATCH_RECOGNIZE.
+//
+// Compile turns a plan.Match into a Program. A Program has two operators. The
+// first runs beside the source, keeps no state and works on whole columns:
+//
+//	input batch -> Prepare -> [symbol | key | order keys | kept columns]
+//
+// The symbol has one bit per condition that one row alone decides. The second
+// runs per shard on rows sorted by time:
+//
+//	key table ---> rows kept since the current start
+//	  |              r0   r1   r2   r3        symbols  01 01 10 00
+//	  |              ^start    ^fed so far
+//	  +--> attempt: automaton state (all conditions local)
+//	       or threads with registers (conditions on the match so far)
+//
+// One attempt at a time is alive per key: the standard tries the starts in
+// order, and where the next start lies is known only when this one is decided.
+// An attempt that fails goes on at the next kept row. So the whole state of a
+// key is its kept rows: a snapshot holds them and a restore feeds them again.
+//
+// Conditions are of three classes:
+//
+//   - local: on the row alone; evaluated in columns by Prepare, a bit of the symbol;
+//   - contextual: also on its neighbours in the partition (PREV, NEXT); evaluated
+//     once per row by the matcher, a bit of the symbol too;
+//   - historical: on what the variables hold so far (FIRST, LAST of others,
+//     aggregates, MATCH_NUMBER); evaluated per thread over registers that cost
+//     O(1) per row.
+//
+// Without historical conditions the attempt is a table look-up in an automaton
+// that is made deterministic as rows ask for it; with them it is a list of
+// threads in order of preference. Both follow the standard's preferment
+// (ISO/IEC 19075-5 §4.14): first alternative first, greedy longest first,
+// reluctant shortest first.
+package pattern

@@ -1,0 +1,153 @@
+package pattern
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// Explain shows how the pattern runs: variables and the class of their
+// conditions, the automaton, and what a key keeps.
+func (p *Program) Explain() string {
+	var b strings.Builder
+	p.explainVariables(&b)
+	p.explainAutomaton(&b)
+	p.explainState(&b)
+	return b.String()
+}
+
+func (p *Program) explainVariables(b *strings.Builder) {
+	in := p.match.Input.Schema()
+	fmt.Fprintf(b, "symbols: %d bits on the row alone, %d with its neighbours\n", len(p.local), len(p.context))
+	for i, c := range p.local {
+		fmt.Fprintf(b, "  bit %d  %s\n", i, plan.ExprString(c.cond, in))
+	}
+	for i, c := range p.context {
+		fmt.Fprintf(b, "  bit %d  %s  (contextual)\n", len(p.local)+i, plan.ExprString(c.cond, in))
+	}
+	b.WriteString("variables:\n")
+	for i := range p.vars {
+		v := &p.vars[i]
+		fmt.Fprintf(b, "  %-8s %s\n", v.name, p.variableCondition(v))
+	}
+}
+
+func (p *Program) variableCondition(v *variable) string {
+	var parts []string
+	for i := range len(p.local) + len(p.context) {
+		if v.mask>>i&1 != 0 {
+			parts = append(parts, fmt.Sprintf("bit %d", i))
+		}
+	}
+	if v.hist != nil {
+		parts = append(parts, "per thread: "+plan.ExprString(v.hist.text, p.match.Input.Schema()))
+	}
+	if len(parts) == 0 {
+		return "any row"
+	}
+	return strings.Join(parts, " AND ")
+}
+
+func (p *Program) explainAutomaton(b *strings.Builder) {
+	if p.deterministic() {
+		b.WriteString("automaton: deterministic, built as symbols ask for it; one look-up per row\n")
+	} else {
+		fmt.Fprintf(b, "automaton: threads in order of preference, at most %d per key, with %d registers each\n",
+			p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
+	}
+	for pc, in := range p.code {
+		fmt.Fprintf(b, "  %3d  %s\n", pc, p.instruction(in, pc))
+		if pc == 39 && len(p.code) > 41 {
+			fmt.Fprintf(b, "  … and %d more\n", len(p.code)-40)
+			return
+		}
+	}
+}
+
+func (p *Program) instruction(in instr, pc int) string {
+	switch in.op {
+	case opRow:
+		s := fmt.Sprintf("row as %s, then %d", p.vars[in.v].name, pc+1)
+		if in.excluded {
+			s += " (not shown)"
+		}
+		return s
+	case opSplit:
+		return fmt.Sprintf("try %d, then %d", in.x, in.y)
+	case opJump:
+		return fmt.Sprintf("go to %d", in.x)
+	case opStart:
+		return "only at the first row of the partition"
+	case opEnd:
+		return "only after the last row of the partition"
+	}
+	return "match"
+}
+
+func (p *Program) explainState(b *strings.Builder) {
+	fmt.Fprintf(b, "state per key with an open match: %d bytes, and per row kept %d bytes", keyStateBytes, p.layout.stride*8)
+	var names []string
+	for _, e := range p.kept {
+		names = append(names, plan.ExprString(e, p.match.Input.Schema()))
+	}
+	if len(names) > 0 {
+		fmt.Fprintf(b, ": time, id, symbol, %s", strings.Join(names, ", "))
+	}
+	fmt.Fprintf(b, "\n  rows are kept from the start of the open match on, at most %d\n", p.opts.MaxRows)
+	if p.history > 0 {
+		fmt.Fprintf(b, "  PREV reads up to %d rows before it: every key seen keeps as many\n", p.history)
+	}
+	if w := p.match.Within; w > 0 {
+		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
+	}
+	for i := range p.define.aggs {
+		a := &p.define.aggs[i]
+		fmt.Fprintf(b, "  register: running aggregate over %s, %d values\n", p.varNames(a.vars), a.size)
+	}
+	for i := range p.define.navs {
+		n := &p.define.navs[i]
+		fmt.Fprintf(b, "  register: %s row %d of %s\n", map[bool]string{true: "first", false: "last"}[n.first], n.offset, p.varNames(n.vars))
+	}
+	p.explainDecision(b)
+}
+
+func (p *Program) varNames(s expr.VarSet) string {
+	if s == nil {
+		return "all variables"
+	}
+	var names []string
+	for _, v := range s {
+		names = append(names, p.vars[v].name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// explainDecision says when a match is emitted.
+func (p *Program) explainDecision(b *strings.Builder) {
+	b.WriteString("a match is emitted when no later row can change it")
+	if p.ahead > 0 {
+		fmt.Fprintf(b, "; a row is looked at when %d more of its key have come, or the input ends", p.ahead)
+	}
+	if p.after > 0 {
+		fmt.Fprintf(b, "; measures wait for %d rows after the match", p.after)
+	}
+	if p.match.Rows == ast.AllRowsUnmatch {
+		b.WriteString("; an unmatched row when its start has failed")
+	}
+	b.WriteString("\n")
+}
+
+func interval(us int64) string {
+	switch {
+	case us%86_400_000_000 == 0:
+		return fmt.Sprintf("INTERVAL '%d' DAY", us/86_400_000_000)
+	case us%3_600_000_000 == 0:
+		return fmt.Sprintf("INTERVAL '%d' HOUR", us/3_600_000_000)
+	case us%60_000_000 == 0:
+		return fmt.Sprintf("INTERVAL '%d' MINUTE", us/60_000_000)
+	}
+	return fmt.Sprintf("INTERVAL '%g' SECOND", float64(us)/1e6)
+}

@@ -1,0 +1,312 @@
+package pattern
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/kernel"
+	"github.com/cepd/cepd/query/ast"
+)
+
+// output is how rows are made of matches: slots are filled row by row into a
+// batch, over which the output columns are computed as columns.
+type output struct {
+	frame
+	schema *event.Schema // of the slots
+	exprs  []expr.Expr   // output columns over the slots
+	finals bool          // some slot is FINAL while others are RUNNING
+}
+
+// output binds the output columns.
+func (c *compiler) output() error {
+	m, o := c.p.match, &c.p.measures
+	if m.Rows == ast.AllRowsUnmatch {
+		o.slot(slot{kind: slotMatched, typ: event.TBool})
+	}
+	for i, k := range m.PartitionBy {
+		c.outputSlot(slot{kind: slotKey, reg: i, typ: c.in.Fields[k].Type})
+	}
+	used := map[int]bool{}
+	for _, k := range m.PartitionBy {
+		used[k] = true
+	}
+	if m.Rows != ast.OneRow {
+		for _, k := range m.OrderBy {
+			if !used[k.Column] {
+				used[k.Column] = true
+				c.outputColumn(k.Column)
+			}
+		}
+	}
+	for _, ms := range m.Measures {
+		if err := c.measure(ms.Expr); err != nil {
+			return fmt.Errorf("MEASURES %s: %w", ms.Name, err)
+		}
+	}
+	if m.Rows != ast.OneRow {
+		for i := range c.in.Fields {
+			if !used[i] {
+				c.outputColumn(i)
+			}
+		}
+	}
+	return c.outputSchema()
+}
+
+func (c *compiler) outputSlot(s slot) {
+	o := &c.p.measures
+	i := o.slot(s)
+	o.exprs = append(o.exprs, &expr.Column{Base: expr.Base{T: s.typ}, Index: i})
+}
+
+// outputColumn passes an input column of the current row through.
+func (c *compiler) outputColumn(i int) {
+	f := c.in.Fields[i]
+	from := c.operand(&expr.Column{Base: expr.Base{T: f.Type}, Index: i, Name: f.Name})
+	c.outputSlot(slot{kind: slotCurrent, typ: f.Type, from: from})
+}
+
+func (c *compiler) measure(e expr.Expr) error {
+	o := &c.p.measures
+	bound, err := c.bindFrame(&o.frame, e, -1, func(int) {})
+	if err != nil {
+		return err
+	}
+	if c.p.match.Rows == ast.AllRowsUnmatch { // measures of unmatched rows are NULL
+		matched := &expr.Column{Base: expr.Base{T: event.TBool}}
+		null := &expr.Const{Base: expr.Base{T: e.Type()}, Value: event.NullValue}
+		bound = &expr.Case{Base: expr.Base{T: e.Type(), Span: e.Pos()}, When: []expr.Arm{{Cond: matched, Then: bound}}, Else: null}
+	}
+	o.exprs = append(o.exprs, bound)
+	return nil
+}
+
+func (c *compiler) outputSchema() error {
+	o := &c.p.measures
+	o.schema = &event.Schema{Rowtime: -1}
+	running := false
+	for i := range o.slots {
+		s := &o.slots[i]
+		o.schema.Fields = append(o.schema.Fields, event.Field{Name: fmt.Sprintf("slot%d", i), Type: s.typ})
+		c.p.after = max(c.p.after, s.physical)
+		c.p.history = max(c.p.history, -s.physical)
+		counted := s.kind == slotNav || s.kind == slotAgg
+		o.finals = o.finals || counted && s.final
+		running = running || counted && !s.final
+	}
+	o.finals = o.finals && c.p.match.Rows != ast.OneRow
+	if len(o.exprs) != len(c.p.match.Out.Fields) {
+		return fmt.Errorf("pattern: %d output columns, the plan has %d", len(o.exprs), len(c.p.match.Out.Fields))
+	}
+	return nil
+}
+
+// emitter makes output batches.
+type emitter struct {
+	p        *Program
+	programs []*kernel.Program
+	slots    *event.Batch
+	batch    event.Batch // the output columns, which are the programs' own
+	sel      []int32
+	n        int // rows in slots
+	ints     []int64
+	vals     []event.Value
+	finals   []event.Value
+	ctx      kernel.Context
+	seed     uint64
+	out      operators.Collector
+	octx     *operators.Context
+}
+
+func newEmitter(p *Program) *emitter {
+	o := &p.measures
+	e := &emitter{p: p, slots: event.NewBatch(o.schema),
+		ints: make([]int64, o.ints), vals: make([]event.Value, o.vals), finals: make([]event.Value, len(o.slots)),
+		seed: xxh3.HashString(p.opts.Name)}
+	e.batch = event.Batch{Schema: p.match.Out, Cols: make([]event.Vec, len(o.exprs))}
+	for _, x := range o.exprs {
+		prog, err := kernel.Compile(x)
+		if err != nil {
+			panic(err) // Compile has made it once already
+		}
+		e.programs = append(e.programs, prog)
+	}
+	e.slots.Reset(event.MaxRows)
+	return e
+}
+
+// begin says where the rows of this call go.
+func (e *emitter) begin(ctx *operators.Context, out operators.Collector) {
+	e.octx, e.out = ctx, out
+	e.ctx.Now = ctx.Now
+}
+
+// flush computes the output columns and passes them on.
+func (e *emitter) flush() error {
+	if e.n == 0 {
+		return nil
+	}
+	b := &e.batch
+	e.slots.N, b.N, b.Sel = e.n, e.n, nil
+	for i, p := range e.programs {
+		b.Cols[i] = *p.Eval(&e.ctx, e.slots, nil)
+	}
+	b.Time, b.ID = e.slots.Time[:e.n], e.slots.ID[:e.n]
+	if err := e.failures(b); err != nil {
+		return err
+	}
+	err := e.out.Emit(b)
+	e.n = 0
+	e.slots.Reset(event.MaxRows)
+	return err
+}
+
+// failures takes out the rows whose measures failed.
+func (e *emitter) failures(b *event.Batch) error {
+	sel, err := dropFailed(&e.ctx, e.octx, b, e.sel, e.p.opts.ContinueOnError)
+	e.sel = sel
+	return err
+}
+
+// match emits the rows of a match; no steps make an empty match.
+func (e *emitter) match(w *view, steps []step) error {
+	w.classes, w.path = steps, nil
+	if steps == nil {
+		w.classes = []step{}
+	}
+	mode := e.p.match.Rows
+	switch {
+	case len(steps) == 0 && mode == ast.AllRowsOmit:
+		return nil
+	case mode == ast.OneRow || len(steps) == 0:
+		return e.oneRow(w, steps)
+	}
+	return e.allRows(w, steps)
+}
+
+func (e *emitter) oneRow(w *view, steps []step) error {
+	if err := e.applyAll(w, steps); err != nil {
+		return err
+	}
+	last := max(len(steps)-1, 0)
+	if err := e.fill(w, last, false); err != nil {
+		return err
+	}
+	return e.done(w, last, 0)
+}
+
+func (e *emitter) applyAll(w *view, steps []step) error {
+	e.p.measures.init(e.ints, e.vals)
+	for i, s := range steps {
+		if err := e.p.measures.apply(w, e.ints, e.vals, i, s.v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *emitter) allRows(w *view, steps []step) error {
+	o := &e.p.measures
+	if o.finals {
+		if err := e.takeFinals(w, steps); err != nil {
+			return err
+		}
+	}
+	o.init(e.ints, e.vals)
+	for i, s := range steps {
+		if err := o.apply(w, e.ints, e.vals, i, s.v); err != nil {
+			return err
+		}
+		if s.excluded {
+			continue
+		}
+		if err := e.fill(w, i, o.finals); err != nil {
+			return err
+		}
+		if err := e.done(w, i, uint64(i)+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeFinals computes the FINAL slots, which see the whole match from every
+// row of it.
+func (e *emitter) takeFinals(w *view, steps []step) error {
+	if err := e.applyAll(w, steps); err != nil {
+		return err
+	}
+	o, last := &e.p.measures, len(steps)-1
+	for i := range o.slots {
+		if s := &o.slots[i]; s.final {
+			x, err := w.read(&o.frame, s, e.ints, e.vals, last, steps[last].v)
+			if err != nil {
+				return err
+			}
+			e.finals[i] = cloneValue(x)
+		}
+	}
+	return nil
+}
+
+// fill writes the slots of one output row whose current row is row; final says
+// that the FINAL ones were computed before.
+func (e *emitter) fill(w *view, row int, final bool) error {
+	o := &e.p.measures
+	v := w.classOf(row)
+	for i := range o.slots {
+		s, x := &o.slots[i], e.finals[i]
+		if !final || !s.final {
+			var err error
+			if x, err = w.read(&o.frame, s, e.ints, e.vals, row, v); err != nil {
+				return err
+			}
+		}
+		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+	}
+	return nil
+}
+
+// unmatched emits the start row as one that no match covers.
+func (e *emitter) unmatched(w *view) error {
+	w.classes, w.path = []step{}, nil
+	o := &e.p.measures
+	for i := range o.slots {
+		s := &o.slots[i]
+		x := event.NullValue
+		if s.kind == slotKey || s.kind == slotCurrent {
+			var err error
+			if x, err = w.read(&o.frame, s, e.ints, e.vals, 0, noVar); err != nil {
+				return err
+			}
+		}
+		if s.kind == slotMatched {
+			x = event.BoolValue(false)
+		}
+		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+	}
+	return e.done(w, 0, 1<<63)
+}
+
+// done closes the output row: its time is that of row last, its ID a hash of
+// the query, the match's start, that row, and which row of the match it is.
+func (e *emitter) done(w *view, last int, ordinal uint64) error {
+	a, z := w.row(0), w.row(last)
+	var key [48]byte
+	for i, x := range [...]uint64{e.seed, a[wordHi], a[wordLo], z[wordHi], z[wordLo], ordinal} {
+		binary.LittleEndian.PutUint64(key[8*i:], x)
+	}
+	h := xxh3.Hash128(key[:])
+	e.slots.Time[e.n] = event.Time(z[wordTime])
+	e.slots.ID[e.n] = event.ID{Hi: h.Hi, Lo: h.Lo}
+	e.n++
+	if e.n == event.MaxRows {
+		return e.flush()
+	}
+	return nil
+}
