@@ -194,7 +194,7 @@ patternItem
     | LBRACKET CARET ident RBRACKET                                    # patternNotSet
     ;
 quantifier
-    : (STAR | PLUS | QUESTION | LBRACE (value (COMMA value?)? | COMMA value) RBRACE) QUESTION?
+    : (STAR | PLUS | QUESTION | LBRACE (value (COMMA value?)? | COMMA value?) RBRACE) QUESTION?
     ;
 
 // ---- expressions

@@ -184,13 +184,14 @@ func (b *builder) quantified(item ast.Pattern, ctx gen.IQuantifierContext) ast.P
 	return q
 }
 
-// bounds reads {n}, {n,}, {,m} and {n,m}.
+// bounds reads {n}, {n,}, {,m}, {n,m} and {,}.
 func (b *builder) bounds(q *ast.PatQuant, ctx gen.IQuantifierContext) {
 	values, leading := ctx.AllValue(), false
-	if has(ctx.COMMA()) {
+	if has(ctx.COMMA()) && len(values) > 0 {
 		leading = ctx.COMMA().GetSymbol().GetStart() < values[0].GetStart().GetStart()
 	}
 	switch {
+	case len(values) == 0:
 	case leading:
 		q.Max, q.MaxExpr = b.bound(values[0])
 	case has(ctx.COMMA()):

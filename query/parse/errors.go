@@ -26,25 +26,32 @@ func (failFast) RecoverInline(p antlr.Parser) antlr.Token {
 	panic(mistake(p.GetTokenStream().Index()))
 }
 
-func (failFast) Recover(_ antlr.Parser, e antlr.RecognitionException) {
-	panic(mistake(e.GetOffendingToken().GetTokenIndex()))
+// Recover gets an exception with a token from a prediction that went ahead of
+// the parser, one without from the parser itself.
+func (failFast) Recover(p antlr.Parser, e antlr.RecognitionException) {
+	if t := e.GetOffendingToken(); t != nil {
+		panic(mistake(t.GetTokenIndex()))
+	}
+	panic(mistake(p.GetTokenStream().Index()))
 }
 
-// collector gathers the kinds of token that fit at the place of a known mistake.
+// collector gathers the kinds of token that fit at the place of a known
+// mistake, and among them those without which the rule cannot go on.
 type collector struct {
 	failFast
-	at       int
-	expected map[int]bool
+	at                 int
+	expected, required map[int]bool
 }
 
 func (c *collector) Sync(p antlr.Parser) {
 	if p.GetTokenStream().Index() == c.at {
-		c.add(p)
+		c.add(p, c.expected)
 	}
 }
 
 func (c *collector) RecoverInline(p antlr.Parser) antlr.Token {
 	c.Sync(p)
+	c.add(p, c.required)
 	return c.failFast.RecoverInline(p)
 }
 
@@ -55,7 +62,7 @@ func (c *collector) Recover(p antlr.Parser, e antlr.RecognitionException) {
 
 // add notes what fits; where any name does, the keywords that are names too are
 // not worth listing.
-func (c *collector) add(p antlr.Parser) {
+func (c *collector) add(p antlr.Parser, to map[int]bool) {
 	fits := map[int]bool{}
 	for _, in := range p.GetExpectedTokens().GetIntervals() {
 		for kind := in.Start; kind < in.Stop; kind++ {
@@ -64,12 +71,13 @@ func (c *collector) add(p antlr.Parser) {
 	}
 	for kind := range fits {
 		if !fits[gen.CEPParserIDENT] || !isName(kind) || kind == gen.CEPParserIDENT {
-			c.expected[kind] = true
+			to[kind] = true
 		}
 	}
 }
 
-func reportSyntax(tokens []token, at int, expected map[int]bool, text string, errs *diag.List) {
+func reportSyntax(tokens []token, collected *collector, text string, errs *diag.List) {
+	at, expected := collected.at, collected.expected
 	if tokens[at].kind == gen.CEPParserQUERY_PAREN && expected[gen.CEPParserLPAREN] {
 		at++
 	}
@@ -83,7 +91,7 @@ func reportSyntax(tokens []token, at int, expected map[int]bool, text string, er
 			WithHint("a name that begins with a digit is written in backticks")
 		return
 	}
-	d := errs.Add(diag.Syntax, place(tokens, at), "%s", syntaxMessage(describeExpected(expected), describeFound(text, found)))
+	d := errs.Add(diag.Syntax, place(tokens, at), "%s", syntaxMessage(collected.describe(), describeFound(text, found)))
 	if hint := syntaxHint(tokens, at, expected, text); hint != "" {
 		d.WithHint("%s", hint)
 	}
@@ -162,13 +170,22 @@ func kinds(list ...int) map[int]bool {
 }
 
 // maxExpected is how many expected things a message names before it keeps to
-// the keywords, or says nothing of them.
+// those that cannot be left out, or says nothing of them.
 const maxExpected = 6
+
+func (c *collector) describe() string {
+	for _, set := range []map[int]bool{c.expected, c.required} {
+		if items := describeExpected(set); len(items) <= maxExpected {
+			return orList(items)
+		}
+	}
+	return ""
+}
 
 // describeExpected names what could have stood at the mistake, the telling
 // things only: whole classes are one item, and operators are left out where
 // anything else may follow.
-func describeExpected(set map[int]bool) string {
+func describeExpected(set map[int]bool) []string {
 	var items []string
 	rest := map[int]bool{}
 	for k := range set {
@@ -193,13 +210,10 @@ func describeExpected(set map[int]bool) string {
 	}
 	words, signs := describeKinds(rest)
 	items = append(append(items, words...), signs...)
-	switch {
-	case len(items) == 0 && set[gen.CEPParserCONCAT]:
-		return "an operator"
-	case len(items) > maxExpected:
-		return ""
+	if len(items) == 0 && set[gen.CEPParserCONCAT] {
+		return []string{"an operator"}
 	}
-	return orList(items)
+	return items
 }
 
 func describeKinds(set map[int]bool) (words, signs []string) {

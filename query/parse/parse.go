@@ -94,9 +94,9 @@ func parseTokens[T any](tokens []token, text string, errs *diag.List, rule func(
 	}
 	tree, at, ok := run(stream, antlr.PredictionModeLL, failFast{}, rule)
 	if !ok {
-		collect := &collector{at: at, expected: map[int]bool{}}
+		collect := &collector{at: at, expected: map[int]bool{}, required: map[int]bool{}}
 		run(stream, antlr.PredictionModeLL, collect, rule)
-		reportSyntax(tokens, at, collect.expected, text, errs)
+		reportSyntax(tokens, collect, text, errs)
 	}
 	return tree
 }
