@@ -37,7 +37,7 @@ func foldQuietly(e expr.Expr) expr.Expr {
 }
 
 type folder struct {
-	err    error
+	err error
 }
 
 // fold folds e; reached says that e is evaluated whenever the whole is.
