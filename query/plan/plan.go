@@ -72,6 +72,7 @@ type Match struct {
 	Input       Node
 	PartitionBy []int // input columns
 	OrderBy     []OrderKey
+	Proctime    bool      // the first key is the processing time: rows are matched as they arrive
 	Vars        []Var     // primary variables, in order of first appearance in the pattern
 	Pattern     Pattern   // over Vars
 	Measures    []Measure // over the input columns

@@ -1,0 +1,88 @@
+package check
+
+import (
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// advise warns of patterns that are right but likely not what is wanted.
+func (m *matcher) advise() {
+	if m.out.Rows != ast.AllRowsOmit && nullable(m.out.Pattern) {
+		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
+			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
+	}
+	if m.out.Within > 0 || m.unbounded(m.in.node) == nil {
+		return
+	}
+	if q := m.endlessTail(m.ast.Pattern); q != nil {
+		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the pattern ends in a greedy loop over a variable that every row is: no match is ever certain").
+			WithHint("add WITHIN INTERVAL …, make the loop reluctant (%s?), or define its variable", q.Text)
+		return
+	}
+	if q := unboundedLoop(m.ast.Pattern); q != nil {
+		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the loop has no upper bound and the pattern no WITHIN: a match can grow without bound, up to 'state.max-rows-per-match' rows of a key").
+			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
+	}
+}
+
+// nullable says whether a pattern matches no rows.
+func nullable(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatEmpty, plan.PatAnchor:
+		return true
+	case plan.PatConcat:
+		return all(p.Items)
+	case plan.PatPermute:
+		return all(p.Items)
+	case plan.PatAlt:
+		for _, a := range p.Alts {
+			if nullable(a) {
+				return true
+			}
+		}
+	case plan.PatExclude:
+		return nullable(p.Item)
+	case plan.PatQuant:
+		return p.Min == 0 || nullable(p.Item)
+	}
+	return false
+}
+
+func all(list []plan.Pattern) bool {
+	for _, p := range list {
+		if !nullable(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// unboundedLoop is the first quantifier without an upper bound.
+func unboundedLoop(p ast.Pattern) *ast.PatQuant {
+	if q, ok := p.(*ast.PatQuant); ok && q.Max < 0 {
+		return q
+	}
+	for _, sub := range subPatterns(p) {
+		if q := unboundedLoop(sub); q != nil {
+			return q
+		}
+	}
+	return nil
+}
+
+// endlessTail is a greedy unbounded loop at the end of the pattern over a
+// variable that is always true.
+func (m *matcher) endlessTail(p ast.Pattern) *ast.PatQuant {
+	switch p := p.(type) {
+	case *ast.PatGroup:
+		return m.endlessTail(p.Item)
+	case *ast.PatConcat:
+		return m.endlessTail(p.Steps[len(p.Steps)-1].Item)
+	case *ast.PatQuant:
+		if v, ok := p.Item.(*ast.PatVar); ok && p.Max < 0 && !p.Reluctant && m.out.Vars[m.scope.vars[folded(v.Name)]].Define == nil {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/query/ast"
+)
+
+// call binds a function of any sort.
+func (b *binder) call(e *ast.Call) expr.Expr {
+	name := strings.ToUpper(dotted(e.Name.Parts))
+	if e.Over != nil {
+		b.refuseOver(e)
+		return nil
+	}
+	if b.match != nil && !e.Name.Parts[0].Quoted {
+		if x, done := b.patternCall(name, e); done {
+			return x
+		}
+	}
+	agg, isAgg := function.Aggregate(name)
+	if e.Semantics != "" && (b.match == nil || !isAgg) {
+		b.misplacedSemantics(name, e)
+		return nil
+	}
+	if isAgg && b.match != nil {
+		return b.aggregate(agg, e)
+	}
+	if x, done := b.conditional(name, e); done {
+		return x
+	}
+	if _, isScalar := function.Lookup(name); isAgg && !isScalar {
+		b.unsupported(e.Pos(), "the aggregate "+name+" outside MATCH_RECOGNIZE (GROUP BY)").WithHint("aggregate over the rows of a match in MEASURES")
+		return nil
+	}
+	return b.scalar(name, e)
+}
+
+func (b *binder) refuseOver(e *ast.Call) {
+	if b.match != nil {
+		b.add(diag.WindowFunction, e.Pos(), "OVER cannot be used inside MATCH_RECOGNIZE")
+		return
+	}
+	b.unsupported(e.Pos(), "a window function (OVER)")
+}
+
+func (b *binder) misplacedSemantics(name string, e *ast.Call) {
+	if b.match == nil {
+		b.add(diag.RunningFinal, e.Pos(), "%s belongs to the measures of MATCH_RECOGNIZE", e.Semantics)
+		return
+	}
+	b.add(diag.RunningFinal, e.Pos(), "%s does not apply to %s: only to FIRST, LAST and aggregates", e.Semantics, name)
+}
+
+// patternOnly names the functions that exist only inside MATCH_RECOGNIZE.
+var patternOnly = map[string]bool{
+	"FIRST": true, "LAST": true, "PREV": true, "NEXT": true, "CLASSIFIER": true, "MATCH_NUMBER": true,
+	"MATCH_ROWTIME": true, "MATCH_PROCTIME": true, "MATCH_STATUS": true,
+}
+
+func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
+	switch {
+	case e.Distinct || e.Star || e.Filter != nil || len(e.OrderBy) > 0 || e.NullsIgnore != "":
+		if _, ok := function.Lookup(name); ok {
+			b.add(diag.FunctionArgument, e.Pos(), "%s is no aggregate: DISTINCT, *, FILTER, ORDER BY and IGNORE NULLS do not apply", name)
+			return nil
+		}
+	case patternOnly[name] && !e.Name.Parts[0].Quoted:
+		b.add(diag.UnknownFunction, e.Pos(), "there is no function %s outside MATCH_RECOGNIZE", name).WithHint("use it in MEASURES or DEFINE")
+		return nil
+	}
+	return b.invoke(name, e.Args, e.Pos(), e.Pos())
+}
+
+// patternCall binds the functions of MATCH_RECOGNIZE; false when name is none.
+func (b *binder) patternCall(name string, e *ast.Call) (x expr.Expr, done bool) {
+	switch name {
+	case "FIRST", "LAST", "PREV", "NEXT":
+		return b.navigate(name, e), true
+	case "CLASSIFIER":
+		return b.classifier(e), true
+	case "MATCH_NUMBER":
+		return b.matchNumber(e), true
+	case "MATCH_ROWTIME":
+		return b.matchRowtime(e), true
+	case "MATCH_PROCTIME":
+		return b.matchProctime(e), true
+	case "MATCH_STATUS":
+		b.unsupported(e.Pos(), "MATCH_STATUS()")
+		return nil, true
+	}
+	return nil, false
+}

@@ -1,0 +1,139 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// Options is what checking needs beside catalog and text.
+type Options struct {
+	// Params are the values of :name parameters, as SQL literals; text that is
+	// no literal is a string.
+	Params map[string]string
+	// Bounded says whether a table ends by itself. Nil: file and memory tables do.
+	Bounded func(*catalog.Table) bool
+	// Fold replaces constant parts of an expression by their values. An error,
+	// with its place, is a part that fails whenever it is evaluated. Nil: no folding.
+	Fold func(expr.Expr) (out expr.Expr, at diag.Span, err error)
+}
+
+// Checker binds the statements of one text.
+type Checker struct {
+	cat   *catalog.Catalog
+	list  *diag.List
+	opts  Options
+	ctes  *cte
+	views []string // being expanded
+}
+
+// New is a checker that adds its findings to list and resolves names in cat.
+func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
+	if opts.Bounded == nil {
+		opts.Bounded = endsByItself
+	}
+	return &Checker{cat: cat, list: list, opts: opts}
+}
+
+func endsByItself(t *catalog.Table) bool {
+	switch t.Option("connector", "") {
+	case "file":
+		return t.Option("source.monitor-interval", "") == ""
+	case "memory":
+		return true
+	}
+	return t.Option("number-of-rows", "") != ""
+}
+
+// relation is a bound table expression: a plan and how its columns are named.
+type relation struct {
+	node     plan.Node
+	alias    string       // qualifies the columns; "" when nothing does
+	proctime map[int]bool // columns that are the processing time
+}
+
+func (r *relation) schema() *event.Schema { return r.node.Schema() }
+
+// cte is one WITH table and those defined before it.
+type cte struct {
+	name string
+	rel  *relation // nil when it did not bind
+	next *cte
+}
+
+func (c *cte) find(name string) *cte {
+	for ; c != nil; c = c.next {
+		if strings.EqualFold(c.name, name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (c *Checker) add(code diag.Code, span diag.Span, format string, args ...any) *diag.Diagnostic {
+	return c.list.Add(code, span, format, args...)
+}
+
+// unsupported refuses what the language has and the engine has not.
+func (c *Checker) unsupported(span diag.Span, what string) *diag.Diagnostic {
+	return c.add(diag.NotSupported, span, "%s is not supported yet", what)
+}
+
+// text is the source text of a span.
+func (c *Checker) text(s diag.Span) string {
+	if s.Start < 0 || s.End > len(c.list.Source) || s.Start > s.End {
+		return ""
+	}
+	return c.list.Source[s.Start:s.End]
+}
+
+// place is where an expression is marked: an operator with its right operand
+// for a binary one, for there the mistake is.
+func (c *Checker) place(e ast.Expr) diag.Span {
+	b, ok := e.(*ast.Binary)
+	if !ok {
+		return e.Pos()
+	}
+	from := b.X.Pos().End
+	gap := c.text(diag.Span{Start: from, End: b.Y.Pos().Start})
+	at := strings.Index(strings.ToUpper(gap), b.Op)
+	if at < 0 {
+		at = strings.Index(gap, "!=")
+	}
+	if at < 0 {
+		return b.Pos()
+	}
+	return diag.Span{Start: from + at, End: b.Y.Pos().End}
+}
+
+// hint adds "did you mean" when a candidate is near.
+func hint(d *diag.Diagnostic, name string, candidates []string) *diag.Diagnostic {
+	if near := diag.Nearest(name, candidates); near != "" {
+		d.WithHint("did you mean %q?", near)
+	}
+	return d
+}
+
+// dotted is a name as written.
+func dotted(parts []ast.Ident) string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.Name
+	}
+	return strings.Join(names, ".")
+}
+
+// tableName is the one part of a table's name; catalogs and databases are not
+// distinguished.
+func (c *Checker) tableName(n ast.Name) (string, bool) {
+	if len(n.Parts) != 1 {
+		c.unsupported(n.Pos(), "a qualified table name").WithHint("write %s", n.Parts[len(n.Parts)-1].Name)
+		return "", false
+	}
+	return n.Parts[0].Name, true
+}

@@ -1,0 +1,206 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// maxViewDepth bounds views of views.
+const maxViewDepth = 64
+
+// from binds a table expression; nil after an error.
+func (c *Checker) from(t ast.TableExpr) *relation {
+	switch t := t.(type) {
+	case *ast.TableRef:
+		return c.tableRef(t)
+	case *ast.Derived:
+		rel := c.query(t.Query)
+		if rel == nil {
+			return nil
+		}
+		return c.alias(rel, t.Alias, t.Pos())
+	case *ast.MatchRecognize:
+		return c.matchRecognize(t)
+	case *ast.Join:
+		c.unsupported(t.Pos(), "JOIN").WithHint("bring the streams together with UNION ALL BY NAME and match across them")
+		c.from(t.Left)
+		c.from(t.Right)
+	case *ast.TableFunction:
+		c.unsupported(t.Pos(), "the table function "+strings.ToUpper(dotted(t.Call.Name.Parts)))
+	default:
+		c.unsupported(t.Pos(), "this table expression")
+	}
+	return nil
+}
+
+// alias names a relation and its columns. Without one it keeps no name.
+func (c *Checker) alias(rel *relation, a ast.Alias, span diag.Span) *relation {
+	out := *rel
+	out.alias = ""
+	if a.Name != nil {
+		out.alias = a.Name.Name
+	}
+	if len(a.Columns) == 0 {
+		return &out
+	}
+	names := make([]string, len(a.Columns))
+	for i, id := range a.Columns {
+		names[i] = id.Name
+	}
+	return c.renamed(&out, names, span)
+}
+
+// renamed gives the columns other names.
+func (c *Checker) renamed(rel *relation, names []string, span diag.Span) *relation {
+	in := rel.schema()
+	if len(names) != len(in.Fields) {
+		c.add(diag.ColumnAliases, span, "%d column names are given for %d columns", len(names), len(in.Fields)).
+			WithHint("the columns are %s", strings.Join(in.Names(), ", "))
+		return nil
+	}
+	out := &event.Schema{Rowtime: in.Rowtime}
+	exprs := make([]expr.Expr, len(names))
+	for i, name := range names {
+		out.Fields = append(out.Fields, event.Field{Name: name, Type: in.Fields[i].Type})
+		exprs[i] = columnOf(in, i, span)
+	}
+	return &relation{node: &plan.Project{Input: rel.node, Exprs: exprs, Out: out}, alias: rel.alias, proctime: rel.proctime}
+}
+
+func columnOf(s *event.Schema, i int, span diag.Span) *expr.Column {
+	return &expr.Column{Base: typed(s.Fields[i].Type, span), Index: i, Name: s.Fields[i].Name}
+}
+
+func (c *Checker) tableRef(t *ast.TableRef) *relation {
+	name, ok := c.tableName(t.Name)
+	if !ok {
+		return nil
+	}
+	if t.AsOf != nil {
+		c.unsupported(t.AsOf.Pos(), "FOR SYSTEM_TIME AS OF (a temporal join)")
+		return nil
+	}
+	rel := c.lookup(name, t)
+	if rel == nil {
+		return nil
+	}
+	alias := t.Alias
+	if alias.Name == nil {
+		alias.Name = &t.Name.Parts[len(t.Name.Parts)-1]
+	}
+	return c.alias(rel, alias, t.Pos())
+}
+
+// lookup finds what a name in FROM stands for: a WITH table, a view, a table.
+func (c *Checker) lookup(name string, t *ast.TableRef) *relation {
+	if w := c.ctes.find(name); w != nil {
+		return w.rel
+	}
+	if v, ok := c.cat.View(name); ok {
+		return c.expand(v, t)
+	}
+	table, ok := c.cat.Table(name)
+	if !ok {
+		c.unknownTable(name, t.Name.Pos())
+		return nil
+	}
+	if table = c.withHints(table, t.Hints); table == nil {
+		return nil
+	}
+	return scan(table)
+}
+
+func (c *Checker) unknownTable(name string, span diag.Span) {
+	var names []string
+	for _, t := range c.cat.Tables() {
+		names = append(names, t.Name)
+	}
+	for _, v := range c.cat.Views() {
+		names = append(names, v.Name)
+	}
+	for w := c.ctes; w != nil; w = w.next {
+		names = append(names, w.name)
+	}
+	hint(c.add(diag.UnknownTable, span, "there is no table or view %q", name), name, names)
+}
+
+// withHints is the table with the options of an OPTIONS hint in place of its own.
+func (c *Checker) withHints(t *catalog.Table, hints []ast.Hint) *catalog.Table {
+	for _, h := range hints {
+		if !strings.EqualFold(h.Name.Name, "OPTIONS") {
+			c.unsupported(h.Pos(), "the hint "+strings.ToUpper(h.Name.Name))
+			return nil
+		}
+		changed := *t
+		changed.Options = map[string]catalog.Option{}
+		for k, v := range t.Options {
+			changed.Options[k] = v
+		}
+		for _, o := range h.Options {
+			changed.Options[o.Key] = catalog.Option{Value: o.Value, KeySpan: o.KeySpan, ValueSpan: o.ValueSpan}
+		}
+		t = &changed
+	}
+	return t
+}
+
+// expand binds a view where it is used. Its text was checked when it was made,
+// so a mistake in it now comes from a later change of what it reads.
+func (c *Checker) expand(v *catalog.View, t *ast.TableRef) *relation {
+	if len(t.Hints) > 0 {
+		c.unsupported(t.Hints[0].Pos(), "a hint on a view")
+		return nil
+	}
+	if len(c.views) >= maxViewDepth || indexOf(c.views, v.Name) >= 0 {
+		c.add(diag.Limit, t.Pos(), "the view %q reads itself, or views are nested more than %d deep", v.Name, maxViewDepth)
+		return nil
+	}
+	inner := *c
+	inner.list = &diag.List{File: v.Source.File, Source: v.Source.Source}
+	inner.ctes, inner.views = nil, append(c.views[:len(c.views):len(c.views)], v.Name)
+	rel := inner.view(v)
+	if inner.list.HasErrors() || rel == nil {
+		c.add(diag.UnknownTable, t.Pos(), "the view %q can no longer be read:\n%v", v.Name, inner.list)
+		return nil
+	}
+	return rel
+}
+
+// view binds the query of a view.
+func (c *Checker) view(v *catalog.View) *relation {
+	rel := c.query(v.Query)
+	if rel == nil || len(v.Columns) == 0 {
+		return rel
+	}
+	return c.renamed(rel, v.Columns, v.Query.Pos())
+}
+
+// scan reads all columns of a table; pruning takes away what is not needed.
+func scan(t *catalog.Table) *relation {
+	node := &plan.Scan{Table: t, Watermark: t.Watermark, Out: &event.Schema{Rowtime: t.Rowtime}}
+	rel := &relation{node: node, alias: t.Name, proctime: map[int]bool{}}
+	read := make([]int, len(t.Columns)) // position in Read
+	for i, col := range t.Columns {
+		node.Out.Fields = append(node.Out.Fields, event.Field{Name: col.Name, Type: col.Type})
+		rel.proctime[i] = col.Proctime
+		if col.Kind == catalog.Computed {
+			continue
+		}
+		read[i] = len(node.Read)
+		node.Read = append(node.Read, plan.ReadColumn{Name: col.Name, Type: col.Type, Metadata: col.Key, NotNull: col.NotNull})
+	}
+	for i, col := range t.Columns {
+		if col.Kind == catalog.Computed {
+			node.Exprs = append(node.Exprs, plan.Remap(col.Expr, read))
+			continue
+		}
+		node.Exprs = append(node.Exprs, &expr.Column{Base: typed(col.Type, col.Span), Index: read[i], Name: col.Name})
+	}
+	return rel
+}

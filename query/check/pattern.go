@@ -1,0 +1,173 @@
+package check
+
+import (
+	"math"
+	"strings"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// collectVars visits the variables of a pattern in order of appearance.
+func collectVars(p ast.Pattern, visit func(ast.Ident)) {
+	switch p := p.(type) {
+	case *ast.PatVar:
+		visit(p.Name)
+	case *ast.PatNotSet:
+		visit(p.Name)
+	default:
+		for _, sub := range subPatterns(p) {
+			collectVars(sub, visit)
+		}
+	}
+}
+
+func subPatterns(p ast.Pattern) []ast.Pattern {
+	switch p := p.(type) {
+	case *ast.PatConcat:
+		items := make([]ast.Pattern, len(p.Steps))
+		for i := range p.Steps {
+			items[i] = p.Steps[i].Item
+		}
+		return items
+	case *ast.PatAlt:
+		return p.Alts
+	case *ast.PatPermute:
+		return p.Items
+	case *ast.PatExclude:
+		return []ast.Pattern{p.Item}
+	case *ast.PatGroup:
+		return []ast.Pattern{p.Item}
+	case *ast.PatQuant:
+		return []ast.Pattern{p.Item}
+	}
+	return nil
+}
+
+func (m *matcher) pattern() {
+	m.out.Pattern = m.bind(m.ast.Pattern)
+	if len(m.out.Vars) == 0 && m.ok {
+		m.add(diag.InvalidPattern, m.ast.Pattern.Pos(), "the pattern has no variable: it can only match nothing")
+		m.fail()
+	}
+}
+
+// bind makes the plan of a pattern; what it refuses becomes the empty pattern,
+// so that the rest is checked too.
+func (m *matcher) bind(p ast.Pattern) plan.Pattern {
+	switch p := p.(type) {
+	case *ast.PatVar:
+		return plan.PatVar{Var: m.scope.vars[folded(p.Name)]}
+	case *ast.PatEmpty:
+		return plan.PatEmpty{}
+	case *ast.PatAnchor:
+		return m.anchor(p)
+	case *ast.PatConcat:
+		return m.concat(p)
+	case *ast.PatAlt:
+		return plan.PatAlt{Alts: m.bindAll(p.Alts)}
+	case *ast.PatPermute:
+		return plan.PatPermute{Items: m.bindAll(p.Items)}
+	case *ast.PatExclude:
+		return m.exclude(p)
+	case *ast.PatGroup:
+		return m.bind(p.Item)
+	case *ast.PatQuant:
+		return m.quantified(p)
+	}
+	m.refusePattern(p.Pos(), "[^…] in PATTERN")
+	return plan.PatEmpty{}
+}
+
+func (m *matcher) bindAll(list []ast.Pattern) []plan.Pattern {
+	out := make([]plan.Pattern, len(list))
+	for i, p := range list {
+		out[i] = m.bind(p)
+	}
+	return out
+}
+
+func (m *matcher) refusePattern(span diag.Span, what string) {
+	m.unsupported(span, what)
+	m.fail()
+}
+
+func (m *matcher) anchor(p *ast.PatAnchor) plan.Pattern {
+	m.out.Anchored = true
+	if open := m.unbounded(m.in.node); !p.Start && open != nil {
+		m.add(diag.NotSupported, p.Pos(), "$ is the end of the input, and %s has none", open.Name).
+			WithHint("leave $ out, or read a bounded table ('connector' = 'file', or 'number-of-rows')")
+		m.fail()
+	}
+	return plan.PatAnchor{Start: p.Start}
+}
+
+// unbounded is a table under n that never ends; nil when all do.
+func (c *Checker) unbounded(n plan.Node) *catalog.Table {
+	if scan, ok := n.(*plan.Scan); ok && !c.opts.Bounded(scan.Table) {
+		return scan.Table
+	}
+	for _, in := range n.Inputs() {
+		if t := c.unbounded(in); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+func (m *matcher) concat(p *ast.PatConcat) plan.Pattern {
+	if p.Within != nil {
+		m.refusePattern(p.Within.Pos(), "WITHIN for a part of the pattern")
+	}
+	items := make([]plan.Pattern, 0, len(p.Steps))
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		if step.Not {
+			m.refusePattern(step.Pos(), "NOT in PATTERN")
+		} else if step.Edge != ast.EdgeDefault {
+			m.refusePattern(step.Pos(), "the edge "+step.Edge.String())
+		}
+		items = append(items, m.bind(step.Item))
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	return plan.PatConcat{Items: items}
+}
+
+func (m *matcher) exclude(p *ast.PatExclude) plan.Pattern {
+	if m.ast.Rows == ast.AllRowsUnmatch {
+		m.add(diag.InvalidPattern, p.Pos(), "{- … -} cannot be used WITH UNMATCHED ROWS")
+		m.fail()
+	}
+	return plan.PatExclude{Item: m.bind(p.Item)}
+}
+
+func (m *matcher) quantified(p *ast.PatQuant) plan.Pattern {
+	span := m.quantifierSpan(p)
+	lowest, highest := p.Min, p.Max
+	switch {
+	case p.MinExpr != nil || p.MaxExpr != nil:
+		m.refusePattern(span, "a quantifier bound that is no number")
+	case highest == 0:
+		m.add(diag.NumberOutOfRange, span, "the upper bound of a quantifier is at least 1")
+		m.fail()
+	case lowest > math.MaxInt32 || highest > math.MaxInt32:
+		m.add(diag.NumberOutOfRange, span, "the bounds of a quantifier are at most %d", math.MaxInt32)
+		m.fail()
+	case highest > 0 && lowest > highest:
+		m.add(diag.QuantifierRange, span, "the lower bound %d is above the upper bound %d", lowest, highest)
+		m.fail()
+	}
+	return plan.PatQuant{Item: m.bind(p.Item), Min: lowest, Max: highest, Reluctant: p.Reluctant}
+}
+
+// quantifierSpan is the quantifier without what it repeats.
+func (m *matcher) quantifierSpan(p *ast.PatQuant) diag.Span {
+	s := diag.Span{Start: p.Item.Pos().End, End: p.Pos().End}
+	text := m.text(s)
+	s.Start += len(text) - len(strings.TrimLeft(text, " \t\r\n"))
+	return s
+}

@@ -1,0 +1,463 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// query binds a query; nil after an error.
+func (c *Checker) query(q ast.Query) *relation {
+	switch q := q.(type) {
+	case *ast.Select:
+		return c.selectFrom(q)
+	case *ast.SetOp:
+		return c.setOp(q)
+	case *ast.With:
+		return c.with(q)
+	case *ast.Values:
+		return c.values(q)
+	case *ast.Ordered:
+		return c.ordered(q)
+	}
+	c.unsupported(q.Pos(), "this query")
+	return nil
+}
+
+// ordered refuses ORDER BY and LIMIT of a query, of a stream without an end.
+func (c *Checker) ordered(q *ast.Ordered) *relation {
+	c.query(q.Query)
+	if len(q.OrderBy) > 0 {
+		c.unsupported(q.OrderBy[0].Pos(), "ORDER BY of a query")
+	}
+	for _, e := range []ast.Expr{q.Limit, q.Offset} {
+		if e != nil {
+			c.unsupported(e.Pos(), "LIMIT and OFFSET")
+		}
+	}
+	return nil
+}
+
+func (c *Checker) with(q *ast.With) *relation {
+	outer := c.ctes
+	defer func() { c.ctes = outer }()
+	for i := range q.Tables {
+		t := &q.Tables[i]
+		for w := c.ctes; w != outer; w = w.next {
+			if w.find(t.Name.Name) == w {
+				c.add(diag.DuplicateName, t.Name.Pos(), "two WITH tables are named %s", t.Name.Name)
+			}
+		}
+		rel := c.query(t.Query)
+		if rel != nil {
+			rel = c.alias(rel, ast.Alias{Name: &t.Name, Columns: t.Columns}, t.Name.Pos())
+		}
+		c.ctes = &cte{name: t.Name.Name, rel: rel, next: c.ctes}
+	}
+	return c.query(q.Query)
+}
+
+// ---- SELECT
+
+func (c *Checker) selectFrom(q *ast.Select) *relation {
+	ok := c.refuseClauses(q)
+	rel, fromOK := c.source(q)
+	if !fromOK {
+		return nil
+	}
+	b := &binder{Checker: c, rel: rel}
+	node, whereOK := b.where(q, rel)
+	list := b.selectList(q)
+	if !ok || !whereOK || list == nil {
+		return nil
+	}
+	if rel == nil {
+		return &relation{node: oneRow(list)}
+	}
+	out := list.schema(rel)
+	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel)}
+}
+
+// refuseClauses refuses the clauses that are not built, each at its own place.
+func (c *Checker) refuseClauses(q *ast.Select) bool {
+	before := len(c.list.Items)
+	if q.Distinct {
+		c.unsupported(c.firstWord(q.Pos()), "SELECT DISTINCT")
+	}
+	if len(q.GroupBy) > 0 {
+		c.unsupported(q.GroupBy[0].Pos(), "GROUP BY")
+	}
+	if q.Having != nil {
+		c.unsupported(q.Having.Pos(), "HAVING")
+	}
+	if len(q.Windows) > 0 {
+		c.unsupported(q.Windows[0].Pos(), "WINDOW")
+	}
+	if q.Qualify != nil {
+		c.unsupported(q.Qualify.Pos(), "QUALIFY")
+	}
+	for _, h := range q.Hints {
+		c.unsupported(h.Pos(), "a hint on SELECT")
+	}
+	if len(q.From) > 1 {
+		c.unsupported(q.From[1].Pos(), "a join (more than one table in FROM)").WithHint("bring the streams together with UNION ALL BY NAME and match across them")
+	}
+	return len(c.list.Items) == before
+}
+
+// firstWord is the keyword that a clause begins with.
+func (c *Checker) firstWord(s diag.Span) diag.Span {
+	n := 0
+	for text := c.text(s); n < len(text) && text[n] > ' '; {
+		n++
+	}
+	return diag.Span{Start: s.Start, End: s.Start + n}
+}
+
+// source binds FROM; nil and true when there is none.
+func (c *Checker) source(q *ast.Select) (*relation, bool) {
+	var first *relation
+	ok := true
+	for i, t := range q.From {
+		rel := c.from(t)
+		ok = ok && rel != nil
+		if i == 0 {
+			first = rel
+		}
+	}
+	return first, ok
+}
+
+func (b *binder) where(q *ast.Select, rel *relation) (plan.Node, bool) {
+	if rel == nil {
+		if q.Where != nil {
+			b.unsupported(q.Where.Pos(), "WHERE without FROM")
+		}
+		return nil, q.Where == nil
+	}
+	if q.Where == nil {
+		return rel.node, true
+	}
+	cond := b.topCondition(q.Where, "WHERE")
+	if cond == nil {
+		return nil, false
+	}
+	return &plan.Filter{Input: rel.node, Cond: cond}, true
+}
+
+// selectList is the columns of a SELECT.
+type selectList struct {
+	exprs []expr.Expr
+	names []string
+}
+
+func (l *selectList) add(x expr.Expr, name string) {
+	l.exprs, l.names = append(l.exprs, untypedAsString(x)), append(l.names, name)
+}
+
+func (l *selectList) fields() []event.Field {
+	fields := make([]event.Field, len(l.exprs))
+	for i, x := range l.exprs {
+		fields[i] = event.Field{Name: l.names[i], Type: x.Type()}
+	}
+	return fields
+}
+
+// schema is the columns, with the time attribute where it is passed on.
+func (l *selectList) schema(in *relation) *event.Schema {
+	out := event.NewSchema(l.fields()...)
+	for i, x := range l.exprs {
+		if col, ok := x.(*expr.Column); ok && col.Index == in.schema().Rowtime && out.Rowtime < 0 {
+			out.Rowtime = i
+		}
+	}
+	return out
+}
+
+func (l *selectList) proctime(in *relation) map[int]bool {
+	times := map[int]bool{}
+	for i, x := range l.exprs {
+		if col, ok := x.(*expr.Column); ok && in.proctime[col.Index] {
+			times[i] = true
+		}
+	}
+	return times
+}
+
+// selectList binds the items; nil when one failed.
+func (b *binder) selectList(q *ast.Select) *selectList {
+	list := &selectList{}
+	ok := true
+	for i := range q.Items {
+		item := &q.Items[i]
+		if item.Star {
+			ok = b.star(list, item) && ok
+			continue
+		}
+		x := b.top(item.Expr)
+		if x == nil {
+			ok = false
+			continue
+		}
+		list.add(x, itemName(item, i))
+	}
+	if !ok {
+		return nil
+	}
+	return list
+}
+
+func (b *binder) star(list *selectList, item *ast.SelectItem) bool {
+	switch {
+	case b.rel == nil:
+		b.add(diag.NoOutputColumns, item.Pos(), "* needs FROM")
+		return false
+	case item.Of != nil && !equalFold(dotted(item.Of.Parts), b.rel.alias):
+		hint(b.add(diag.UnknownTable, item.Pos(), "there is no table %q in FROM", dotted(item.Of.Parts)), dotted(item.Of.Parts), []string{b.rel.alias})
+		return false
+	}
+	s := b.rel.schema()
+	for i := range s.Fields {
+		list.add(columnOf(s, i, item.Pos()), s.Fields[i].Name)
+	}
+	return true
+}
+
+// itemName is the name of a column without AS: that of the column or field it
+// is, else EXPR$ and its number, as in Flink SQL.
+func itemName(item *ast.SelectItem, i int) string {
+	if item.Alias != nil {
+		return item.Alias.Name
+	}
+	switch x := item.Expr.(type) {
+	case *ast.Ref:
+		return x.Parts[len(x.Parts)-1].Name
+	case *ast.Field:
+		return x.Name.Name
+	}
+	return anonymous(i)
+}
+
+func anonymous(i int) string { return fmt.Sprintf("EXPR$%d", i) }
+
+// oneRow is SELECT without FROM.
+func oneRow(list *selectList) plan.Node {
+	out := event.NewSchema(list.fields()...)
+	if row, ok := constants(list.exprs); ok {
+		return &plan.Values{Rows: [][]event.Value{row}, Out: out}
+	}
+	nothing := &plan.Values{Rows: [][]event.Value{{}}, Out: event.NewSchema()}
+	return &plan.Project{Input: nothing, Exprs: list.exprs, Out: out}
+}
+
+func constants(list []expr.Expr) ([]event.Value, bool) {
+	row := make([]event.Value, len(list))
+	for i, x := range list {
+		k, ok := x.(*expr.Const)
+		if !ok {
+			return nil, false
+		}
+		row[i] = k.Value
+	}
+	return row, true
+}
+
+// ---- VALUES
+
+func (c *Checker) values(q *ast.Values) *relation {
+	b := &binder{Checker: c}
+	rows := make([][]expr.Expr, 0, len(q.Rows))
+	for _, items := range q.Rows {
+		row := b.tops(items)
+		switch {
+		case row == nil:
+			return nil
+		case len(rows) > 0 && len(row) != len(rows[0]):
+			c.add(diag.SchemaMismatch, items[0].Pos(), "this row has %d values, the first has %d", len(row), len(rows[0]))
+			return nil
+		}
+		rows = append(rows, row)
+	}
+	return b.valuesOf(q, rows)
+}
+
+func (b *binder) tops(items []ast.Expr) []expr.Expr {
+	row := b.exprs(items)
+	for i, x := range row {
+		if row[i] = b.whole(x); row[i] == nil {
+			return nil
+		}
+	}
+	return row
+}
+
+// valuesOf makes each column of one type, and constant.
+func (b *binder) valuesOf(q *ast.Values, rows [][]expr.Expr) *relation {
+	out := &plan.Values{Rows: make([][]event.Value, len(rows)), Out: event.NewSchema()}
+	for col := range rows[0] {
+		column := make([]expr.Expr, len(rows))
+		for i := range rows {
+			column[i] = rows[i][col]
+		}
+		t, ok := b.unify(column, q.Rows[0][col].Pos(), fmt.Sprintf("the values of column %d", col+1))
+		if !ok {
+			return nil
+		}
+		values, ok := constants(column)
+		if !ok {
+			b.unsupported(q.Rows[0][col].Pos(), "a value that is no constant in VALUES")
+			return nil
+		}
+		out.Out.Fields = append(out.Out.Fields, event.Field{Name: anonymous(col), Type: t})
+		for i, v := range values {
+			out.Rows[i] = append(out.Rows[i], v)
+		}
+	}
+	return &relation{node: out}
+}
+
+// ---- UNION ALL
+
+func (c *Checker) setOp(q *ast.SetOp) *relation {
+	left, right := c.query(q.Left), c.query(q.Right)
+	if q.Op != "UNION" || !q.All {
+		what := q.Op
+		if q.All {
+			what += " ALL"
+		}
+		d := c.unsupported(c.gap(q), what)
+		if q.Op == "UNION" {
+			d.WithHint("write UNION ALL, which keeps duplicates")
+		}
+		return nil
+	}
+	if left == nil || right == nil {
+		return nil
+	}
+	if q.ByName {
+		return c.unionByName(q, left, right)
+	}
+	l, r := left.schema(), right.schema()
+	if len(l.Fields) != len(r.Fields) {
+		c.add(diag.SchemaMismatch, q.Right.Pos(), "UNION ALL of %d columns and %d columns", len(l.Fields), len(r.Fields)).
+			WithHint("UNION ALL BY NAME fills missing columns with NULL")
+		return nil
+	}
+	pairs := make([]pair, len(l.Fields))
+	for i, f := range l.Fields {
+		pairs[i] = pair{f.Name, i, i}
+	}
+	return c.union(q, left, right, pairs)
+}
+
+// gap is the operator between the two queries.
+func (c *Checker) gap(q *ast.SetOp) diag.Span {
+	s := diag.Span{Start: q.Left.Pos().End, End: q.Right.Pos().Start}
+	text := c.text(s)
+	for s.Start < s.End && (text[0] <= ' ' || text[0] == ')') {
+		s.Start, text = s.Start+1, text[1:]
+	}
+	for s.Start < s.End && (text[len(text)-1] <= ' ' || text[len(text)-1] == '(') {
+		s.End, text = s.End-1, text[:len(text)-1]
+	}
+	return s
+}
+
+// pair is an output column of a union and where each side has it; -1 nowhere.
+type pair struct {
+	name        string
+	left, right int
+}
+
+func (c *Checker) unionByName(q *ast.SetOp, left, right *relation) *relation {
+	l, r := left.schema(), right.schema()
+	if !c.distinctNames(q.Left, l) || !c.distinctNames(q.Right, r) {
+		return nil
+	}
+	var pairs []pair
+	for i, f := range l.Fields {
+		pairs = append(pairs, pair{f.Name, i, r.Index(f.Name)})
+	}
+	for i, f := range r.Fields {
+		if l.Index(f.Name) < 0 {
+			pairs = append(pairs, pair{f.Name, -1, i})
+		}
+	}
+	return c.union(q, left, right, pairs)
+}
+
+func (c *Checker) distinctNames(q ast.Query, s *event.Schema) bool {
+	for i, f := range s.Fields {
+		if s.Index(f.Name) != i {
+			c.add(diag.AmbiguousName, q.Pos(), "two columns are named %q: UNION ALL BY NAME cannot tell them apart", f.Name)
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Checker) union(q *ast.SetOp, left, right *relation, pairs []pair) *relation {
+	l, r := left.schema(), right.schema()
+	out := &event.Schema{Rowtime: -1}
+	times := map[int]bool{}
+	for i, p := range pairs {
+		t, err := function.CommonType(sideType(l, p.left), sideType(r, p.right))
+		if err != nil {
+			c.add(diag.TypeMismatch, q.Right.Pos(), "column %q is %s on the left of UNION ALL and %s on the right", p.name, sideType(l, p.left), sideType(r, p.right)).
+				WithHint("convert one side with CAST")
+			return nil
+		}
+		if p.left >= 0 && p.left == l.Rowtime && p.right >= 0 && p.right == r.Rowtime {
+			out.Rowtime = i
+		}
+		times[i] = p.left >= 0 && p.right >= 0 && left.proctime[p.left] && right.proctime[p.right]
+		out.Fields = append(out.Fields, event.Field{Name: p.name, Type: t})
+	}
+	in := []plan.Node{c.side(left, out, pairs, func(p pair) int { return p.left }, q.Left), c.side(right, out, pairs, func(p pair) int { return p.right }, q.Right)}
+	return &relation{node: &plan.Union{In: flattenUnions(in), Out: out}, proctime: times}
+}
+
+func sideType(s *event.Schema, i int) event.Type {
+	if i < 0 {
+		return event.TNull
+	}
+	return s.Fields[i].Type
+}
+
+// side brings one input to the schema of the union.
+func (c *Checker) side(rel *relation, out *event.Schema, pairs []pair, of func(pair) int, q ast.Query) plan.Node {
+	in := rel.schema()
+	exprs := make([]expr.Expr, len(pairs))
+	same := len(pairs) == len(in.Fields) && in.Rowtime == out.Rowtime
+	for i, p := range pairs {
+		from := of(p)
+		if from < 0 {
+			exprs[i], same = null(out.Fields[i].Type, q.Pos()), false
+			continue
+		}
+		exprs[i] = c.coerce(columnOf(in, from, q.Pos()), out.Fields[i].Type)
+		same = same && from == i && in.Fields[i].Type.Equal(out.Fields[i].Type) && in.Fields[i].Name == out.Fields[i].Name
+	}
+	if same {
+		return rel.node
+	}
+	return &plan.Project{Input: rel.node, Exprs: exprs, Out: out}
+}
+
+// flattenUnions makes one union of a chain of unions of one schema.
+func flattenUnions(in []plan.Node) []plan.Node {
+	var flat []plan.Node
+	for _, n := range in {
+		if u, ok := n.(*plan.Union); ok {
+			flat = append(flat, u.In...)
+			continue
+		}
+		flat = append(flat, n)
+	}
+	return flat
+}

@@ -1,0 +1,239 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/query/ast"
+)
+
+// Explain is the plan as an indented tree, the root first.
+func Explain(n Node) string {
+	var b strings.Builder
+	explain(&b, n, 0)
+	return b.String()
+}
+
+func explain(b *strings.Builder, n Node, depth int) {
+	indent := strings.Repeat("  ", depth)
+	title, details := describe(n)
+	fmt.Fprintf(b, "%s%s\n", indent, title)
+	for _, d := range details {
+		fmt.Fprintf(b, "%s    %s\n", indent, d)
+	}
+	for _, in := range n.Inputs() {
+		explain(b, in, depth+1)
+	}
+}
+
+// describe is a node's line, and lines of what it does.
+func describe(n Node) (title string, details []string) {
+	switch n := n.(type) {
+	case *Insert:
+		return describeInsert(n)
+	case *Scan:
+		return describeScan(n)
+	case *Filter:
+		return "Filter", []string{ExprString(n.Cond, n.Input.Schema())}
+	case *Project:
+		return "Project", outputs(n)
+	case *Union:
+		return "Union", []string{"columns: " + fields(n.Out)}
+	case *Values:
+		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), []string{"columns: " + fields(n.Out)}
+	case *Match:
+		return "Match(" + partition(n) + ")", describeMatch(n)
+	}
+	return fmt.Sprintf("%T", n), nil
+}
+
+func describeInsert(n *Insert) (string, []string) {
+	names := make([]string, len(n.Write))
+	for i, w := range n.Write {
+		names[i] = n.Table.Columns[w].Name
+	}
+	return "Insert(" + n.Table.Name + ")", []string{"columns: " + strings.Join(names, ", ")}
+}
+
+func describeScan(n *Scan) (string, []string) {
+	read := &event.Schema{}
+	names := make([]string, len(n.Read))
+	for i, c := range n.Read {
+		read.Fields = append(read.Fields, event.Field{Name: c.Name, Type: c.Type})
+		names[i] = c.Name
+		if c.Metadata != "" {
+			names[i] += " METADATA '" + c.Metadata + "'"
+		}
+	}
+	details := []string{"read: " + strings.Join(names, ", ")}
+	if cols, ok := columnsOf(n.Exprs); !ok || !ascending(cols, len(n.Read)) {
+		for i, e := range n.Exprs {
+			details = append(details, n.Out.Fields[i].Name+" = "+ExprString(e, read))
+		}
+	}
+	if n.Watermark != nil {
+		details = append(details, fmt.Sprintf("watermark: %s = %s", n.Out.Fields[n.Out.Rowtime].Name, ExprString(n.Watermark, n.Out)))
+	}
+	return "Scan(" + n.Table.Name + ")", details
+}
+
+func ascending(cols []int, n int) bool {
+	if len(cols) != n {
+		return false
+	}
+	for i, c := range cols {
+		if c != i {
+			return false
+		}
+	}
+	return true
+}
+
+func outputs(n *Project) []string {
+	in := n.Input.Schema()
+	lines := make([]string, len(n.Exprs))
+	for i, e := range n.Exprs {
+		lines[i] = ExprString(e, in)
+		if name := n.Out.Fields[i].Name; name != lines[i] {
+			lines[i] = name + " = " + lines[i]
+		}
+	}
+	return lines
+}
+
+func fields(s *event.Schema) string {
+	parts := make([]string, len(s.Fields))
+	for i, f := range s.Fields {
+		parts[i] = f.Name + " " + f.Type.String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+func partition(n *Match) string {
+	if len(n.PartitionBy) == 0 {
+		return "one partition"
+	}
+	names := make([]string, len(n.PartitionBy))
+	for i, c := range n.PartitionBy {
+		names[i] = n.Input.Schema().Fields[c].Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func describeMatch(n *Match) []string {
+	lines := []string{"pattern: " + n.PatternString() + withinText(n.Within), "order: " + order(n), "rows: " + rowsText(n.Rows), "skip: " + skipText(n)}
+	for _, v := range n.Vars {
+		cond := "TRUE"
+		if v.Define != nil {
+			cond = n.ExprString(v.Define)
+		}
+		lines = append(lines, "define: "+v.Name+" AS "+cond)
+	}
+	for _, m := range n.Measures {
+		lines = append(lines, "measure: "+m.Name+" = "+n.ExprString(m.Expr))
+	}
+	return lines
+}
+
+func withinText(us int64) string {
+	if us == 0 {
+		return ""
+	}
+	return " WITHIN " + (time.Duration(us) * time.Microsecond).String()
+}
+
+func order(n *Match) string {
+	keys := make([]string, len(n.OrderBy))
+	for i, k := range n.OrderBy {
+		keys[i] = n.Input.Schema().Fields[k.Column].Name + direction(k.Desc, k.NullsFirst)
+	}
+	text := strings.Join(keys, ", ")
+	if n.Proctime {
+		text += " (processing time)"
+	}
+	return text
+}
+
+func rowsText(r ast.RowsPerMatch) string {
+	return [...]string{"one per match", "all, empty matches shown", "all, empty matches omitted", "all, with unmatched rows"}[r]
+}
+
+func skipText(n *Match) string {
+	p := exprPrinter{vars: n.Vars}
+	to := strings.TrimSuffix(p.rows(n.SkipTo), ".")
+	switch n.Skip {
+	case ast.SkipToNext:
+		return "to next row"
+	case ast.SkipToFirst:
+		return "to first " + to
+	case ast.SkipToLast:
+		return "to last " + to
+	}
+	return "past last row"
+}
+
+// PatternString is the pattern as text.
+func (n *Match) PatternString() string { return patternString(n.Pattern, n.Vars, false) }
+
+// patternString prints p; tight asks for parentheses around what a quantifier
+// or a concatenation would otherwise take apart.
+func patternString(p Pattern, vars []Var, tight bool) string {
+	switch p := p.(type) {
+	case PatVar:
+		return vars[p.Var].Name
+	case PatEmpty:
+		return "()"
+	case PatAnchor:
+		return map[bool]string{true: "^", false: "$"}[p.Start]
+	case PatConcat:
+		return grouped(joinPatterns(p.Items, vars, " "), tight)
+	case PatAlt:
+		return "(" + joinPatterns(p.Alts, vars, " | ") + ")"
+	case PatPermute:
+		return "PERMUTE(" + joinPatterns(p.Items, vars, ", ") + ")"
+	case PatExclude:
+		return "{- " + patternString(p.Item, vars, false) + " -}"
+	case PatQuant:
+		return grouped(patternString(p.Item, vars, true)+quantifier(p), tight)
+	}
+	return fmt.Sprintf("%T", p)
+}
+
+func grouped(text string, yes bool) string {
+	if yes {
+		return "(" + text + ")"
+	}
+	return text
+}
+
+func joinPatterns(list []Pattern, vars []Var, sep string) string {
+	parts := make([]string, len(list))
+	for i, p := range list {
+		parts[i] = patternString(p, vars, false)
+	}
+	return strings.Join(parts, sep)
+}
+
+func quantifier(p PatQuant) string {
+	text := ""
+	switch {
+	case p.Min == 0 && p.Max < 0:
+		text = "*"
+	case p.Min == 1 && p.Max < 0:
+		text = "+"
+	case p.Min == 0 && p.Max == 1:
+		text = "?"
+	case p.Min == p.Max:
+		text = fmt.Sprintf("{%d}", p.Min)
+	case p.Max < 0:
+		text = fmt.Sprintf("{%d,}", p.Min)
+	default:
+		text = fmt.Sprintf("{%d,%d}", p.Min, p.Max)
+	}
+	if p.Reluctant {
+		text += "?"
+	}
+	return text
+}

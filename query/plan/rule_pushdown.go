@@ -1,0 +1,66 @@
+package plan
+
+import "github.com/cepd/cepd/internal/expr"
+
+// pushFilters moves filters towards the scans: through projections and unions,
+// never through a Match, whose rows depend on each other.
+func pushFilters(n Node) Node {
+	n = mapInputs(n, pushFilters)
+	f, ok := n.(*Filter)
+	if !ok {
+		return n
+	}
+	switch in := f.Input.(type) {
+	case *Filter:
+		return pushFilters(&Filter{Input: in.Input, Cond: and(in.Cond, f.Cond)})
+	case *Project:
+		if repeatable(f.Cond, in.Exprs) {
+			c := *in
+			c.Input = pushFilters(&Filter{Input: in.Input, Cond: Replace(f.Cond, in.Exprs)})
+			return &c
+		}
+	case *Union:
+		c := *in
+		c.In = make([]Node, len(in.In))
+		for i, input := range in.In {
+			c.In[i] = pushFilters(&Filter{Input: input, Cond: f.Cond})
+		}
+		return &c
+	}
+	return f
+}
+
+// and is x AND y as one chain.
+func and(x, y expr.Expr) expr.Expr {
+	args := append(conjuncts(x), conjuncts(y)...)
+	return &expr.And{Base: expr.Base{T: x.Type(), Span: x.Pos()}, Args: args}
+}
+
+func conjuncts(e expr.Expr) []expr.Expr {
+	if a, ok := e.(*expr.And); ok {
+		return append([]expr.Expr(nil), a.Args...)
+	}
+	return []expr.Expr{e}
+}
+
+// repeatable says whether the columns that cond reads may be computed twice.
+func repeatable(cond expr.Expr, exprs []expr.Expr) bool {
+	used := make([]bool, len(exprs))
+	MarkColumns(cond, used)
+	for i, e := range exprs {
+		if used[i] && volatile(e) {
+			return false
+		}
+	}
+	return true
+}
+
+func volatile(e expr.Expr) bool {
+	found := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		call, ok := x.(*expr.Call)
+		found = found || ok && call.Fn.Volatile
+		return !found
+	})
+	return found
+}

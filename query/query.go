@@ -1,0 +1,201 @@
+// Package query turns the text of statements into logical plans: the one entry
+// to the language.
+//
+//	text --parse--> ast.Script --check--> plan.Insert --Optimize--> Result
+//	                               |
+//	                               +----> catalog (tables, views, settings)
+package query
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/operators/kernel"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/check"
+	"github.com/cepd/cepd/query/parse"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// Options is what compiling needs beside the text.
+type Options struct {
+	File string // name to show in errors
+	Text string // the text that the script was parsed from
+	// Params are the values of :name, as SQL literals; other text is a string.
+	Params map[string]string
+	// Bounded says whether a table ends by itself. Nil: file and memory tables,
+	// and those with 'number-of-rows'.
+	Bounded func(*catalog.Table) bool
+}
+
+// Result is a compiled script.
+type Result struct {
+	Queries  []Query  // to run, in order
+	Actions  []Action // to carry out, in order
+	Warnings *diag.List
+}
+
+// Query is a continuous query.
+type Query struct {
+	*plan.Insert
+	Settings map[string]string // SET so far
+	Print    bool              // a query of its own: its rows go to the terminal
+	Span     diag.Span
+}
+
+// Action is a statement that runs no query.
+type Action struct {
+	// Statement is an *ast.Explain, *ast.Describe, *ast.Show, *ast.Set or
+	// *ast.Drop (of a query).
+	Statement ast.Statement
+	Before    int          // the number of Queries that stand before it
+	Plan      *plan.Insert // of EXPLAIN
+	Columns   []string     // of the answer; nil when the caller knows it, such as SHOW QUERIES
+	Rows      [][]string
+}
+
+// CompileText parses and compiles a file. The error is a *diag.List.
+func CompileText(cat *catalog.Catalog, file, text string, params map[string]string) (*Result, error) {
+	script, err := parse.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(cat, script, Options{File: file, Text: text, Params: params})
+}
+
+// Compile binds the statements in order: definitions fill the catalog, queries
+// become plans. The error is a *diag.List with all mistakes and warnings.
+func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, error) {
+	list := &diag.List{File: opts.File, Source: opts.Text}
+	c := &compiler{cat: cat, list: list, names: map[string]bool{}}
+	c.check = check.New(cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Fold: fold})
+	for _, s := range script.Statements {
+		c.statement(s)
+	}
+	list.Sort()
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	c.result.Warnings = list
+	return &c.result, nil
+}
+
+// fold is kernel.Fold with the place of the error apart.
+func fold(e expr.Expr) (expr.Expr, diag.Span, error) {
+	out, err := kernel.Fold(e)
+	if err == nil {
+		return out, diag.Span{}, nil
+	}
+	at := e.Pos()
+	var k *kernel.Error
+	if errors.As(err, &k) {
+		at = k.Span
+	}
+	return nil, at, err
+}
+
+// foldQuietly leaves what fails as it is: its text was right.
+func foldQuietly(e expr.Expr) expr.Expr {
+	out, err := kernel.Fold(e)
+	if err != nil {
+		return e
+	}
+	return out
+}
+
+type compiler struct {
+	cat    *catalog.Catalog
+	list   *diag.List
+	check  *check.Checker
+	names  map[string]bool // of queries
+	result Result
+}
+
+func (c *compiler) statement(s ast.Statement) {
+	switch s := s.(type) {
+	case *ast.CreateTable:
+		c.check.CreateTable(s)
+	case *ast.CreateView:
+		c.check.CreateView(s)
+	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement:
+		if root, print := c.root(s); root != nil {
+			c.query(root, s, print)
+		}
+	case *ast.Explain:
+		c.explain(s)
+	case *ast.Describe:
+		c.describe(s)
+	case *ast.Show:
+		c.show(s)
+	case *ast.Set:
+		c.set(s)
+	case *ast.Drop:
+		c.drop(s)
+	default:
+		c.refuse(s)
+	}
+}
+
+func (c *compiler) refuse(s ast.Statement) {
+	what := "this statement"
+	switch s := s.(type) {
+	case *ast.CreateFunction:
+		what = "CREATE FUNCTION"
+	case *ast.StatementSet:
+		what = "EXECUTE STATEMENT SET"
+	case *ast.AlterQuery:
+		what = "ALTER QUERY … " + s.Action
+	}
+	c.list.Add(diag.NotSupported, s.Pos(), "%s is not supported yet", what)
+}
+
+// root is the plan of a statement that reads; nil after an error.
+func (c *compiler) root(s ast.Statement) (root *plan.Insert, print bool) {
+	switch s := s.(type) {
+	case *ast.Insert:
+		root = c.check.Insert(s)
+	case *ast.CreateQuery:
+		if s.Shadow {
+			c.list.Add(diag.NotSupported, s.Pos(), "CREATE QUERY … SHADOW is not supported yet")
+		}
+		if root = c.check.Insert(s.Insert); root != nil {
+			root.Name = s.Name.Name
+		}
+	case *ast.QueryStatement:
+		root, print = c.check.Print(s.Query), true
+	default:
+		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY and queries have a plan to explain")
+	}
+	if root != nil {
+		root = plan.Optimize(root, foldQuietly).(*plan.Insert)
+	}
+	return root, print
+}
+
+// query adds a plan under a name of its own.
+func (c *compiler) query(root *plan.Insert, s ast.Statement, print bool) {
+	if root.Name != "" && c.names[root.Name] {
+		c.list.Add(diag.DuplicateName, s.Pos(), "there is a query %q already", root.Name)
+		return
+	}
+	if root.Name == "" {
+		root.Name = c.freeName(root.Table.Name)
+	}
+	c.names[root.Name] = true
+	settings := make(map[string]string, len(c.cat.Settings))
+	for k, v := range c.cat.Settings {
+		settings[k] = v
+	}
+	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: settings, Print: print, Span: s.Pos()})
+}
+
+func (c *compiler) freeName(base string) string {
+	name := base
+	for n := 2; c.names[name]; n++ {
+		name = fmt.Sprintf("%s_%d", base, n)
+	}
+	return name
+}
