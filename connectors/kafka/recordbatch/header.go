@@ -131,6 +131,10 @@ func LastOffset(batch []byte) int64 {
 	return int64(binary.BigEndian.Uint64(batch)) + int64(int32(binary.BigEndian.Uint32(batch[offLastDelta:])))
 }
 
+// Compressed says whether the records of a batch made by Split have to be
+// opened.
+func Compressed(batch []byte) bool { return batch[offAttributes+1]&attrCodec != 0 }
+
 // Parse reads and checks the header of a batch made by Split.
 func Parse(batch []byte) (Header, error) {
 	h := Header{

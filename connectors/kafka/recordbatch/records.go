@@ -28,14 +28,14 @@ func NewRecords(h Header, from, to int, withHeaders bool) Records {
 func (r *Records) Done() bool { return r.left == 0 }
 
 // Append adds the next records to dst, whose Buf is the buffer, until dst has
-// max, or the batch ends, or a record has an offset of until or more (until <
+// most, or the batch ends, or a record has an offset of until or more (until <
 // 0: no limit). Records before the offset from are passed over. dst.Next
 // follows what was read.
-func (r *Records) Append(dst *connectors.RawBatch, from int64, max int, until int64) error {
+func (r *Records) Append(dst *connectors.RawBatch, from int64, most int, until int64) error {
 	if until < 0 {
 		until = 1<<63 - 1
 	}
-	for r.left > 0 && dst.N() < max {
+	for r.left > 0 && dst.N() < most {
 		rec, err := r.record(dst.Buf)
 		if err != nil {
 			return err
@@ -52,16 +52,8 @@ func (r *Records) Append(dst *connectors.RawBatch, from int64, max int, until in
 		}
 	}
 	if r.left == 0 {
-		return r.finish(dst, until)
+		dst.Next = max(dst.Next, min(r.header.LastOffset+1, until))
 	}
-	return nil
-}
-
-func (r *Records) finish(dst *connectors.RawBatch, until int64) error {
-	if r.pos != r.end {
-		return corrupt(r.header.BaseOffset, "%d bytes after the last record", r.end-r.pos)
-	}
-	dst.Next = max(dst.Next, min(r.header.LastOffset+1, until))
 	return nil
 }
 
@@ -91,6 +83,9 @@ func (r *Records) record(buf []byte) (rec record, err error) {
 		return rec, r.corrupt("length")
 	}
 	rec.next = p + int(size)
+	if r.left == 1 && rec.next != r.end {
+		return rec, r.corrupt("length")
+	}
 	body := buf[:rec.next]
 	deltaTime, p := varint(body, p+1) // after the attributes, which mean nothing
 	deltaOffset, p := varint(body, p)

@@ -1,0 +1,188 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go/sasl"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/kafka/recordbatch"
+)
+
+// config is what source and sink have in common.
+type config struct {
+	topic          string
+	bootstrap      string
+	clientID       string
+	requestTimeout time.Duration
+	tls            *tls.Config
+	sasl           sasl.Mechanism
+}
+
+type sourceConfig struct {
+	config
+	group         string
+	readCommitted bool
+	reset         string // earliest, latest; else fail
+	minBytes      int
+	maxWait       time.Duration
+	fetchBytes    int // most per partition and request
+	memory        int // for all partitions
+	batchLimit    int
+	start, stop   position
+	headers       bool
+}
+
+type sinkConfig struct {
+	config
+	keyFields    []string
+	keyFormat    string
+	valueKey     bool // key columns are in the value too
+	acks         int16
+	linger       time.Duration
+	batchBytes   int
+	requestBytes int
+	memory       int
+	codec        recordbatch.Codec
+	giveUp       time.Duration
+}
+
+// options reads a table's options; the first mistake is kept in err.
+type options struct {
+	values   map[string]string
+	defaults map[string]string
+	err      error
+}
+
+func readOptions(values map[string]string) *options {
+	o := &options{values: values, defaults: make(map[string]string, len(optionSpecs))}
+	for _, s := range optionSpecs {
+		o.defaults[s.Name] = s.Default
+		value, set := values[s.Name]
+		switch {
+		case !set && s.Required:
+			o.fail(s.Name, fmt.Errorf("is missing"))
+		case set && s.Check != nil:
+			if err := s.Check(value); err != nil {
+				o.fail(s.Name, err)
+			}
+		}
+	}
+	return o
+}
+
+func (o *options) fail(name string, err error) {
+	if o.err == nil {
+		o.err = fmt.Errorf("option '%s': %w", name, err)
+	}
+}
+
+func (o *options) text(name string) string {
+	if v, set := o.values[name]; set {
+		return v
+	}
+	return o.defaults[name]
+}
+
+// int is a number that the option's Check has seen.
+func (o *options) int(name string) int {
+	n, _ := strconv.Atoi(o.text(name))
+	return n
+}
+
+func (o *options) millis(name string) time.Duration {
+	return time.Duration(o.int(name)) * time.Millisecond
+}
+
+func (o *options) common(t connectors.Table) config {
+	c := config{
+		topic:          o.text("topic"),
+		bootstrap:      strings.ReplaceAll(o.text("properties.bootstrap.servers"), " ", ""),
+		clientID:       o.text("properties.client.id"),
+		requestTimeout: o.millis("properties.request.timeout.ms"),
+	}
+	if c.clientID == "" {
+		c.clientID = strings.TrimSuffix("cepd-"+t.Query, "-")
+	}
+	if o.err == nil {
+		c.tls, c.sasl, o.err = security(o, t.Dir)
+	}
+	return c
+}
+
+func parseSource(t connectors.Table) (*sourceConfig, error) {
+	o := readOptions(t.Options)
+	if o.text("value.fields-include") == "EXCEPT_KEY" {
+		o.fail("value.fields-include", fmt.Errorf("'EXCEPT_KEY' is not supported yet for reading; read the key with a column METADATA FROM 'key'"))
+	}
+	c := &sourceConfig{
+		config:        o.common(t),
+		group:         o.text("properties.group.id"),
+		readCommitted: o.text("properties.isolation.level") == "read_committed",
+		reset:         o.text("properties.auto.offset.reset"),
+		minBytes:      o.int("properties.fetch.min.bytes"),
+		maxWait:       o.millis("properties.fetch.max.wait.ms"),
+		fetchBytes:    o.int("properties.max.partition.fetch.bytes"),
+		memory:        o.int("scan.fetch.max-bytes"),
+		batchLimit:    o.int("scan.max-batch-bytes"),
+		start:         o.position("scan.startup"),
+		stop:          o.position("scan.bounded"),
+	}
+	for _, col := range t.Columns {
+		c.headers = c.headers || col.Metadata == metaHeaders
+	}
+	return c, o.err
+}
+
+func parseSink(t connectors.Table) (*sinkConfig, error) {
+	o := readOptions(t.Options)
+	c := &sinkConfig{
+		config:       o.common(t),
+		keyFormat:    o.text("key.format"),
+		valueKey:     o.text("value.fields-include") == "ALL",
+		linger:       o.millis("properties.linger.ms"),
+		batchBytes:   o.int("properties.batch.size"),
+		requestBytes: o.int("properties.max.request.size"),
+		memory:       o.int("properties.buffer.memory"),
+		giveUp:       o.millis("properties.delivery.timeout.ms"),
+		acks:         o.acks(t.Delivery),
+	}
+	if fields := o.text("key.fields"); fields != "" {
+		c.keyFields = strings.Split(fields, ";")
+	}
+	codec, err := recordbatch.ParseCodec(o.text("properties.compression.type"))
+	if err != nil {
+		o.fail("properties.compression.type", err)
+	}
+	c.codec = codec
+	return c, o.err
+}
+
+// The values of acks in a produce request.
+const (
+	acksAll    = -1
+	acksLeader = 1
+)
+
+func (o *options) acks(asked connectors.Delivery) int16 {
+	guarantee := o.text("sink.delivery-guarantee")
+	if guarantee == "" && asked == connectors.ExactlyOnce {
+		o.fail("sink.delivery-guarantee", checkDelivery("exactly-once"))
+	}
+	none := guarantee == "none" || guarantee == "" && asked == connectors.None
+	acks := o.text("properties.acks")
+	if !none && (acks == "0" || acks == "1") {
+		o.fail("properties.acks", fmt.Errorf("'%s' can lose records, so it needs 'sink.delivery-guarantee' = 'none'", acks))
+	}
+	switch {
+	case acks == "0":
+		return 0
+	case acks == "1" || acks == "" && none:
+		return acksLeader
+	}
+	return acksAll
+}

@@ -1,0 +1,55 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// check turns an error code of a response into an error.
+func check(code int16) error {
+	if code == 0 {
+		return nil
+	}
+	return kafka.Error(code)
+}
+
+// transient says whether an error may pass by itself: leaders move, brokers
+// restart, networks break. Wrong passwords, certificates and permissions do
+// not mend.
+func transient(err error) bool {
+	var code kafka.Error
+	if errors.As(err, &code) {
+		return transientCode(code)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // a TLS alert: we were refused
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, protocol.ErrNoLeader) || errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
+}
+
+func transientCode(code kafka.Error) bool {
+	switch code {
+	case kafka.UnknownTopicOrPartition, // not yet known to this broker
+		kafka.InvalidMessage, // damaged on the way
+		kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.RequestTimedOut,
+		kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.NetworkException,
+		kafka.GroupLoadInProgress, kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup,
+		kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend, kafka.KafkaStorageError,
+		kafka.ListenerNotFound, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch,
+		kafka.OffsetNotAvailable, kafka.PreferredLeaderNotAvailable, kafka.EligibleLeadersNotAvailable,
+		kafka.UnstableOffsetCommit, kafka.ThrottlingQuotaExceeded, kafka.UnknownTopicID, kafka.InconsistentTopicID:
+		return true
+	}
+	return false
+}

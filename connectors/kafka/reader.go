@@ -1,0 +1,254 @@
+package kafka
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/kafka/recordbatch"
+)
+
+// recordSet is what one fetch gave of a partition.
+type recordSet struct {
+	buf     []byte
+	aborted []recordbatch.Aborted
+}
+
+// reader reads a partition. The fetcher puts record sets into its queue, Poll
+// takes them out and cuts them into records.
+type reader struct {
+	source *source
+	part   int32
+	stop   int64 // offset not read any more; -1: none
+	ready  func()
+	pos    atomic.Int64 // of the next record
+	end    atomic.Int64
+
+	mu       sync.Mutex
+	queue    []recordSet
+	buffered int   // bytes of queue and of the set being cut
+	fetchAt  int64 // offset to fetch next
+	err      error
+	stuck    bool // what was fetched last is damaged: nothing more to fetch
+	closed   bool
+	retryAt  time.Time
+	backoff  time.Duration
+	trouble  outage
+
+	cutter cutter
+}
+
+func newReader(s *source, part int32, from, stop int64, ready func()) *reader {
+	r := &reader{source: s, part: part, stop: stop, ready: ready, fetchAt: from}
+	r.pos.Store(from)
+	r.end.Store(-1)
+	r.cutter = newCutter(s.config)
+	return r
+}
+
+func (r *reader) client() *client { return r.source.client }
+
+// Position implements connectors.Reader.
+func (r *reader) Position() int64 { return r.pos.Load() }
+
+// End implements connectors.Reader.
+func (r *reader) End() int64 { return r.end.Load() }
+
+// Close implements connectors.Reader.
+func (r *reader) Close() error {
+	r.source.fetcher.remove(r)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, s := range r.queue {
+		buffers.put(s.buf)
+	}
+	r.queue = nil
+	return nil
+}
+
+// Poll implements connectors.RawReader.
+func (r *reader) Poll(max int, until int64, dst *connectors.RawBatch) error {
+	at := r.pos.Load()
+	dst.Reset()
+	dst.Topic, dst.Part, dst.Next = r.client().topic, r.part, at
+	if r.stop >= 0 {
+		if at >= r.stop {
+			return io.EOF
+		}
+		if until < 0 || until > r.stop {
+			until = r.stop
+		}
+	}
+	if err := r.cut(max, until, dst); err != nil {
+		return fmt.Errorf("kafka: topic %q partition %d: %w", dst.Topic, r.part, err)
+	}
+	r.pos.Store(dst.Next)
+	if dst.N() == 0 && r.stop >= 0 && dst.Next >= r.stop {
+		return io.EOF
+	}
+	return nil
+}
+
+// cut fills dst. An error waits until the records before it have been handed
+// out: the cutter stays where it is and meets it again.
+func (r *reader) cut(max int, until int64, dst *connectors.RawBatch) error {
+	for until < 0 || dst.Next < until {
+		more, err := r.cutter.cut(max, until, dst)
+		if dst.N() > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		if ok, err := r.nextSet(); !ok {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextSet gives the buffer of the set that has been cut back, and the cutter
+// the next set of the queue.
+func (r *reader) nextSet() (ok bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.cutter.takeBuffer(); old != nil {
+		r.buffered -= cap(old)
+		buffers.put(old)
+		r.source.fetcher.poke()
+	}
+	if len(r.queue) == 0 {
+		return false, r.err
+	}
+	r.cutter.reset(r.queue[0])
+	r.queue[0] = recordSet{}
+	r.queue = r.queue[1:]
+	return true, nil
+}
+
+// fetchState says whether a reader wants to be fetched for.
+type fetchState uint8
+
+const (
+	hungry  fetchState = iota
+	full               // has enough
+	resting            // after an error
+	done               // will never want more
+)
+
+// next is the offset to fetch from, if the bytes buffered are at most limit.
+func (r *reader) next(now time.Time, limit int) (from int64, state fetchState, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed || r.stuck || r.err != nil || r.stop >= 0 && r.fetchAt >= r.stop:
+		return 0, done, 0
+	case now.Before(r.retryAt):
+		return 0, resting, r.retryAt.Sub(now)
+	case r.buffered > limit:
+		return 0, full, 0
+	}
+	return r.fetchAt, hungry, 0
+}
+
+// filled takes what a fetch from an offset gave.
+func (r *reader) filled(from int64, p *fetchedPartition) {
+	r.mu.Lock()
+	r.trouble.over(r.client().log, "fetch")
+	r.backoff = 0
+	r.end.Store(r.visibleEnd(p))
+	news := r.accept(from, p)
+	r.mu.Unlock()
+	if news {
+		r.ready()
+	}
+}
+
+func (r *reader) visibleEnd(p *fetchedPartition) int64 {
+	if r.source.config.readCommitted && p.LastStableOffset >= 0 {
+		return p.LastStableOffset
+	}
+	return p.HighWatermark
+}
+
+// accept queues a record set; the lock is held.
+func (r *reader) accept(from int64, p *fetchedPartition) (news bool) {
+	set := p.Records.set
+	if len(set) == 0 {
+		return false
+	}
+	if r.closed {
+		buffers.put(set)
+		return false
+	}
+	next, whole := scan(set, from)
+	r.stuck = !whole
+	if next <= from && whole {
+		r.err = fmt.Errorf("kafka: topic %q partition %d: fetching offset %d gave %d bytes and no whole batch from there on",
+			r.client().topic, r.part, from, len(set))
+		buffers.put(set)
+		return true
+	}
+	r.fetchAt = next
+	r.buffered += cap(set)
+	r.queue = append(r.queue, recordSet{buf: set, aborted: p.aborted()})
+	return true
+}
+
+// scan finds the offset after a record set; whole is false when there is a
+// batch in it that cannot be made out, which cutting will report.
+func scan(set []byte, from int64) (next int64, whole bool) {
+	next = from
+	for {
+		batch, rest, err := recordbatch.Split(set)
+		if err != nil {
+			return next, false
+		}
+		if batch == nil {
+			return next, true
+		}
+		next = max(next, recordbatch.LastOffset(batch)+1)
+		set = rest
+	}
+}
+
+// failed takes an error of a fetch: it is retried or final.
+func (r *reader) failed(err error) {
+	if !transient(err) {
+		r.fail(fmt.Errorf("kafka: fetch topic %q partition %d: %w", r.client().topic, r.part, err))
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.backoff = min(max(2*r.backoff, minBackoff), maxBackoff)
+	r.retryAt = time.Now().Add(r.backoff)
+	r.trouble.failed(r.client().log.With("partition", r.part), "fetch", err)
+}
+
+// moved goes on at another offset, or ends with an error.
+func (r *reader) moved(to int64, err error) {
+	if err != nil {
+		r.failed(err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fetchAt = to
+}
+
+// fail ends the reader with an error, after what has been fetched.
+func (r *reader) fail(err error) {
+	r.mu.Lock()
+	if r.err == nil {
+		r.err = err
+	}
+	r.mu.Unlock()
+	r.ready()
+}

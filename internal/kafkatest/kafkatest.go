@@ -1,0 +1,224 @@
+// Package kafkatest gives tests a real Kafka broker: the one at
+// CEPD_TEST_KAFKA (a bootstrap address), or one that it starts itself with
+// scripts/kafka-broker, once per test binary.
+//
+//	func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
+//
+//	func TestRead(t *testing.T) {
+//		b := kafkatest.Broker(t)
+//		topic := b.Topic(t, 4)
+package kafkatest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	connector "github.com/cepd/cepd/connectors/kafka"
+)
+
+// Kafka is a running broker.
+type Kafka struct {
+	Bootstrap string // plaintext
+	// With Secure:
+	SASLBootstrap, User, Password, CA string
+
+	dir string // of the broker; "" when it is not ours
+}
+
+const startTimeout = 3 * time.Minute // the first time, the jars are downloaded
+
+var shared struct {
+	sync.Mutex
+	plain, secure *Kafka
+	skip          string // why there is none
+}
+
+// Main runs the tests and stops the brokers they started.
+func Main(m *testing.M) int {
+	code := m.Run()
+	for _, k := range []*Kafka{shared.plain, shared.secure} {
+		if k != nil && k.dir != "" {
+			k.script("stop", k.dir)
+			os.RemoveAll(filepath.Dir(k.dir))
+		}
+	}
+	return code
+}
+
+// Broker is the test binary's broker. Without Java and Maven the test is
+// skipped, or fails where the environment has CI=true.
+func Broker(t testing.TB) *Kafka {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if boot := os.Getenv("CEPD_TEST_KAFKA"); boot != "" {
+		return &Kafka{Bootstrap: boot}
+	}
+	if shared.plain == nil {
+		shared.plain = start(t)
+	}
+	return shared.plain
+}
+
+// Secure is a broker of its own with TLS and SCRAM, also once per test binary.
+func Secure(t testing.TB) *Kafka {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.secure == nil {
+		shared.secure = start(t, "-s")
+	}
+	return shared.secure
+}
+
+func start(t testing.TB, flags ...string) *Kafka {
+	t.Helper()
+	if shared.skip == "" {
+		shared.skip = missing()
+	}
+	if shared.skip != "" {
+		giveUp(t, shared.skip)
+	}
+	tmp, err := os.MkdirTemp("", "cepd-kafka-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &Kafka{dir: filepath.Join(tmp, "broker")}
+	out, err := k.script(append(append([]string{"start"}, flags...), k.dir)...)
+	if err != nil {
+		t.Fatalf("kafka broker: %v", err)
+	}
+	k.readEnv(out)
+	return k
+}
+
+func missing() string {
+	for _, program := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "a real Kafka broker needs " + program + ": " + err.Error()
+		}
+	}
+	return ""
+}
+
+func giveUp(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// script runs scripts/kafka-broker/kafka.sh.
+func (k *Kafka) script(args ...string) ([]byte, error) {
+	_, self, _, _ := runtime.Caller(0)
+	path := filepath.Join(filepath.Dir(self), "..", "..", "scripts", "kafka-broker", "kafka.sh")
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", append([]string{path}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.WaitDelay = time.Second
+	// The broker outlives the script and must not hold its output open.
+	out, err := os.CreateTemp("", "cepd-kafka-out-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	cmd.Stdout = out
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("kafka.sh %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return os.ReadFile(out.Name())
+}
+
+func (k *Kafka) readEnv(env []byte) {
+	values := map[string]*string{
+		"KAFKA_BOOTSTRAP": &k.Bootstrap, "KAFKA_SASL_BOOTSTRAP": &k.SASLBootstrap,
+		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA,
+	}
+	lines := bufio.NewScanner(bytes.NewReader(env))
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), "=")
+		if to := values[name]; to != nil {
+			*to = value
+		}
+	}
+}
+
+// Kill ends the broker with SIGKILL; Up starts it again on its data and port.
+// Only for a broker that kafkatest started.
+func (k *Kafka) Kill(t testing.TB) { k.control(t, "kill") }
+
+// Up starts a killed broker again and waits until it serves.
+func (k *Kafka) Up(t testing.TB) { k.control(t, "up") }
+
+// Own says whether the broker may be killed.
+func (k *Kafka) Own() bool { return k.dir != "" }
+
+func (k *Kafka) control(t testing.TB, verb string) {
+	t.Helper()
+	if !k.Own() {
+		t.Skip("the broker of CEPD_TEST_KAFKA is not ours to " + verb)
+	}
+	if _, err := k.script(verb, k.dir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Tool runs a command-line class of Kafka with stdin and returns its stdout.
+func (k *Kafka) Tool(t testing.TB, stdin string, class string, args ...string) string {
+	t.Helper()
+	if why := missing(); why != "" {
+		giveUp(t, why)
+	}
+	_, self, _, _ := runtime.Caller(0)
+	path := filepath.Join(filepath.Dir(self), "..", "..", "scripts", "kafka-broker", "kafka.sh")
+	cmd := exec.Command("bash", append([]string{path, "tool", class}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", class, err, stderr.Bytes())
+	}
+	return string(out)
+}
+
+var topicNumber atomic.Int64
+
+// Topic creates a topic of n partitions whose records stay, whatever their
+// time. settings are more of its configuration, name and value in turn.
+func (k *Kafka) Topic(t testing.TB, n int, settings ...string) string {
+	t.Helper()
+	name := fmt.Sprintf("t%d-%d-%s", os.Getpid(), topicNumber.Add(1), topicSafe(t.Name()))
+	config := map[string]string{"retention.ms": "-1"}
+	for i := 0; i < len(settings); i += 2 {
+		config[settings[i]] = settings[i+1]
+	}
+	if err := connector.CreateTopic(context.Background(), k.Bootstrap, name, n, config); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func topicSafe(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '-'
+	}, name)
+}
