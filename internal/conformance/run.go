@@ -70,8 +70,8 @@ func checkError(c *Case, got *Result, err error) Outcome {
 	return o
 }
 
-// Classed is an error at run time that has a class.
-type Classed interface{ Class() string }
+// coded is an error at run time that has a class.
+type coded interface{ Code() diag.Code }
 
 // classOf finds the class of an error and, when it has one, its place in the
 // query. Of several findings the one that the case expects counts.
@@ -87,9 +87,9 @@ func classOf(c *Case, err error) (class string, at []int) {
 		line, col := diag.Position(c.Query, d.Span.Start)
 		return string(d.Code), []int{line, col}
 	}
-	var classed Classed
-	if errors.As(err, &classed) {
-		return classed.Class(), nil
+	var run coded
+	if errors.As(err, &run) {
+		return string(run.Code()), nil
 	}
 	return "run", nil
 }

@@ -15,9 +15,9 @@ var types = map[string]string{
 	"INT": "INT", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE", "VARCHAR": "STRING", "BOOLEAN": "BOOLEAN", "TIMESTAMP": "TIMESTAMP(3)",
 }
 
-// DDL is the table that the case's query reads. delay is how far the watermark
-// stays behind the latest row, in ms.
-func (c *Case) DDL(delay int64) (string, error) {
+// DDL is the table that the case's query reads, with an expression over ts for
+// its watermark.
+func (c *Case) DDL(watermark string) (string, error) {
 	var cols []string
 	rowtime := false
 	for _, f := range c.Schema {
@@ -29,7 +29,7 @@ func (c *Case) DDL(delay int64) (string, error) {
 		rowtime = rowtime || f[0] == "ts"
 	}
 	if rowtime {
-		cols = append(cols, fmt.Sprintf("WATERMARK FOR ts AS ts - INTERVAL '%d.%03d' SECOND(9, 3)", delay/1000, delay%1000))
+		cols = append(cols, "WATERMARK FOR ts AS "+watermark)
 	}
 	return fmt.Sprintf("CREATE TABLE events (%s) WITH ('connector' = 'memory', 'name' = 'events')", strings.Join(cols, ", ")), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
@@ -12,9 +13,14 @@ import (
 // ErrBudget is returned when a pattern needs more steps than Options allow.
 var ErrBudget = errors.New("reference: the step budget is used up")
 
-// ErrSkip is returned when AFTER MATCH SKIP TO has nowhere to go: the variable
+// SkipError is returned when AFTER MATCH SKIP TO has nowhere to go: the variable
 // has no row in the match, or its row is the match's first.
-var ErrSkip = errors.New("runtime-skip")
+type SkipError struct{}
+
+func (SkipError) Error() string { return "AFTER MATCH SKIP TO has no row to go to" }
+
+// Code is the error's class.
+func (SkipError) Code() diag.Code { return "runtime-skip" }
 
 // Row is an input row: the columns of the match's input and its event time in µs.
 type Row struct {
@@ -130,7 +136,7 @@ func (s *search) skipTo() error {
 		}
 	}
 	if at <= 0 {
-		return ErrSkip
+		return SkipError{}
 	}
 	s.start += at
 	return nil
@@ -191,8 +197,13 @@ func (s *search) permute(items []plan.Pattern, excluded bool, next func() bool) 
 	return false
 }
 
-// repeat matches the iterations of p from number n on. An iteration over no
-// rows that was not asked for ends the loop.
+// repeat matches the iterations of p from number n on.
+//
+// An unbounded loop ends with the first iteration over no rows: the iterations
+// that it must have, and the very first, may be empty, and then there are no
+// more. A later one that is empty is no iteration at all, and another way
+// through the item is tried. In a bounded loop an empty iteration is one like
+// others.
 func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool) bool {
 	again := func() bool {
 		if n == p.Max {
@@ -200,8 +211,8 @@ func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool)
 		}
 		before := len(s.steps)
 		return s.try(p.Item, excluded, func() bool {
-			if len(s.steps) == before && n >= p.Min {
-				return next()
+			if empty := len(s.steps) == before; empty && p.Max < 0 && n+1 >= p.Min {
+				return n+1 <= max(p.Min, 1) && next()
 			}
 			return s.repeat(p, n+1, excluded, next)
 		})

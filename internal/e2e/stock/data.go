@@ -1,4 +1,4 @@
-package stocktest
+package stock
 
 import (
 	"compress/gzip"

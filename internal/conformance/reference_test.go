@@ -1,0 +1,38 @@
+package conformance
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/cepd/cepd/internal/reference"
+)
+
+const corpus = "../../testdata/conformance"
+
+// TestReference holds the naive matcher against the corpus: it is worth
+// nothing as a judge unless it agrees with the engines that made the facts.
+func TestReference(t *testing.T) {
+	for _, area := range []string{"matchrecognize", "streaming", "errors"} {
+		cases, err := Load(corpus + "/" + area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hopeless := 0
+		for i := range cases {
+			c := &cases[i]
+			if c.CEP != nil {
+				continue
+			}
+			_, err := Reference{reference.Options{Steps: 3_000_000}}.Run(c)
+			if errors.Is(err, reference.ErrBudget) {
+				hopeless++
+				continue
+			}
+			o := Check(c, Reference{reference.Options{Steps: 3_000_000}})
+			if o.Failure != "" {
+				t.Errorf("%s: %s\n%s", c.ID(), o.Failure, c.Query)
+			}
+		}
+		t.Logf("%s: %d cases, %d beyond the step budget", area, len(cases), hopeless)
+	}
+}
