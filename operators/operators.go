@@ -38,6 +38,14 @@ type Stateful interface {
 	Size() Size
 }
 
+// Holder is a Stateful whose output may be older than the watermark it was
+// told, and that knows how much: needed where its output is ordered again.
+type Holder interface {
+	// Hold is the watermark of the output: no row with a time of that or less
+	// will be emitted after the operator was advanced to wm.
+	Hold(wm event.Time) event.Time
+}
+
 // Size is a stateful operator's holdings.
 type Size struct {
 	Keys  int64 // partition keys with state
@@ -69,6 +77,7 @@ const (
 	RejectLate                    // came after the watermark had passed it
 	RejectError                   // an expression failed
 	RejectLimit                   // a declared limit dropped it
+	RejectTime                    // has no event time: there is no place for it
 )
 
-func (k RejectKind) String() string { return [...]string{"parse", "late", "error", "limit"}[k] }
+func (k RejectKind) String() string { return [...]string{"parse", "late", "error", "limit", "time"}[k] }

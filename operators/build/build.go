@@ -1,0 +1,184 @@
+package build
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/order"
+	"github.com/cepd/cepd/operators/pattern"
+	"github.com/cepd/cepd/operators/relational"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// ToSink is the To of a stage whose rows go to the sink.
+const ToSink = -1
+
+// Graph is a query's stages.
+type Graph struct {
+	Sources []Source
+	Matches []Match // each after those that feed it
+	Out     *event.Schema
+}
+
+// Source is a stage fed by a connector. One unit per partition.
+type Source struct {
+	Scan    *plan.Scan   // nil: Values
+	Values  *plan.Values // nil: Scan
+	NewScan func() (*relational.Scan, error)
+	Chain   Chain
+	To      int // index into Matches, or ToSink
+}
+
+// Match is a keyed stage: an order buffer, a matcher, stateless operators. One
+// unit per shard.
+type Match struct {
+	Prepared   *event.Schema
+	Key        []int // columns of Prepared; empty: one shard
+	Order      []order.Key
+	Proctime   bool // rows get the processing time as their time
+	NewMatcher func(shard int) operators.Stateful
+	Explain    func() string
+	Chain      Chain
+	To         int
+}
+
+// Chain makes the operators of a unit, in order of the rows' way.
+type Chain []func() (operators.Operator, error)
+
+// New makes the operators.
+func (c Chain) New() ([]operators.Operator, error) {
+	ops := make([]operators.Operator, len(c))
+	for i, make := range c {
+		op, err := make()
+		if err != nil {
+			return nil, err
+		}
+		ops[i] = op
+	}
+	return ops, nil
+}
+
+// Options of a build.
+type Options struct {
+	Zone    *time.Location // of the session; nil is UTC
+	Pattern pattern.Options
+}
+
+// Build makes the graph of a query. Operators are compiled once here, so that
+// what cannot run is refused before anything starts.
+func Build(root *plan.Insert, sink *event.Schema, columns []int, o Options) (*Graph, error) {
+	b := &builder{options: o, graph: &Graph{Out: sink}}
+	arrange := func() (operators.Operator, error) { return relational.NewArrange(columns, sink), nil }
+	if err := b.node(root.Input, Chain{arrange}, ToSink); err != nil {
+		return nil, err
+	}
+	return b.graph, b.try()
+}
+
+type builder struct {
+	options Options
+	graph   *Graph
+}
+
+// node builds n; above are the operators between it and the stage to.
+func (b *builder) node(n plan.Node, above Chain, to int) error {
+	switch n := n.(type) {
+	case *plan.Filter:
+		return b.node(n.Input, push(above, func() (operators.Operator, error) {
+			return relational.NewFilter(n.Cond, b.options.Zone)
+		}), to)
+	case *plan.Project:
+		return b.node(n.Input, push(above, func() (operators.Operator, error) {
+			return relational.NewProject(n.Exprs, n.Out, b.options.Zone)
+		}), to)
+	case *plan.Union:
+		for _, in := range n.In {
+			if err := b.node(in, above, to); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *plan.Match:
+		return b.match(n, above, to)
+	case *plan.Scan:
+		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Chain: above, To: to, NewScan: func() (*relational.Scan, error) {
+			return relational.NewScan(n.Exprs, n.Watermark, n.Out, b.options.Zone)
+		}})
+		return nil
+	case *plan.Values:
+		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Chain: above, To: to})
+		return nil
+	}
+	return fmt.Errorf("no operator for %T", n)
+}
+
+func push(above Chain, op func() (operators.Operator, error)) Chain {
+	return append(Chain{op}, above...)
+}
+
+// match builds the stage of a pattern. Its inputs are built first, so that they
+// come before it among the matches; sources learn their stage afterwards.
+func (b *builder) match(n *plan.Match, above Chain, to int) error {
+	program, err := pattern.Compile(n, b.options.Pattern)
+	if err != nil {
+		return err
+	}
+	m := Match{
+		Prepared:   program.Prepared(),
+		Key:        program.Key(),
+		Proctime:   n.Proctime,
+		NewMatcher: program.NewMatcher,
+		Explain:    program.Explain,
+		Chain:      above,
+		To:         to,
+	}
+	for _, k := range program.Order() {
+		m.Order = append(m.Order, order.Key(k))
+	}
+	prepare := func() (operators.Operator, error) { return program.NewPrepare(), nil }
+	sources, matches := len(b.graph.Sources), len(b.graph.Matches)
+	const pending = -2
+	if err := b.node(n.Input, Chain{prepare}, pending); err != nil {
+		return err
+	}
+	self := len(b.graph.Matches)
+	for i := range b.graph.Sources[sources:] {
+		if s := &b.graph.Sources[sources+i]; s.To == pending {
+			s.To = self
+		}
+	}
+	for i := range b.graph.Matches[matches:] {
+		if s := &b.graph.Matches[matches+i]; s.To == pending {
+			s.To = self
+		}
+	}
+	b.graph.Matches = append(b.graph.Matches, m)
+	return nil
+}
+
+// try makes each operator once and checks what only operators know.
+func (b *builder) try() error {
+	for i := range b.graph.Sources {
+		s := &b.graph.Sources[i]
+		if s.NewScan != nil {
+			if _, err := s.NewScan(); err != nil {
+				return err
+			}
+		}
+		if _, err := s.Chain.New(); err != nil {
+			return err
+		}
+	}
+	for i := range b.graph.Matches {
+		m := &b.graph.Matches[i]
+		if _, err := m.Chain.New(); err != nil {
+			return err
+		}
+		if _, ok := m.NewMatcher(0).(operators.Holder); !ok && m.To != ToSink {
+			return fmt.Errorf("a pattern over the detections of a pattern is not supported yet: write the inner one to a table and match that")
+		}
+	}
+	return nil
+}
