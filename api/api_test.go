@@ -1,0 +1,210 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cepd/cepd/query"
+)
+
+// fakeRunner runs nothing: it remembers what it was asked.
+type fakeRunner struct {
+	running map[string]string // query to table
+	refuse  string            // name of a query that does not start
+}
+
+func (r *fakeRunner) Validate(q *query.Query) error {
+	if q.Table.Option("connector", "") == "nowhere" {
+		return errors.New("there is no connector \"nowhere\"")
+	}
+	return nil
+}
+
+func (r *fakeRunner) Start(q *query.Query) error {
+	if q.Name == r.refuse {
+		return fmt.Errorf("query %s: the broker does not answer", q.Name)
+	}
+	r.running[q.Name] = q.Table.Name
+	return nil
+}
+
+func (r *fakeRunner) Drop(name string) error {
+	delete(r.running, name)
+	return nil
+}
+
+func (r *fakeRunner) Status(name string) (Status, bool) {
+	_, ok := r.running[name]
+	return Status{Name: name, State: "running", Hints: []string{"no record has been read yet"}, Partitions: []PartitionStatus{}}, ok
+}
+
+func (r *fakeRunner) Close(context.Context) error { return nil }
+
+func (r *fakeRunner) String() string {
+	var names []string
+	for q, t := range r.running {
+		names = append(names, q+" -> "+t)
+	}
+	sort.Strings(names)
+	return strings.Join(names, "\n") + "\n"
+}
+
+// server is a server on a directory that can be started again.
+type server struct {
+	t       *testing.T
+	dir     string
+	runner  *fakeRunner
+	service *Service
+	handler http.Handler
+}
+
+func (s *server) start() {
+	s.runner = &fakeRunner{running: map[string]string{}, refuse: "refused"}
+	service, err := NewService(s.dir, s.runner, slog.New(slog.DiscardHandler))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	service.now = func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
+	s.service, s.handler = service, NewHandler(service, prometheus.NewRegistry(), "test")
+}
+
+// request sends "METHOD PATH" with the input as body; a body that is not JSON
+// is taken as the sql of a submission.
+func (s *server) request(method, path, input string) string {
+	if input != "" && !strings.HasPrefix(input, "{") {
+		text, _ := json.Marshal(map[string]string{"sql": input})
+		input = string(text)
+	}
+	var body io.Reader
+	if input != "" {
+		body = strings.NewReader(input)
+	}
+	req := httptest.NewRequest(method, path, body)
+	req.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	s.handler.ServeHTTP(rec, req)
+	return fmt.Sprintf("%d %s\n%s", rec.Code, rec.Header().Get("Content-Type"), indent(rec.Body.Bytes()))
+}
+
+func indent(text []byte) string {
+	var b bytes.Buffer
+	if json.Indent(&b, bytes.TrimSpace(text), "", "  ") != nil {
+		return string(text)
+	}
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// TestAPI runs testdata/*: commands are requests, `restart`, and `running`.
+func TestAPI(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := &server{t: t, dir: t.TempDir()}
+		s.start()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "restart":
+				s.start()
+				return s.runner.String()
+			case "running":
+				return s.runner.String()
+			case "get", "post", "delete":
+				return s.request(strings.ToUpper(d.Cmd), d.CmdArgs[0].Key, d.Input)
+			}
+			t.Fatalf("unknown command %s", d.Cmd)
+			return ""
+		})
+	})
+}
+
+func TestGuard(t *testing.T) {
+	s := &server{t: t}
+	s.start()
+	server := httptest.NewUnstartedServer(nil)
+	defer server.Close()
+	h := guard(server.Listener.Addr(), s.handler)
+	for _, c := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"localhost:8080", "", http.StatusNoContent},
+		{"127.0.0.1:8080", "http://127.0.0.1:8080", http.StatusNoContent},
+		{"[::1]:8080", "", http.StatusNoContent},
+		{"attacker.example:8080", "", http.StatusForbidden},
+		{"localhost:8080", "http://attacker.example", http.StatusForbidden},
+	} {
+		if _, err := s.service.Submit(&Submission{SQL: "CREATE TABLE b (x INT) WITH ('connector'='blackhole'); INSERT INTO b VALUES (1)"}); err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest(http.MethodDelete, "http://"+c.host+"/v1/queries/b", nil)
+		if c.origin != "" {
+			req.Header.Set("Origin", c.origin)
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if rec.Code != c.want {
+			t.Errorf("host %s, origin %q: %d, want %d: %s", c.host, c.origin, rec.Code, c.want, rec.Body)
+		}
+		s.start()
+	}
+}
+
+func TestOpenAPI(t *testing.T) {
+	s := &server{t: t}
+	s.start()
+	rec := httptest.NewRecorder()
+	s.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/v1/openapi.json", nil))
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for path, methods := range doc.Paths {
+		for m := range methods {
+			got = append(got, m+" "+path)
+		}
+	}
+	sort.Strings(got)
+	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/status\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
+	if strings.Join(got, "\n") != want {
+		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
+func TestPage(t *testing.T) {
+	s := &server{t: t}
+	s.start()
+	if _, err := s.service.Submit(&Submission{SQL: "CREATE TABLE b (x INT) WITH ('connector'='blackhole'); INSERT INTO b VALUES (1)"}); err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	s.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
+	page := rec.Body.String()
+	for _, want := range []string{`<a href="/v1/queries/b">b</a>`, "running", "no record has been read yet", "blackhole"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, foreign := range []string{"http://", "https://", "<script", "@import"} {
+		if strings.Contains(page, foreign) {
+			t.Errorf("the page has %q: it must not ask other hosts", foreign)
+		}
+	}
+}

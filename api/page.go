@@ -1,0 +1,39 @@
+package api
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"net/http"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page is the status page: what runs, and where to look further. It asks
+// nothing of other hosts and has no script.
+func page(s *Service, version string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		data := struct {
+			Version string
+			Queries []Status
+			Tables  []Table
+		}{Version: version, Tables: s.Tables()}
+		for _, q := range s.Queries() {
+			if status, err := s.Status(q.Name); err == nil {
+				data.Queries = append(data.Queries, status)
+			}
+		}
+		var text bytes.Buffer
+		if err := pageTemplate.Execute(&text, data); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(text.Bytes())
+	}
+}

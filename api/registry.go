@@ -1,0 +1,281 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
+)
+
+// MaxStatements bounds the registry.
+const MaxStatements = 10_000
+
+const registryVersion = 1
+
+// Statement is one accepted statement.
+type Statement struct {
+	Kind     string            `json:"kind"` // table, view or query
+	Name     string            `json:"name"`
+	SQL      string            `json:"sql"`
+	Params   map[string]string `json:"params,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"` // SET in effect
+	Created  time.Time         `json:"created"`
+}
+
+// The kinds of statements that are kept.
+const (
+	kindTable = "table"
+	kindView  = "view"
+	kindQuery = "query"
+)
+
+// registry is the list of statements and its file.
+type registry struct {
+	file       string // empty: in memory only
+	statements []Statement
+}
+
+// openRegistry reads the registry of a data directory; dir may be empty.
+func openRegistry(dir string) (*registry, error) {
+	if dir == "" {
+		return &registry{}, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	r := &registry{file: filepath.Join(dir, "registry.json")}
+	text, err := os.ReadFile(r.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return r, r.decode(text)
+}
+
+type registryFile struct {
+	Version    int         `json:"version"`
+	Statements []Statement `json:"statements"`
+}
+
+func (r *registry) decode(text []byte) error {
+	var f registryFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	if f.Version != registryVersion {
+		return fmt.Errorf("%s: version %d; this cepd reads version %d", r.file, f.Version, registryVersion)
+	}
+	r.statements = f.Statements
+	return nil
+}
+
+// replace makes list the registry, on disk first.
+func (r *registry) replace(list []Statement) error {
+	if r.file != "" {
+		text, err := json.MarshalIndent(registryFile{registryVersion, list}, "", "  ")
+		if err != nil {
+			return fmt.Errorf("registry: %w", err)
+		}
+		if err := writeFileAtomic(r.file, append(text, '\n')); err != nil {
+			return fmt.Errorf("registry: %w", err)
+		}
+	}
+	r.statements = list
+	return nil
+}
+
+// writeFileAtomic replaces a file so that a crash leaves the old or the new
+// content. Statements may hold passwords: only the owner may read it.
+func writeFileAtomic(name string, content []byte) error {
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+func syncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// find looks a statement up by kind and name; -1 when absent. Tables and views
+// share their names.
+func find(list []Statement, kind, name string) int {
+	return slices.IndexFunc(list, func(s Statement) bool {
+		return (s.Kind == kindQuery) == (kind == kindQuery) && strings.EqualFold(s.Name, name)
+	})
+}
+
+// compiled is what a list of statements means.
+type compiled struct {
+	catalog *catalog.Catalog
+	queries []query.Query // in order
+}
+
+// compileList compiles statements from nothing.
+func compileList(list []Statement) (*compiled, error) {
+	c := &compiled{catalog: catalog.New()}
+	for i := range list {
+		s := &list[i]
+		c.catalog.Settings = s.settings()
+		result, err := query.CompileText(c.catalog, s.Name, s.SQL, s.Params)
+		if err != nil {
+			return nil, &brokenError{statement: s, err: err}
+		}
+		for _, q := range result.Queries {
+			q.Name = s.Name
+			c.queries = append(c.queries, q)
+		}
+	}
+	c.catalog.Settings = map[string]string{}
+	return c, nil
+}
+
+func (s *Statement) settings() map[string]string {
+	m := make(map[string]string, len(s.Settings))
+	for k, v := range s.Settings {
+		m[k] = v
+	}
+	return m
+}
+
+// brokenError says that a kept statement would no longer compile.
+type brokenError struct {
+	statement *Statement
+	err       error
+}
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("%s %q: %v", e.statement.Kind, e.statement.Name, e.err)
+}
+
+func (e *brokenError) Unwrap() error { return e.err }
+
+// change is what a submission does to the list.
+type change struct {
+	list    []Statement
+	added   []string // queries
+	dropped []string // queries
+}
+
+// apply works a compiled submission into a list. script and result belong to
+// text.
+func apply(list []Statement, sub *Submission, script *ast.Script, result *query.Result, now time.Time) (*change, error) {
+	c := &change{list: slices.Clone(list)}
+	next := 0 // of result.Queries
+	for _, s := range script.Statements {
+		st := Statement{SQL: textOf(sub.SQL, s), Params: sub.Params, Created: now}
+		var err error
+		switch s := s.(type) {
+		case *ast.CreateTable:
+			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
+		case *ast.CreateView:
+			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)
+		case *ast.Insert, *ast.CreateQuery:
+			st.Settings = result.Queries[next].Settings
+			err = c.query(st, sub.Name, &result.Queries[next])
+			next++
+		case *ast.QueryStatement:
+			err = badRequest("a query alone has nowhere to send its rows: write INSERT INTO table SELECT …")
+		case *ast.Drop:
+			err = c.drop(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(c.list) > MaxStatements {
+		return nil, badRequest("the server keeps at most %d statements", MaxStatements)
+	}
+	return c, nil
+}
+
+func textOf(text string, s ast.Statement) string { return text[s.Pos().Start:s.Pos().End] }
+
+func nameOf(n ast.Name) string {
+	parts := make([]string, len(n.Parts))
+	for i, p := range n.Parts {
+		parts[i] = p.Name
+	}
+	return strings.Join(parts, ".")
+}
+
+// define adds a table or view; that the name is free was checked by the
+// compiler, except that IF NOT EXISTS lets an existing one stand.
+func (c *change) define(s Statement, kind, name string, ifNotExists bool) error {
+	s.Kind, s.Name = kind, name
+	if ifNotExists && find(c.list, kind, name) >= 0 {
+		return nil
+	}
+	c.list = append(c.list, s)
+	return nil
+}
+
+func (c *change) query(s Statement, name string, q *query.Query) error {
+	s.Kind, s.Name = kindQuery, q.Name
+	if name != "" {
+		s.Name = name
+	}
+	if find(c.list, kindQuery, s.Name) >= 0 {
+		return conflict("there is a query %q already; drop it first or give this one another name", s.Name)
+	}
+	c.list, c.added = append(c.list, s), append(c.added, s.Name)
+	return nil
+}
+
+func (c *change) drop(s *ast.Drop) error {
+	kind, name := kindTable, nameOf(s.Name)
+	if s.What == "QUERY" {
+		kind = kindQuery
+	}
+	i := find(c.list, kind, name)
+	switch {
+	case i < 0 && s.IfExists:
+		return nil
+	case i < 0:
+		return notFound("there is no %s %q", strings.ToLower(s.What), name)
+	}
+	if kind == kindQuery {
+		c.dropped = append(c.dropped, c.list[i].Name)
+	}
+	c.list = slices.Delete(c.list, i, i+1)
+	return nil
+}
+
+// parseSubmission compiles a submission against what is there.
+func parseSubmission(list []Statement, sub *Submission) (*ast.Script, *query.Result, error) {
+	base, err := compileList(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	script, err := parse.Parse(sub.File, sub.SQL)
+	if err != nil {
+		return nil, nil, err
+	}
+	result, err := query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
+	return script, result, err
+}
