@@ -8,6 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
 )
 
 // check turns an error code of a response into an error.
@@ -31,7 +32,8 @@ func transient(err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.As(err, &network) ||
+	var routing *rawproduce.Error // no leader known, or it has just moved
+	return errors.As(err, &network) || errors.As(err, &routing) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.DeadlineExceeded) ||

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -79,14 +80,11 @@ func (f *fetcher) poke() {
 func (f *fetcher) close() {
 	f.mu.Lock()
 	f.closed = true
-	readers := slices.Clone(f.readers)
 	f.mu.Unlock()
 	f.cancel()
 	f.client.close()
 	f.wg.Wait()
-	for _, r := range readers {
-		r.fail(errClosed)
-	}
+	f.failAll(errClosed)
 }
 
 func (f *fetcher) run() {
@@ -112,9 +110,7 @@ func (f *fetcher) run() {
 func (f *fetcher) dispatch(round int, busy map[int32]bool, trouble *outage) time.Duration {
 	leaders, err := f.client.leaders(f.ctx)
 	if err != nil {
-		if f.ctx.Err() == nil {
-			trouble.failed(f.client.log, "metadata", err)
-		}
+		f.noMetadata(err, trouble)
 		return maxBackoff
 	}
 	trouble.over(f.client.log, "metadata")
@@ -126,6 +122,25 @@ func (f *fetcher) dispatch(round int, busy map[int32]bool, trouble *outage) time
 		}
 	}
 	return again
+}
+
+func (f *fetcher) noMetadata(err error, trouble *outage) {
+	switch {
+	case f.ctx.Err() != nil:
+	case transient(err):
+		trouble.failed(f.client.log, "metadata", err)
+	default:
+		f.failAll(fmt.Errorf("kafka: topic %q: %w", f.client.topic, err))
+	}
+}
+
+func (f *fetcher) failAll(err error) {
+	f.mu.Lock()
+	readers := slices.Clone(f.readers)
+	f.mu.Unlock()
+	for _, r := range readers {
+		r.fail(err)
+	}
 }
 
 // request is what one leader will be asked for.

@@ -15,6 +15,8 @@ import (
 type recordSet struct {
 	buf     []byte
 	aborted []recordbatch.Aborted
+	from    int64 // offset asked for
+	jump    bool  // from does not follow what was read before
 }
 
 // reader reads a partition. The fetcher puts record sets into its queue, Poll
@@ -32,6 +34,7 @@ type reader struct {
 	buffered int   // bytes of queue and of the set being cut
 	fetchAt  int64 // offset to fetch next
 	err      error
+	jumped   bool // fetchAt does not follow what was fetched before
 	stuck    bool // what was fetched last is damaged: nothing more to fetch
 	closed   bool
 	retryAt  time.Time
@@ -107,16 +110,20 @@ func (r *reader) cut(max int, until int64, dst *connectors.RawBatch) error {
 		if more {
 			continue
 		}
-		if ok, err := r.nextSet(); !ok {
+		set, err := r.nextSet()
+		if set.buf == nil {
 			return err
+		}
+		if r.cutter.reset(set); set.jump {
+			dst.Next = set.from
 		}
 	}
 	return nil
 }
 
-// nextSet gives the buffer of the set that has been cut back, and the cutter
-// the next set of the queue.
-func (r *reader) nextSet() (ok bool, err error) {
+// nextSet gives the buffer of the set that has been cut back and takes the next
+// one of the queue, if there is one.
+func (r *reader) nextSet() (set recordSet, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old := r.cutter.takeBuffer(); old != nil {
@@ -125,12 +132,11 @@ func (r *reader) nextSet() (ok bool, err error) {
 		r.source.fetcher.poke()
 	}
 	if len(r.queue) == 0 {
-		return false, r.err
+		return recordSet{}, r.err
 	}
-	r.cutter.reset(r.queue[0])
-	r.queue[0] = recordSet{}
-	r.queue = r.queue[1:]
-	return true, nil
+	set = r.queue[0]
+	r.queue = append(r.queue[:0], r.queue[1:]...)
+	return set, nil
 }
 
 // fetchState says whether a reader wants to be fetched for.
@@ -198,7 +204,8 @@ func (r *reader) accept(from int64, p *fetchedPartition) (news bool) {
 	}
 	r.fetchAt = next
 	r.buffered += cap(set)
-	r.queue = append(r.queue, recordSet{buf: set, aborted: p.aborted()})
+	r.queue = append(r.queue, recordSet{buf: set, aborted: p.aborted(), from: from, jump: r.jumped})
+	r.jumped = false
 	return true
 }
 
@@ -240,7 +247,7 @@ func (r *reader) moved(to int64, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fetchAt = to
+	r.fetchAt, r.jumped = to, true
 }
 
 // fail ends the reader with an error, after what has been fetched.

@@ -109,22 +109,23 @@ func appendBytes(dst, p []byte) []byte {
 // Compressor makes batches out of builders. The zero value is ready. Not for
 // concurrent use.
 type Compressor struct {
-	out  []byte
+	out  []byte // being made
 	gzip *gzip.Writer
 	lz4  *lz4.Writer
 	zstd *zstd.Encoder
 }
 
 // Finish gives the record set of b as it goes into a produce request: its size
-// in 4 bytes, then the batch. It is valid until the next Finish or change of b.
-func (c *Compressor) Finish(b *Builder, pr Producer, codec Codec) ([]byte, error) {
+// in 4 bytes, then the batch. A compressed one is made in the memory of dst,
+// with codec None it is b's own; either way it is valid until b changes.
+func (c *Compressor) Finish(dst []byte, b *Builder, pr Producer, codec Codec) ([]byte, error) {
 	set := b.buf
 	if codec != None {
-		c.out = append(c.out[:0], set[:sizePrefix+HeaderLen]...)
+		c.out = append(dst[:0], set[:sizePrefix+HeaderLen]...)
 		if err := c.compress(codec, set[sizePrefix+HeaderLen:]); err != nil {
 			return nil, fmt.Errorf("compress with %s: %w", codec, err)
 		}
-		set = c.out
+		set, c.out = c.out, nil
 	}
 	binary.BigEndian.PutUint32(set, uint32(len(set)-sizePrefix))
 	b.header(set[sizePrefix:], pr, codec)
