@@ -6,7 +6,6 @@ import (
 
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/ast"
-	"github.com/cepd/cepd/query/plan"
 )
 
 // Explain shows how the pattern runs: variables and the class of their
@@ -20,13 +19,12 @@ func (p *Program) Explain() string {
 }
 
 func (p *Program) explainVariables(b *strings.Builder) {
-	in := p.match.Input.Schema()
 	fmt.Fprintf(b, "symbols: %d bits on the row alone, %d with its neighbours\n", len(p.local), len(p.context))
 	for i, c := range p.local {
-		fmt.Fprintf(b, "  bit %d  %s\n", i, plan.ExprString(c.cond, in))
+		fmt.Fprintf(b, "  bit %d  %s\n", i, p.match.ExprString(c.cond))
 	}
 	for i, c := range p.context {
-		fmt.Fprintf(b, "  bit %d  %s  (contextual)\n", len(p.local)+i, plan.ExprString(c.cond, in))
+		fmt.Fprintf(b, "  bit %d  %s  (contextual)\n", len(p.local)+i, p.match.ExprString(c.cond))
 	}
 	b.WriteString("variables:\n")
 	for i := range p.vars {
@@ -43,7 +41,7 @@ func (p *Program) variableCondition(v *variable) string {
 		}
 	}
 	if v.hist != nil {
-		parts = append(parts, "per thread: "+plan.ExprString(v.hist.text, p.match.Input.Schema()))
+		parts = append(parts, "per thread: "+p.match.ExprString(v.hist.text))
 	}
 	if len(parts) == 0 {
 		return "any row"
@@ -77,7 +75,7 @@ func (p *Program) instruction(in instr, pc int) string {
 		return s
 	case opSplit:
 		return fmt.Sprintf("try %d, then %d", in.x, in.y)
-	case opJump:
+	case opJump, opLoop:
 		return fmt.Sprintf("go to %d", in.x)
 	case opStart:
 		return "only at the first row of the partition"
@@ -91,7 +89,7 @@ func (p *Program) explainState(b *strings.Builder) {
 	fmt.Fprintf(b, "state per key with an open match: %d bytes, and per row kept %d bytes", keyStateBytes, p.layout.stride*8)
 	var names []string
 	for _, e := range p.kept {
-		names = append(names, plan.ExprString(e, p.match.Input.Schema()))
+		names = append(names, p.match.ExprString(e))
 	}
 	if len(names) > 0 {
 		fmt.Fprintf(b, ": time, id, symbol, %s", strings.Join(names, ", "))

@@ -16,6 +16,7 @@ const (
 	opRow    opcode = iota // consume a row as variable v, go to pc+1
 	opSplit                // prefer x over y
 	opJump                 // go to x
+	opLoop                 // go back to x; to y when the iteration was empty
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
@@ -163,6 +164,7 @@ func (a *assembler) leave(s int32, reluctant bool) {
 func (a *assembler) loop(q plan.PatQuant) {
 	s := a.optional(q.Reluctant)
 	a.pattern(q.Item)
-	a.emit(instr{op: opJump, x: s})
+	back := a.emit(instr{op: opLoop, x: s})
 	a.leave(s, q.Reluctant)
+	a.code[back].y = int32(len(a.code))
 }
