@@ -9,6 +9,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/expr"
@@ -67,11 +68,12 @@ func CompileText(cat *catalog.Catalog, file, text string, params map[string]stri
 }
 
 // Compile binds the statements in order: definitions fill the catalog, queries
-// become plans. The error is a *diag.List with all mistakes and warnings.
+// become plans. The error is a *diag.List with all mistakes and warnings; the
+// catalog is then as it was.
 func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, error) {
 	list := &diag.List{File: opts.File, Source: opts.Text}
-	c := &compiler{cat: cat, list: list, names: map[string]bool{}}
-	c.check = check.New(cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Fold: fold})
+	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}}
+	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Fold: fold})
 	for _, s := range script.Statements {
 		c.statement(s)
 	}
@@ -79,6 +81,7 @@ func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, e
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
+	cat.Become(c.cat)
 	c.result.Warnings = list
 	return &c.result, nil
 }
@@ -185,11 +188,7 @@ func (c *compiler) query(root *plan.Insert, s ast.Statement, print bool) {
 		root.Name = c.freeName(root.Table.Name)
 	}
 	c.names[root.Name] = true
-	settings := make(map[string]string, len(c.cat.Settings))
-	for k, v := range c.cat.Settings {
-		settings[k] = v
-	}
-	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: settings, Print: print, Span: s.Pos()})
+	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: maps.Clone(c.cat.Settings), Print: print, Span: s.Pos()})
 }
 
 func (c *compiler) freeName(base string) string {

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"maps"
 	"sort"
 	"strings"
 
@@ -91,6 +92,14 @@ type Catalog struct {
 func New() *Catalog {
 	return &Catalog{tables: map[string]*Table{}, views: map[string]*View{}, Settings: map[string]string{}}
 }
+
+// Clone is a copy to try changes on; definitions are shared, they never change.
+func (c *Catalog) Clone() *Catalog {
+	return &Catalog{tables: maps.Clone(c.tables), views: maps.Clone(c.views), Settings: maps.Clone(c.Settings)}
+}
+
+// Become takes over the content of another catalog.
+func (c *Catalog) Become(o *Catalog) { *c = *o }
 
 // Table finds a table.
 func (c *Catalog) Table(name string) (*Table, bool) {

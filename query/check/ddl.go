@@ -11,8 +11,8 @@ import (
 	"github.com/cepd/cepd/query/plan"
 )
 
-// metadataTypes are the metadata keys of Kafka and their types; a column may
-// have any type that the value can be cast to without loss.
+// metadataTypes are the metadata keys and their types as connectors give them;
+// a column may have any type that the value can be cast to without loss.
 var metadataTypes = map[string]event.Type{
 	"topic": event.TString, "partition": event.TInt32, "offset": event.TInt64, "leader-epoch": event.TInt32,
 	"timestamp": {Kind: event.TimestampLTZ, Precision: 3}, "timestamp-type": event.TString,
@@ -44,10 +44,7 @@ func (c *Checker) CreateTable(e *ast.CreateTable) {
 	if len(t.Columns) == 0 && c.errors() == before {
 		c.add(diag.NoOutputColumns, e.Name.Pos(), "the table %s has no columns", name)
 	}
-	if c.errors() == before || !c.cat.Has(name) {
-		// A table with mistakes is kept too: what reads it is then checked as far as possible.
-		c.cat.AddTable(t)
-	}
+	c.cat.AddTable(t) // with mistakes too, so that what reads it is checked as far as possible
 }
 
 // snapshot is the text without findings, for definitions that outlive it.
@@ -147,7 +144,7 @@ func (c *Checker) metadata(col *catalog.Column, def *ast.ColumnDef) {
 	case !metadataFits(want, col.Type):
 		c.add(diag.TypeMismatch, def.Type.Pos(), "the metadata %q is %s and cannot be read as %s", col.Key, want, col.Type)
 	}
-	readOnly := col.Key != "timestamp" && col.Key != "headers" && col.Key != "key"
+	readOnly := col.Key != "timestamp" && col.Key != "headers"
 	col.Virtual = col.Virtual || readOnly && ok
 }
 
@@ -168,7 +165,7 @@ func metadataFits(value, t event.Type) bool {
 	case value.Kind == event.Bytes:
 		return t.Kind == event.Bytes || t.Kind == event.String
 	case value.Instant():
-		return t.Instant() || t.Kind == event.Int64
+		return t.Instant()
 	}
 	return assignable(value, t)
 }
@@ -188,11 +185,11 @@ func (c *Checker) computed(t *catalog.Table, e *ast.CreateTable, inherited int) 
 			continue
 		}
 		col.Proctime = isProctime(def.As)
-		x := b.top(def.As)
-		if x == nil {
+		if col.Expr = b.top(def.As); col.Expr == nil {
+			col.Expr = null(event.TNull, def.Pos()) // the mistake is told: what reads it need not fail too
 			continue
 		}
-		col.Expr = untypedAsString(x)
+		col.Expr = untypedAsString(col.Expr)
 		col.Type = col.Expr.Type()
 	}
 }

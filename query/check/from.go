@@ -20,6 +20,9 @@ func (c *Checker) from(t ast.TableExpr) *relation {
 	case *ast.TableRef:
 		return c.tableRef(t)
 	case *ast.Derived:
+		if t.Lateral {
+			c.unsupported(t.Pos(), "LATERAL")
+		}
 		rel := c.query(t.Query)
 		if rel == nil {
 			return nil
@@ -200,7 +203,20 @@ func scan(t *catalog.Table) *relation {
 			node.Exprs = append(node.Exprs, plan.Remap(col.Expr, read))
 			continue
 		}
-		node.Exprs = append(node.Exprs, &expr.Column{Base: typed(col.Type, col.Span), Index: read[i], Name: col.Name})
+		node.Exprs = append(node.Exprs, readColumn(&node.Read[read[i]], read[i], &col))
 	}
 	return rel
+}
+
+// readColumn is column i as the table declares it. Metadata are read in the
+// type the connector has them in.
+func readColumn(r *plan.ReadColumn, i int, col *catalog.Column) expr.Expr {
+	if native, ok := metadataTypes[r.Metadata]; ok {
+		r.Type = native
+	}
+	x := &expr.Column{Base: typed(r.Type, col.Span), Index: i, Name: col.Name}
+	if r.Type.Equal(col.Type) {
+		return x
+	}
+	return &expr.Cast{Base: typed(col.Type, col.Span), X: x}
 }

@@ -158,7 +158,7 @@ func (c *Checker) convertColumn(e *ast.Insert, rel *relation, i int, col *catalo
 	}
 	if x == nil {
 		c.add(diag.SchemaMismatch, itemSpan(e.Query, i, len(in.Fields)), "column %d of the query, %q, is %s and cannot be written to %q, which is %s",
-			i+1, in.Fields[i].Name, in.Fields[i].Type, col.Name, col.Type).WithHint("write CAST(%s AS %s)", in.Fields[i].Name, col.Type)
+			i+1, in.Fields[i].Name, in.Fields[i].Type, col.Name, col.Type).WithHint("write CAST(… AS %s)", col.Type)
 	}
 	return x
 }

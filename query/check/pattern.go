@@ -151,11 +151,11 @@ func (m *matcher) quantified(p *ast.PatQuant) plan.Pattern {
 	switch {
 	case p.MinExpr != nil || p.MaxExpr != nil:
 		m.refusePattern(span, "a quantifier bound that is no number")
+	case lowest < 0 || highest < -1: // the parser's mark of a number that is too large
+		m.add(diag.NumberOutOfRange, span, "the bounds of a quantifier are at most %d", math.MaxInt32)
+		m.fail()
 	case highest == 0:
 		m.add(diag.NumberOutOfRange, span, "the upper bound of a quantifier is at least 1")
-		m.fail()
-	case lowest > math.MaxInt32 || highest > math.MaxInt32:
-		m.add(diag.NumberOutOfRange, span, "the bounds of a quantifier are at most %d", math.MaxInt32)
 		m.fail()
 	case highest > 0 && lowest > highest:
 		m.add(diag.QuantifierRange, span, "the lower bound %d is above the upper bound %d", lowest, highest)

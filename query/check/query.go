@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
@@ -35,10 +36,11 @@ func (c *Checker) ordered(q *ast.Ordered) *relation {
 	if len(q.OrderBy) > 0 {
 		c.unsupported(q.OrderBy[0].Pos(), "ORDER BY of a query")
 	}
-	for _, e := range []ast.Expr{q.Limit, q.Offset} {
-		if e != nil {
-			c.unsupported(e.Pos(), "LIMIT and OFFSET")
-		}
+	if q.Limit != nil {
+		c.unsupported(q.Limit.Pos(), "LIMIT of a query")
+	}
+	if q.Offset != nil {
+		c.unsupported(q.Offset.Pos(), "OFFSET")
 	}
 	return nil
 }
@@ -87,7 +89,7 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 func (c *Checker) refuseClauses(q *ast.Select) bool {
 	before := len(c.list.Items)
 	if q.Distinct {
-		c.unsupported(c.firstWord(q.Pos()), "SELECT DISTINCT")
+		c.unsupported(c.word(q.Pos(), "DISTINCT"), "SELECT DISTINCT")
 	}
 	if len(q.GroupBy) > 0 {
 		c.unsupported(q.GroupBy[0].Pos(), "GROUP BY")
@@ -110,13 +112,13 @@ func (c *Checker) refuseClauses(q *ast.Select) bool {
 	return len(c.list.Items) == before
 }
 
-// firstWord is the keyword that a clause begins with.
-func (c *Checker) firstWord(s diag.Span) diag.Span {
-	n := 0
-	for text := c.text(s); n < len(text) && text[n] > ' '; {
-		n++
+// word is where a keyword stands first in s; s when it does not.
+func (c *Checker) word(s diag.Span, keyword string) diag.Span {
+	i := strings.Index(strings.ToUpper(c.text(s)), keyword)
+	if i < 0 {
+		return s
 	}
-	return diag.Span{Start: s.Start, End: s.Start + n}
+	return diag.Span{Start: s.Start + i, End: s.Start + i + len(keyword)}
 }
 
 // source binds FROM; nil and true when there is none.

@@ -25,6 +25,9 @@ var plainTypes = map[string]event.Type{
 
 // resolveType is the type that t names; false after an error.
 func (c *Checker) resolveType(t *ast.Type) (event.Type, bool) {
+	if t.NotNull {
+		c.list.Warn(diag.Advice, t.Pos(), "NOT NULL inside a nested type is not checked")
+	}
 	if plain, ok := plainTypes[t.Name]; ok {
 		return plain, true
 	}

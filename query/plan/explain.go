@@ -3,9 +3,9 @@ package plan
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 )
 
@@ -70,7 +70,9 @@ func describeScan(n *Scan) (string, []string) {
 	details := []string{"read: " + strings.Join(names, ", ")}
 	if cols, ok := columnsOf(n.Exprs); !ok || !ascending(cols, len(n.Read)) {
 		for i, e := range n.Exprs {
-			details = append(details, n.Out.Fields[i].Name+" = "+ExprString(e, read))
+			if name, text := n.Out.Fields[i].Name, ExprString(e, read); text != name {
+				details = append(details, name+" = "+text)
+			}
 		}
 	}
 	if n.Watermark != nil {
@@ -141,7 +143,7 @@ func withinText(us int64) string {
 	if us == 0 {
 		return ""
 	}
-	return " WITHIN " + (time.Duration(us) * time.Microsecond).String()
+	return " WITHIN " + function.Format(event.TDay, event.IntValue(us))
 }
 
 func order(n *Match) string {

@@ -1,0 +1,64 @@
+package check_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// TestCheck compiles the scripts of testdata. Definitions last until the end of
+// their file.
+//
+//	compile [name=value …]   parameters of the script
+//	<statements>
+//	----
+//	<answers, plans, warnings, or errors>
+func TestCheck(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		cat := catalog.New()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd != "compile" {
+				d.Fatalf(t, "unknown command %s", d.Cmd)
+			}
+			params := map[string]string{}
+			for _, a := range d.CmdArgs {
+				params[a.Key] = strings.Join(a.Vals, " ")
+			}
+			return compile(cat, d.Input, params)
+		})
+	})
+}
+
+func compile(cat *catalog.Catalog, text string, params map[string]string) string {
+	r, err := query.CompileText(cat, "", text, params)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	var b strings.Builder
+	if len(r.Warnings.Items) > 0 {
+		fmt.Fprintln(&b, r.Warnings.Error())
+	}
+	for _, a := range r.Actions {
+		if a.Plan != nil {
+			b.WriteString(plan.Explain(a.Plan))
+		}
+		for _, row := range append([][]string{a.Columns}, a.Rows...) {
+			if len(row) > 0 {
+				fmt.Fprintln(&b, strings.TrimRight(strings.Join(row, " | "), " "))
+			}
+		}
+	}
+	for _, q := range r.Queries {
+		fmt.Fprintf(&b, "-- %s\n%s", q.Name, plan.Explain(q.Insert))
+	}
+	if b.Len() == 0 {
+		return "ok\n"
+	}
+	return b.String()
+}
