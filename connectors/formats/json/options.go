@@ -1,0 +1,39 @@
+package json
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/connectors"
+)
+
+// Options says how records are read and written.
+type Options struct {
+	FailOnMissingField bool // a column without a field rejects the record, instead of being NULL
+	IgnoreParseErrors  bool // a field of the wrong type is NULL, instead of rejecting the record
+	ISO                bool // 2024-01-02T03:04:05 instead of 2024-01-02 03:04:05
+	OmitNulls          bool // NULL columns are left out, instead of written as null
+}
+
+// Specs lists the options of tables.
+func Specs() []connectors.OptionSpec {
+	return []connectors.OptionSpec{
+		{Name: "json.fail-on-missing-field", Default: "false", Check: connectors.CheckBool, Doc: "Reject a record that lacks the field of a column, instead of taking NULL."},
+		{Name: "json.ignore-parse-errors", Default: "false", Check: connectors.CheckBool, Doc: "Take NULL for a field that does not have the column's type, instead of rejecting the record."},
+		{Name: "json.timestamp-format.standard", Default: "SQL", Check: connectors.CheckOneOf("SQL", "ISO-8601"), Doc: "Text of times: SQL is 2024-01-02 03:04:05.123, ISO-8601 is 2024-01-02T03:04:05.123. Numbers are milliseconds since the epoch in both."},
+		{Name: "json.encode.ignore-null-fields", Default: "false", Check: connectors.CheckBool, Doc: "Leave NULL columns out of written records."},
+	}
+}
+
+// ParseOptions reads the options; get gives an option's text, "" when absent.
+func ParseOptions(get func(name string) string) (Options, error) {
+	o := Options{
+		FailOnMissingField: get("json.fail-on-missing-field") == "true",
+		IgnoreParseErrors:  get("json.ignore-parse-errors") == "true",
+		ISO:                get("json.timestamp-format.standard") == "ISO-8601",
+		OmitNulls:          get("json.encode.ignore-null-fields") == "true",
+	}
+	if o.FailOnMissingField && o.IgnoreParseErrors {
+		return o, fmt.Errorf("'json.fail-on-missing-field' and 'json.ignore-parse-errors' exclude each other")
+	}
+	return o, nil
+}

@@ -1,0 +1,44 @@
+package connectors
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CheckBool accepts true and false.
+func CheckBool(value string) error { return CheckOneOf("true", "false")(value) }
+
+// CheckOneOf accepts the values listed.
+func CheckOneOf(values ...string) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(values, value) {
+			return fmt.Errorf("expected %s, found '%s'", strings.Join(values, " or "), value)
+		}
+		return nil
+	}
+}
+
+// CheckInt accepts whole numbers from low to high.
+func CheckInt(low, high int64) func(string) error {
+	return func(value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("expected a whole number, found '%s'", value)
+		}
+		if n < low || n > high {
+			return fmt.Errorf("expected a number from %d to %d, found %d", low, high, n)
+		}
+		return nil
+	}
+}
+
+// Int is a whole-number option; fallback when it is absent. The text has
+// passed CheckInt.
+func (t Table) Int(key string, fallback int64) int64 {
+	if n, err := strconv.ParseInt(t.Options[key], 10, 64); err == nil {
+		return n
+	}
+	return fallback
+}
