@@ -1,5 +1,7 @@
 package ast
 
+import "strings"
+
 // Expr is an expression node.
 type Expr interface {
 	Node
@@ -258,3 +260,15 @@ func (*Descriptor) expr() {}
 func (*Row) expr()        {}
 func (*ArrayLit) expr()   {}
 func (*MapLit) expr()     {}
+
+// Niladic says whether a name is that of a function called without parentheses.
+func Niladic(parts []Ident) bool {
+	if len(parts) != 1 || parts[0].Quoted {
+		return false
+	}
+	switch strings.ToUpper(parts[0].Name) {
+	case "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP":
+		return true
+	}
+	return false
+}

@@ -161,8 +161,11 @@ func (b *builder) rowField(ctx gen.IRowFieldContext) ast.RowField {
 
 // typeName folds the spellings of several words into the name of one.
 func (b *builder) typeName(ctx *gen.NamedTypeContext) string {
-	name := strings.ToUpper(b.ident(ctx.Ident()).Name)
-	zone := ""
+	id := b.ident(ctx.Ident())
+	if id.Quoted {
+		b.fail(id.Span, "the name of a type is not quoted")
+	}
+	name, zone := strings.ToUpper(id.Name), ""
 	if z := ctx.TimeZone(); z != nil {
 		zone = b.keywords(z)
 	}

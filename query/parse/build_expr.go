@@ -193,16 +193,10 @@ func (b *builder) nameTerm(c *gen.NameTermContext) ast.Expr {
 		return &ast.VarStar{Base: baseOf(c), Of: parts[0]}
 	case c.CallTail() != nil:
 		return b.posts(b.call(ast.Name{Base: base, Parts: parts}, c.CallTail()), c.AllPost())
-	case len(parts) == 1 && !parts[0].Quoted && niladic[strings.ToUpper(parts[0].Name)]:
-		parts[0].Name = strings.ToUpper(parts[0].Name)
+	case ast.Niladic(parts):
 		return b.elementThenPosts(&ast.Call{Base: base, Name: ast.Name{Base: base, Parts: parts}}, c)
 	}
 	return b.elementThenPosts(&ast.Ref{Base: base, Parts: parts}, c)
-}
-
-// niladic are the functions that are called without parentheses.
-var niladic = map[string]bool{
-	"CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_TIMESTAMP": true, "LOCALTIME": true, "LOCALTIMESTAMP": true,
 }
 
 func (b *builder) elementThenPosts(x ast.Expr, c *gen.NameTermContext) ast.Expr {
@@ -253,7 +247,7 @@ func (b *builder) primary(ctx gen.IPrimaryContext) ast.Expr {
 	case *gen.IntervalLiteralContext:
 		return b.interval(c)
 	case *gen.ParameterContext:
-		return &ast.Param{Base: base, Name: b.ident(c.Ident()).Name}
+		return b.param(base, c.Ident())
 	case *gen.ParenthesizedContext:
 		return b.parenthesized(c)
 	case *gen.SubqueryContext:
@@ -278,6 +272,14 @@ func (b *builder) primary(ctx gen.IPrimaryContext) ast.Expr {
 		return b.special(c.Special())
 	}
 	panic("primary without a builder")
+}
+
+func (b *builder) param(base ast.Base, ctx gen.IIdentContext) ast.Expr {
+	name := b.ident(ctx)
+	if name.Quoted {
+		b.fail(base.Span, "the name of a parameter is not quoted")
+	}
+	return &ast.Param{Base: base, Name: name.Name}
 }
 
 // bytes is X'0a1B'; its text keeps the hexadecimal digits in upper case.
@@ -330,7 +332,7 @@ func (b *builder) interval(c *gen.IntervalLiteralContext) ast.Expr {
 	case has(amount.STRING()):
 		e.Text = b.str(amount.STRING())
 	case has(amount.COLON()):
-		e.Value = &ast.Param{Base: base, Name: b.ident(amount.Ident()).Name}
+		e.Value = b.param(base, amount.Ident())
 	case amount.Expr() != nil:
 		e.Value = b.expr(amount.Expr())
 	case amount.Name() != nil:

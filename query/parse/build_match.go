@@ -168,7 +168,7 @@ func (b *builder) patternItem(ctx gen.IPatternItemContext) ast.Pattern {
 }
 
 func (b *builder) quantified(item ast.Pattern, ctx gen.IQuantifierContext) ast.Pattern {
-	q := &ast.PatQuant{Item: item, Max: -1, Text: b.slice(spanOf(ctx))}
+	q := &ast.PatQuant{Item: item, Max: -1, Text: b.quantifierText(ctx)}
 	q.Span = item.Pos().To(spanOf(ctx))
 	marks := len(ctx.AllQUESTION())
 	switch {
@@ -182,6 +182,20 @@ func (b *builder) quantified(item ast.Pattern, ctx gen.IQuantifierContext) ast.P
 	}
 	q.Reluctant = marks > 0
 	return q
+}
+
+// quantifierText is the quantifier without spaces and comments.
+func (b *builder) quantifierText(ctx gen.IQuantifierContext) string {
+	var text strings.Builder
+	for _, c := range ctx.GetChildren() {
+		switch c := c.(type) {
+		case antlr.TerminalNode:
+			text.WriteString(b.tokenText(c.GetSymbol()))
+		case antlr.ParserRuleContext:
+			text.WriteString(b.slice(spanOf(c)))
+		}
+	}
+	return text.String()
 }
 
 // bounds reads {n}, {n,}, {,m}, {n,m} and {,}.

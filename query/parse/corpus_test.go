@@ -79,3 +79,12 @@ func checkPlace(t *testing.T, c *corpusCase, err error) {
 	}
 	t.Logf("%v", err)
 }
+
+// TestUnambiguous: an ambiguous grammar is slow and reads by chance.
+func TestUnambiguous(t *testing.T) {
+	for _, text := range sampleTexts(t) {
+		for _, found := range parse.Ambiguities(text) {
+			t.Errorf("ambiguous in %s", found)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package parse_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// sampleTexts is every well-formed text of the tests: conformance queries, the
+// inputs of the golden files, and the sample files.
+func sampleTexts(tb testing.TB) []string {
+	tb.Helper()
+	var texts []string
+	for _, c := range corpus(tb) {
+		if !c.malformed() {
+			texts = append(texts, c.Query)
+		}
+	}
+	files, err := filepath.Glob("testdata/*.sql")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return append(texts, goldenInputs(tb)...)
+}
+
+// goldenInputs is the input of every "parse" block of testdata/golden.
+func goldenInputs(tb testing.TB) []string {
+	files, err := filepath.Glob("testdata/golden/*")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var texts []string
+	for _, file := range files {
+		datadriven.RunTest(tb.(*testing.T), file, func(_ *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "parse" {
+				texts = append(texts, d.Input)
+			}
+			return d.Expected
+		})
+	}
+	return texts
+}
