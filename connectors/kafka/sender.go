@@ -93,13 +93,20 @@ func signal(c chan struct{}) {
 
 func (s *sender) poke() { signal(s.wake) }
 
+// anyPartition is the partition of a record without key.
+const anyPartition = -1
+
 // nextPartition is where a record without key goes: the same partition until
 // its batch is full or sent, then the next. The lock is held.
-func (s *sender) nextPartition() int32 {
-	if s.queues[s.sticky].open() == nil {
+func (s *sender) nextPartition(size int) int32 {
+	if b := s.queues[s.sticky].open(); b == nil || !s.fits(b, size) {
 		s.sticky = (s.sticky + 1) % len(s.queues)
 	}
 	return int32(s.sticky)
+}
+
+func (s *sender) fits(b *batch, size int) bool {
+	return b.builder.Len()+size <= min(s.config.batchBytes, s.config.requestBytes)
 }
 
 // add appends a record to a partition's open batch. The lock is held.
@@ -109,9 +116,12 @@ func (s *sender) add(part int32, now time.Time, ms int64, key, value []byte, hea
 		return fmt.Errorf("kafka: topic %q: a record of %d bytes is larger than 'properties.max.request.size' = '%d'",
 			s.client.topic, len(key)+len(value), s.config.requestBytes)
 	}
+	if part == anyPartition {
+		part = s.nextPartition(size)
+	}
 	q := &s.queues[part]
 	b := q.open()
-	if b != nil && b.builder.Len()+size > min(s.config.batchBytes, s.config.requestBytes) {
+	if b != nil && !s.fits(b, size) {
 		q.sealed = len(q.batches)
 		b = nil
 	}

@@ -131,7 +131,7 @@ func (s *sink) add(b *event.Batch, n, row int, now time.Time) error {
 
 func (s *sink) partition(key []byte) int32 {
 	if key == nil {
-		return s.sender.nextPartition()
+		return anyPartition
 	}
 	return murmur2.Partition(key, len(s.sender.queues))
 }

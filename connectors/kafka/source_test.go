@@ -136,17 +136,16 @@ func write(t testing.TB, bootstrap, topic string, codec compress.Compression, ba
 }
 
 func TestReadCompressions(t *testing.T) {
-	b := kafkatest.Broker(t)
-	want := numbered(0, 5000)
-	for _, codec := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy, compress.Lz4, compress.Zstd} {
-		t.Run(codec.String(), func(t *testing.T) {
-			topic := b.Topic(t, 1)
-			write(t, b.Bootstrap, topic, codec, 700, want)
-			s := openSource(t, table(b.Bootstrap, topic, "scan.bounded.mode", "latest-offset"))
-			p := openPartition(t, s, 0, connectors.Start)
-			if got := p.values(-1); !slices.Equal(got, want) {
-				t.Errorf("got %d values, want %d", len(got), len(want))
-			}
-		})
-	}
+	forEachBroker(t, func(t *testing.T, b target) {
+		want := numbered(0, 5000)
+		for _, codec := range []compress.Compression{compress.None, compress.Gzip, compress.Snappy, compress.Lz4, compress.Zstd} {
+			t.Run(codec.String(), func(t *testing.T) {
+				topic := b.topic(t, 1)
+				write(t, b.bootstrap, topic, codec, 700, want)
+				if got := readAll(t, b.bootstrap, topic, 1)[0]; !slices.Equal(got, want) {
+					t.Errorf("got %d values, want %d", len(got), len(want))
+				}
+			})
+		}
+	})
 }
