@@ -137,7 +137,6 @@ func TestGuard(t *testing.T) {
 	s.start()
 	server := httptest.NewUnstartedServer(nil)
 	defer server.Close()
-	h := guard(server.Listener.Addr(), s.handler)
 	for _, c := range []struct {
 		host, origin string
 		want         int
@@ -156,7 +155,7 @@ func TestGuard(t *testing.T) {
 			req.Header.Set("Origin", c.origin)
 		}
 		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, req)
+		guard(server.Listener.Addr(), s.handler).ServeHTTP(rec, req)
 		if rec.Code != c.want {
 			t.Errorf("host %s, origin %q: %d, want %d: %s", c.host, c.origin, rec.Code, c.want, rec.Body)
 		}

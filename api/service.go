@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
@@ -126,10 +127,8 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range result.Queries {
-		if err := s.runner.Validate(&result.Queries[i]); err != nil {
-			return nil, err
-		}
+	if err := s.validate(result); err != nil {
+		return nil, err
 	}
 	if err := s.carryOut(ch); err != nil {
 		return nil, err
@@ -139,6 +138,20 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 		out.Warnings = diagnostics(result.Warnings)
 	}
 	return out, nil
+}
+
+// validate asks the runner about the queries of a submission.
+func (s *Service) validate(result *query.Result) error {
+	for i := range result.Queries {
+		err := s.runner.Validate(&result.Queries[i])
+		if _, ok := diag.As(err); err != nil && !ok {
+			return badRequest("%v", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // carryOut keeps the changed list, then starts and drops: what was promised is
@@ -206,11 +219,11 @@ func (s *Service) Validate(sub *Submission) *Validation {
 	if err != nil {
 		return invalid(err)
 	}
+	if err := s.validate(result); err != nil {
+		return invalid(err)
+	}
 	v := &Validation{Valid: true, Diagnostics: diagnostics(result.Warnings)}
 	for i := range result.Queries {
-		if err := s.runner.Validate(&result.Queries[i]); err != nil {
-			return invalid(err)
-		}
 		v.Queries = append(v.Queries, Plan{Name: result.Queries[i].Name, Text: plan.Explain(result.Queries[i].Insert)})
 	}
 	return v
@@ -265,5 +278,11 @@ func (s *Service) show(st *ast.Show, a query.Action) Answer {
 		}
 		return Answer{Text: strings.Join(status.Hints, "\n")}
 	}
-	return Answer{Columns: a.Columns, Rows: a.Rows}
+	out := Answer{Columns: a.Columns, Rows: a.Rows}
+	for _, row := range out.Rows {
+		for i := range row {
+			row[i] = maskText(row[i])
+		}
+	}
+	return out
 }
