@@ -8,7 +8,9 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cepd/cepd/internal/decimal"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/function"
 )
 
 // Result is what a driver made of a case.
@@ -90,6 +92,9 @@ func classOf(c *Case, err error) (class string, at []int) {
 	var run coded
 	if errors.As(err, &run) {
 		return string(run.Code()), nil
+	}
+	if errors.Is(err, function.ErrDivisionByZero) || errors.Is(err, decimal.ErrDivisionByZero) {
+		return "division-by-zero", nil
 	}
 	return "run", nil
 }

@@ -1,0 +1,197 @@
+package conformance
+
+import (
+	"math"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state/memstore"
+)
+
+// Direct drives the real operators with the watermarks that a case asks for.
+type Direct struct {
+	Batch   int // rows per batch; 0: 1024
+	Restore int // snapshot and restore into fresh operators after every so many steps; 0: never
+	// Progress moves the watermark after each batch as far as the rows still to
+	// come allow, in cases that have no watermarks of their own. Otherwise it
+	// moves at the end of the input.
+	Progress bool
+}
+
+// Run compiles the case's query and feeds it the rows.
+func (d Direct) Run(c *Case) (*Result, error) {
+	root, err := compile(c)
+	if err != nil {
+		return nil, err
+	}
+	if d.Batch == 0 {
+		d.Batch = 1024
+	}
+	if c.Expected != nil && c.Expected.EmittedAfter != nil {
+		d.Batch, d.Progress = 1, true
+	}
+	r := &run{Direct: d, c: c, root: root, wm: event.MinTime, store: memstore.New()}
+	r.result.Columns = root.Schema().Names()
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	if err := r.feed(); err != nil {
+		return nil, err
+	}
+	if !c.Watermarks() {
+		r.result.After = r.after
+	}
+	return &r.result, nil
+}
+
+// run is one run of a case.
+type run struct {
+	Direct
+	c        *Case
+	root     *plan.Insert
+	scan     *plan.Scan
+	pipeline *Pipeline
+	store    *memstore.Store
+	batch    *event.Batch
+	wm       event.Time
+	entry    int // being handled
+	steps    int
+	after    []int
+	result   Result
+}
+
+// Emit collects results.
+func (r *run) Emit(b *event.Batch) error {
+	for _, i := range b.LiveRows() {
+		row := make([]any, len(b.Cols))
+		for c := range b.Cols {
+			row[c] = plain(b.Cols[c].Type, b.Cols[c].Value(int(i)))
+		}
+		r.result.Rows = append(r.result.Rows, row)
+		r.after = append(r.after, r.entry)
+	}
+	return nil
+}
+
+func (r *run) open() (err error) {
+	r.scan = scanOf(r.root)
+	if r.batch == nil {
+		r.batch = ReadBatch(r.scan)
+	}
+	if r.pipeline, err = NewPipeline(r.root, operators.Collector(r)); err != nil {
+		return err
+	}
+	if r.Restore > 0 {
+		return r.pipeline.Restore(r.store)
+	}
+	return nil
+}
+
+// scanOf finds the scan below n.
+func scanOf(n plan.Node) *plan.Scan {
+	for {
+		if s, ok := n.(*plan.Scan); ok || len(n.Inputs()) == 0 {
+			return s
+		}
+		n = n.Inputs()[0]
+	}
+}
+
+// ReadBatch is an empty batch of the columns that a connector fills.
+func ReadBatch(s *plan.Scan) *event.Batch {
+	fields := make([]event.Field, len(s.Read))
+	for i, c := range s.Read {
+		fields[i] = event.Field{Name: c.Name, Type: c.Type}
+	}
+	b := event.NewBatch(event.NewSchema(fields...))
+	b.Reset(0)
+	return b
+}
+
+func (r *run) feed() error {
+	limits := r.progress()
+	for i, e := range r.c.Input {
+		r.entry = i
+		if e.Watermark != nil {
+			if err := r.step(max(r.wm, *e.Watermark*1000)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.add(i, e.Row); err != nil {
+			return err
+		}
+		if r.batch.N >= r.Batch {
+			if err := r.step(max(r.wm, limits[i])); err != nil {
+				return err
+			}
+		}
+	}
+	r.entry = len(r.c.Input)
+	return r.step(event.MaxTime)
+}
+
+// progress is, per entry, how far the watermark may move once it is handled:
+// to just before the earliest row to come, and with expected times of emission
+// to the entry's own time.
+func (r *run) progress() []event.Time {
+	limits := make([]event.Time, len(r.c.Input))
+	at, err := r.c.column("ts")
+	earliest := int64(math.MaxInt64 / 2000)
+	for i := len(limits) - 1; i >= 0; i-- {
+		limits[i] = event.MinTime
+		if err != nil || !r.Progress || r.c.Watermarks() {
+			continue
+		}
+		ts := int64(r.c.Input[i].Row[at].(int))
+		limits[i] = (earliest - 1) * 1000
+		if r.c.Expected != nil && r.c.Expected.EmittedAfter != nil {
+			limits[i] = ts * 1000
+		}
+		earliest = min(earliest, ts)
+	}
+	return limits
+}
+
+// add puts a row into the batch unless it is late.
+func (r *run) add(id int, row []any) error {
+	if r.wm != event.MinTime && r.c.late(row, r.wm/1000) {
+		return nil
+	}
+	values, err := r.c.record(r.scan, row)
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		r.batch.Cols[i].Append(v)
+	}
+	r.batch.N++
+	r.batch.ID = append(r.batch.ID, event.ID{Lo: uint64(id)})
+	return nil
+}
+
+// step hands the batch over and moves the watermark.
+func (r *run) step(wm event.Time) error {
+	r.wm = wm
+	var in *event.Batch
+	if r.batch.N > 0 {
+		r.batch.Time = make([]event.Time, r.batch.N)
+		in = r.batch
+	}
+	if err := r.pipeline.Step(in, wm); err != nil {
+		return err
+	}
+	r.batch.Reset(0)
+	if r.steps++; r.Restore == 0 || r.steps%r.Restore != 0 {
+		return nil
+	}
+	b := r.store.NewBatch()
+	if err := r.pipeline.Snapshot(b); err != nil {
+		return err
+	}
+	if err := b.Commit(false); err != nil {
+		return err
+	}
+	return r.open()
+}
