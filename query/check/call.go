@@ -72,7 +72,19 @@ func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
 		b.add(diag.UnknownFunction, e.Pos(), "there is no function %s outside MATCH_RECOGNIZE", name).WithHint("use it in MEASURES or DEFINE")
 		return nil
 	}
-	return b.invoke(name, e.Args, e.Pos(), e.Pos())
+	args, returning, ok := b.specialForm(name, e)
+	if !ok {
+		return nil
+	}
+	x := b.invoke(name, args, e.Pos(), e.Pos())
+	if x == nil || returning == nil {
+		return x
+	}
+	t, ok := b.resolveType(returning)
+	if !ok {
+		return nil
+	}
+	return b.convertTo(x, t, false, e.Pos())
 }
 
 // patternCall binds the functions of MATCH_RECOGNIZE; false when name is none.

@@ -150,15 +150,20 @@ func (b *binder) cast(e *ast.Cast) expr.Expr {
 	if x == nil || !ok {
 		return nil
 	}
+	return b.convertTo(x, t, e.Try, e.Pos())
+}
+
+// convertTo is CAST(x AS t), or TRY_CAST.
+func (b *binder) convertTo(x expr.Expr, t event.Type, try bool, span diag.Span) expr.Expr {
 	if x.Type().Kind == event.Null {
-		return null(t, e.Pos())
+		return null(t, span)
 	}
 	if x.Type().Equal(t) {
 		return x
 	}
 	if explicit, _ := function.CanCast(x.Type(), t); !explicit {
-		b.add(diag.TypeMismatch, e.Pos(), "%s cannot be converted to %s", x.Type(), t)
+		b.add(diag.TypeMismatch, span, "%s cannot be converted to %s", x.Type(), t)
 		return nil
 	}
-	return b.fold(&expr.Cast{Base: typed(t, e.Pos()), X: x, Try: e.Try})
+	return b.fold(&expr.Cast{Base: typed(t, span), X: x, Try: try})
 }

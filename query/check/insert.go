@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -137,7 +138,7 @@ func (c *Checker) convert(e *ast.Insert, rel *relation, t *catalog.Table, write 
 		col := &t.Columns[w]
 		exprs[i] = c.convertColumn(e, rel, i, col)
 		ok = ok && exprs[i] != nil
-		same = same && in.Fields[i].Type.Equal(col.Type)
+		same = same && in.Fields[i].Type.Equal(col.Type) && in.Fields[i].Name == col.Name
 		out.Fields = append(out.Fields, event.Field{Name: col.Name, Type: col.Type})
 	}
 	switch {
@@ -203,9 +204,18 @@ func (c *Checker) Print(q ast.Query) *plan.Insert {
 func printTable(s *event.Schema) *catalog.Table {
 	t := &catalog.Table{Name: "print", Rowtime: -1, Source: &diag.List{}, Options: map[string]catalog.Option{"connector": {Value: "stdout"}, "format": {Value: "json"}}}
 	for _, f := range s.Fields {
-		t.Columns = append(t.Columns, catalog.Column{Name: f.Name, Type: f.Type})
+		t.Columns = append(t.Columns, catalog.Column{Name: freeName(t, f.Name), Type: f.Type})
 	}
 	return t
+}
+
+// freeName tells columns of one name apart.
+func freeName(t *catalog.Table, name string) string {
+	free := name
+	for n := 2; t.Column(free) >= 0; n++ {
+		free = fmt.Sprintf("%s_%d", name, n)
+	}
+	return free
 }
 
 func upTo(n int) []int {

@@ -137,7 +137,7 @@ func (b *binder) constantSet(e *ast.In, x expr.Expr, list []expr.Expr) expr.Expr
 func (b *binder) like(e *ast.Like) expr.Expr {
 	name := "LIKE"
 	if e.Similar {
-		name = "SIMILAR TO"
+		name = "SIMILAR_TO"
 	}
 	args := []ast.Expr{e.X, e.Pattern}
 	if e.Escape != nil {
