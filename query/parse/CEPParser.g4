@@ -59,13 +59,12 @@ tableBody   : LPAREN tableElement (COMMA tableElement)* RPAREN ;
 partitioned : PARTITIONED BY columnList ;
 options_    : WITH LPAREN (option (COMMA option)*)? RPAREN ;
 option      : STRING EQ STRING ;
-like        : LIKE (SAMPLE | name) ;
+like        : LIKE name ;
 
 tableElement
     : WATERMARK FOR ident AS expr                                      # watermark
     | (CONSTRAINT ident)? PRIMARY KEY columnList (NOT ENFORCED)?       # primaryKey
-    | ident dataType columnConstraint* metadata? (COMMENT STRING)?         # physicalColumn
-    | ident AS expr (COMMENT STRING)?                                  # computedColumn
+    | ident (dataType columnConstraint* metadata? | AS expr) (COMMENT STRING)?   # column
     ;
 columnConstraint : NOT NULL | NULL | PRIMARY KEY (NOT ENFORCED)? ;
 metadata         : METADATA (FROM STRING)? VIRTUAL? ;
@@ -163,12 +162,7 @@ rowsPerMatch
     ;
 showTimeouts : SHOW TIMEOUT MATCHES ;
 afterMatch   : AFTER MATCH (skipTo matchSelect? matchConsume? | matchSelect matchConsume? | matchConsume) ;
-skipTo
-    : NO SKIP_
-    | SKIP_ PAST LAST ROW
-    | SKIP_ TO NEXT ROW
-    | SKIP_ TO (FIRST | LAST)? ident
-    ;
+skipTo       : NO SKIP_ | SKIP_ (PAST LAST ROW | TO (NEXT ROW | (FIRST | LAST)? ident)) ;
 matchSelect  : SELECT (ALL | FIRST | LAST | MAXIMAL) ;
 matchConsume : CONSUME BY (ANY | PARTITION | NONE) ;
 patternOption
@@ -224,7 +218,7 @@ callArgs  : STAR | (ALL | DISTINCT)? callArg (COMMA callArg)* orderBy? ;
 callArg   : ARG_NAME NAMED argValue | argValue ;
 argValue
     : expr
-    | TABLE name tableAlias? (PARTITION BY (LPAREN exprList RPAREN | value))?
+    | TABLE name tableAlias? (PARTITION BY value)?
     | DESCRIPTOR columnList
     ;
 windowSpec : LPAREN partitionBy? orderBy? frame? RPAREN ;
@@ -286,7 +280,7 @@ ident
     | EXPLAIN | FIRST | FOLLOWING | FUNCTION | INITIAL | JSON | KEY | LANGUAGE | LAST | LEADING | LOCAL | MATCH
     | MATCHES | MAXIMAL | MEASURES | METADATA | NAME | NEXT | NO | NONE | NULLS | OBJECT | OF | OMIT | ONE | ONLY
     | ORDINALITY | OUTER | PARTITION | PARTITIONED | PAST | PATTERN | PAUSE | PER | PLACING | PLAN | PRECEDING
-    | PROMOTE | QUERY | RANGE | RESUME | RETURNING | RETURNS | ROW | ROWS | SAMPLE | SEEK | SET | SETS | SHADOW
+    | PROMOTE | QUERY | RANGE | RESUME | RETURNING | RETURNS | ROW | ROWS | SEEK | SET | SETS | SHADOW
     | SHOW | SKIP_ | STATEMENT | SUBSET | SUPPRESS | SYSTEM | SYSTEM_TIME | TEMPORARY | TILL | TIMEOUT | TIMEOUTS
     | TRAILING | UNCONDITIONAL | UNKNOWN | UNMATCHED | VALUE | VIEW | VIRTUAL | WITHOUT | WRAPPER | ZONE
     ;

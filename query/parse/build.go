@@ -14,8 +14,26 @@ import (
 // builder makes the syntax tree of one parse tree. What the grammar leaves to
 // it (unit names, doubled clauses) it reports to errs.
 type builder struct {
-	text string
-	errs *diag.List
+	text  string
+	errs  *diag.List
+	outer map[ast.Node]diag.Span // of the nodes in parentheses, these included
+}
+
+// wrapped notes that n stands in parentheses: its own span is without them,
+// that of a node which contains it is with them.
+func (b *builder) wrapped(n ast.Node, span diag.Span) {
+	if b.outer == nil {
+		b.outer = map[ast.Node]diag.Span{}
+	}
+	b.outer[n] = span
+}
+
+// extent is the span of n with the parentheses around it.
+func (b *builder) extent(n ast.Node) diag.Span {
+	if span, ok := b.outer[n]; ok {
+		return span
+	}
+	return n.Pos()
 }
 
 func (b *builder) fail(span diag.Span, format string, args ...any) *diag.Diagnostic {

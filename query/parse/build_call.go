@@ -63,9 +63,9 @@ func (b *builder) tableArg(ctx gen.IArgValueContext) ast.Expr {
 	if ctx.TableAlias() != nil {
 		b.setAlias(ref, b.alias(ctx.TableAlias()))
 	}
-	arg := &ast.TableArg{Base: baseOf(ctx), Table: ref, PartitionBy: b.exprList(ctx.ExprList())}
+	arg := &ast.TableArg{Base: baseOf(ctx), Table: ref}
 	if ctx.Value() != nil {
-		arg.PartitionBy = []ast.Expr{b.value(ctx.Value())}
+		arg.PartitionBy = itemsOf(b.value(ctx.Value()))
 	}
 	return arg
 }

@@ -45,9 +45,9 @@ func (b *builder) expr(ctx gen.IExprContext) ast.Expr {
 			case gen.CEPParserNOT:
 				prefix = append(prefix, t)
 			case gen.CEPParserAND:
-				f.add(levelAnd, binary("AND"))
+				f.add(levelAnd, b.binary("AND"))
 			case gen.CEPParserOR:
-				f.add(levelOr, binary("OR"))
+				f.add(levelOr, b.binary("OR"))
 			}
 		}
 	}
@@ -58,16 +58,16 @@ func (b *builder) expr(ctx gen.IExprContext) ast.Expr {
 func (b *builder) signed(prefix []antlr.Token, x ast.Expr) ast.Expr {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		u := &ast.Unary{Op: strings.ToUpper(b.tokenText(prefix[i])), X: x}
-		u.Span = tokenSpan(prefix[i]).To(x.Pos())
+		u.Span = tokenSpan(prefix[i]).To(b.extent(x))
 		x = u
 	}
 	return x
 }
 
-func binary(op string) func(x, y ast.Expr) ast.Expr {
+func (b *builder) binary(op string) func(x, y ast.Expr) ast.Expr {
 	return func(x, y ast.Expr) ast.Expr {
 		e := &ast.Binary{Op: op, X: x, Y: y}
-		e.Span = x.Pos().To(y.Pos())
+		e.Span = b.extent(x).To(b.extent(y))
 		return e
 	}
 }
@@ -96,7 +96,7 @@ func (b *builder) predicateTail(f *folder[ast.Expr], ctx gen.IPredicateTailConte
 			op = "<>"
 		}
 		f.operands = append(f.operands, b.value(c.Value()))
-		f.add(levelCompare, binary(op))
+		f.add(levelCompare, b.binary(op))
 	case *gen.IsTailContext:
 		b.isTail(f, c)
 	case *gen.RangeTailContext:
@@ -115,13 +115,13 @@ func (b *builder) isTail(f *folder[ast.Expr], c *gen.IsTailContext) {
 	f.operands = append(f.operands, y)
 	f.add(level, func(x, y ast.Expr) ast.Expr {
 		e := &ast.Is{X: x, Not: has(c.NOT()), What: what, Y: y}
-		e.Span = x.Pos().To(spanOf(c))
+		e.Span = b.extent(x).To(spanOf(c))
 		return e
 	})
 }
 
 func (b *builder) rangeTail(x ast.Expr, c *gen.RangeTailContext) ast.Expr {
-	not, base := has(c.NOT()), ast.Base{Span: x.Pos().To(spanOf(c))}
+	not, base := has(c.NOT()), ast.Base{Span: b.extent(x).To(spanOf(c))}
 	if t := c.Between(); t != nil {
 		return &ast.Between{Base: base, X: x, Not: not, Symmetric: has(t.SYMMETRIC()), Lo: b.value(t.Value(0)), Hi: b.value(t.Value(1))}
 	}
@@ -156,7 +156,7 @@ func (b *builder) value(ctx gen.IValueContext) ast.Expr {
 			prefix, operator = prefix[:0], true
 		case antlr.TerminalNode:
 			if t := c.GetSymbol(); operator {
-				f.add(arithmeticLevel(t), binary(b.tokenText(t)))
+				f.add(arithmeticLevel(t), b.binary(b.tokenText(t)))
 				operator = false
 			} else {
 				prefix = append(prefix, t)
@@ -213,14 +213,14 @@ func (b *builder) posts(x ast.Expr, posts []gen.IPostContext) ast.Expr {
 			continue
 		}
 		f := &ast.Field{X: x, Name: b.ident(p.Ident())}
-		f.Span = x.Pos().To(spanOf(p))
+		f.Span = b.extent(x).To(spanOf(p))
 		x = f
 	}
 	return x
 }
 
 func (b *builder) element(x ast.Expr, ctx gen.IElementContext) ast.Expr {
-	base := ast.Base{Span: x.Pos().To(spanOf(ctx))}
+	base := ast.Base{Span: b.extent(x).To(spanOf(ctx))}
 	if ctx.DataType() != nil {
 		return &ast.Cast{Base: base, X: x, Type: b.dataType(ctx.DataType())}
 	}
@@ -291,10 +291,11 @@ func (b *builder) bytes(base ast.Base) ast.Expr {
 	return &ast.Literal{Base: base, Kind: "BYTES", Text: digits}
 }
 
-// parenthesized is x for (x), widened to the parentheses, or a row.
+// parenthesized is x for (x), or a row.
 func (b *builder) parenthesized(c *gen.ParenthesizedContext) ast.Expr {
 	items := mapAll(c.AllExpr(), b.expr)
 	if len(items) == 1 {
+		b.wrapped(items[0], spanOf(c))
 		return items[0]
 	}
 	return &ast.Row{Base: baseOf(c), Items: items}

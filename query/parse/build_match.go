@@ -12,7 +12,7 @@ import (
 
 func (b *builder) matchRecognize(input ast.TableExpr, ctx gen.IMatchRecognizeContext) ast.TableExpr {
 	m := &ast.MatchRecognize{Input: input, OrderBy: b.orderBy(ctx.OrderBy()), Pattern: b.pattern(ctx.Pattern())}
-	m.Span = input.Pos().To(spanOf(ctx))
+	m.Span = b.extent(input).To(spanOf(ctx))
 	if p := ctx.PartitionBy(); p != nil {
 		m.PartitionBy = b.exprList(p.ExprList())
 	}

@@ -24,7 +24,7 @@ func (b *builder) cte(ctx gen.ICteContext) ast.CTE {
 
 func (b *builder) ordered(ctx gen.IQueryContext, q ast.Query) ast.Query {
 	o := &ast.Ordered{Query: q, OrderBy: b.orderBy(ctx.OrderBy())}
-	o.Span = q.Pos().To(spanOf(ctx))
+	o.Span = spanOf(ctx.SetQuery()).To(spanOf(ctx))
 	for _, l := range ctx.AllLimit() {
 		if has(l.ALL()) {
 			continue
@@ -69,7 +69,7 @@ func (b *builder) setQuery(ctx gen.ISetQueryContext) ast.Query {
 		}
 		f.add(level, func(l, r ast.Query) ast.Query {
 			op := ops[i]
-			op.Left, op.Right, op.Span = l, r, l.Pos().To(r.Pos())
+			op.Left, op.Right, op.Span = l, r, b.extent(l).To(b.extent(r))
 			return &op
 		})
 	}
@@ -87,14 +87,17 @@ func (b *builder) queryTerm(ctx gen.IQueryTermContext) ast.Query {
 	case *gen.ValuesTermContext:
 		return &ast.Values{Base: baseOf(ctx), Rows: mapAll(ctx.AllExpr(), b.rowItems)}
 	case *gen.NestedTermContext:
-		return b.query(ctx.Query())
+		q := b.query(ctx.Query())
+		b.wrapped(q, spanOf(ctx))
+		return q
 	}
 	panic("query term without a builder")
 }
 
-// rowItems is the items of (a, b), and a alone as one item.
-func (b *builder) rowItems(ctx gen.IExprContext) []ast.Expr {
-	e := b.expr(ctx)
+func (b *builder) rowItems(ctx gen.IExprContext) []ast.Expr { return itemsOf(b.expr(ctx)) }
+
+// itemsOf is the items of (a, b), and a alone as one item.
+func itemsOf(e ast.Expr) []ast.Expr {
 	if row, ok := e.(*ast.Row); ok {
 		return row.Items
 	}
@@ -205,7 +208,7 @@ func (b *builder) tableExpr(ctx gen.ITableExprContext) ast.TableExpr {
 
 func (b *builder) join(left ast.TableExpr, ctx gen.IJoinContext) ast.TableExpr {
 	j := &ast.Join{Kind: "INNER", Left: left, Right: b.tableFactor(ctx.TableFactor()), Using: b.columns(ctx.ColumnList())}
-	j.Span = left.Pos().To(spanOf(ctx))
+	j.Span = b.extent(left).To(spanOf(ctx))
 	if ctx.Expr() != nil {
 		j.On = b.expr(ctx.Expr())
 	}
@@ -279,7 +282,9 @@ func (b *builder) tablePrimary(ctx gen.ITablePrimaryContext) ast.TableExpr {
 	case *gen.QueryTableContext:
 		return &ast.Derived{Base: base, Lateral: has(ctx.LATERAL()), Query: b.query(ctx.Query())}
 	case *gen.ParenTableContext:
-		return b.tableExpr(ctx.TableExpr())
+		t := b.tableExpr(ctx.TableExpr())
+		b.wrapped(t, spanOf(ctx))
+		return t
 	}
 	panic("table without a builder")
 }

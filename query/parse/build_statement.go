@@ -178,11 +178,11 @@ func (b *builder) like(t *ast.CreateTable, ctx gen.ILikeContext, again bool) {
 	if again {
 		b.fail(spanOf(ctx), "LIKE is written twice")
 	}
-	if has(ctx.SAMPLE()) {
+	name := b.name(ctx.Name())
+	if len(name.Parts) == 1 && !name.Parts[0].Quoted && strings.EqualFold(name.Parts[0].Name, "SAMPLE") {
 		t.LikeSample = true
 		return
 	}
-	name := b.name(ctx.Name())
 	t.Like = &name
 }
 
@@ -198,16 +198,19 @@ func (b *builder) tableElement(t *ast.CreateTable, ctx gen.ITableElementContext)
 			b.fail(spanOf(c), "a table has one PRIMARY KEY")
 		}
 		t.PrimaryKey = b.columns(c.ColumnList())
-	case *gen.PhysicalColumnContext:
-		t.Columns = append(t.Columns, b.physicalColumn(c))
-	case *gen.ComputedColumnContext:
-		t.Columns = append(t.Columns, ast.ColumnDef{Base: baseOf(c), Name: b.ident(c.Ident()), As: b.expr(c.Expr()), Comment: b.optionalStr(c.STRING())})
+	case *gen.ColumnContext:
+		t.Columns = append(t.Columns, b.column(c))
 	}
 }
 
-func (b *builder) physicalColumn(c *gen.PhysicalColumnContext) ast.ColumnDef {
+func (b *builder) column(c *gen.ColumnContext) ast.ColumnDef {
+	col := ast.ColumnDef{Base: baseOf(c), Name: b.ident(c.Ident()), Comment: b.optionalStr(c.STRING())}
+	if c.Expr() != nil {
+		col.As = b.expr(c.Expr())
+		return col
+	}
 	typ := b.dataType(c.DataType())
-	col := ast.ColumnDef{Base: baseOf(c), Name: b.ident(c.Ident()), Type: &typ, Comment: b.optionalStr(c.STRING())}
+	col.Type = &typ
 	for _, k := range c.AllColumnConstraint() {
 		switch {
 		case has(k.PRIMARY()):

@@ -26,13 +26,10 @@ func (failFast) RecoverInline(p antlr.Parser) antlr.Token {
 	panic(mistake(p.GetTokenStream().Index()))
 }
 
-// Recover gets an exception with a token from a prediction that went ahead of
-// the parser, one without from the parser itself.
-func (failFast) Recover(p antlr.Parser, e antlr.RecognitionException) {
-	if t := e.GetOffendingToken(); t != nil {
-		panic(mistake(t.GetTokenIndex()))
-	}
-	panic(mistake(p.GetTokenStream().Index()))
+// Recover is for a decision that has no alternative, be it at the current token
+// or after a lookahead.
+func (failFast) Recover(p antlr.Parser, _ antlr.RecognitionException) {
+	panic(mistake(p.GetTokenStream().(*tokenStream).failed()))
 }
 
 // collector gathers the kinds of token that fit at the place of a known
@@ -56,7 +53,10 @@ func (c *collector) RecoverInline(p antlr.Parser) antlr.Token {
 }
 
 func (c *collector) Recover(p antlr.Parser, e antlr.RecognitionException) {
-	c.Sync(p)
+	if p.GetTokenStream().Index() == c.at {
+		c.Sync(p)
+		c.add(p, c.required)
+	}
 	c.failFast.Recover(p, e)
 }
 
@@ -83,6 +83,11 @@ func reportSyntax(tokens []token, collected *collector, text string, errs *diag.
 	}
 	found := &tokens[at]
 	switch found.kind {
+	case gen.CEPParserQUERY_PAREN:
+		if at > 0 && isName(tokens[at-1].kind) {
+			errs.Add(diag.Syntax, tokens[at+1].span(), "a query needs parentheses of its own here").WithHint("write ((SELECT …))")
+			return
+		}
 	case gen.CEPParserUNEXPECTED:
 		errs.Add(diag.Syntax, found.span(), "the character %s has no meaning here", quoted(text, found))
 		return
@@ -158,6 +163,11 @@ var (
 		gen.CEPParserOVER, gen.CEPParserFILTER, gen.CEPParserIGNORE, gen.CEPParserRESPECT, gen.CEPParserWITHIN, gen.CEPParserESCAPE)
 	patternStart = kinds(gen.CEPParserIDENT, gen.CEPParserLPAREN, gen.CEPParserCARET, gen.CEPParserDOLLAR, gen.CEPParserEXCL_OPEN,
 		gen.CEPParserPERMUTE, gen.CEPParserLBRACKET, gen.CEPParserNOT, gen.CEPParserARROW, gen.CEPParserARROW_ANY)
+	statementStart = kinds(gen.CEPParserSELECT, gen.CEPParserWITH, gen.CEPParserVALUES, gen.CEPParserQUERY_PAREN, gen.CEPParserINSERT,
+		gen.CEPParserCREATE, gen.CEPParserEXPLAIN, gen.CEPParserEXECUTE, gen.CEPParserBEGIN, gen.CEPParserDESCRIBE, gen.CEPParserDESC,
+		gen.CEPParserSHOW, gen.CEPParserDROP, gen.CEPParserALTER, gen.CEPParserSET)
+	typeStart = kinds(gen.CEPParserARRAY, gen.CEPParserMULTISET, gen.CEPParserMAP, gen.CEPParserROW_TYPE, gen.CEPParserROW_CTOR,
+		gen.CEPParserINTERVAL, gen.CEPParserIDENT)
 	quantifiers = kinds(gen.CEPParserSTAR, gen.CEPParserPLUS, gen.CEPParserQUESTION, gen.CEPParserLBRACE)
 )
 
@@ -200,6 +210,10 @@ func describeExpected(set map[int]bool) []string {
 		}
 	}
 	switch {
+	case rest[gen.CEPParserINSERT] && rest[gen.CEPParserCREATE]:
+		take(statementStart, "a statement")
+	case rest[gen.CEPParserMULTISET] && rest[gen.CEPParserIDENT]:
+		take(typeStart, "a type")
 	case rest[gen.CEPParserCASE]:
 		take(expressionStart, "an expression")
 	case rest[gen.CEPParserEXCL_OPEN]:
@@ -287,10 +301,20 @@ func syntaxHint(tokens []token, at int, expected map[int]bool, text string) stri
 			return fmt.Sprintf("did you mean %s instead of %s?", near, word)
 		}
 	}
-	if expected[gen.CEPParserIDENT] && isKeyword(tokens[at].kind) {
-		return fmt.Sprintf("%s is a reserved word; as a name it is written in backticks", strings.ToUpper(text[tokens[at].GetStart():tokens[at].GetStop()+1]))
+	found := tokens[at]
+	switch {
+	case at > 0 && tokens[at-1].kind == gen.CEPParserCOMMA && isKeyword(found.kind) && !usedAsName(tokens, at):
+		return "there is a comma too many before it"
+	case expected[gen.CEPParserIDENT] && isKeyword(found.kind) && usedAsName(tokens, at):
+		return fmt.Sprintf("%s is a reserved word; as a name it is written in backticks", keywordText(found.kind))
 	}
 	return ""
+}
+
+// usedAsName guesses from what follows a reserved word that a name is meant.
+func usedAsName(tokens []token, at int) bool {
+	next := tokens[min(at+1, len(tokens)-1)].kind
+	return next == antlr.TokenEOF || next == gen.CEPParserFROM || next == gen.CEPParserAS || next > gen.CEPParserQUOTED_IDENT && next != gen.CEPParserLPAREN
 }
 
 func keywordText(kind int) string {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+
+	"github.com/cepd/cepd/query/parse"
 )
 
 // sampleTexts is every well-formed text of the tests: conformance queries, the
@@ -32,7 +34,7 @@ func sampleTexts(tb testing.TB) []string {
 	return append(texts, goldenInputs(tb)...)
 }
 
-// goldenInputs is the input of every "parse" block of testdata/golden.
+// goldenInputs is the well-formed input of the "parse" blocks of testdata/golden.
 func goldenInputs(tb testing.TB) []string {
 	files, err := filepath.Glob("testdata/golden/*")
 	if err != nil {
@@ -41,7 +43,7 @@ func goldenInputs(tb testing.TB) []string {
 	var texts []string
 	for _, file := range files {
 		datadriven.RunTest(tb.(*testing.T), file, func(_ *testing.T, d *datadriven.TestData) string {
-			if d.Cmd == "parse" {
+			if _, err := parse.Parse("", d.Input); d.Cmd == "parse" && err == nil {
 				texts = append(texts, d.Input)
 			}
 			return d.Expected

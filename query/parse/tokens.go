@@ -69,9 +69,28 @@ func (t *token) span() diag.Span   { return diag.Span{Start: t.GetStart(), End: 
 type tokenStream struct {
 	tokens []token
 	pos    int
+	ahead  int // where the last lookahead ended
+	from   int // and where it began
 }
 
 func (s *tokenStream) at(i int) *token { return &s.tokens[min(max(i, 0), len(s.tokens)-1)] }
+
+// Seek is how a lookahead goes back to where it began.
+func (s *tokenStream) Seek(i int) {
+	if i < s.pos {
+		s.ahead, s.from = s.pos, i
+	}
+	s.pos = min(i, len(s.tokens)-1)
+}
+
+// failed is the index of the token that a lookahead from here could not pass,
+// or of the current token when there was none.
+func (s *tokenStream) failed() int {
+	if s.from == s.pos {
+		return max(s.ahead, s.pos)
+	}
+	return s.pos
+}
 
 func (s *tokenStream) LT(k int) antlr.Token {
 	if k > 0 {
@@ -97,7 +116,6 @@ func (s *tokenStream) Consume()                          { s.pos = min(s.pos+1, 
 func (s *tokenStream) Mark() int                         { return 0 }
 func (s *tokenStream) Release(int)                       {}
 func (s *tokenStream) Index() int                        { return s.pos }
-func (s *tokenStream) Seek(i int)                        { s.pos = min(i, len(s.tokens)-1) }
 func (s *tokenStream) Size() int                         { return len(s.tokens) }
 func (s *tokenStream) GetSourceName() string             { return "" }
 func (s *tokenStream) Reset()                            { s.pos = 0 }
