@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
@@ -163,8 +164,11 @@ func (s *source) committed(ctx context.Context, part int32) (offset int64, err e
 			return err
 		}
 		r := m.(*offsetfetch.Response)
-		if r.ErrorCode != 0 || len(r.Topics) == 0 {
-			return check(r.ErrorCode)
+		if code := kafka.Error(r.ErrorCode); code == kafka.GroupIdNotFound || code == 0 && len(r.Topics) == 0 {
+			offset = -1
+			return nil
+		} else if code != 0 {
+			return code
 		}
 		p := &r.Topics[0].Partitions[0]
 		offset = p.CommittedOffset
