@@ -171,3 +171,30 @@ func elements(v *event.Vec, i int) string {
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
+
+// Recode decodes the records and prints them as the encoder writes them.
+func Recode(t testing.TB, d connectors.Decoder, e connectors.Encoder, columns []connectors.Column, raw *connectors.RawBatch) string {
+	t.Helper()
+	b := Batch(columns)
+	b.Reset(raw.N())
+	rejects, err := d.Decode(raw, b, nil)
+	if err != nil || len(rejects) > 0 {
+		t.Fatal(rejects, err)
+	}
+	return Encode(t, e, b)
+}
+
+// Encode prints the live rows as the encoder writes them, one per line.
+func Encode(t testing.TB, e connectors.Encoder, b *event.Batch) string {
+	t.Helper()
+	var dst connectors.Encoded
+	if err := e.Encode(b, &dst); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, s := range dst.Value {
+		out.Write(dst.Buf[s.Off : s.Off+s.Len])
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
