@@ -1,5 +1,7 @@
 package ast
 
+import "github.com/cepd/cepd/internal/diag"
+
 // Pattern is a node of PATTERN (…).
 type Pattern interface {
 	Node
@@ -86,7 +88,8 @@ type PatQuant struct {
 	Min, Max         int
 	MinExpr, MaxExpr Expr
 	Reluctant        bool
-	Text             string // as written: *, +, ?, {2,}, *? …
+	Text             string    // as written, without spaces: *, +, ?, {2,}, *? …
+	QuantSpan        diag.Span // of the quantifier alone
 }
 
 // PatNotSet is [^B]: any row that is not B (Ververica's spelling of NOT).

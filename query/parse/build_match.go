@@ -168,7 +168,7 @@ func (b *builder) patternItem(ctx gen.IPatternItemContext) ast.Pattern {
 }
 
 func (b *builder) quantified(item ast.Pattern, ctx gen.IQuantifierContext) ast.Pattern {
-	q := &ast.PatQuant{Item: item, Max: -1, Text: b.quantifierText(ctx)}
+	q := &ast.PatQuant{Item: item, Max: -1, Text: b.quantifierText(ctx), QuantSpan: spanOf(ctx)}
 	q.Span = item.Pos().To(spanOf(ctx))
 	marks := len(ctx.AllQUESTION())
 	switch {

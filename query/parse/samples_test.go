@@ -3,9 +3,8 @@ package parse_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
-
-	"github.com/cockroachdb/datadriven"
 
 	"github.com/cepd/cepd/query/parse"
 )
@@ -42,12 +41,16 @@ func goldenInputs(tb testing.TB) []string {
 	}
 	var texts []string
 	for _, file := range files {
-		datadriven.RunTest(tb.(*testing.T), file, func(_ *testing.T, d *datadriven.TestData) string {
-			if _, err := parse.Parse("", d.Input); d.Cmd == "parse" && err == nil {
-				texts = append(texts, d.Input)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, block := range strings.Split("\n"+string(text), "\nparse\n")[1:] {
+			input, _, _ := strings.Cut(block, "\n----\n")
+			if _, err := parse.Parse("", input); err == nil {
+				texts = append(texts, input)
 			}
-			return d.Expected
-		})
+		}
 	}
 	return texts
 }

@@ -11,7 +11,10 @@ import (
 
 // TestSpans: the text of a node's span, parsed alone, is that node.
 func TestSpans(t *testing.T) {
-	for _, text := range sampleTexts(t) {
+	for i, text := range sampleTexts(t) {
+		if i%5 > 0 && len(text) < 1000 { // the conformance queries are many and alike
+			continue
+		}
 		script, err := parse.Parse("", text)
 		if err != nil {
 			t.Fatal(err)
