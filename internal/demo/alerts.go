@@ -11,6 +11,7 @@ import (
 
 // Detection is a row of the alerts table.
 type Detection struct {
+	ID      string // of the delivery: equal for repetitions of one detection
 	Card    int64
 	First   time.Time
 	Last    time.Time
@@ -108,7 +109,17 @@ func (a *Alerts) poll(ctx context.Context, fn func(Detection)) error {
 			return err
 		}
 		a.read[r.Partition] = r.Offset + 1
+		d.ID = header(r, "cepd-id")
 		fn(d)
 	}
 	return nil
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
 }

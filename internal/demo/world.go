@@ -49,6 +49,13 @@ type Config struct {
 	PlantGap time.Duration // world time between two frauds, on average
 }
 
+// Paced is a world that plays at a rate of events per second of the wall clock.
+func Paced(seed uint64, rate int) Config {
+	return Config{Seed: seed, Cards: max(10_000, 5*rate), Start: worldStart, PerHour: float64(rate) * 3600 / speed, PlantGap: 15 * time.Minute}
+}
+
+var worldStart = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
+
 type card struct {
 	mean    float64 // of the logarithm of ordinary amounts, in cents
 	home    uint8
