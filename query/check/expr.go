@@ -297,8 +297,9 @@ func (b *binder) row(e *ast.Row) expr.Expr {
 		return nil
 	}
 	t := event.Type{Kind: event.Row}
-	for i, a := range args {
-		t.Fields = append(t.Fields, event.Field{Name: anonymous(i), Type: a.Type()})
+	for i := range args {
+		args[i] = untypedAsString(args[i])
+		t.Fields = append(t.Fields, event.Field{Name: anonymous(i), Type: args[i].Type()})
 	}
 	return b.fold(&expr.Construct{Base: typed(t, e.Pos()), Args: args})
 }

@@ -107,14 +107,11 @@ func timeLiteral(kind, text string) (event.Type, event.Value, error) {
 		midnight := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
 		return event.Type{Kind: event.TimeOfDay, Precision: fractionDigits(text)}, event.IntValue(t.Sub(midnight).Microseconds()), nil
 	}
-	return timestampLiteral(kind, text)
+	return timestampLiteral(text)
 }
 
-func timestampLiteral(kind, text string) (event.Type, event.Value, error) {
+func timestampLiteral(text string) (event.Type, event.Value, error) {
 	typ := event.Type{Kind: event.Timestamp, Precision: fractionDigits(text)}
-	if kind != "TIMESTAMP" {
-		typ.Kind = event.TimestampLTZ
-	}
 	if typ.Precision > maxTimePrecision {
 		return typ, event.Value{}, fmt.Errorf("%q is finer than a microsecond", text)
 	}
@@ -280,7 +277,7 @@ func indexOf(list []string, s string) int {
 
 var (
 	numberText   = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
-	quotedText   = regexp.MustCompile(`(?s)^(DATE|TIME|TIMESTAMP|TIMESTAMP_LTZ)?\s*'((?:[^']|'')*)'$`)
+	quotedText   = regexp.MustCompile(`(?s)^(DATE|TIME|TIMESTAMP)?\s*'((?:[^']|'')*)'$`)
 	intervalForm = regexp.MustCompile(`(?i)^INTERVAL\s+([+-]?)\s*'([^']*)'\s+([A-Z]+)(?:\s+TO\s+([A-Z]+))?$`)
 )
 

@@ -30,14 +30,15 @@ func (b *binder) unary(e *ast.Unary) expr.Expr {
 		}
 		return b.fold(&expr.Not{Base: typed(event.TBool, e.Pos()), X: x})
 	}
-	if t := x.Type(); !t.Numeric() && t.Kind != event.IntervalDay && t.Kind != event.IntervalYear && t.Kind != event.Null {
-		b.add(diag.TypeMismatch, e.Pos(), "%s takes a number or an interval, not %s", e.Op, t)
+	t, err := function.Neg(x.Type())
+	switch {
+	case err != nil:
+		b.add(diag.TypeMismatch, e.Pos(), "%s takes a number or an interval, not %s", e.Op, x.Type())
 		return nil
-	}
-	if e.Op == "+" {
+	case e.Op == "+":
 		return x
 	}
-	return b.fold(&expr.Neg{Base: typed(x.Type(), e.Pos()), X: x})
+	return b.fold(&expr.Neg{Base: typed(t, e.Pos()), X: b.coerce(x, t)})
 }
 
 func (b *binder) binary(e *ast.Binary) expr.Expr {
@@ -129,15 +130,17 @@ func disjunction(args []expr.Expr, span diag.Span) expr.Expr {
 	return &expr.Or{Base: typed(event.TBool, span), Args: kept}
 }
 
-// dropConst leaves out constants equal to neutral; the first of the opposite
-// value decides the whole, whatever the others are.
+// dropConst leaves out constants equal to neutral, and all NULLs but one; the
+// first of the opposite value decides the whole, whatever the others are.
 func dropConst(args []expr.Expr, neutral bool) (kept []expr.Expr, decided expr.Expr) {
+	unknown := false
 	for _, a := range args {
 		c, ok := a.(*expr.Const)
 		switch {
-		case !ok || c.Value.Null:
+		case !ok || c.Value.Null && !unknown:
 			kept = append(kept, a)
-		case c.Value.Bool() != neutral:
+			unknown = unknown || ok
+		case !c.Value.Null && c.Value.Bool() != neutral:
 			return nil, c
 		}
 	}

@@ -42,11 +42,29 @@ func describe(n Node) (title string, details []string) {
 	case *Union:
 		return "Union", []string{"columns: " + fields(n.Out)}
 	case *Values:
-		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), []string{"columns: " + fields(n.Out)}
+		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), valueLines(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
 	}
 	return fmt.Sprintf("%T", n), nil
+}
+
+// maxValueRows is how many rows of constants EXPLAIN shows.
+const maxValueRows = 5
+
+func valueLines(n *Values) []string {
+	lines := []string{"columns: " + fields(n.Out)}
+	for i, row := range n.Rows {
+		if i == maxValueRows {
+			return append(lines, "…")
+		}
+		parts := make([]string, len(row))
+		for k, v := range row {
+			parts[k] = function.Format(n.Out.Fields[k].Type, v)
+		}
+		lines = append(lines, "("+strings.Join(parts, ", ")+")")
+	}
+	return lines
 }
 
 func describeInsert(n *Insert) (string, []string) {

@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/cepd/cepd/internal/expr"
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+)
 
 // foldConstants evaluates what other rules made constant: a filter that is
 // always true goes away, one that never is takes its input with it.
@@ -8,18 +11,47 @@ func foldConstants(n Node, fold func(expr.Expr) expr.Expr) Node {
 	n = mapInputs(n, func(in Node) Node { return foldConstants(in, fold) })
 	switch n := n.(type) {
 	case *Project:
-		c := *n
-		c.Exprs = make([]expr.Expr, len(n.Exprs))
-		for i, e := range n.Exprs {
-			c.Exprs[i] = fold(e)
-		}
-		return &c
+		return foldProject(n, fold)
 	case *Filter:
 		return foldFilter(n, fold(n.Cond))
 	case *Union:
 		return dropEmpty(n)
 	}
 	return n
+}
+
+func foldProject(n *Project, fold func(expr.Expr) expr.Expr) Node {
+	if v, ok := n.Input.(*Values); ok {
+		if out := foldValues(n, v, fold); out != nil {
+			return out
+		}
+	}
+	c := *n
+	c.Exprs = make([]expr.Expr, len(n.Exprs))
+	for i, e := range n.Exprs {
+		c.Exprs[i] = fold(e)
+	}
+	return &c
+}
+
+// foldValues is a projection of constants as constants; nil when it also
+// depends on something else, such as the time.
+func foldValues(n *Project, v *Values, fold func(expr.Expr) expr.Expr) Node {
+	out := &Values{Rows: make([][]event.Value, len(v.Rows)), Out: n.Out}
+	for i, row := range v.Rows {
+		consts := make([]expr.Expr, len(row))
+		for k, x := range row {
+			consts[k] = &expr.Const{Base: expr.Base{T: v.Out.Fields[k].Type}, Value: x}
+		}
+		for _, e := range n.Exprs {
+			k, ok := fold(Replace(e, consts)).(*expr.Const)
+			if !ok {
+				return nil
+			}
+			out.Rows[i] = append(out.Rows[i], k.Value)
+		}
+	}
+	return out
 }
 
 func foldFilter(n *Filter, cond expr.Expr) Node {
