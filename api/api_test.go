@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
 )
 
@@ -47,9 +48,9 @@ func (r *fakeRunner) Drop(name string) error {
 	return nil
 }
 
-func (r *fakeRunner) Status(name string) (Status, bool) {
+func (r *fakeRunner) Status(name string) (engine.Status, bool) {
 	_, ok := r.running[name]
-	return Status{Name: name, State: "running", Hints: []string{"no record has been read yet"}, Partitions: []PartitionStatus{}}, ok
+	return engine.Status{State: engine.StateRunning, Hint: "no record has been read yet"}, ok
 }
 
 func (r *fakeRunner) Close(context.Context) error { return nil }

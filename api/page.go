@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+
+	"github.com/cepd/cepd/engine"
 )
 
 //go:embed page.html
@@ -12,18 +14,23 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
+type pageQuery struct {
+	engine.Status
+	Totals
+}
+
 // page is the status page: what runs, and where to look further. It asks
 // nothing of other hosts and has no script.
 func page(s *Service, version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		data := struct {
 			Version string
-			Queries []Status
+			Queries []pageQuery
 			Tables  []Table
 		}{Version: version, Tables: s.Tables()}
 		for _, q := range s.Queries() {
 			if status, err := s.Status(q.Name); err == nil {
-				data.Queries = append(data.Queries, status)
+				data.Queries = append(data.Queries, pageQuery{status, Sum(&status)})
 			}
 		}
 		var text bytes.Buffer

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cepd/cepd/engine"
 )
 
 type body[T any] struct{ Body T }
@@ -29,7 +31,7 @@ func register(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodDelete, "/v1/queries/{name}", "drop-query", "Stop a query and delete its state", http.StatusNoContent),
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Drop(in.Name)) })
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}/status", "query-status", "How a query does, and why nothing comes out", 0),
-		func(_ context.Context, in *named) (*body[Status], error) { return answer(s.Status(in.Name)) })
+		func(_ context.Context, in *named) (*body[engine.Status], error) { return answer(s.Status(in.Name)) })
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
 		func(context.Context, *struct{}) (*body[[]Table], error) { return answer(s.Tables(), nil) })
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}", "show-table", "One table", 0),

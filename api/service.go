@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
@@ -26,7 +27,7 @@ type Runner interface {
 	// Drop stops the query and deletes its state.
 	Drop(name string) error
 	// Status is how the query does; false when it was never started.
-	Status(name string) (Status, bool)
+	Status(name string) (engine.Status, bool)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -268,7 +269,7 @@ func (s *Service) show(st *ast.Show, a query.Action) Answer {
 	case "QUERIES":
 		out := Answer{Columns: []string{"query", "state"}}
 		for _, q := range s.list() {
-			out.Rows = append(out.Rows, []string{q.Name, q.State})
+			out.Rows = append(out.Rows, []string{q.Name, string(q.State)})
 		}
 		return out
 	case "QUERY STATUS":
@@ -276,7 +277,7 @@ func (s *Service) show(st *ast.Show, a query.Action) Answer {
 		if !ok {
 			return Answer{Text: "there is no such query"}
 		}
-		return Answer{Text: strings.Join(status.Hints, "\n")}
+		return Answer{Text: strings.TrimSpace(string(status.State) + "\n" + status.Error + "\n" + status.Hint)}
 	}
 	out := Answer{Columns: a.Columns, Rows: a.Rows}
 	for _, row := range out.Rows {

@@ -3,47 +3,44 @@ package api
 import (
 	"time"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query/catalog"
 )
 
 // Info is a query as listed.
 type Info struct {
 	Name    string            `json:"name"`
-	State   string            `json:"state" enum:"running,finished,failed,stopped"`
+	State   engine.State      `json:"state" enum:"recovering,running,finished,stopped,failed"`
 	SQL     string            `json:"sql"`
 	Params  map[string]string `json:"params,omitempty"`
 	Created time.Time         `json:"created"`
 	Error   string            `json:"error,omitempty" doc:"Why it failed"`
 }
 
-// Status is how a query does.
-type Status struct {
-	Name           string            `json:"name"`
-	State          string            `json:"state" enum:"running,finished,failed,stopped"`
-	Error          string            `json:"error,omitempty" doc:"Why it failed"`
-	Hints          []string          `json:"hints" doc:"What a person should know, first of all why nothing comes out"`
-	Watermark      *time.Time        `json:"watermark,omitempty" doc:"No row of this time or earlier is waited for"`
-	Events         int64             `json:"events" doc:"Records read since the start of the process"`
-	Detections     int64             `json:"detections" doc:"Rows written since the start of the process"`
-	Late           int64             `json:"late" doc:"Rows dropped because the watermark had passed them"`
-	Rejected       int64             `json:"rejected" doc:"Records dropped because they could not be read"`
-	Lag            int64             `json:"lag" doc:"Records still to be read, over all partitions"`
-	Keys           int64             `json:"keys" doc:"Partition keys with state"`
-	PartialMatches int64             `json:"partial_matches"`
-	StateBytes     int64             `json:"state_bytes"`
-	Partitions     []PartitionStatus `json:"partitions"`
+// Totals are a status in a few numbers.
+type Totals struct {
+	Events     int64 // rows read since the process started
+	Detections uint64
+	Lag        int64 // records still to be read; -1: not known
+	Late       int64
 }
 
-// PartitionStatus is one partition of a source.
-type PartitionStatus struct {
-	Table     string     `json:"table"`
-	Partition int32      `json:"partition"`
-	Position  int64      `json:"position" doc:"Offset of the next record"`
-	End       int64      `json:"end" doc:"Offset after the last record; -1: not known"`
-	Watermark *time.Time `json:"watermark,omitempty"`
-	Idle      bool       `json:"idle" doc:"Left out of the watermark because nothing comes"`
-	Ended     bool       `json:"ended"`
-	Holding   bool       `json:"holding" doc:"This partition holds the watermark back"`
+// Sum adds up a status.
+func Sum(s *engine.Status) Totals {
+	var t Totals
+	for _, p := range s.Partitions {
+		t.Events += p.Rows
+		t.Late += p.Late
+		if p.Lag < 0 || t.Lag < 0 {
+			t.Lag = -1
+		} else {
+			t.Lag += p.Lag
+		}
+	}
+	if len(s.Sinks) > 0 {
+		t.Detections = s.Sinks[0].Rows
+	}
+	return t
 }
 
 // Queries lists the queries in the order they were accepted.
@@ -79,28 +76,28 @@ func (s *Service) Query(name string) (Info, error) {
 }
 
 // Status is how a query does.
-func (s *Service) Status(name string) (Status, error) {
+func (s *Service) Status(name string) (engine.Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if status, ok := s.status(name); ok {
 		return status, nil
 	}
-	return Status{}, notFound("there is no query %q", name)
+	return engine.Status{}, notFound("there is no query %q", name)
 }
 
-func (s *Service) status(name string) (Status, bool) {
+func (s *Service) status(name string) (engine.Status, bool) {
 	i := find(s.registry.statements, kindQuery, name)
 	if i < 0 {
-		return Status{}, false
+		return engine.Status{}, false
 	}
 	name = s.registry.statements[i].Name
-	if err := s.broken[name]; err != nil {
-		return Status{Name: name, State: "failed", Error: err.Error(), Hints: []string{"the query did not start"}, Partitions: []PartitionStatus{}}, true
-	}
 	status, ok := s.runner.Status(name)
-	if !ok {
-		status = Status{Name: name, State: "stopped"}
+	if err := s.broken[name]; err != nil {
+		status = engine.Status{State: engine.StateFailed, Error: err.Error(), Hint: "the query did not start"}
+	} else if !ok {
+		status = engine.Status{State: engine.StateStopped}
 	}
+	status.Name = name
 	return status, true
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/engine"
 )
 
 // queryFlags are the flags of the clients of a server.
@@ -123,7 +124,7 @@ func newList(g *global, f *queryFlags) *cobra.Command {
 			return f.print(g.std.out, list, func(w io.Writer) {
 				var rows [][]string
 				for _, q := range list {
-					rows = append(rows, []string{q.Name, q.State, q.Created.Format(time.DateTime), firstLine(q.Error)})
+					rows = append(rows, []string{q.Name, string(q.State), q.Created.Format(time.DateTime), firstLine(q.Error)})
 				}
 				table(w, []string{"query", "state", "created", "error"}, rows)
 			})
@@ -145,7 +146,7 @@ func newShow(g *global, f *queryFlags) *cobra.Command {
 				return err
 			}
 			return f.print(g.std.out, q, func(w io.Writer) {
-				fmt.Fprintf(w, "-- %s: %s since %s\n%s;\n", q.Name, q.State, q.Created.Format(time.DateTime), q.SQL)
+				fmt.Fprintf(w, "-- %s: %s since %s\n%s;\n", q.Name, string(q.State), q.Created.Format(time.DateTime), q.SQL)
 			})
 		},
 	}
@@ -164,7 +165,7 @@ func newStatus(g *global, f *queryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "status NAME", Short: "Show how a query does, and why nothing comes out", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var s api.Status
+			var s engine.Status
 			if err := (&client{f.server}).call(c.Context(), http.MethodGet, queryPath(args[0])+"/status", nil, &s); err != nil {
 				return err
 			}
@@ -173,40 +174,60 @@ func newStatus(g *global, f *queryFlags) *cobra.Command {
 	}
 }
 
-func printStatus(w io.Writer, s *api.Status) {
+func printStatus(w io.Writer, s *engine.Status) {
 	fmt.Fprintf(w, "%s: %s\n", s.Name, s.State)
-	if s.Error != "" {
-		fmt.Fprintln(w, s.Error)
+	for _, line := range []string{s.Error, s.Hint, s.HeldBackBy} {
+		if line != "" {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
 	}
-	for _, h := range s.Hints {
-		fmt.Fprintf(w, "  %s\n", h)
-	}
-	fmt.Fprintf(w, "events %d, detections %d, lag %d, late %d, rejected %d\n", s.Events, s.Detections, s.Lag, s.Late, s.Rejected)
-	fmt.Fprintf(w, "keys %d, partial matches %d, state %d bytes, watermark %s\n", s.Keys, s.PartialMatches, s.StateBytes, timeText(s.Watermark))
+	t := api.Sum(s)
+	fmt.Fprintf(w, "events %d, detections %d, lag %s, late %d, watermark %s\n", t.Events, t.Detections, known(t.Lag), t.Late, orNone(s.Watermark))
 	var rows [][]string
 	for _, p := range s.Partitions {
-		rows = append(rows, []string{p.Table, strconv.Itoa(int(p.Partition)), strconv.FormatInt(p.Position, 10), strconv.FormatInt(p.End, 10), timeText(p.Watermark), partitionNote(&p)})
+		rows = append(rows, []string{p.Table, strconv.Itoa(int(p.Partition)), strconv.FormatInt(p.Position, 10), known(p.Lag), orNone(p.Watermark), partitionNote(&p)})
 	}
-	table(w, []string{"table", "partition", "position", "end", "watermark", "note"}, rows)
+	table(w, []string{"table", "partition", "position", "lag", "watermark", "note"}, rows)
+	if len(s.Operators) > 0 {
+		printOperators(w, s.Operators)
+	}
 }
 
-func partitionNote(p *api.PartitionStatus) string {
+func printOperators(w io.Writer, list []engine.OperatorStatus) {
+	var rows [][]string
+	for _, o := range list {
+		row := []string{}
+		for _, n := range []int64{int64(o.Stage), int64(o.Shards), o.Keys, o.Rows, o.Items, o.Waiting, o.Bytes} {
+			row = append(row, strconv.FormatInt(n, 10))
+		}
+		rows = append(rows, row)
+	}
+	table(w, []string{"stage", "shards", "keys", "rows", "partial matches", "waiting rows", "bytes"}, rows)
+}
+
+func partitionNote(p *engine.PartitionStatus) string {
 	switch {
 	case p.Ended:
 		return "ended"
 	case p.Idle:
 		return "idle"
-	case p.Holding:
-		return "holds the watermark back"
 	}
 	return ""
 }
 
-func timeText(t *time.Time) string {
-	if t == nil {
+// known writes a number of which -1 means that it is not known.
+func known(n int64) string {
+	if n < 0 {
+		return "?"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func orNone(s string) string {
+	if s == "" {
 		return "none"
 	}
-	return t.UTC().Format("2006-01-02 15:04:05.000")
+	return s
 }
 
 // print writes v as JSON, or lets text write it for a person.
