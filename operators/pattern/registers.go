@@ -150,7 +150,10 @@ func (c *compiler) slotOf(f *frame, x expr.Expr, v int) (slot, bool) {
 }
 
 func (c *compiler) navSlot(f *frame, n *expr.Nav, v int) slot {
-	s := slot{kind: slotNav, typ: n.T, physical: n.Physical, from: c.operand(n.X), final: n.Final}
+	s := slot{kind: slotNav, typ: n.T, physical: n.Physical, from: c.operand(n.X)}
+	// In MEASURES, FIRST looks at the whole match even where it is RUNNING (as in
+	// Trino): counting forward does not stop at the current row.
+	s.final = n.Final || v < 0 && n.First
 	f.numbered = f.numbered || mentions[*expr.MatchNumber](n.X)
 	f.pathDep = f.pathDep || n.Physical != 0 && mentions[*expr.Classifier](n.X)
 	if v >= 0 && ofCurrent(v, n) {
