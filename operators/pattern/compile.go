@@ -455,7 +455,7 @@ func (p *Program) entry() {
 		case opSplit:
 			visit(in.x)
 			visit(in.y)
-		case opJump, opLoop:
+		case opJump:
 			visit(in.x)
 		case opStart, opEnd:
 			visit(pc + 1)
@@ -520,8 +520,6 @@ func (p *Program) liveAfter(pc int) uint64 {
 		return p.live[in.x] | p.live[in.y]
 	case opJump:
 		return p.live[in.x]
-	case opLoop:
-		return p.live[in.x] | p.live[in.y]
 	case opStart, opEnd:
 		return p.live[pc+1]
 	}

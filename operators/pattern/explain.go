@@ -75,7 +75,7 @@ func (p *Program) instruction(in instr, pc int) string {
 		return s
 	case opSplit:
 		return fmt.Sprintf("try %d, then %d", in.x, in.y)
-	case opJump, opLoop:
+	case opJump:
 		return fmt.Sprintf("go to %d", in.x)
 	case opStart:
 		return "only at the first row of the partition"

@@ -16,7 +16,6 @@ const (
 	opRow    opcode = iota // consume a row as variable v, go to pc+1
 	opSplit                // prefer x over y
 	opJump                 // go to x
-	opLoop                 // go back to x; to y when the iteration was empty
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
@@ -121,13 +120,12 @@ func (a *assembler) permute(items []plan.Pattern) {
 }
 
 func (a *assembler) quantifier(q plan.PatQuant) {
-	for range q.Min {
-		a.pattern(q.Item)
-	}
 	if q.Max < 0 {
+		a.copies(q.Item, q.Min-1)
 		a.loop(q)
 		return
 	}
+	a.copies(q.Item, q.Min)
 	var skips []int32
 	for range q.Max - q.Min {
 		skips = append(skips, a.optional(q.Reluctant))
@@ -138,6 +136,15 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	}
 	for _, s := range skips {
 		a.leave(s, q.Reluctant)
+	}
+}
+
+func (a *assembler) copies(item plan.Pattern, n int) {
+	for range n {
+		a.pattern(item)
+		if a.err != nil {
+			return
+		}
 	}
 }
 
@@ -161,10 +168,31 @@ func (a *assembler) leave(s int32, reluctant bool) {
 	}
 }
 
+// loop lays out the last required iteration and those after it:
+//
+//	[skip?]  body: item  again: split(body, exit)  exit:
+//
+// The choice to go on stands after the item. So an empty iteration that is
+// required leaves the loop, and one that is not comes back to a split that has
+// been taken at this row, and is dropped: the alternatives inside the item are
+// tried before the loop is left, as the corpus has it (empty-cycles).
 func (a *assembler) loop(q plan.PatQuant) {
-	s := a.optional(q.Reluctant)
+	skip := int32(-1)
+	if q.Min == 0 {
+		skip = a.optional(q.Reluctant)
+	}
+	body := int32(len(a.code))
 	a.pattern(q.Item)
-	back := a.emit(instr{op: opLoop, x: s})
-	a.leave(s, q.Reluctant)
-	a.code[back].y = int32(len(a.code))
+	again := a.emit(instr{op: opSplit})
+	if a.err != nil {
+		return
+	}
+	if q.Reluctant {
+		a.set(again, again+1, body)
+	} else {
+		a.set(again, body, again+1)
+	}
+	if skip >= 0 {
+		a.leave(skip, q.Reluctant)
+	}
 }

@@ -147,12 +147,6 @@ func (a *attempt) closure(p *Program, regs *frame, pc, path int32, first, last b
 			stack = append(stack, in.y, in.x)
 		case opJump:
 			stack = append(stack, in.x)
-		case opLoop:
-			if a.visited[in.x] == a.stamp { // an empty iteration ends its loop
-				stack = append(stack, in.y)
-				continue
-			}
-			stack = append(stack, in.x)
 		case opStart:
 			if first {
 				stack = append(stack, pc+1)
