@@ -188,6 +188,9 @@ func (f *fetcher) gather(round int, leaders map[int32]int32, busy map[int32]bool
 // fetch asks a leader and hands the answer to the readers.
 func (f *fetcher) fetch(leader int32, req *request) {
 	defer func() {
+		for _, r := range req.readers {
+			r.answered()
+		}
 		select {
 		case f.idle <- leader:
 		case <-f.ctx.Done():

@@ -37,6 +37,7 @@ type reader struct {
 	jumped   bool // fetchAt does not follow what was fetched before
 	stuck    bool // what was fetched last is damaged: nothing more to fetch
 	closed   bool
+	asked    bool // a request for it is under way
 	retryAt  time.Time
 	backoff  time.Duration
 	trouble  outage
@@ -146,22 +147,31 @@ const (
 	hungry  fetchState = iota
 	full               // has enough
 	resting            // after an error
-	done               // will never want more
+	done               // wants no more, or is being fetched for
 )
 
-// next is the offset to fetch from, if the bytes buffered are at most limit.
+// next is the offset to fetch from, if the bytes buffered are at most limit;
+// answered has to follow.
 func (r *reader) next(now time.Time, limit int) (from int64, state fetchState, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.closed || r.stuck || r.err != nil || r.stop >= 0 && r.fetchAt >= r.stop:
+	case r.closed || r.stuck || r.asked || r.err != nil || r.stop >= 0 && r.fetchAt >= r.stop:
 		return 0, done, 0
 	case now.Before(r.retryAt):
 		return 0, resting, r.retryAt.Sub(now)
 	case r.buffered > limit:
 		return 0, full, 0
 	}
+	r.asked = true
 	return r.fetchAt, hungry, 0
+}
+
+// answered ends what next began.
+func (r *reader) answered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = false
 }
 
 // filled takes what a fetch from an offset gave.

@@ -67,6 +67,7 @@ type sender struct {
 	mu       sync.Mutex
 	queues   []queue // by partition
 	spare    []*batch
+	round    int  // of gather
 	sticky   int  // partition that records without key go to
 	bytes    int  // added and not acknowledged
 	flushing bool // nothing lingers
@@ -251,8 +252,9 @@ func (s *sender) gather(leaders map[int32]int32, states map[int32]*leaderState) 
 	defer s.mu.Unlock()
 	now, again := time.Now(), maxBackoff
 	out, size := map[int32][]*queue{}, map[int32]int{}
+	s.round++
 	for i := range s.queues {
-		q := &s.queues[i]
+		q := &s.queues[(s.round+i)%len(s.queues)] // nobody is always the last to fit
 		wait, any := s.due(q, now)
 		if !any {
 			continue
