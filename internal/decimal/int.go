@@ -80,6 +80,11 @@ func (x Int) Cmp(y Int) int {
 	return 1
 }
 
+// Less says whether x < y.
+func (x Int) Less(y Int) bool {
+	return x.Hi < y.Hi || x.Hi == y.Hi && x.Lo < y.Lo
+}
+
 // Fits says whether x has at most digits digits.
 func (x Int) Fits(digits int) bool {
 	p := pow10[digits]
@@ -130,8 +135,21 @@ func mul(x, y Int) (r Int, ok bool) {
 	return r, true
 }
 
+// MulInt64 is x * y.
+func MulInt64(x, y int64) Int {
+	hi, lo := bits.Mul64(uint64(x), uint64(y))
+	return Int{int64(hi) - (x>>63)&y - (y>>63)&x, lo}
+}
+
 // Mul is x * y with drop digits rounded away at the end.
 func Mul(x, y Int, drop int) (Int, error) {
+	if drop == 0 && x.narrow() && y.narrow() {
+		return MulInt64(int64(x.Lo), int64(y.Lo)), nil // below 2^126: it fits
+	}
+	return mulRound(x, y, drop)
+}
+
+func mulRound(x, y Int, drop int) (Int, error) {
 	p, ok := mul(x, y)
 	if !ok {
 		b := new(big.Int).Mul(x.big(), y.big())
@@ -233,6 +251,9 @@ func Rescale(x Int, from, to int) (Int, error) {
 		return x, nil
 	case to < from:
 		return divRound(x, pow10[from-to]), nil
+	}
+	if k := pow10[to-from]; x.narrow() && k.narrow() {
+		return MulInt64(int64(x.Lo), int64(k.Lo)), nil
 	}
 	r, ok := mul(x, pow10[to-from])
 	if !ok || !r.Fits(MaxDigits) {

@@ -93,9 +93,11 @@ func intOp(op expr.ArithOp, t event.Type) func(a, b int64) (int64, error) {
 // exactDecimal says whether operands and result of +, - or * fit one int64 by
 // their types alone, so that nothing need be checked.
 func exactDecimal(op expr.ArithOp, x, y, t event.Type) bool {
-	if x.Wide() || y.Wide() || t.Wide() {
-		return false
-	}
+	return !x.Wide() && !y.Wide() && !t.Wide() && holdsAll(op, x, y, t)
+}
+
+// holdsAll says whether t holds every result of +, - or *, unrounded.
+func holdsAll(op expr.ArithOp, x, y, t event.Type) bool {
 	whole := t.Precision - t.Scale
 	switch op {
 	case expr.Add, expr.Sub:
@@ -127,6 +129,9 @@ func decimalOp(op expr.ArithOp, x, y, t event.Type) arith {
 
 func checkedDecimal(op expr.ArithOp, x, y, t event.Type) func(a, b decimal.Int) (decimal.Int, error) {
 	f := rawDecimal(op, x, y, t)
+	if t.Precision == event.MaxPrecision || holdsAll(op, x, y, t) {
+		return f
+	}
 	return func(a, b decimal.Int) (decimal.Int, error) {
 		r, err := f(a, b)
 		if err == nil && !r.Fits(t.Precision) {

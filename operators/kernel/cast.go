@@ -62,6 +62,12 @@ func scalarCast(e *expr.Cast) (operand, error) {
 	case scales && !e.T.Wide():
 		get, k := x.i, pow10(digits)
 		return fromInt(e.T, func(m *machine) (int64, bool) { v, null := get(m); return v * k, null }), nil
+	case scales && !from.Wide() && digits <= event.MaxNarrow:
+		get, k := x.i, pow10(digits)
+		return operand{t: e.T, phys: event.PhysI128, d: func(m *machine) (decimal.Int, bool) {
+			v, null := get(m)
+			return decimal.MulInt64(v, k), null
+		}}, nil
 	case scales:
 		get := x.dec()
 		return operand{t: e.T, phys: event.PhysI128, d: func(m *machine) (decimal.Int, bool) {

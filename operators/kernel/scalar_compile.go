@@ -3,7 +3,6 @@ package kernel
 import (
 	"bytes"
 
-	"github.com/cepd/cepd/internal/decimal"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -179,7 +178,7 @@ func scalarCompare(e *expr.Compare) (operand, error) {
 	case x.phys == event.PhysF64:
 		test = ordered(e.Op, x.f, y.f)
 	case x.phys == event.PhysI128:
-		test = threeWay(e.Op, x.d, y.d, decimal.Int.Cmp)
+		test = compareDecs(e.Op, x.d, y.d)
 	case x.phys == event.PhysStr:
 		test = threeWay(e.Op, x.s, y.s, bytes.Compare)
 	default:
@@ -229,6 +228,24 @@ func threeWay[T any](op expr.CompareOp, x, y getter[T], cmp func(a, b T) int) ge
 		}
 		return b2i(holds(op, cmp(a, b))), false
 	}
+}
+
+// compareDecs is threeWay without a call of cmp, for the sake of patterns that
+// compare with averages.
+func compareDecs(op expr.CompareOp, x, y getDec) getInt {
+	switch op {
+	case expr.Eq:
+		return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(a == b), na || nb }
+	case expr.Ne:
+		return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(a != b), na || nb }
+	case expr.Lt:
+		return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(a.Less(b)), na || nb }
+	case expr.Le:
+		return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(!b.Less(a)), na || nb }
+	case expr.Gt:
+		return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(b.Less(a)), na || nb }
+	}
+	return func(m *machine) (int64, bool) { a, na := x(m); b, nb := y(m); return b2i(!a.Less(b)), na || nb }
 }
 
 // holds says whether a three-way comparison's result satisfies op.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"github.com/cepd/cepd/internal/decimal"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -16,7 +17,7 @@ func compileArith(e *expr.Arith) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.ints == nil && a.floats == nil {
+	if a.mixed != nil {
 		return compileRow(e)
 	}
 	x, y, err := compilePair(e.X, e.Y)
@@ -25,6 +26,9 @@ func compileArith(e *expr.Arith) (node, error) {
 	}
 	if a.floats != nil {
 		return &floatArith{x: x, y: y, op: e.Op, f: a.floats, double: e.T.Kind == event.Float64, out: newColumn(e.T)}, nil
+	}
+	if a.decs != nil {
+		return &decArith{x: x, y: y, f: a.decs, span: e.Span, out: newColumn(e.T)}, nil
 	}
 	return &intArith{x: x, y: y, f: a.ints, loop: intLoop(e), span: e.Span, out: newColumn(e.T)}, nil
 }
@@ -198,68 +202,41 @@ func floatLoop(op expr.ArithOp, x, y, out []float64) {
 	}
 }
 
-// ---- casts
+// decArith is DECIMAL arithmetic with an operand or result of 128 bits, or one
+// that may fail.
+type decArith struct {
+	x, y node
+	f    func(a, b decimal.Int) (decimal.Int, error)
+	span diag.Span
+	out  column
+}
 
-func compileCast(e *expr.Cast) (node, error) {
-	from := e.X.Type()
-	digits, scales := scaleUp(from, e.T)
-	var convert func(in, out *event.Vec, n int)
-	switch {
-	case from.Kind == event.Null:
-		return &constantNode{vec: event.NewVec(e.T), value: event.NullValue}, nil
-	case sameBits(from, e.T):
-		x, err := compileNode(e.X)
-		return &retyped{x: x, t: e.T}, err
-	case scales && !e.T.Wide():
-		k := pow10(digits)
-		convert = func(in, out *event.Vec, n int) { scaleLoop(in.I64[:n], out.I64[:n], k) }
-	case from.Integer() && e.T.Kind == event.Float64:
-		convert = func(in, out *event.Vec, n int) { floatsOf(in.I64[:n], out.F64[:n]) }
-	default:
-		return compileRow(e)
+func (n *decArith) eval(r *run, sel []int32) *event.Vec {
+	x, y := n.x.eval(r, sel), n.y.eval(r, sel)
+	out := n.out.reset(r.n)
+	n.out.nullWhere(r.n, x.Nulls, y.Nulls)
+	wideX, wideY, wideOut := x.Type.Wide(), y.Type.Wide(), out.Type.Wide()
+	for k := range r.count(sel) {
+		i := row(sel, k)
+		if out.Null(i) {
+			continue
+		}
+		v, err := n.f(decAt(x, wideX, i), decAt(y, wideY, i))
+		if err != nil {
+			r.ctx.fail(i, r.n, err, n.span)
+			out.SetNull(i, r.n)
+		}
+		out.I64[i] = int64(v.Lo)
+		if wideOut {
+			out.Hi[i] = v.Hi
+		}
 	}
-	x, err := compileNode(e.X)
-	return &converted{x: x, convert: convert, out: newColumn(e.T)}, err
-}
-
-func scaleLoop(x, out []int64, k int64) {
-	out = out[:len(x)]
-	for i := range x {
-		out[i] = x[i] * k
-	}
-}
-
-func floatsOf(x []int64, out []float64) {
-	out = out[:len(x)]
-	for i := range x {
-		out[i] = float64(x[i])
-	}
-}
-
-// converted is a cast that cannot fail, computed for all rows.
-type converted struct {
-	x       node
-	convert func(in, out *event.Vec, n int)
-	out     column
-}
-
-func (c *converted) eval(r *run, sel []int32) *event.Vec {
-	in := c.x.eval(r, sel)
-	out := c.out.reset(r.n)
-	c.convert(in, out, r.n)
-	out.Nulls = in.Nulls
 	return out
 }
 
-// retyped is a cast that leaves the stored values as they are.
-type retyped struct {
-	x   node
-	t   event.Type
-	out event.Vec
-}
-
-func (c *retyped) eval(r *run, sel []int32) *event.Vec {
-	c.out = *c.x.eval(r, sel)
-	c.out.Type = c.t
-	return &c.out
+func decAt(v *event.Vec, wide bool, i int) decimal.Int {
+	if wide {
+		return decimal.Int{Hi: v.Hi[i], Lo: uint64(v.I64[i])}
+	}
+	return decimal.FromInt64(v.I64[i])
 }
