@@ -125,6 +125,7 @@ func (m *Matcher) fire(t event.Time) error {
 	for m.timers.due(t) {
 		key := m.timers.items[0].key
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
+		m.timers.remove(key) // an attempt that waits for rows after it (NEXT) goes on when they come
 		if err := m.run(key); err != nil {
 			return err
 		}
