@@ -36,6 +36,8 @@ type client struct {
 	timeout   time.Duration // of one request
 	log       *slog.Logger
 
+	cancel context.CancelFunc // ends the library's own goroutines
+
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	closed bool
@@ -52,7 +54,10 @@ func newClient(c *config, log *slog.Logger) *client {
 		log:     log.With("connector", "kafka", "topic", c.topic),
 		conns:   map[net.Conn]struct{}{},
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cl.cancel = cancel
 	cl.transport = &kafka.Transport{
+		Context:        ctx,
 		Dial:           cl.dial,
 		ClientID:       c.clientID,
 		TLS:            c.tls,
@@ -96,6 +101,7 @@ func (c *client) dial(ctx context.Context, network, address string) (net.Conn, e
 
 // close ends all connections, also those in use.
 func (c *client) close() {
+	c.cancel()
 	c.transport.CloseIdleConnections()
 	c.mu.Lock()
 	c.closed = true

@@ -156,14 +156,13 @@ func credentials(o *options) (user, password string, err error) {
 //
 // The text is never part of an error, as it holds the password.
 func parseJAAS(s string) (map[string]string, error) {
-	s = strings.TrimSpace(s)
-	module, s, _ := strings.Cut(s, " ")
+	module, s := word(s)
 	switch module[strings.LastIndexByte(module, '.')+1:] {
 	case "PlainLoginModule", "ScramLoginModule":
 	default:
 		return nil, errors.New("only PlainLoginModule and ScramLoginModule are supported")
 	}
-	flag, s, _ := strings.Cut(strings.TrimSpace(s), " ")
+	flag, s := word(s)
 	if flag != "required" {
 		return nil, errors.New("'required' is missing after the module")
 	}
@@ -185,10 +184,22 @@ func parseJAAS(s string) (map[string]string, error) {
 	}
 }
 
+const space = " \t\r\n"
+
+// word cuts the first word off.
+func word(s string) (first, rest string) {
+	s = strings.TrimLeft(s, space)
+	end := strings.IndexAny(s, space)
+	if end < 0 {
+		return s, ""
+	}
+	return s[:end], s[end:]
+}
+
 // jaasValue reads a value, quoted (with backslash escapes) or bare.
 func jaasValue(s string) (value, rest string, err error) {
 	if s == "" || s[0] != '"' && s[0] != '\'' {
-		end := strings.IndexAny(s, " ;")
+		end := strings.IndexAny(s, space+";")
 		if end < 0 {
 			return "", "", errors.New("the closing ';' is missing")
 		}
