@@ -290,14 +290,24 @@ func (p *printer) caseExpr(e *ast.Case) {
 	p.write(" END")
 }
 
-// row prints (a, b). A single item that is a row needs the word ROW, or the
-// parentheses would be its own.
+// row prints a row value; one of a single item needs the word, or the
+// parentheses would mean nothing.
 func (p *printer) row(items []ast.Expr) {
+	p.write(exists(len(items) == 1, "ROW"))
+	p.parenthesized(items)
+}
+
+// tuple prints a row of VALUES or a grouping set, whose parentheses do have a
+// meaning around a single item, unless that is a row.
+func (p *printer) tuple(items []ast.Expr) {
 	if len(items) == 1 {
-		if _, nested := items[0].(*ast.Row); nested {
-			p.write("ROW")
-		}
+		_, row := items[0].(*ast.Row)
+		p.write(exists(row, "ROW"))
 	}
+	p.parenthesized(items)
+}
+
+func (p *printer) parenthesized(items []ast.Expr) {
 	p.write("(")
 	commas(p, items, (*printer).expr)
 	p.write(")")

@@ -22,16 +22,28 @@ func Script(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := Print(text, script)
-	again, err := parse.Parse("", out)
-	if err != nil || !ast.Equal(script, again) || len(script.Comments) != len(again.Comments) {
-		return "", errChanged
-	}
-	return out, nil
+	return settle(text, script)
 }
 
-// Print prints a script that was parsed from text.
-func Print(text string, script *ast.Script) string {
+// settle prints until nothing changes: a comment that moves out of an
+// expression may let a list fit on one line that had to be broken around it.
+func settle(text string, script *ast.Script) (string, error) {
+	for range 5 {
+		out := printScript(text, script)
+		again, err := parse.Parse("", out)
+		if err != nil || !ast.Equal(script, again) || len(script.Comments) != len(again.Comments) {
+			return "", errChanged
+		}
+		if out == text {
+			return out, nil
+		}
+		text, script = out, again
+	}
+	return text, nil
+}
+
+// printScript prints a script that was parsed from text.
+func printScript(text string, script *ast.Script) string {
 	p := &printer{src: text, comments: script.Comments}
 	for i, s := range script.Statements {
 		p.between(s.Pos().Start, i > 0)

@@ -46,7 +46,11 @@ func checkRoundTrip(t *testing.T, name, text string) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	out := format.Print(text, script)
+	out, err := format.Script(text)
+	if err != nil {
+		t.Errorf("%s: %v\n%s", name, err, text)
+		return
+	}
 	again, err := parse.Parse(name, out)
 	switch {
 	case err != nil:

@@ -10,7 +10,7 @@ func (p *printer) query(q ast.Query) {
 		p.setOp(q)
 	case *ast.Values:
 		p.write("VALUES ")
-		commas(p, q.Rows, (*printer).row)
+		commas(p, q.Rows, (*printer).tuple)
 	case *ast.Ordered:
 		p.ordered(q)
 	case *ast.With:
@@ -165,7 +165,7 @@ func (p *printer) groupItem(g ast.GroupItem) {
 		return
 	}
 	p.write(g.Kind, " (")
-	commas(p, g.Sets, (*printer).row)
+	commas(p, g.Sets, (*printer).tuple)
 	p.write(")")
 }
 

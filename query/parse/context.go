@@ -128,6 +128,8 @@ func (w words) keyword(i int) bool {
 		return w.timeLiteral(i)
 	case gen.CEPLexerTIME:
 		return w.timeLiteral(i) || w.is(i+1, gen.CEPLexerZONE) && w.is(i-1, gen.CEPLexerLOCAL, gen.CEPLexerWITH, gen.CEPLexerWITHOUT)
+	case gen.CEPLexerBOTH, gen.CEPLexerLEADING, gen.CEPLexerTRAILING:
+		return w.is(i-2, gen.CEPLexerTRIM) && !w.is(i+1, gen.CEPLexerRPAREN, gen.CEPLexerCOMMA, gen.CEPLexerDOT)
 	case gen.CEPLexerPERMUTE:
 		return w.is(i+1, gen.CEPLexerLPAREN) && !w.is(i+2, gen.CEPLexerRPAREN)
 	case gen.CEPLexerCONSTRAINT:

@@ -64,12 +64,13 @@ func result[T any](tree T, errs *diag.List) (T, error) {
 }
 
 // scan makes the tokens of a text within the limits.
-func scan(text string, errs *diag.List) ([]token, []ast.Comment) {
+func scan(text string, errs *diag.List) (tokens []token, comments []ast.Comment) {
+	defer recoverDefect(errs)
 	if len(text) > MaxTextBytes {
 		errs.Add(diag.Limit, diag.Span{Start: MaxTextBytes, End: MaxTextBytes}, "the text is longer than %d bytes", MaxTextBytes)
 		return nil, nil
 	}
-	tokens, comments := lex(text, errs)
+	tokens, comments = lex(text, errs)
 	if errs.HasErrors() || !nest(tokens, errs) {
 		return nil, nil
 	}
@@ -126,7 +127,7 @@ func build[T any](text string, errs *diag.List, tree func(*builder) T) (node T) 
 	return tree(&builder{text: text, errs: errs})
 }
 
-// recoverDefect is the one boundary for panics of the ANTLR runtime and of the
+// recoverDefect is the boundary for panics of the ANTLR runtime and of the
 // builder: they are defects of cepd, and must not take the process down.
 func recoverDefect(errs *diag.List) {
 	if r := recover(); r != nil {

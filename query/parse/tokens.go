@@ -242,6 +242,8 @@ func nest(tokens []token, errs *diag.List) bool {
 			signs = 0
 		}
 		switch {
+		case t.kind == gen.CEPLexerSEMICOLON:
+			open = open[:0]
 		case opens(tokens, i):
 			open = append(open, i)
 		case len(open) > 0 && closer(tokens[open[len(open)-1]].kind) == t.kind:
