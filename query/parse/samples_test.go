@@ -33,7 +33,8 @@ func sampleTexts(tb testing.TB) []string {
 	return append(texts, goldenInputs(tb)...)
 }
 
-// goldenInputs is the well-formed input of the "parse" blocks of testdata/golden.
+// goldenInputs is the well-formed input of testdata/golden; an expression is
+// made a query.
 func goldenInputs(tb testing.TB) []string {
 	files, err := filepath.Glob("testdata/golden/*")
 	if err != nil {
@@ -45,8 +46,12 @@ func goldenInputs(tb testing.TB) []string {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		for _, block := range strings.Split("\n"+string(text), "\nparse\n")[1:] {
-			input, _, _ := strings.Cut(block, "\n----\n")
+		for _, block := range strings.Split(string(text), "\n\n") {
+			command, rest, _ := strings.Cut(block, "\n")
+			input, _, _ := strings.Cut(rest, "\n----\n")
+			if command == "expr" {
+				input = "SELECT " + input
+			}
 			if _, err := parse.Parse("", input); err == nil {
 				texts = append(texts, input)
 			}
