@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state"
+	"github.com/cepd/cepd/state/pebblestore"
+)
+
+// Engine runs queries, each on its own: one that fails leaves the others alone.
+type Engine struct {
+	options Options
+	store   state.Store // nil: nothing is kept
+	owned   bool        // the store is closed with the engine
+	metrics *metrics
+
+	mu      sync.Mutex
+	queries map[string]*Query
+	closed  bool
+}
+
+// New opens the data directory, if there is one.
+func New(o Options) (*Engine, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	m, err := newMetrics(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{options: o, store: o.Store, metrics: m, queries: map[string]*Query{}}
+	if e.store == nil && o.DataDir != "" {
+		if e.store, err = pebblestore.Open(o.DataDir, pebblestore.Options{}); err != nil {
+			return nil, err
+		}
+		e.owned = true
+	}
+	return e, nil
+}
+
+// Start opens a query and runs it until its bounded input ends, it fails, or it
+// is stopped; ctx limits the opening only. A query whose name has state goes on
+// from there.
+func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Catalog) (*Query, error) {
+	if err := e.Validate(root, cat); err != nil {
+		return nil, err
+	}
+	if len(root.Name) == 0 || len(root.Name) > 255 {
+		return nil, fmt.Errorf("a query needs a name of 1 to 255 bytes, not %q", root.Name)
+	}
+	if err := e.reserve(root.Name); err != nil {
+		return nil, err
+	}
+	p, err := OpenPipeline(ctx, e.options, root, cat, e.store)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil && e.closed {
+		err = errors.Join(errClosed, p.Close())
+	}
+	if err != nil {
+		delete(e.queries, root.Name)
+		return nil, err
+	}
+	q := newQuery(e, p)
+	e.queries[root.Name] = q
+	go q.run()
+	return q, nil
+}
+
+var errClosed = errors.New("the engine is closed")
+
+// reserve keeps a name for a query that is being opened.
+func (e *Engine) reserve(name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errClosed
+	}
+	if q, taken := e.queries[name]; taken && (q == nil || q.running()) {
+		return fmt.Errorf("query %q is running already", name)
+	}
+	e.queries[name] = nil
+	return nil
+}
+
+// Query finds a query that was started, running or not.
+func (e *Engine) Query(name string) (*Query, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	q := e.queries[name]
+	return q, q != nil
+}
+
+// Queries lists those that were started, by name.
+func (e *Engine) Queries() []*Query {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*Query, 0, len(e.queries))
+	for _, q := range e.queries {
+		if q != nil {
+			list = append(list, q)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Query) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// Close stops all queries in order, as Query.Stop does, and closes the store.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	queries := e.Queries()
+	errs := make([]error, len(queries))
+	var wg sync.WaitGroup
+	for i, q := range queries {
+		wg.Go(func() { errs[i] = q.Stop(ctx) })
+	}
+	wg.Wait()
+	if e.owned {
+		errs = append(errs, e.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// dropState deletes a query's range.
+func (e *Engine) dropState(name string) error {
+	if e.store == nil {
+		return nil
+	}
+	b := e.store.NewBatch()
+	all := state.Under{W: b, Prefix: queryRange(name)}
+	if err := all.DeleteRange(nil, nil); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	return b.Commit(true)
+}

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// journal is the entries of the steps, on their way to the store.
+//
+//	entry: length | clock | parts, each: unit, to - from, flags [, length, records] | rows put per outbox
+//	key:   number of the step
+//
+// Without a store a step is durable as soon as it is over.
+type journal struct {
+	store state.Store // nil: none
+	root  state.Under // the query's range
+	entry []byte      // scratch
+	acked []uint64    // outbox positions last written; the committer's
+
+	mu      sync.Mutex
+	pending []byte
+	spare   []byte
+	first   uint64 // step of the first pending entry
+	last    uint64 // step of the last entry
+	durable uint64
+	since   int64 // bytes since the last snapshot
+	due     chan struct{}
+
+	committed atomic.Int64 // clock of the last commit, µs
+}
+
+// The parts of a query's range.
+const (
+	sectionMeta     = 'm' // format version and fingerprint
+	sectionSnapshot = 's' // the header of the last snapshot
+	sectionJournal  = 'j' // + step
+	sectionAcked    = 'a' // + outbox
+	sectionOutbox   = 'o' // + outbox + number of the last row
+	sectionState    = 'u' // + stage + shard + operator
+)
+
+// Flags of a journal entry's part.
+const (
+	partEnded   = 1 << iota // the partition has ended
+	partPayload             // the records follow
+)
+
+// part is what a step took from a unit.
+type part struct {
+	unit    int
+	count   int64 // offsets
+	flags   byte
+	payload []byte
+}
+
+// step is a decoded entry.
+type step struct {
+	now   event.Time
+	parts []part
+	puts  []uint64 // outbox numbers after the step
+}
+
+func be64(x uint64) []byte { return binary.BigEndian.AppendUint64(nil, x) }
+
+func fromBE64(p []byte) uint64 {
+	if len(p) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(p)
+}
+
+// append adds the entry of the step that has just ended.
+func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*outbox, urgent bool) {
+	if j.store == nil {
+		j.mu.Lock()
+		j.last, j.durable = number, number
+		j.mu.Unlock()
+		wake(boxes)
+		return
+	}
+	j.encode(now, units, boxes)
+	j.mu.Lock()
+	if len(j.pending) == 0 {
+		j.first = number
+	}
+	j.pending = binary.AppendUvarint(j.pending, uint64(len(j.entry)))
+	j.pending = append(j.pending, j.entry...)
+	j.last = number
+	j.since += int64(len(j.entry))
+	urgent = urgent || len(j.pending) > maxPendingJournal
+	j.mu.Unlock()
+	if urgent {
+		signal(j.due)
+	}
+}
+
+// maxPendingJournal is how many bytes wait for the commit interval.
+const maxPendingJournal = 1 << 20
+
+func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {
+	e := binary.AppendVarint(j.entry[:0], now)
+	n := 0
+	for _, u := range units {
+		if u.took {
+			n++
+		}
+	}
+	e = binary.AppendUvarint(e, uint64(n))
+	for i, u := range units {
+		if u.took {
+			e = appendPart(e, i, u)
+		}
+	}
+	for _, o := range boxes {
+		e = binary.AppendUvarint(e, o.seq)
+	}
+	j.entry = e
+}
+
+func appendPart(e []byte, i int, u *unit) []byte {
+	var flags byte
+	if u.ended {
+		flags |= partEnded
+	}
+	if len(u.payload) > 0 {
+		flags |= partPayload
+	}
+	e = binary.AppendUvarint(e, uint64(i))
+	e = binary.AppendVarint(e, u.position-u.from)
+	e = append(e, flags)
+	if len(u.payload) > 0 {
+		e = binary.AppendUvarint(e, uint64(len(u.payload)))
+		e = append(e, u.payload...)
+	}
+	return e
+}
+
+var errCorruptJournal = errors.New("the journal is corrupt")
+
+// decodeStep reads an entry. Payloads are views of src.
+func decodeStep(src []byte, units, boxes int) (s step, err error) {
+	r := reader{src: src}
+	s.now = r.varint()
+	n := r.uvarint()
+	for i := uint64(0); i < n && !r.bad; i++ {
+		p := part{unit: int(r.uvarint()), count: r.varint(), flags: r.byte()}
+		if p.flags&partPayload != 0 {
+			p.payload = r.bytes(r.uvarint())
+		}
+		r.bad = r.bad || p.unit < 0 || p.unit >= units
+		s.parts = append(s.parts, p)
+	}
+	for range boxes {
+		s.puts = append(s.puts, r.uvarint())
+	}
+	if r.bad || len(r.src) > 0 {
+		return step{}, errCorruptJournal
+	}
+	return s, nil
+}
+
+// commit makes the pending entries durable, with the outboxes' positions. One
+// goroutine at a time.
+func (j *journal) commit(boxes []*outbox) error {
+	if j.store == nil {
+		return nil
+	}
+	j.mu.Lock()
+	entries, first, last := j.pending, j.first, j.last
+	j.pending, j.spare = j.spare[:0], nil
+	j.mu.Unlock()
+	acked := positions(boxes)
+	if len(entries) == 0 && slices.Equal(acked, j.acked) {
+		return nil
+	}
+	b := j.store.NewBatch()
+	if err := j.write(b, entries, first, acked); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	j.acked = acked
+	j.mu.Lock()
+	j.durable, j.spare = max(j.durable, last), entries[:0]
+	j.mu.Unlock()
+	wake(boxes)
+	return nil
+}
+
+// wake has the deliveries look again.
+func wake(boxes []*outbox) {
+	for _, o := range boxes {
+		signal(o.work)
+	}
+}
+
+func (j *journal) write(w state.Writer, entries []byte, first uint64, acked []uint64) error {
+	root := state.Under{W: w, Prefix: j.root.Prefix}
+	r := reader{src: entries}
+	for number := first; len(r.src) > 0; number++ {
+		if err := root.Put(append([]byte{sectionJournal}, be64(number)...), r.bytes(r.uvarint())); err != nil {
+			return err
+		}
+	}
+	for i, n := range acked {
+		if err := root.Put([]byte{sectionAcked, byte(i)}, be64(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func positions(boxes []*outbox) []uint64 {
+	p := make([]uint64, len(boxes))
+	for i, o := range boxes {
+		p[i] = o.position()
+	}
+	return p
+}
+
+// durableStep is the last step whose entry a crash cannot undo.
+func (j *journal) durableStep() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.durable
+}
+
+// bytesSince is the size of the entries since the last snapshot.
+func (j *journal) bytesSince() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.since
+}
+
+// reader reads varints; after an error it reads nothing more.
+type reader struct {
+	src []byte
+	bad bool
+}
+
+func (r *reader) skip(n int) {
+	if n <= 0 {
+		r.bad = true
+		return
+	}
+	r.src = r.src[n:]
+}
+
+func (r *reader) uvarint() uint64 {
+	x, n := binary.Uvarint(r.src)
+	r.skip(n)
+	return x
+}
+
+func (r *reader) varint() int64 {
+	x, n := binary.Varint(r.src)
+	r.skip(n)
+	return x
+}
+
+func (r *reader) byte() byte {
+	if p := r.bytes(1); len(p) == 1 {
+		return p[0]
+	}
+	return 0
+}
+
+func (r *reader) bytes(n uint64) []byte {
+	if r.bad || n > uint64(len(r.src)) {
+		r.bad = true
+		return nil
+	}
+	p := r.src[:n:n]
+	r.src = r.src[n:]
+	return p
+}

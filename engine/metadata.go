@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// fillMetadata fills a metadata column of dst from the records.
+type fillMetadata func(raw *connectors.RawBatch, dst *event.Batch)
+
+// metadataFiller makes the filler of column c with a connector's key.
+func metadataFiller(key string, c int) (fillMetadata, error) {
+	per := func(set func(v *event.Vec, i int, raw *connectors.RawBatch)) fillMetadata {
+		return func(raw *connectors.RawBatch, dst *event.Batch) {
+			for i := range raw.N() {
+				set(&dst.Cols[c], i, raw)
+			}
+		}
+	}
+	switch key {
+	case "partition":
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = int64(raw.Part) }), nil
+	case "offset", "line":
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] }), nil
+	case "timestamp":
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Time[i] }), nil
+	case "timestamp-type":
+		return per(setTimestampType), nil
+	case "topic", "path":
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.SetBytes(i, []byte(raw.Topic)) }), nil
+	case "key":
+		return per(setKey), nil
+	case "headers":
+		return per(setHeaders), nil
+	}
+	return nil, fmt.Errorf("the metadata key '%s' is not known to the engine", key)
+}
+
+func setTimestampType(v *event.Vec, i int, raw *connectors.RawBatch) {
+	if raw.Flags[i]&connectors.LogAppendTime != 0 {
+		v.SetBytes(i, []byte("LogAppendTime"))
+		return
+	}
+	v.SetBytes(i, []byte("CreateTime"))
+}
+
+func setKey(v *event.Vec, i int, raw *connectors.RawBatch) {
+	if raw.Flags[i]&connectors.NullKey != 0 {
+		v.Set(i, raw.N(), event.NullValue)
+		return
+	}
+	s := raw.Key[i]
+	v.SetBytes(i, raw.Buf[s.Off:s.Off+s.Len])
+}
+
+// setHeaders decodes Kafka's record headers: a count, then per header the
+// length and bytes of key and value, all lengths zig-zag varints, -1 for a null
+// value.
+func setHeaders(v *event.Vec, i int, raw *connectors.RawBatch) {
+	var pairs []event.Value
+	if i < len(raw.Headers) {
+		s := raw.Headers[i]
+		r := reader{src: raw.Buf[s.Off : s.Off+s.Len]}
+		for n := r.varint(); n > 0 && !r.bad; n-- {
+			key := event.Value{S: r.bytes(uint64(r.varint()))}
+			value := event.NullValue
+			if size := r.varint(); size >= 0 {
+				value = event.Value{S: r.bytes(uint64(size))}
+			}
+			if !r.bad {
+				pairs = append(pairs, key, value)
+			}
+		}
+	}
+	v.Set(i, raw.N(), event.Value{L: pairs})
+}
+
+// keepPayload appends the records of the poll at hand to what the journal
+// stores, for sources that cannot give them again.
+//
+//	length | partition topic, next offset, per record: offset, time, flags, value, key, headers
+func (u *unit) keepPayload() {
+	start := len(u.payload)
+	p := append(u.payload, 0, 0, 0, 0)
+	if u.raws != nil {
+		p = appendRaw(p, &u.raw)
+	} else {
+		p = state.AppendBatch(p, u.in)
+	}
+	binary.BigEndian.PutUint32(p[start:], uint32(len(p)-start-4))
+	u.payload = p
+}
+
+func appendRaw(p []byte, raw *connectors.RawBatch) []byte {
+	p = binary.AppendUvarint(p, uint64(len(raw.Topic)))
+	p = append(p, raw.Topic...)
+	p = binary.AppendVarint(p, raw.Next)
+	p = binary.AppendUvarint(p, uint64(raw.N()))
+	for i := range raw.N() {
+		p = binary.AppendVarint(p, raw.Offset[i])
+		p = binary.AppendVarint(p, raw.Time[i])
+		p = append(p, byte(raw.Flags[i]))
+		p = appendSpan(p, raw, raw.Value, i)
+		p = appendSpan(p, raw, raw.Key, i)
+		p = appendSpan(p, raw, raw.Headers, i)
+	}
+	return p
+}
+
+func appendSpan(p []byte, raw *connectors.RawBatch, spans []event.Span, i int) []byte {
+	if i >= len(spans) {
+		return append(p, 0)
+	}
+	s := spans[i]
+	p = binary.AppendUvarint(p, uint64(s.Len))
+	return append(p, raw.Buf[s.Off:s.Off+s.Len]...)
+}
+
+// readRaw is the reverse of appendRaw; spans are of src.
+func readRaw(src []byte, part int32, raw *connectors.RawBatch) error {
+	raw.Reset()
+	r := reader{src: src}
+	raw.Topic, raw.Part, raw.Buf = string(r.bytes(r.uvarint())), part, src
+	raw.Next = r.varint()
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		raw.Offset = append(raw.Offset, r.varint())
+		raw.Time = append(raw.Time, r.varint())
+		raw.Flags = append(raw.Flags, connectors.Flags(r.byte()))
+		for _, spans := range []*[]event.Span{&raw.Value, &raw.Key, &raw.Headers} {
+			b := r.bytes(r.uvarint())
+			*spans = append(*spans, event.Span{Off: uint32(len(src) - len(r.src) - len(b)), Len: uint32(len(b))})
+		}
+	}
+	if r.bad {
+		return errCorruptJournal
+	}
+	return nil
+}
+
+func partitionName(p int32) string { return strconv.Itoa(int(p)) }

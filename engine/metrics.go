@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+)
+
+// metrics are the engine's families. Labels name queries, tables, partitions
+// and stages; never keys of the data.
+type metrics struct {
+	records, bytes, late, rejected, outputs                   *prometheus.CounterVec
+	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
+	step, commit, snapshot                                    *prometheus.HistogramVec
+}
+
+var latencies = prometheus.ExponentialBuckets(1e-5, 4, 10)
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	var all []prometheus.Collector
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		all = append(all, v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		all = append(all, v)
+		return v
+	}
+	histogram := func(name, help string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencies}, []string{"query"})
+		all = append(all, v)
+		return v
+	}
+	m := &metrics{
+		records:       counter("cepd_source_records_total", "Rows read.", "query", "table", "partition"),
+		bytes:         counter("cepd_source_bytes_total", "Bytes of record values read.", "query", "table", "partition"),
+		late:          counter("cepd_source_late_total", "Rows dropped because the watermark had passed them.", "query", "table", "partition"),
+		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
+		watermarkLag:  gauge("cepd_source_watermark_lag_seconds", "Wall clock minus what the partition's rows assert complete.", "query", "table", "partition"),
+		rejected:      counter("cepd_query_rejected_total", "Rows dropped, by kind.", "query", "kind"),
+		outputs:       counter("cepd_sink_rows_total", "Rows acknowledged by the sink.", "query", "table"),
+		queue:         gauge("cepd_sink_queue_bytes", "Bytes of rows on their way to the sink.", "query", "table"),
+		keys:          gauge("cepd_state_keys", "Keys with state.", "query", "stage"),
+		rows:          gauge("cepd_state_rows", "Rows held.", "query", "stage"),
+		size:          gauge("cepd_state_bytes", "Bytes held.", "query", "stage"),
+		step:          histogram("cepd_query_step_duration_seconds", "Duration of a step."),
+		commit:        histogram("cepd_journal_commit_duration_seconds", "Duration of a synced journal write."),
+		snapshot:      histogram("cepd_snapshot_write_duration_seconds", "Duration of a snapshot's write in the background."),
+		snapshotBytes: gauge("cepd_snapshot_size_bytes", "Size of the last snapshot's changes.", "query"),
+	}
+	return m, register(r, all)
+}
+
+// register leaves nothing registered when it fails.
+func register(r prometheus.Registerer, all []prometheus.Collector) error {
+	if r == nil {
+		return nil
+	}
+	for i, c := range all {
+		if err := r.Register(c); err != nil {
+			for _, done := range all[:i] {
+				r.Unregister(done)
+			}
+			return errors.Join(errors.New("engine: register the metrics"), err)
+		}
+	}
+	return nil
+}
+
+// meter is the metrics of one query.
+type meter struct {
+	m                         *metrics
+	query                     string
+	units                     []unitMeter
+	boxes                     []prometheus.Counter
+	acked                     []uint64
+	kinds                     [rejectKindCount]int64
+	steps, commits, snapshots prometheus.Observer
+}
+
+type unitMeter struct {
+	records, bytes, late prometheus.Counter
+	lag, watermark       prometheus.Gauge
+	last                 unitStats
+}
+
+func (m *metrics) query(p *Pipeline) *meter {
+	t := &meter{m: m, query: p.name, steps: m.step.WithLabelValues(p.name), commits: m.commit.WithLabelValues(p.name), snapshots: m.snapshot.WithLabelValues(p.name)}
+	for _, u := range p.units {
+		labels := []string{p.name, u.src.name, strconv.Itoa(int(u.part))}
+		t.units = append(t.units, unitMeter{
+			records: m.records.WithLabelValues(labels...), bytes: m.bytes.WithLabelValues(labels...), late: m.late.WithLabelValues(labels...),
+			lag: m.lag.WithLabelValues(labels...), watermark: m.watermarkLag.WithLabelValues(labels...),
+		})
+	}
+	for _, o := range p.boxes {
+		t.boxes, t.acked = append(t.boxes, m.outputs.WithLabelValues(p.name, o.table)), append(t.acked, o.position())
+	}
+	return t
+}
+
+// update brings the counters and gauges up to date; between two steps.
+func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
+	for i, u := range p.units {
+		t.units[i].update(u, now)
+	}
+	for i, sink := range s.Sinks {
+		t.boxes[i].Add(float64(sink.Acknowledged - t.acked[i]))
+		t.acked[i] = sink.Acknowledged
+		t.m.queue.WithLabelValues(t.query, sink.Table).Set(float64(sink.QueuedBytes))
+	}
+	for kind, n := range p.rejected() {
+		if n > 0 {
+			t.m.rejected.WithLabelValues(t.query, operators.RejectKind(kind).String()).Add(float64(n - t.kinds[kind]))
+			t.kinds[kind] = n
+		}
+	}
+	for _, o := range s.Operators {
+		stage := strconv.Itoa(o.Stage)
+		t.m.keys.WithLabelValues(t.query, stage).Set(float64(o.Keys))
+		t.m.rows.WithLabelValues(t.query, stage).Set(float64(o.Rows))
+		t.m.size.WithLabelValues(t.query, stage).Set(float64(o.Bytes))
+	}
+	t.m.snapshotBytes.WithLabelValues(t.query).Set(float64(p.snapshots.bytes))
+}
+
+func (t *unitMeter) update(u *unit, now event.Time) {
+	t.records.Add(float64(u.stats.rows - t.last.rows))
+	t.bytes.Add(float64(u.stats.bytes - t.last.bytes))
+	t.late.Add(float64(u.stats.late - t.last.late))
+	t.last = u.stats
+	t.lag.Set(float64(max(0, u.lag())))
+	if u.mark != event.MinTime && u.mark != event.MaxTime {
+		t.watermark.Set(float64(now-u.mark) / 1e6)
+	}
+}
+
+func (t *meter) step(micros int64)     { t.steps.Observe(float64(micros) / 1e6) }
+func (t *meter) commit(micros int64)   { t.commits.Observe(float64(micros) / 1e6) }
+func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1e6) }
+
+// close forgets the query's gauges; its counters stay, so that the last values
+// are still scraped.
+func (t *meter) close() {
+	labels := prometheus.Labels{"query": t.query}
+	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.queue, t.m.snapshotBytes} {
+		g.DeletePartialMatch(labels)
+	}
+}

@@ -1,0 +1,324 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/operators/pattern"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state"
+)
+
+// opener puts a Pipeline together.
+type opener struct {
+	options *Options
+	cat     *catalog.Catalog
+	root    *plan.Insert
+	p       *Pipeline
+}
+
+// OpenPipeline opens the sources and sinks of a query and restores its state
+// from store (nil: none is kept). Steps of the journal are replayed by the
+// first calls of Step. The caller closes the pipeline.
+func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalog.Catalog, store state.Store) (*Pipeline, error) {
+	o = o.withDefaults()
+	set, err := parseSettings(cat.Settings)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{
+		name: root.Name, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
+	}
+	b := &opener{options: &o, cat: cat, root: root, p: p}
+	if err := b.open(ctx); err != nil {
+		_ = p.Close() // the error that counts is the first
+		return nil, err
+	}
+	return p, nil
+}
+
+func (b *opener) open(ctx context.Context) error {
+	p := b.p
+	columns, from := sinkColumns(b.root)
+	graph, err := build.Build(b.root, columnSchema(columns), from, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
+		Name: b.root.Name, MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
+		ContinueOnError: p.settings.policy != policyFail,
+	}})
+	if err != nil {
+		return err
+	}
+	if b.options.Graph != nil {
+		graph = b.options.Graph(graph)
+	}
+	p.graph = graph
+	if err := b.openSink(ctx, b.root.Table, columns); err != nil {
+		return err
+	}
+	if err := b.stages(); err != nil {
+		return err
+	}
+	for i := range graph.Sources {
+		if err := b.source(ctx, i); err != nil {
+			return err
+		}
+	}
+	p.workers = newWorkers(b.options.Workers)
+	p.takeLive = func(i int) { p.units[i].takeLive() }
+	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
+	return b.start(ctx)
+}
+
+// start restores the state and opens the readers where it ends.
+func (b *opener) start(ctx context.Context) error {
+	p := b.p
+	if err := p.load(fingerprint(b.root, p.settings.shards)); err != nil {
+		return err
+	}
+	ready := func() { signal(p.ready) }
+	for i, u := range p.units {
+		from := connectors.Start
+		if u.known {
+			from = p.readFrom(i)
+		}
+		if err := u.open(ctx, from, ready); err != nil {
+			return err
+		}
+		if !u.known {
+			u.position = u.reader.Position()
+		}
+	}
+	if p.recovery == nil && !p.done {
+		return p.goLive()
+	}
+	return nil
+}
+
+// sinkColumns is the columns that a sink gets, and for each the column of the
+// plan's input, or -1: those of the table that are stored.
+func sinkColumns(root *plan.Insert) (columns []connectors.Column, from []int) {
+	source := map[int]int{}
+	for in, column := range root.Write {
+		source[column] = in
+	}
+	for i := range root.Table.Columns {
+		c := &root.Table.Columns[i]
+		in, written := source[i]
+		if c.Kind == catalog.Computed || c.Kind == catalog.Metadata && (c.Virtual || !written) {
+			continue
+		}
+		if !written {
+			in = -1
+		}
+		columns, from = append(columns, tableColumn(c)), append(from, in)
+	}
+	return columns, from
+}
+
+func tableColumn(c *catalog.Column) connectors.Column {
+	return connectors.Column{Name: c.Name, Type: c.Type, Metadata: c.Key, NotNull: c.NotNull}
+}
+
+func columnSchema(columns []connectors.Column) *event.Schema {
+	fields := make([]event.Field, len(columns))
+	for i, c := range columns {
+		fields[i] = event.Field{Name: c.Name, Type: c.Type}
+	}
+	return event.NewSchema(fields...)
+}
+
+// openSink adds the outbox of a table.
+func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []connectors.Column) error {
+	c, ok := b.options.Registry.Lookup(t.Option("connector", ""))
+	if !ok {
+		return fmt.Errorf("table %s: unknown connector '%s'", t.Name, t.Option("connector", ""))
+	}
+	sink, err := c.Sink(b.table(t, columns))
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(columns), b.p.settings.sinkBufferBytes, b.p.ready))
+	if err := sink.Open(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// rejectBox is the outbox of a dead-letter or late table; tables that several
+// sources name share one.
+func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
+	if name == "" {
+		return nil, nil
+	}
+	t, ok := b.cat.Table(name)
+	if !ok {
+		return nil, fmt.Errorf("there is no table %q for rejected rows", name)
+	}
+	if err := checkRejectTable(t); err != nil {
+		return nil, err
+	}
+	for _, o := range b.p.boxes[1:] {
+		if o.table == t.Name {
+			return o, nil
+		}
+	}
+	columns := make([]connectors.Column, len(t.Columns))
+	for i := range t.Columns {
+		columns[i] = tableColumn(&t.Columns[i])
+	}
+	if err := b.openSink(ctx, t, columns); err != nil {
+		return nil, err
+	}
+	return b.p.boxes[len(b.p.boxes)-1], nil
+}
+
+func (b *opener) table(t *catalog.Table, columns []connectors.Column) connectors.Table {
+	options := make(map[string]string, len(t.Options))
+	for k, o := range t.Options {
+		options[k] = o.Value
+	}
+	return connectors.Table{
+		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
+		Log: b.options.Log.With("query", b.root.Name, "table", t.Name), Query: b.root.Name, Delivery: delivery(options[optDelivery]),
+	}
+}
+
+func physicalColumns(t *catalog.Table) []connectors.Column {
+	var columns []connectors.Column
+	for i := range t.Columns {
+		if t.Columns[i].Kind == catalog.Physical {
+			columns = append(columns, tableColumn(&t.Columns[i]))
+		}
+	}
+	return columns
+}
+
+func delivery(text string) connectors.Delivery {
+	switch text {
+	case "none":
+		return connectors.None
+	case "exactly-once":
+		return connectors.ExactlyOnce
+	}
+	return connectors.AtLeastOnce
+}
+
+// stages makes the keyed stages and says which feeds which.
+func (b *opener) stages() error {
+	p := b.p
+	for i := range p.graph.Matches {
+		m := &p.graph.Matches[i]
+		out := p.graph.Out
+		if m.To != build.ToSink {
+			out = p.graph.Matches[m.To].Prepared
+		}
+		s, err := newStage(i, m, p.settings.shards, out)
+		if err != nil {
+			return err
+		}
+		p.stages = append(p.stages, s)
+	}
+	for _, s := range p.stages {
+		if to := s.plan.To; to != build.ToSink {
+			below := p.stages[to]
+			s.below, s.router = &below.domain, below.newRouter()
+			below.domain.stages = append(below.domain.stages, s)
+		}
+	}
+	return nil
+}
+
+func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(s.shards)} }
+
+// source opens the source of graph.Sources[i] and makes its units.
+func (b *opener) source(ctx context.Context, i int) error {
+	p, plan := b.p, &b.p.graph.Sources[i]
+	s := &source{index: i, plan: plan, policy: p.settings.policy}
+	p.sources = append(p.sources, s)
+	var err error
+	if plan.Scan == nil {
+		s.name, s.source, s.read = "VALUES", constants{plan.Values}, plan.Values.Out
+	} else if err = b.openSource(ctx, s); err != nil {
+		return fmt.Errorf("table %s: %w", plan.Scan.Table.Name, err)
+	}
+	s.replayable, s.bounded = s.source.Replayable(), s.source.Bounded()
+	parts, err := s.source.Partitions(ctx)
+	if err != nil {
+		return fmt.Errorf("partitions of %s: %w", s.name, err)
+	}
+	for _, part := range parts {
+		if err := b.unit(s, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *opener) openSource(ctx context.Context, s *source) (err error) {
+	t := s.plan.Scan.Table
+	s.name, s.read = t.Name, readSchema(s.plan.Scan)
+	c, ok := b.options.Registry.Lookup(t.Option("connector", ""))
+	if !ok {
+		return fmt.Errorf("unknown connector '%s'", t.Option("connector", ""))
+	}
+	table := b.table(t, readColumns(s.plan.Scan))
+	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
+	if s.source, err = c.Source(table); err != nil {
+		return err
+	}
+	return b.sourceOptions(ctx, s, t)
+}
+
+func (b *opener) sourceOptions(ctx context.Context, s *source, t *catalog.Table) error {
+	idle, err := durationOption(t, optIdleTimeout, defaultIdleTimeout)
+	if err != nil {
+		return err
+	}
+	s.idleTimeout = idle.Microseconds()
+	if s.deadLetters, err = b.rejectBox(ctx, t.Option(optDeadLetters, "")); err != nil {
+		return err
+	}
+	if s.lateRows, err = b.rejectBox(ctx, t.Option(optLateRows, "")); err != nil {
+		return err
+	}
+	s.wantValue = s.deadLetters != nil || s.lateRows != nil
+	if s.policy == policyFail && s.deadLetters != nil {
+		s.policy = policyDeadLetter
+	}
+	if text := t.Option(optErrorPolicy, ""); text != "" {
+		s.policy, err = parsePolicy(text)
+	}
+	return err
+}
+
+func durationOption(t *catalog.Table, key string, fallback time.Duration) (time.Duration, error) {
+	text := t.Option(key, "")
+	if text == "" {
+		return fallback, nil
+	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("option '%s': %w", key, err)
+	}
+	return d, nil
+}
+
+func (b *opener) unit(s *source, part int32) error {
+	u, err := s.newUnit(part, b.p.settings.stepRows)
+	if err != nil {
+		return err
+	}
+	if to := s.plan.To; to != build.ToSink {
+		stage := b.p.stages[to]
+		s.domain, u.router = &stage.domain, stage.newRouter()
+		stage.domain.units = append(stage.domain.units, u)
+	}
+	s.units = append(s.units, u)
+	b.p.units = append(b.p.units, u)
+	return nil
+}

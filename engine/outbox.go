@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// outbox is the rows on their way to one sink. Rows are numbered from 1 in the
+// order they are put; the number of the last acknowledged row is what a restart
+// needs to know.
+//
+//	put (step) --> queue --> Deliver: items whose step is durable --> Sink.Write, Flush --> acked
+//
+// It holds limit bytes and what one step adds: the pipeline takes no step while
+// an outbox is full.
+type outbox struct {
+	table string
+	sink  connectors.Sink
+	limit int64
+	seq   uint64 // rows numbered so far; the pipeline's
+	rows  rows   // scratch of rejects.go
+
+	mu     sync.Mutex
+	queue  []item // oldest first
+	bytes  int64
+	taken  int // items at the head that a delivery works on
+	acked  uint64
+	free   []*event.Batch
+	schema *event.Schema
+	room   chan struct{} // signalled when the queue shrinks: the pipeline's ready
+	work   chan struct{} // signalled when steps have become durable
+}
+
+// item is rows of one step.
+type item struct {
+	b     *event.Batch
+	last  uint64 // number of its last row
+	step  uint64
+	bytes int64
+}
+
+const maxFreeBatches = 16
+
+func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
+	return &outbox{table: table, sink: sink, schema: schema, limit: limit,
+		room: room, work: make(chan struct{}, 1)}
+}
+
+// signal sets a flag that one waiter clears.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// put numbers the live rows of b and copies those that are not yet
+// acknowledged.
+func (o *outbox) put(b *event.Batch, step uint64) {
+	live := b.LiveRows()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := o.seq
+	o.seq += uint64(len(live))
+	if o.acked >= o.seq {
+		return
+	}
+	if o.acked > first {
+		live = live[o.acked-first:]
+	}
+	if len(live) == 0 {
+		return
+	}
+	it := o.tail(step, len(live))
+	it.b.AppendRows(b, live)
+	it.last = o.seq
+	o.bytes -= it.bytes
+	it.bytes = it.b.Bytes()
+	o.bytes += it.bytes
+}
+
+// tail is the item that takes n more rows of a step.
+func (o *outbox) tail(step uint64, n int) *item {
+	if last := len(o.queue) - 1; last >= o.taken {
+		if it := &o.queue[last]; it.step == step && it.b.N+n <= event.MaxRows {
+			return it
+		}
+	}
+	var b *event.Batch
+	if n := len(o.free); n > 0 {
+		b, o.free = o.free[n-1], o.free[:n-1]
+	} else {
+		b = event.NewBatch(o.schema)
+	}
+	b.Reset(0)
+	o.queue = append(o.queue, item{b: b, step: step})
+	return &o.queue[len(o.queue)-1]
+}
+
+// full says whether the pipeline has to wait.
+func (o *outbox) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes >= o.limit
+}
+
+// empty says whether all rows are acknowledged.
+func (o *outbox) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) == 0
+}
+
+// position is the number of the last acknowledged row.
+func (o *outbox) position() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.acked
+}
+
+// deliver writes the rows whose step is durable and waits for the sink to
+// acknowledge them. One goroutine at a time.
+func (o *outbox) deliver(ctx context.Context, durable uint64) (n int, err error) {
+	items := o.claim(durable)
+	if len(items) == 0 {
+		return 0, nil
+	}
+	for _, it := range items {
+		if err := o.sink.Write(ctx, it.b); err != nil {
+			return 0, fmt.Errorf("write to %s: %w", o.table, err)
+		}
+	}
+	if err := o.sink.Flush(ctx); err != nil {
+		return 0, fmt.Errorf("write to %s: %w", o.table, err)
+	}
+	o.acknowledge(len(items))
+	return len(items), nil
+}
+
+// claim takes the durable items at the head. They stay in the queue, where a
+// snapshot still finds them.
+func (o *outbox) claim(durable uint64) []item {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for n < len(o.queue) && o.queue[n].step <= durable {
+		n++
+	}
+	o.taken = n
+	return o.queue[:n:n]
+}
+
+func (o *outbox) acknowledge(n int) {
+	o.mu.Lock()
+	o.acked = o.queue[n-1].last
+	for _, it := range o.queue[:n] {
+		o.bytes -= it.bytes
+		if len(o.free) < maxFreeBatches {
+			o.free = append(o.free, it.b)
+		}
+	}
+	o.queue = append(o.queue[:0], o.queue[n:]...)
+	o.taken = 0
+	o.mu.Unlock()
+	signal(o.room)
+}
+
+// save writes the unacknowledged rows; part of a snapshot. Runs between steps,
+// perhaps beside a delivery, which only reads the batches.
+func (o *outbox) save(w state.Writer) error {
+	if err := w.DeleteRange(nil, nil); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.queue {
+		it := &o.queue[i]
+		if err := w.Put(be64(it.last), state.AppendBatch(nil, it.b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore reads what save wrote, as rows that may leave at once; acknowledged
+// ones are dropped.
+func (o *outbox) restore(r state.Reader, seq, acked uint64) error {
+	o.seq, o.acked = seq, acked
+	return r.Scan(nil, nil, func(key, value []byte) error {
+		b := event.NewBatch(o.schema)
+		if err := state.ReadBatch(value, b); err != nil {
+			return err
+		}
+		last := fromBE64(key)
+		if last <= acked {
+			return nil
+		}
+		if first := last - uint64(b.N); acked > first {
+			b.Sel = event.Rows(int(acked-first), b.N)
+		}
+		it := item{b: b, last: last, bytes: b.Bytes()}
+		o.queue, o.bytes = append(o.queue, it), o.bytes+it.bytes
+		return nil
+	})
+}

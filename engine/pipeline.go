@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/state"
+)
+
+// Pipeline is one query in execution. Its methods are called by one goroutine,
+// but for Commit and Deliver, each of which may have one of its own.
+type Pipeline struct {
+	name     string
+	settings settings
+	clock    clock.Clock
+	graph    *build.Graph
+	sources  []*source
+	units    []*unit // in the order of accounting
+	stages   []*stage
+	boxes    []*outbox // boxes[0] is the query's sink
+	workers  *workers
+	journal  journal
+	ready    chan struct{} // signalled when a reader may have rows
+
+	number   uint64     // of the last step in the journal
+	now      event.Time // of the last step
+	ticked   event.Time // last step of streams in processing time
+	done     bool       // the input has ended and all is put
+	recovery *recovery  // nil: live
+	takeLive func(i int)
+	takeBack func(i int)
+
+	stageRejects [rejectKindCount]int64
+	steps        int64
+	snapshots    snapshotInfo
+}
+
+// tickInterval is how often streams in processing time advance without rows.
+const tickInterval = 100 * time.Millisecond
+
+// Step takes what the sources have and carries it through all stages, or
+// replays one step of the journal. idle says that there was nothing to do, or
+// that a sink is behind.
+func (p *Pipeline) Step(ctx context.Context) (idle bool, err error) {
+	if p.done || p.blocked() {
+		return true, nil
+	}
+	if p.recovery != nil {
+		return false, p.replayStep(ctx)
+	}
+	now := p.tick()
+	p.begin(now)
+	p.workers.run(len(p.units), p.takeLive)
+	if err := p.taken(); err != nil {
+		return false, err
+	}
+	if !p.worth(now) {
+		return true, nil
+	}
+	return false, p.advance(now)
+}
+
+// blocked says whether a sink has to catch up first.
+func (p *Pipeline) blocked() bool {
+	for _, o := range p.boxes {
+		if o.full() {
+			return true
+		}
+	}
+	return false
+}
+
+// tick reads the clock; it never goes back, and in processing time no two steps
+// have one time.
+func (p *Pipeline) tick() event.Time {
+	now := max(p.clock.Now(), p.now)
+	if p.proctime() {
+		now = max(now, p.now+1)
+	}
+	return now
+}
+
+func (p *Pipeline) proctime() bool {
+	for _, s := range p.stages {
+		if s.domain.proctime {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pipeline) begin(now event.Time) {
+	for _, u := range p.units {
+		u.begin(now)
+	}
+}
+
+// taken is the first error of the units.
+func (p *Pipeline) taken() error {
+	for _, u := range p.units {
+		if u.err != nil {
+			return u.err
+		}
+	}
+	return nil
+}
+
+// worth says whether the step changes anything: it has rows, a partition ended
+// or turned idle, or time itself moves the query.
+func (p *Pipeline) worth(now event.Time) bool {
+	if p.proctime() && now-p.ticked >= tickInterval.Microseconds() {
+		return true
+	}
+	for _, u := range p.units {
+		if u.took || u.becomesIdle(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// advance is the step after the taking: accounting, stages, output, journal. It
+// is the same live and in a replay.
+func (p *Pipeline) advance(now event.Time) error {
+	p.now, p.ticked = now, now
+	p.account(now)
+	for _, s := range p.stages {
+		s.now = now
+		s.domain.advance(now)
+		p.workers.run(len(s.shards), s.step)
+		if err := s.finish(); err != nil {
+			return err
+		}
+	}
+	if err := p.checkOrderBuffers(); err != nil {
+		return err
+	}
+	before := p.put()
+	if err := p.settle(p.number + 1); err != nil {
+		return err
+	}
+	p.collect()
+	p.number++
+	p.steps++
+	p.done = p.ended()
+	if p.recovery == nil {
+		p.journal.append(p.number, now, p.units, p.boxes, p.put() != before || p.done)
+	}
+	return nil
+}
+
+func (p *Pipeline) account(now event.Time) {
+	for _, u := range p.units {
+		if u.becomesIdle(now) {
+			u.idle = true
+		}
+	}
+	for _, u := range p.units {
+		u.account(now)
+	}
+}
+
+// collect puts the output of the step into the sink's outbox, in unit order.
+func (p *Pipeline) collect() {
+	for _, u := range p.units {
+		if u.src.domain != nil {
+			continue
+		}
+		for _, r := range u.activeRuns() {
+			if r.b.N > 0 {
+				p.boxes[0].put(&r.b, p.number+1)
+			}
+		}
+	}
+	for _, s := range p.stages {
+		if s.below != nil {
+			continue
+		}
+		for _, h := range s.shards {
+			for _, b := range h.out.list() {
+				p.boxes[0].put(b, p.number+1)
+			}
+		}
+	}
+}
+
+// put counts the rows numbered so far.
+func (p *Pipeline) put() (n uint64) {
+	for _, o := range p.boxes {
+		n += o.seq
+	}
+	return n
+}
+
+func (p *Pipeline) ended() bool {
+	for _, u := range p.units {
+		if !u.eof {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Pipeline) checkOrderBuffers() error {
+	var waiting int64
+	for _, s := range p.stages {
+		waiting += s.waitingBytes()
+	}
+	if waiting <= p.settings.orderBufferBytes {
+		return nil
+	}
+	hold := ""
+	if h := p.holdback(); h != "" {
+		hold = "; " + h
+	}
+	return fmt.Errorf("rows that wait for the watermark take %d MB, more than 'state.order-buffer-max-bytes' = %d%s: raise the limit, shorten the watermark's delay or the partition's 'scan.watermark.idle-timeout'",
+		waiting>>20, p.settings.orderBufferBytes, hold)
+}
+
+// Commit makes the journal durable: the outputs of its steps may then leave.
+func (p *Pipeline) Commit() error { return p.journal.commit(p.boxes) }
+
+// Deliver writes the outputs that may leave to the sinks and says how many
+// batches went.
+func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
+	for _, o := range p.boxes {
+		k, err := o.deliver(ctx, p.journal.durableStep())
+		if n += k; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Done says whether the input has ended and every row has been processed; the
+// sinks may still be behind.
+func (p *Pipeline) Done() bool { return p.done }
+
+// Drained says whether the sinks have acknowledged every row.
+func (p *Pipeline) Drained() bool {
+	for _, o := range p.boxes {
+		if !o.empty() {
+			return false
+		}
+	}
+	return true
+}
+
+// Close lets go of sources and sinks. State not in a snapshot is replayed from
+// the journal by the next start.
+func (p *Pipeline) Close() error {
+	var errs []error
+	for _, u := range p.units {
+		if u.reader != nil {
+			errs = append(errs, u.reader.Close())
+		}
+	}
+	for _, s := range p.sources {
+		if s.source != nil {
+			errs = append(errs, s.source.Close())
+		}
+	}
+	for _, o := range p.boxes {
+		errs = append(errs, o.sink.Close())
+	}
+	if p.workers != nil {
+		p.workers.close()
+	}
+	return errors.Join(errs...)
+}
+
+// operatorsOf visits every stateful operator with its place in the store.
+func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) error {
+	for _, s := range p.stages {
+		for _, h := range s.shards {
+			place := []byte{sectionState, byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
+			if err := visit(place, h.order); err != nil {
+				return err
+			}
+			place[len(place)-1] = 1
+			if err := visit(place, h.matcher); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// snapshotter is what operators.Stateful and order.Buffer have in common.
+type snapshotter interface {
+	Snapshot(w state.Writer) error
+	Restore(r state.Reader) error
+	Size() operators.Size
+}

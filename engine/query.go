@@ -1,0 +1,371 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cepd/cepd/internal/event"
+)
+
+// Query is a running, or ended, query.
+type Query struct {
+	engine *Engine
+	name   string
+	p      *Pipeline // the run loop's
+	log    *slog.Logger
+	meter  *meter
+
+	ctx       context.Context // ends when the query must not go on
+	cancel    context.CancelCauseFunc
+	stop      chan struct{} // closed by Stop
+	stopOnce  sync.Once
+	done      chan struct{} // closed when everything has ended
+	helpers   sync.WaitGroup
+	writes    chan func() error // snapshots to write; one at a time
+	writing   atomic.Bool
+	delivered chan struct{} // signalled by deliveries
+
+	published atomic.Pointer[Status]
+	lastShown event.Time
+	lastSnap  event.Time
+
+	late  atomic.Pointer[error] // of a helper, after ctx had ended
+	mu    sync.Mutex
+	state State
+	err   error
+}
+
+func newQuery(e *Engine, p *Pipeline) *Query {
+	q := &Query{
+		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
+		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1),
+		state: StateRunning, lastSnap: p.now,
+	}
+	q.ctx, q.cancel = context.WithCancelCause(context.Background())
+	q.publish()
+	return q
+}
+
+// Name is the query's name.
+func (q *Query) Name() string { return q.name }
+
+// Wait returns when the query has ended; the error is why it failed.
+func (q *Query) Wait() error {
+	<-q.done
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
+// Done is closed when the query has ended.
+func (q *Query) Done() <-chan struct{} { return q.done }
+
+// Stop ends the query in order: the step at hand is finished, outputs are
+// delivered, a snapshot is written. When ctx ends first, outputs that have not
+// left are kept for the next start. Stopping a query that has ended does
+// nothing.
+func (q *Query) Stop(ctx context.Context) error {
+	q.stopOnce.Do(func() { close(q.stop) })
+	select {
+	case <-q.done:
+	case <-ctx.Done():
+		q.cancel(errStopped)
+		<-q.done
+	}
+	if err := q.Wait(); err != nil && !errors.Is(err, errStopped) {
+		return err
+	}
+	return nil
+}
+
+var errStopped = errors.New("stopped before everything was delivered")
+
+// Drop ends the query at once and deletes its state.
+func (q *Query) Drop() error {
+	q.cancel(errStopped)
+	<-q.done
+	e := q.engine
+	e.mu.Lock()
+	if e.queries[q.name] == q {
+		delete(e.queries, q.name)
+	}
+	e.mu.Unlock()
+	return e.dropState(q.name)
+}
+
+// Status is how the query stood at most a fraction of a second ago.
+func (q *Query) Status() Status {
+	s := *q.published.Load()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.state != StateRunning {
+		s.State = q.state
+	}
+	if q.err != nil {
+		s.Error, s.Hint = q.err.Error(), ""
+	}
+	return s
+}
+
+func (q *Query) running() bool {
+	select {
+	case <-q.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// run owns the query's goroutines: it returns when all have ended.
+func (q *Query) run() {
+	defer close(q.done)
+	q.start()
+	err := q.loop()
+	whole := err == nil // the last step was finished
+	if whole {
+		err = q.drain()
+	}
+	if cause := context.Cause(q.ctx); err != nil && cause != nil {
+		err = cause
+	}
+	q.cancel(nil)
+	close(q.writes)
+	q.helpers.Wait()
+	if late := q.late.Load(); err == nil && late != nil {
+		err = *late
+	}
+	if whole && (err == nil || errors.Is(err, errStopped)) {
+		err = errors.Join(err, q.lastSnapshot())
+	}
+	q.publish()
+	q.end(errors.Join(err, q.p.Close()))
+	q.meter.close()
+}
+
+func (q *Query) end(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case errors.Is(err, errStopped):
+		q.state = StateStopped
+		q.log.Info("query stopped", "reason", err)
+	case err != nil:
+		q.state, q.err = StateFailed, fmt.Errorf("query %s: %w", q.name, err)
+		q.logFailure(err)
+	case q.p.Done():
+		q.state = StateFinished
+	default:
+		q.state = StateStopped
+	}
+}
+
+func (q *Query) logFailure(err error) {
+	var p *PanicError
+	if errors.As(err, &p) {
+		q.log.Error("query failed", "error", err, "stack", string(p.Stack))
+		return
+	}
+	q.log.Error("query failed", "error", err)
+}
+
+// start starts the helpers. A helper's error fails the query.
+func (q *Query) start() {
+	q.helper(q.commits)
+	q.helper(q.snapshots)
+	for _, o := range q.p.boxes {
+		q.helper(func() error { return q.deliveries(o) })
+	}
+}
+
+func (q *Query) helper(f func() error) {
+	q.helpers.Add(1)
+	go func() {
+		defer q.helpers.Done()
+		var err error
+		func() {
+			defer guard(&err)
+			err = f()
+		}()
+		switch {
+		case err == nil || errors.Is(err, context.Canceled):
+		case q.ctx.Err() == nil:
+			q.cancel(err)
+		default:
+			q.late.Store(&err)
+		}
+	}()
+}
+
+// loop steps until the input ends, the query is stopped, or something fails.
+func (q *Query) loop() (err error) {
+	defer guard(&err)
+	for {
+		select {
+		case <-q.stop:
+			return nil
+		case <-q.ctx.Done():
+			return context.Cause(q.ctx)
+		default:
+		}
+		began := q.now()
+		idle, err := q.p.Step(q.ctx)
+		if err != nil {
+			return err
+		}
+		if err := q.after(began, idle); err != nil {
+			return err
+		}
+		if q.p.Done() {
+			return nil
+		}
+		if idle {
+			q.wait()
+		}
+	}
+}
+
+func (q *Query) now() event.Time { return q.engine.options.Clock.Now() }
+
+// after does what is due between two steps.
+func (q *Query) after(began event.Time, idle bool) error {
+	now := q.now()
+	if !idle {
+		q.meter.step(now - began)
+	}
+	if now-q.lastShown >= publishInterval.Microseconds() {
+		q.publish()
+	}
+	o := &q.engine.options
+	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes
+	if !due || q.p.recovery != nil || q.p.journal.store == nil || !q.writing.CompareAndSwap(false, true) {
+		return nil
+	}
+	q.lastSnap = now
+	write, size, err := q.p.Snapshot()
+	if err != nil {
+		return err
+	}
+	q.p.snapshots = snapshotInfo{now, int64(size)}
+	q.writes <- write
+	return nil
+}
+
+const (
+	publishInterval = 100 * time.Millisecond
+	idleInterval    = 100 * time.Millisecond // to notice silence
+)
+
+// wait returns when a reader may have rows, a sink has room, or the clock has
+// to be looked at.
+func (q *Query) wait() {
+	tick, release := q.engine.options.Clock.After(idleInterval)
+	defer release()
+	select {
+	case <-q.p.ready:
+	case <-tick:
+	case <-q.stop:
+	case <-q.ctx.Done():
+	}
+}
+
+func (q *Query) publish() {
+	s := q.p.Status()
+	q.published.Store(&s)
+	q.lastShown = q.now()
+	q.meter.update(q.p, &s, q.lastShown)
+}
+
+// commits writes the journal when a step asks for it, and at intervals.
+func (q *Query) commits() error {
+	for {
+		tick, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
+		select {
+		case <-q.p.journal.due:
+		case <-tick:
+		case <-q.ctx.Done():
+			release()
+			return nil
+		}
+		release()
+		if err := q.commit(); err != nil {
+			return err
+		}
+	}
+}
+
+func (q *Query) commit() error {
+	began := q.now()
+	if err := q.p.Commit(); err != nil {
+		return err
+	}
+	q.p.journal.committed.Store(q.now())
+	q.meter.commit(q.now() - began)
+	return nil
+}
+
+// snapshots writes captured snapshots.
+func (q *Query) snapshots() error {
+	for write := range q.writes {
+		began := q.now()
+		if err := write(); err != nil {
+			return err
+		}
+		q.meter.snapshot(q.now() - began)
+		q.writing.Store(false)
+	}
+	return nil
+}
+
+// deliveries writes an outbox to its sink.
+func (q *Query) deliveries(o *outbox) error {
+	for {
+		n, err := o.deliver(q.ctx, q.p.journal.durableStep())
+		if err != nil {
+			return err
+		}
+		signal(q.delivered)
+		if n > 0 {
+			continue
+		}
+		select {
+		case <-o.work:
+		case <-q.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// drain makes the last steps durable and waits for the sinks. The commit
+// helper goes on meanwhile; journal.due makes it the only writer.
+func (q *Query) drain() error {
+	signal(q.p.journal.due)
+	for !q.p.Drained() {
+		select {
+		case <-q.delivered:
+		case <-q.ctx.Done():
+			return context.Cause(q.ctx)
+		}
+	}
+	return nil
+}
+
+// lastSnapshot makes the next start immediate.
+func (q *Query) lastSnapshot() error {
+	if q.p.recovery != nil {
+		return nil
+	}
+	if err := q.p.Commit(); err != nil {
+		return err
+	}
+	write, size, err := q.p.Snapshot()
+	if err != nil || write == nil {
+		return err
+	}
+	q.p.snapshots = snapshotInfo{q.now(), int64(size)}
+	return write()
+}

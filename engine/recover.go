@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cepd/cepd/state"
+)
+
+// recovery is the journal behind the snapshot, while it is replayed.
+type recovery struct {
+	steps   []step
+	numbers []uint64
+	at      int
+	back    []part // of the step at hand, by unit; count < 0: nothing
+}
+
+// load restores the last snapshot and reads the journal behind it. Without
+// either the query begins.
+func (p *Pipeline) load(fingerprint string) error {
+	if p.journal.store == nil {
+		return nil
+	}
+	found, err := p.checkMeta(fingerprint)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return p.writeMeta(fingerprint)
+	}
+	text, found, err := p.readUnder().Get([]byte{sectionSnapshot})
+	if err != nil || !found {
+		return err
+	}
+	var h header
+	if err := json.Unmarshal(text, &h); err != nil {
+		return fmt.Errorf("the snapshot of query %q is corrupt: %w", p.name, err)
+	}
+	if err := p.restore(&h); err != nil {
+		return fmt.Errorf("restore query %q: %w", p.name, err)
+	}
+	return p.loadJournal(h.Step)
+}
+
+func (p *Pipeline) restore(h *header) error {
+	if len(h.Stages) != len(p.stages) || len(h.Put) != len(p.boxes) {
+		return fmt.Errorf("the snapshot has %d stages and %d sinks, the query %d and %d", len(h.Stages), len(h.Put), len(p.stages), len(p.boxes))
+	}
+	p.number, p.now, p.done = h.Step, h.Now, h.Done
+	if err := p.restoreUnits(h.Units); err != nil {
+		return err
+	}
+	for i, s := range p.stages {
+		s.domain.combined, s.told, s.output = h.Stages[i].Combined, h.Stages[i].Told, h.Stages[i].Output
+	}
+	err := p.operatorsOf(func(place []byte, op snapshotter) error {
+		return op.Restore(p.readUnder(place...))
+	})
+	if err != nil {
+		return err
+	}
+	for i, o := range p.boxes {
+		if err := p.restoreOutbox(byte(i), o, h.Put[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
+	value, _, err := p.readUnder().Get([]byte{sectionAcked, i})
+	if err != nil {
+		return err
+	}
+	return o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value))
+}
+
+// restoreUnits brings the units into the order of the snapshot: the journal
+// names them by number. Partitions that are new come behind.
+func (p *Pipeline) restoreUnits(states []unitState) error {
+	old := p.units
+	p.units = nil
+	for _, st := range states {
+		u := findUnit(old, st)
+		if u == nil {
+			return fmt.Errorf("partition %d of source %d is gone: its state cannot be continued", st.Partition, st.Source)
+		}
+		u.position, u.eof, u.mark, u.idle, u.seen = st.Position, st.EOF, st.Mark, st.Idle, st.Seen
+		u.known = true
+		p.units = append(p.units, u)
+	}
+	for _, u := range old {
+		if !u.known {
+			p.units = append(p.units, u)
+		}
+	}
+	return nil
+}
+
+func findUnit(units []*unit, st unitState) *unit {
+	for _, u := range units {
+		if u.src.index == st.Source && u.part == st.Partition {
+			return u
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) loadJournal(after uint64) error {
+	r := &recovery{}
+	err := p.readUnder(sectionJournal).Scan(be64(after+1), nil, func(key, value []byte) error {
+		number := fromBE64(key)
+		if number != after+uint64(len(r.steps))+1 {
+			return fmt.Errorf("step %d follows step %d: %w", number, after+uint64(len(r.steps)), errCorruptJournal)
+		}
+		s, err := decodeStep(append([]byte{}, value...), len(p.units), len(p.boxes))
+		r.steps, r.numbers = append(r.steps, s), append(r.numbers, number)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the journal of query %q: %w", p.name, err)
+	}
+	p.journal.last, p.journal.durable = after+uint64(len(r.steps)), after+uint64(len(r.steps))
+	if len(r.steps) > 0 {
+		r.back = make([]part, len(p.units))
+		p.recovery = r
+	}
+	return nil
+}
+
+// readFrom is where a unit's reader has to begin: at the snapshot, or, when the
+// source cannot replay, behind the journal, which has the records.
+func (p *Pipeline) readFrom(i int) int64 {
+	u := p.units[i]
+	at := u.position
+	if u.src.replayable || p.recovery == nil {
+		return at
+	}
+	for _, s := range p.recovery.steps {
+		for _, part := range s.parts {
+			if part.unit == i {
+				at += part.count
+			}
+		}
+	}
+	return at
+}
+
+// replayStep repeats the next step of the journal.
+func (p *Pipeline) replayStep(ctx context.Context) error {
+	r := p.recovery
+	s := &r.steps[r.at]
+	p.begin(s.now)
+	for i := range r.back {
+		r.back[i] = part{count: -1}
+	}
+	for _, part := range s.parts {
+		r.back[part.unit] = part
+	}
+	if err := p.takeAll(ctx); err != nil {
+		return err
+	}
+	if err := p.advance(s.now); err != nil {
+		return err
+	}
+	for i, o := range p.boxes {
+		if o.seq != s.puts[i] {
+			return fmt.Errorf("query %q: replay of step %d made %d rows for %s where %d had been made: an input has changed, or a function is not deterministic; drop the query's state to begin anew",
+				p.name, r.numbers[r.at], o.seq, o.table, s.puts[i])
+		}
+	}
+	if r.at++; r.at == len(r.steps) {
+		p.recovery = nil
+		return p.goLive()
+	}
+	return nil
+}
+
+// takeAll takes exactly what the step took, waiting where a source has not got
+// there yet.
+func (p *Pipeline) takeAll(ctx context.Context) error {
+	for {
+		p.workers.run(len(p.recovery.back), p.takeBack)
+		if err := p.taken(); err != nil {
+			return err
+		}
+		missing := false
+		for _, part := range p.recovery.back {
+			missing = missing || part.count >= 0
+		}
+		if !missing {
+			return nil
+		}
+		select {
+		case <-p.ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// takeAgain takes the unit's part of a step; part.count becomes -1 when it is
+// complete.
+func (u *unit) takeAgain(p *part) {
+	defer guard(&u.err)
+	if p.count < 0 || u.err != nil {
+		return
+	}
+	to := u.from + p.count
+	switch {
+	case p.flags&partPayload != 0:
+		u.err = u.takePayload(p.payload)
+		u.position = to
+	default:
+		for u.position < to && u.err == nil {
+			progress, err := u.poll(u.max, to)
+			if u.err = err; err == nil && !progress {
+				if u.ended {
+					u.err = fmt.Errorf("%s ended at offset %d, but had been read up to %d", u, u.position, to)
+				}
+				return
+			}
+		}
+	}
+	u.took, u.ended, p.count = true, p.flags&partEnded != 0, -1
+}
+
+// takePayload takes records that the journal has kept.
+func (u *unit) takePayload(src []byte) error {
+	for len(src) > 0 {
+		if len(src) < 4 || uint64(binary.BigEndian.Uint32(src)) > uint64(len(src)-4) {
+			return errCorruptJournal
+		}
+		n := binary.BigEndian.Uint32(src)
+		if err := u.takeRecords(src[4 : 4+n]); err != nil {
+			return err
+		}
+		src = src[4+n:]
+	}
+	return nil
+}
+
+func (u *unit) takeRecords(src []byte) error {
+	if u.raws == nil {
+		if err := state.ReadBatch(src, u.in); err != nil {
+			return err
+		}
+		return u.take()
+	}
+	if err := readRaw(src, u.part, &u.raw); err != nil {
+		return err
+	}
+	return u.take()
+}
+
+// goLive ends the recovery: silence is counted from now on, and a snapshot
+// makes the order of the partitions known to the journal that follows.
+func (p *Pipeline) goLive() error {
+	p.now = p.tick()
+	for _, u := range p.units {
+		u.seen = p.now
+		if !u.src.replayable && !u.eof {
+			u.position = u.reader.Position()
+		}
+	}
+	write, _, err := p.Snapshot()
+	if err != nil || write == nil {
+		return err
+	}
+	return write()
+}

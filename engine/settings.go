@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cepd/cepd/internal/event"
+)
+
+// Settings of SET that the engine reads.
+const (
+	setShards       = "cepd.shards"                  // number of shards of a keyed stage
+	setStepRows     = "cepd.step-rows"               // rows of a partition per step
+	setErrorPolicy  = "table.exec.error-policy"      // fail, dead-letter, skip
+	setTimeZone     = "table.local-time-zone"        // of the session
+	setOrderBuffer  = "state.order-buffer-max-bytes" // of rows that wait for the watermark
+	setSinkBuffer   = "sink.buffer-max-bytes"        // of rows on their way to a sink
+	setMatchRows    = "match.max-rows-per-key"       // rows that a pattern keeps of a key
+	setMatchThreads = "match.max-threads-per-key"    // ways that a pattern follows at once for a key
+)
+
+// settings are the parsed SET values of a query.
+type settings struct {
+	shards           int
+	stepRows         int
+	policy           policy
+	zone             *time.Location
+	orderBufferBytes int64
+	sinkBufferBytes  int64
+	matchRows        int
+	matchThreads     int
+}
+
+// parseSettings reads what concerns the engine and leaves the rest alone.
+func parseSettings(set map[string]string) (s settings, err error) {
+	number := func(key string, low, high, fallback int64) int64 {
+		text, ok := set[key]
+		if !ok {
+			return fallback
+		}
+		n, perr := strconv.ParseInt(text, 10, 64)
+		if (perr != nil || n < low || n > high) && err == nil {
+			err = fmt.Errorf("SET '%s': expected a number from %d to %d, found '%s'", key, low, high, text)
+		}
+		return n
+	}
+	s.shards = int(number(setShards, 1, 4096, 16))
+	s.stepRows = int(number(setStepRows, 1, event.MaxRows, event.MaxRows))
+	s.orderBufferBytes = number(setOrderBuffer, 1, 1<<50, 1<<30)
+	s.sinkBufferBytes = number(setSinkBuffer, 1, 1<<40, 16<<20)
+	s.matchRows = int(number(setMatchRows, 1, 1<<40, 0))
+	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
+	if text, ok := set[setErrorPolicy]; ok && err == nil {
+		if s.policy, err = parsePolicy(text); err != nil {
+			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
+		}
+	}
+	if s.zone = time.UTC; set[setTimeZone] != "" && err == nil {
+		if s.zone, err = time.LoadLocation(set[setTimeZone]); err != nil {
+			err = fmt.Errorf("SET '%s': %w", setTimeZone, err)
+		}
+	}
+	return s, err
+}
+
+// Options of a table that the engine reads, whatever the connector.
+const (
+	optIdleTimeout = "scan.watermark.idle-timeout"
+	optErrorPolicy = "scan.error-policy"
+	optDeadLetters = "scan.dead-letter-table"
+	optLateRows    = "scan.late-table"
+	optDelivery    = "sink.delivery-guarantee"
+)
+
+var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, optLateRows}
+
+const defaultIdleTimeout = 5 * time.Second
+
+// units are the spellings of time units as in Flink's durations.
+var timeUnits = map[string]time.Duration{
+	"ms": time.Millisecond, "milli": time.Millisecond, "millis": time.Millisecond, "millisecond": time.Millisecond, "milliseconds": time.Millisecond,
+	"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
+	"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+	"h": time.Hour, "hour": time.Hour, "hours": time.Hour, "d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
+	"us": time.Microsecond, "micro": time.Microsecond, "micros": time.Microsecond, "": time.Millisecond,
+}
+
+// ParseDuration reads Flink's form of a duration: a whole number and a unit,
+// such as '5 s', '100ms' or '1 min'; without a unit milliseconds.
+func ParseDuration(s string) (time.Duration, error) {
+	digits := 0
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		digits++
+	}
+	rest := digits
+	for rest < len(s) && s[rest] == ' ' {
+		rest++
+	}
+	n, err := strconv.ParseInt(s[:digits], 10, 64)
+	unit, ok := timeUnits[s[rest:]]
+	if err != nil || !ok || n > int64(1<<62)/int64(unit) {
+		return 0, fmt.Errorf("expected a duration such as '5 s' or '100 ms', found '%s'", s)
+	}
+	return time.Duration(n) * unit, nil
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// formatVersion is the version of everything the engine and its operators
+// write. A store of a newer one is refused.
+const formatVersion = 1
+
+// meta says what a query's range was written by.
+type meta struct {
+	Format      int    `json:"format"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// header is a snapshot but for the operators' state and the outboxes' rows.
+type header struct {
+	Step   uint64       `json:"step"` // the journal goes on behind it
+	Now    event.Time   `json:"now"`
+	Done   bool         `json:"done"`
+	Units  []unitState  `json:"units"`
+	Stages []stageState `json:"stages"`
+	Put    []uint64     `json:"put"` // rows numbered, per outbox
+}
+
+type unitState struct {
+	Source    int        `json:"source"`
+	Partition int32      `json:"partition"`
+	Position  int64      `json:"position"`
+	EOF       bool       `json:"eof,omitempty"`
+	Mark      event.Time `json:"mark"`
+	Idle      bool       `json:"idle,omitempty"`
+	Seen      event.Time `json:"seen"`
+}
+
+type stageState struct {
+	Combined event.Time `json:"combined"`
+	Told     event.Time `json:"told"`
+	Output   event.Time `json:"output"`
+}
+
+func (p *Pipeline) header() header {
+	h := header{Step: p.number, Now: p.now, Done: p.done}
+	for _, u := range p.units {
+		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.seen})
+	}
+	for _, s := range p.stages {
+		h.Stages = append(h.Stages, stageState{s.domain.combined, s.told, s.output})
+	}
+	for _, o := range p.boxes {
+		h.Put = append(h.Put, o.seq)
+	}
+	return h
+}
+
+// Snapshot captures, between two steps, all that has changed, in memory, and
+// returns the write of it, which may run beside further steps. The writes of
+// successive snapshots must run in order. Without a store there is no write.
+func (p *Pipeline) Snapshot() (write func() error, size int, err error) {
+	if p.journal.store == nil {
+		return nil, 0, nil
+	}
+	b := p.journal.store.NewBatch()
+	if err := p.capture(b); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("take a snapshot: %w", err), b.Close())
+	}
+	p.journal.mu.Lock()
+	p.journal.since = 0
+	p.journal.mu.Unlock()
+	size = b.Len()
+	return func() error {
+		if err := b.Commit(true); err != nil {
+			return fmt.Errorf("write a snapshot: %w", err)
+		}
+		return nil
+	}, size, nil
+}
+
+func (p *Pipeline) capture(w state.Writer) error {
+	err := p.operatorsOf(func(place []byte, op snapshotter) error {
+		return op.Snapshot(p.under(w, place...))
+	})
+	if err != nil {
+		return err
+	}
+	for i, o := range p.boxes {
+		if err := o.save(p.under(w, sectionOutbox, byte(i))); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(p.header())
+	if err != nil {
+		return err
+	}
+	root := p.under(w)
+	if err := root.Put([]byte{sectionSnapshot}, text); err != nil {
+		return err
+	}
+	return p.under(w, sectionJournal).DeleteRange(nil, be64(p.number+1))
+}
+
+// under is the writer of a part of the query's range.
+func (p *Pipeline) under(w state.Writer, place ...byte) *state.Under {
+	return &state.Under{W: w, Prefix: append(p.journal.root.Prefix[:len(p.journal.root.Prefix):len(p.journal.root.Prefix)], place...)}
+}
+
+func (p *Pipeline) readUnder(place ...byte) *state.Under {
+	u := p.under(nil, place...)
+	u.R = p.journal.store
+	return u
+}
+
+// queryRange is the key prefix of a query. The length before the name keeps a
+// name's range apart from those of names that begin with it.
+func queryRange(name string) []byte {
+	return append([]byte{'q', byte(len(name) >> 8), byte(len(name))}, name...)
+}
+
+// checkMeta refuses a range that this query or this version cannot go on from;
+// found is false when the range is empty.
+func (p *Pipeline) checkMeta(fingerprint string) (found bool, err error) {
+	text, found, err := p.readUnder().Get([]byte{sectionMeta})
+	if err != nil || !found {
+		return false, err
+	}
+	var m meta
+	if err := json.Unmarshal(text, &m); err != nil {
+		return false, fmt.Errorf("the state of query %q is corrupt: %w", p.name, err)
+	}
+	if m.Format > formatVersion {
+		return false, fmt.Errorf("the state of query %q was written by a newer cepd (format %d, this one reads up to %d): use that version, or drop the query's state", p.name, m.Format, formatVersion)
+	}
+	if m.Fingerprint != fingerprint {
+		return false, fmt.Errorf("the state of query %q was made by another text of the query, or of the tables it reads: restore that text, give the query another name, or drop its state", p.name)
+	}
+	return true, nil
+}
+
+func (p *Pipeline) writeMeta(fingerprint string) error {
+	text, err := json.Marshal(meta{formatVersion, fingerprint})
+	if err != nil {
+		return err
+	}
+	b := p.journal.store.NewBatch()
+	if err := p.under(b).Put([]byte{sectionMeta}, text); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	return b.Commit(true)
+}

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/operators/order"
+)
+
+// stage is a keyed stage: rows come in by shard, wait for the watermark, and go
+// through the matcher in order.
+type stage struct {
+	index  int
+	plan   *build.Match
+	domain domain
+	shards []*shard
+	told   event.Time // watermark that the matchers have been told
+	output event.Time // watermark of the rows they emit
+	now    event.Time
+	step   func(i int) // bound once: workers.run takes it each step
+	below  *domain     // of the stage that takes the output; nil: the sink
+	router router      // for the stage below
+	runs   []*run      // output of this step, routed for the stage below
+	n      int
+}
+
+// shard is the single-threaded task that owns the state of its keys.
+type shard struct {
+	stage   *stage
+	index   int
+	order   *order.Buffer
+	matcher operators.Stateful
+	ops     []operators.Operator
+	ctx     operators.Context
+	in      []event.Batch
+	toMatch operators.Collector // matcher, then the chain
+	after   operators.Collector // the chain alone
+	out     rows
+	rejects []reject
+	err     error
+}
+
+func newStage(index int, m *build.Match, shards int, out *event.Schema) (*stage, error) {
+	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
+	s.domain = domain{proctime: m.Proctime, combined: event.MinTime}
+	s.step = func(i int) { s.shards[i].step() }
+	if len(m.Key) == 0 {
+		shards = 1
+	}
+	for i := range shards {
+		ops, err := m.Chain.New()
+		if err != nil {
+			return nil, err
+		}
+		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), matcher: m.NewMatcher(i), ops: ops}
+		h.out.schema = out
+		h.after = chain(ops, &h.ctx, &h.out)
+		h.toMatch = &link{h.matcher, &h.ctx, h.after}
+		s.shards = append(s.shards, h)
+	}
+	return s, nil
+}
+
+// step takes the shard's rows of the step and the watermark.
+func (h *shard) step() {
+	defer guard(&h.err)
+	s := h.stage
+	h.gather()
+	h.out.reset()
+	h.rejects = h.rejects[:0]
+	if len(h.in) == 0 && s.domain.combined == s.told {
+		return
+	}
+	h.ctx.Now = s.now
+	if h.err = h.order.Step(h.in, s.domain.combined, h.toMatch); h.err == nil && s.domain.combined > s.told {
+		h.err = h.advance(s.domain.combined)
+	}
+	h.takeRejects()
+	if h.err != nil {
+		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
+	}
+}
+
+func (h *shard) advance(wm event.Time) error {
+	if err := h.matcher.Advance(&h.ctx, wm, h.after); err != nil {
+		return err
+	}
+	for i, op := range h.ops {
+		if err := op.Advance(&h.ctx, wm, chainFrom(h, i+1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chainFrom is the chain from operator i on.
+func chainFrom(h *shard, i int) operators.Collector {
+	c := h.after
+	for range i {
+		c = c.(*link).next
+	}
+	return c
+}
+
+// gather makes views of the shard's rows: of each partition, then of each stage
+// before.
+func (h *shard) gather() {
+	h.in = h.in[:0]
+	for _, u := range h.stage.domain.units {
+		h.gatherRuns(u.activeRuns())
+	}
+	for _, s := range h.stage.domain.stages {
+		h.gatherRuns(s.runs[:s.n])
+	}
+}
+
+func (h *shard) gatherRuns(runs []*run) {
+	for _, r := range runs {
+		if h.index < len(r.sels) && len(r.sels[h.index]) > 0 {
+			b := r.b
+			b.Sel = r.sels[h.index]
+			h.in = append(h.in, b)
+		}
+	}
+}
+
+// finish ends the stage's part of the step: the output's watermark, and the
+// output divided for the stage below.
+func (s *stage) finish() error {
+	s.told = s.domain.combined
+	s.output = s.told
+	for _, h := range s.shards {
+		if h.err != nil {
+			return h.err
+		}
+		if hold, ok := h.matcher.(operators.Holder); ok {
+			s.output = min(s.output, hold.Hold(s.told))
+		}
+	}
+	s.n = 0
+	if s.below == nil {
+		return nil
+	}
+	for _, h := range s.shards {
+		for _, b := range h.out.list() {
+			s.routeDown(b)
+		}
+	}
+	return nil
+}
+
+func (s *stage) routeDown(b *event.Batch) {
+	if s.n == len(s.runs) {
+		s.runs = append(s.runs, &run{})
+	}
+	r := s.runs[s.n]
+	s.n++
+	r.b = *b
+	s.router.route(r)
+}
+
+// size sums what the shards hold, and what their order buffers hold of it.
+func (s *stage) size() (all, waiting operators.Size) {
+	for _, h := range s.shards {
+		w, m := h.order.Size(), h.matcher.Size()
+		waiting.Rows += w.Rows
+		waiting.Bytes += w.Bytes
+		all.Keys += m.Keys
+		all.Rows += m.Rows + w.Rows
+		all.Items += m.Items
+		all.Bytes += m.Bytes + w.Bytes
+	}
+	return all, waiting
+}
+
+// waitingBytes is the memory of the order buffers; checked each step.
+func (s *stage) waitingBytes() (n int64) {
+	for _, h := range s.shards {
+		n += h.order.Size().Bytes
+	}
+	return n
+}

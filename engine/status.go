@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+)
+
+// State is where a query stands in its life.
+type State string
+
+// The states.
+const (
+	StateRecovering State = "recovering" // replaying the journal
+	StateRunning    State = "running"
+	StateFinished   State = "finished" // the bounded input has ended and everything is delivered
+	StateStopped    State = "stopped"  // orderly, to be continued
+	StateFailed     State = "failed"
+)
+
+// Status is a look at a query. Times of events are RFC 3339 in UTC, empty where
+// there is none.
+type Status struct {
+	Name       string            `json:"name"`
+	State      State             `json:"state"`
+	Error      string            `json:"error,omitempty"`
+	Hint       string            `json:"hint,omitempty"` // why nothing comes out
+	Watermark  string            `json:"watermark,omitempty"`
+	HeldBackBy string            `json:"held_back_by,omitempty"` // the partition with the least mark
+	Partitions []PartitionStatus `json:"partitions"`
+	Operators  []OperatorStatus  `json:"operators,omitempty"`
+	Sinks      []SinkStatus      `json:"sinks"`
+	Steps      int64             `json:"steps"`
+	Rejected   map[string]int64  `json:"rejected,omitempty"` // by kind
+	Durability DurabilityStatus  `json:"durability"`
+}
+
+// PartitionStatus is a source partition.
+type PartitionStatus struct {
+	Table     string `json:"table"`
+	Partition int32  `json:"partition"`
+	Position  int64  `json:"position"`
+	End       int64  `json:"end"` // -1: unknown
+	Lag       int64  `json:"lag"` // -1: unknown
+	Watermark string `json:"watermark,omitempty"`
+	Idle      bool   `json:"idle"`
+	Ended     bool   `json:"ended"`
+	Rows      int64  `json:"rows"` // since the process started
+	Rejects   int64  `json:"rejects"`
+	Late      int64  `json:"late"`
+}
+
+// OperatorStatus is what a stateful stage holds.
+type OperatorStatus struct {
+	Stage   int   `json:"stage"`
+	Shards  int   `json:"shards"`
+	Keys    int64 `json:"keys"`
+	Rows    int64 `json:"rows"`
+	Items   int64 `json:"partial_matches"`
+	Bytes   int64 `json:"bytes"`
+	Waiting int64 `json:"waiting_rows"` // for the watermark
+}
+
+// SinkStatus is an outbox.
+type SinkStatus struct {
+	Table        string `json:"table"`
+	Rows         uint64 `json:"rows"`
+	Acknowledged uint64 `json:"acknowledged"`
+	QueuedBytes  int64  `json:"queued_bytes"`
+}
+
+// DurabilityStatus is what a crash would leave.
+type DurabilityStatus struct {
+	Kept          bool   `json:"kept"` // there is a data directory
+	Step          uint64 `json:"step"`
+	DurableStep   uint64 `json:"durable_step"`
+	LastCommit    string `json:"last_commit,omitempty"`
+	LastSnapshot  string `json:"last_snapshot,omitempty"`
+	SnapshotBytes int64  `json:"snapshot_bytes"`
+}
+
+type snapshotInfo struct {
+	at    event.Time
+	bytes int64
+}
+
+func showTime(t event.Time) string {
+	if t == event.MinTime || t == event.MaxTime || t == 0 {
+		return ""
+	}
+	return time.UnixMicro(t).UTC().Format(time.RFC3339Nano)
+}
+
+// Status looks at the pipeline between two steps.
+func (p *Pipeline) Status() Status {
+	s := Status{Name: p.name, State: StateRunning, Steps: p.steps, HeldBackBy: p.holdback(), Hint: p.hint(), Rejected: map[string]int64{}}
+	if p.recovery != nil {
+		s.State = StateRecovering
+	}
+	for _, u := range p.units {
+		s.Partitions = append(s.Partitions, PartitionStatus{
+			Table: u.src.name, Partition: u.part, Position: u.position, End: u.reader.End(), Lag: u.lag(), Watermark: showTime(u.mark),
+			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late,
+		})
+	}
+	for kind, n := range p.rejected() {
+		if n > 0 {
+			s.Rejected[operators.RejectKind(kind).String()] = n
+		}
+	}
+	for _, st := range p.stages {
+		size, waiting := st.size()
+		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows})
+	}
+	for _, o := range p.boxes {
+		s.Sinks = append(s.Sinks, o.status())
+	}
+	if n := len(p.stages); n > 0 {
+		s.Watermark = showTime(p.stages[n-1].domain.combined)
+	}
+	s.Durability = DurabilityStatus{
+		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableStep(), LastCommit: showTime(p.journal.committed.Load()),
+		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
+	}
+	return s
+}
+
+func (o *outbox) status() SinkStatus {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return SinkStatus{o.table, o.seq, o.acked, o.bytes}
+}
+
+// rejected is the rejects by kind.
+func (p *Pipeline) rejected() [rejectKindCount]int64 {
+	n := p.stageRejects
+	for _, u := range p.units {
+		for k := range n {
+			n[k] += u.stats.byKind[k]
+		}
+	}
+	return n
+}
+
+// holder is the active unit with the least mark; nil when there is none.
+func (p *Pipeline) holder() *unit {
+	var least *unit
+	for _, u := range p.units {
+		if u.src.domain != nil && u.active() && (least == nil || u.mark < least.mark) {
+			least = u
+		}
+	}
+	return least
+}
+
+// holdback says which partition holds the watermark back, and why.
+func (p *Pipeline) holdback() string {
+	u := p.holder()
+	switch {
+	case u == nil:
+		return ""
+	case u.mark == event.MinTime && u.src.idleTimeout > 0:
+		return fmt.Sprintf("%s has delivered nothing and is not idle yet (after %s)", u, time.Duration(u.src.idleTimeout)*time.Microsecond)
+	case u.mark == event.MinTime:
+		return fmt.Sprintf("%s has delivered nothing and 'scan.watermark.idle-timeout' is off", u)
+	}
+	return fmt.Sprintf("%s is the furthest behind: its rows so far assert %s", u, formatTime(u.mark))
+}
+
+// hint is a sentence that says why nothing comes out; empty when rows do.
+func (p *Pipeline) hint() string {
+	box := p.boxes[0].status()
+	var rows, behind int64
+	for _, u := range p.units {
+		rows += u.stats.rows
+		behind += max(0, u.lag())
+	}
+	switch {
+	case p.recovery != nil:
+		return fmt.Sprintf("replaying step %d of %d", p.recovery.at, len(p.recovery.steps))
+	case p.blocked():
+		return "the sink is behind: its queue is full"
+	case box.Rows > box.Acknowledged:
+		return fmt.Sprintf("%d rows wait for the sink", box.Rows-box.Acknowledged)
+	case rows == 0 && behind == 0:
+		return "no partition has delivered a row yet"
+	case rows == 0:
+		return fmt.Sprintf("%d rows are behind, none has been read yet", behind)
+	case box.Rows > 0:
+		return ""
+	}
+	return p.silence(rows)
+}
+
+// silence says why rows went in but none has come out.
+func (p *Pipeline) silence(rows int64) string {
+	if len(p.stages) == 0 {
+		return fmt.Sprintf("all %d rows were filtered out", rows)
+	}
+	s := p.stages[len(p.stages)-1]
+	size, waiting := s.size()
+	switch {
+	case waiting.Rows > 0:
+		return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
+	case size.Items > 0:
+		return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+	}
+	return fmt.Sprintf("%d rows were read and no match has begun", rows)
+}

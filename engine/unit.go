@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/relational"
+)
+
+// unit is the stage-1 task of one source partition: poll, decode, finish the
+// scan, track the watermark, run the stateless chain.
+type unit struct {
+	src     *source
+	part    int32
+	reader  connectors.Reader
+	raws    connectors.RawReader    // nil: cols
+	cols    connectors.ColumnReader // nil: raws
+	decoder connectors.Decoder
+	raw     connectors.RawBatch
+	in      *event.Batch
+	scan    *relational.Scan
+	head    operators.Collector // the chain, ending in Emit
+	ctx     operators.Context
+	router  router
+
+	// State, changed only at the end of a step.
+	position int64
+	eof      bool
+	mark     event.Time // no row with this time or less is expected
+	idle     bool
+	seen     event.Time // clock of the last step with rows
+	known    bool       // named by the snapshot
+
+	// The step at hand.
+	max      int // rows to poll
+	from     int64
+	took     bool
+	ended    bool
+	own      event.Time // mark, as the rows go by
+	floor    event.Time // the combined watermark at the start of the step
+	runs     []*run
+	n        int // runs in use
+	late     []lateRow
+	rejects  []reject
+	decoding []connectors.Reject
+	sel      []int32
+	spare    []*event.Batch
+	times    []event.Time // the clock, for streams in processing time
+	payload  []byte       // the records, for the journal of a source that cannot replay
+	stats    unitStats
+	err      error
+}
+
+// lateRow is a row that is late if its partition's own mark decides.
+type lateRow struct {
+	row   int32
+	time  event.Time
+	own   event.Time // mark just before the row
+	id    event.ID
+	value []byte // its record, if a table wants it
+}
+
+// begin readies the unit for a step.
+func (u *unit) begin(now event.Time) {
+	u.ctx.Now = now
+	u.took, u.ended, u.n = false, false, 0
+	u.own, u.from = u.mark, u.position
+	if d := u.src.domain; d != nil {
+		u.floor = d.combined
+	}
+	u.late, u.rejects, u.payload = u.late[:0], u.rejects[:0], u.payload[:0]
+}
+
+// takeLive polls once.
+func (u *unit) takeLive() {
+	defer guard(&u.err)
+	if !u.eof {
+		_, u.err = u.poll(u.max, -1)
+	}
+}
+
+// poll takes the next records, none at until or later, and says whether there
+// were any.
+func (u *unit) poll(limit int, until int64) (progress bool, err error) {
+	n, err := u.read(limit, until)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read %s: %w", u, err)
+	}
+	u.ended = err != nil
+	at := u.reader.Position()
+	progress = n > 0 || at != u.position
+	u.took = u.took || progress || u.ended
+	u.position = at
+	if n == 0 {
+		return progress, nil
+	}
+	if !u.src.replayable {
+		u.keepPayload()
+	}
+	return true, u.take()
+}
+
+func (u *unit) read(limit int, until int64) (n int, err error) {
+	if u.raws != nil {
+		u.raw.Reset()
+		err = u.raws.Poll(limit, until, &u.raw)
+		return u.raw.N(), err
+	}
+	u.in.N = 0
+	err = u.cols.PollColumns(limit, until, u.in)
+	return u.in.N, err
+}
+
+// take processes the records of raw, or the rows of in.
+func (u *unit) take() error {
+	if u.raws != nil {
+		if err := u.decode(); err != nil {
+			return err
+		}
+	}
+	if u.src.index > 0 {
+		for i := range u.in.ID {
+			u.in.ID[i].Hi |= uint64(u.src.index) << 32
+		}
+	}
+	u.stats.rows += int64(u.in.N)
+	b := u.in
+	if u.scan != nil {
+		b = u.scan.Finish(&u.ctx, u.in)
+	}
+	r := u.newRun()
+	u.track(b)
+	r.late.to = len(u.late)
+	err := u.head.Emit(b)
+	u.takeRejects()
+	return err
+}
+
+// decode fills in from raw.
+func (u *unit) decode() (err error) {
+	n := u.raw.N()
+	u.in.Reset(n)
+	if u.decoding, err = u.decoder.Decode(&u.raw, u.in, u.decoding[:0]); err != nil {
+		return fmt.Errorf("decode %s: %w", u, err)
+	}
+	for _, fill := range u.src.metadata {
+		fill(&u.raw, u.in)
+	}
+	hi := uint64(uint32(u.part))
+	for i, offset := range u.raw.Offset {
+		u.in.ID[i] = event.ID{Hi: hi, Lo: uint64(offset)}
+		u.stats.bytes += int64(u.raw.Value[i].Len)
+	}
+	if len(u.decoding) > 0 {
+		u.dropUndecoded()
+	}
+	return nil
+}
+
+// dropUndecoded takes the records that did not parse out of the selection.
+func (u *unit) dropUndecoded() {
+	bad := u.decoding
+	u.sel = u.sel[:0]
+	for row := range int32(u.in.N) {
+		if len(bad) > 0 && bad[0].Row == row {
+			u.reject(operators.Reject{Kind: operators.RejectParse, ID: u.globalID(row), Time: event.MinTime, Reason: bad[0].Reason})
+			bad = bad[1:]
+			continue
+		}
+		u.sel = append(u.sel, row)
+	}
+	u.in.Sel = u.sel
+}
+
+func (u *unit) globalID(row int32) event.ID {
+	id := u.in.ID[row]
+	id.Hi |= uint64(u.src.index) << 32
+	return id
+}
+
+// newRun starts the next run; the one before, whose batch lives in the
+// operators' memory, is copied. That happens only in a replay, where a source
+// may cut a step into several polls.
+func (u *unit) newRun() *run {
+	if u.n > 0 {
+		u.keepRun(u.runs[u.n-1])
+	}
+	if u.n == len(u.runs) {
+		u.runs = append(u.runs, &run{})
+	}
+	r := u.runs[u.n]
+	u.n++
+	r.b.N, r.b.Sel, r.late = 0, nil, span{len(u.late), len(u.late)}
+	for i := range r.sels {
+		r.sels[i] = r.sels[i][:0]
+	}
+	return r
+}
+
+// keepRun copies a run's batch, row positions kept.
+func (u *unit) keepRun(r *run) {
+	if r.b.N == 0 {
+		return
+	}
+	for len(u.spare) < u.n {
+		u.spare = append(u.spare, event.NewBatch(r.b.Schema))
+	}
+	c := u.spare[u.n-1]
+	c.Reset(0)
+	c.AppendRows(&r.b, event.Rows(0, r.b.N))
+	if r.b.Sel != nil {
+		c.Sel = append([]int32{}, r.b.Sel...)
+	}
+	r.b = *c
+}
+
+// Emit ends the chain: the batch stays where it is, valid until the unit's next
+// poll, which is after the step.
+func (u *unit) Emit(b *event.Batch) error {
+	r := u.runs[u.n-1]
+	r.b = *b
+	if d := u.src.domain; d != nil {
+		if d.proctime {
+			r.b.Time = u.clockTimes(b.N)
+		}
+		u.router.route(r)
+	}
+	return nil
+}
+
+func (u *unit) clockTimes(n int) []event.Time {
+	for len(u.times) < n {
+		u.times = append(u.times, 0)
+	}
+	for i := range u.times[:n] {
+		u.times[i] = u.ctx.Now
+	}
+	return u.times[:n]
+}
+
+// activeRuns is the runs of the step.
+func (u *unit) activeRuns() []*run { return u.runs[:u.n] }
+
+func (u *unit) String() string {
+	return fmt.Sprintf("%s partition %d", u.src.name, u.part)
+}
+
+// link feeds the next operator of a chain.
+type link struct {
+	op   operators.Operator
+	ctx  *operators.Context
+	next operators.Collector
+}
+
+func (l *link) Emit(b *event.Batch) error { return l.op.Process(l.ctx, b, l.next) }
+
+// chain links operators up to a last collector.
+func chain(ops []operators.Operator, ctx *operators.Context, last operators.Collector) operators.Collector {
+	for i := len(ops) - 1; i >= 0; i-- {
+		last = &link{ops[i], ctx, last}
+	}
+	return last
+}
+
+// open starts reading at an offset.
+func (u *unit) open(ctx context.Context, from int64, ready func()) error {
+	r, err := u.src.source.Open(ctx, u.part, from, ready)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", u, err)
+	}
+	u.reader = r
+	switch r := r.(type) {
+	case connectors.RawReader:
+		u.raws = r
+		if err := u.src.addFillers(); err != nil {
+			return err
+		}
+		if u.decoder, err = u.src.newDecoder(); err != nil {
+			return fmt.Errorf("open %s: %w", u, err)
+		}
+	case connectors.ColumnReader:
+		u.cols = r
+	default:
+		return fmt.Errorf("open %s: reader %T gives neither records nor columns", u, r)
+	}
+	return nil
+}
