@@ -20,6 +20,7 @@ import (
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/catalog"
 )
 
 // fakeRunner runs nothing: it remembers what it was asked.
@@ -28,14 +29,14 @@ type fakeRunner struct {
 	refuse  string            // name of a query that does not start
 }
 
-func (r *fakeRunner) Validate(q *query.Query) error {
+func (r *fakeRunner) Validate(q *query.Query, _ *catalog.Catalog) error {
 	if q.Table.Option("connector", "") == "nowhere" {
 		return errors.New("there is no connector \"nowhere\"")
 	}
 	return nil
 }
 
-func (r *fakeRunner) Start(q *query.Query) error {
+func (r *fakeRunner) Start(q *query.Query, _ *catalog.Catalog) error {
 	if q.Name == r.refuse {
 		return fmt.Errorf("query %s: the broker does not answer", q.Name)
 	}

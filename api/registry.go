@@ -266,16 +266,16 @@ func (c *change) drop(s *ast.Drop) error {
 	return nil
 }
 
-// parseSubmission compiles a submission against what is there.
-func parseSubmission(list []Statement, sub *Submission) (*ast.Script, *query.Result, error) {
+// parseSubmission compiles a submission against what is there; cat is the
+// catalog with its definitions.
+func parseSubmission(list []Statement, sub *Submission) (cat *catalog.Catalog, script *ast.Script, result *query.Result, err error) {
 	base, err := compileList(list)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	script, err := parse.Parse(sub.File, sub.SQL)
-	if err != nil {
-		return nil, nil, err
+	if script, err = parse.Parse(sub.File, sub.SQL); err != nil {
+		return nil, nil, nil, err
 	}
-	result, err := query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
-	return script, result, err
+	result, err = query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
+	return base.catalog, script, result, err
 }

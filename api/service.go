@@ -19,11 +19,11 @@ import (
 
 // Runner runs queries by name. The engine is one, see EngineRunner.
 type Runner interface {
-	// Validate says whether the query could start. The error is a *diag.List
+	// Validate says whether the query could start. The error has a *diag.List
 	// when the text is to blame.
-	Validate(q *query.Query) error
+	Validate(q *query.Query, cat *catalog.Catalog) error
 	// Start starts the query, from its state where there is one.
-	Start(q *query.Query) error
+	Start(q *query.Query, cat *catalog.Catalog) error
 	// Drop stops the query and deletes its state.
 	Drop(name string) error
 	// Status is how the query does; false when it was never started.
@@ -58,20 +58,55 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
 	s := &Service{runner: runner, log: log, now: time.Now, registry: reg, catalog: c.catalog, broken: map[string]error{}}
-	for i := range c.queries {
-		s.resume(&c.queries[i])
-	}
+	s.resume(c, func(string) bool { return true })
 	s.ready = true
 	return s, nil
 }
 
-func (s *Service) resume(q *query.Query) {
-	if err := s.runner.Start(q); err != nil {
-		s.broken[q.Name] = err
-		s.log.Error("query did not start", "query", q.Name, "err", err)
+// resume starts the queries that are wanted.
+func (s *Service) resume(c *compiled, wanted func(name string) bool) {
+	for i := range c.queries {
+		q := &c.queries[i]
+		if !wanted(q.Name) {
+			continue
+		}
+		if err := s.runner.Start(q, c.catalog); err != nil {
+			s.broken[q.Name] = err
+			s.log.Error("query did not start", "query", q.Name, "error", err)
+			continue
+		}
+		delete(s.broken, q.Name)
+		s.log.Info("query resumed", "query", q.Name)
+	}
+}
+
+// retryEvery is how often queries are tried again that did not start with the
+// server: their broker may have come up later than it.
+const retryEvery = 10 * time.Second
+
+// Retry tries them again until the context ends.
+func (s *Service) Retry(ctx context.Context) {
+	t := time.NewTicker(retryEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.retry()
+		}
+	}
+}
+
+func (s *Service) retry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.broken) == 0 || !s.ready {
 		return
 	}
-	s.log.Info("query resumed", "query", q.Name)
+	if c, err := compileList(s.registry.statements); err == nil {
+		s.resume(c, func(name string) bool { return s.broken[name] != nil })
+	}
 }
 
 // Close stops the queries, keeping their state.
@@ -117,7 +152,7 @@ type Answer struct {
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	script, result, err := parseSubmission(s.registry.statements, sub)
+	base, script, result, err := parseSubmission(s.registry.statements, sub)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +163,7 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.validate(result); err != nil {
+	if err := s.validate(base, result); err != nil {
 		return nil, err
 	}
 	if err := s.carryOut(ch); err != nil {
@@ -142,9 +177,9 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 }
 
 // validate asks the runner about the queries of a submission.
-func (s *Service) validate(result *query.Result) error {
+func (s *Service) validate(cat *catalog.Catalog, result *query.Result) error {
 	for i := range result.Queries {
-		err := s.runner.Validate(&result.Queries[i])
+		err := s.runner.Validate(&result.Queries[i], cat)
 		if _, ok := diag.As(err); err != nil && !ok {
 			return badRequest("%v", err)
 		}
@@ -183,7 +218,7 @@ func (s *Service) start(c *compiled, name string) error {
 	for i := range c.queries {
 		if q := &c.queries[i]; q.Name == name {
 			s.log.Info("query starts", "query", name)
-			return s.runner.Start(q)
+			return s.runner.Start(q, c.catalog)
 		}
 	}
 	return fmt.Errorf("query %q is not in the registry", name)
@@ -216,11 +251,11 @@ func (s *Service) Drop(name string) error {
 func (s *Service) Validate(sub *Submission) *Validation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, result, err := parseSubmission(s.registry.statements, sub)
+	base, _, result, err := parseSubmission(s.registry.statements, sub)
 	if err != nil {
 		return invalid(err)
 	}
-	if err := s.validate(result); err != nil {
+	if err := s.validate(base, result); err != nil {
 		return invalid(err)
 	}
 	v := &Validation{Valid: true, Diagnostics: diagnostics(result.Warnings)}

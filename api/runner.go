@@ -1,0 +1,53 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/catalog"
+)
+
+// startTimeout limits how long a query may take to reach its sources.
+const startTimeout = 30 * time.Second
+
+// EngineRunner runs queries on an engine.
+type EngineRunner struct{ *engine.Engine }
+
+// WithSettings is the catalog as a query saw it: with the SET statements before
+// it and none of those after.
+func WithSettings(cat *catalog.Catalog, q *query.Query) *catalog.Catalog {
+	c := *cat
+	c.Settings = q.Settings
+	return &c
+}
+
+// Validate checks options and settings.
+func (r EngineRunner) Validate(q *query.Query, cat *catalog.Catalog) error {
+	return r.Engine.Validate(q.Insert, WithSettings(cat, q))
+}
+
+// Start opens the query and lets it run.
+func (r EngineRunner) Start(q *query.Query, cat *catalog.Catalog) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	_, err := r.Engine.Start(ctx, q.Insert, WithSettings(cat, q))
+	return err
+}
+
+// Drop stops the query and deletes its state.
+func (r EngineRunner) Drop(name string) error {
+	if q, ok := r.Query(name); ok {
+		return q.Drop()
+	}
+	return nil
+}
+
+// Status is how the query does.
+func (r EngineRunner) Status(name string) (engine.Status, bool) {
+	if q, ok := r.Query(name); ok {
+		return q.Status(), true
+	}
+	return engine.Status{}, false
+}

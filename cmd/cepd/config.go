@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// config is the server's configuration file. Flags given on the command line
+// come before it.
+type config struct {
+	Listen           string        `yaml:"listen"`
+	DataDir          string        `yaml:"data_dir"`
+	Workers          int           `yaml:"workers"`
+	CommitInterval   time.Duration `yaml:"commit_interval"`
+	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
+	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
+}
+
+func defaultConfig() config { return config{Listen: "127.0.0.1:8080"} }
+
+// readConfig reads a file; a key that it does not know is an error.
+func readConfig(name string) (config, error) {
+	c := defaultConfig()
+	if name == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return c, err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := c.validate(); err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+func (c *config) validate() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen: want host:port: %w", err)
+	}
+	for name, d := range map[string]time.Duration{"commit_interval": c.CommitInterval, "snapshot_interval": c.SnapshotInterval} {
+		if d < 0 || d != 0 && d < time.Millisecond {
+			return fmt.Errorf("%s: %v is less than a millisecond", name, d)
+		}
+	}
+	if c.Workers < 0 || c.SnapshotBytes < 0 {
+		return errors.New("workers and snapshot_bytes must not be negative")
+	}
+	return nil
+}
