@@ -14,7 +14,7 @@ import (
 
 var mathFuncs = []*expr.Func{
 	define("math", "ABS(x)", "Absolute value.", sameAs(1, pNumber), absolute, "ABS(-1.5)", "1.5"),
-	define("math", "SIGN(x)", "-1, 0 or 1, in x's type.", sameAs(1, pNumber), sign, "SIGN(-7)", "-1"),
+	define("math", "SIGN(x)", "-1, 0 or 1, in x's type.", derived(1, false, signType, pNumber), sign, "SIGN(-7)", "-1"),
 	also(define("math", "CEIL(x [TO unit])", "Least integer that is not below x; of a time: the next start of a unit (YEAR … MILLISECOND).", resolveFloor, ceil,
 		"CEIL(1.2)", "2", "CEIL(TIMESTAMP '2024-05-17 10:30:00' TO DAY)", "2024-05-18 00:00:00"), "CEILING"),
 	define("math", "FLOOR(x [TO unit])", "Greatest integer that is not above x; of a time: the start of its unit (YEAR … MILLISECOND).", resolveFloor, floor,
@@ -70,16 +70,18 @@ func constantDouble(f float64) evalFunc {
 }
 
 func logarithm(_ *expr.Context, a []event.Value, out *event.Value) error {
-	if len(a) == 1 {
-		*out = event.FloatValue(math.Log(a[0].F()))
-		return nil
+	x := a[len(a)-1].F()
+	f := math.Log(x)
+	switch {
+	case len(a) == 1:
+	case a[0].F() == 2:
+		f = math.Log2(x)
+	case a[0].F() == 10:
+		f = math.Log10(x)
+	default:
+		f /= math.Log(a[0].F())
 	}
-	base, x := a[0].F(), a[1].F()
-	if base == 2 {
-		*out = event.FloatValue(math.Log2(x))
-		return nil
-	}
-	*out = event.FloatValue(math.Log(x) / math.Log(base))
+	*out = event.FloatValue(f)
 	return nil
 }
 
@@ -96,6 +98,14 @@ func absolute(c *expr.Context, a []event.Value, out *event.Value) error {
 	return nil
 }
 
+// signType has room for a digit before the point.
+func signType(p []event.Type) (event.Type, error) {
+	if t := p[0]; t.Kind == event.Decimal {
+		return event.TDecimal(min(event.MaxPrecision, max(t.Precision, t.Scale+1)), t.Scale), nil
+	}
+	return p[0], nil
+}
+
 func sign(c *expr.Context, a []event.Value, out *event.Value) error {
 	t := c.Args[0]
 	if t.Float() {
@@ -104,11 +114,8 @@ func sign(c *expr.Context, a []event.Value, out *event.Value) error {
 	}
 	s := int64(Dec(t, a[0]).Sign())
 	x, err := decimal.Rescale(decimal.FromInt64(s), 0, t.Scale)
-	if err != nil || t.Kind == event.Decimal && !x.Fits(t.Precision) {
-		return overflow(t)
-	}
 	*out = DecValue(x)
-	return nil
+	return err
 }
 
 // resolveFloor takes a number, or a date or time and a unit.
