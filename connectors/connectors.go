@@ -9,6 +9,7 @@ package connectors
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 
@@ -29,6 +30,12 @@ type Connector interface {
 	Source(t Table) (Source, error)
 	Sink(t Table) (Sink, error)
 }
+
+// What a connector answers that cannot be one of the two.
+var (
+	ErrNotSource = errors.New("the connector cannot be read from")
+	ErrNotSink   = errors.New("the connector cannot be written to")
+)
 
 // OptionSpec documents and checks an option.
 type OptionSpec struct {
@@ -162,6 +169,13 @@ func (r *RawBatch) Reset() {
 	r.Buf = nil
 	r.Value, r.Key, r.Headers = r.Value[:0], r.Key[:0], r.Headers[:0]
 	r.Offset, r.Time, r.Flags = r.Offset[:0], r.Time[:0], r.Flags[:0]
+}
+
+// Append adds a record that has only a value; its span is of Buf.
+func (r *RawBatch) Append(value event.Span, offset int64) {
+	r.Value, r.Key = append(r.Value, value), append(r.Key, event.Span{})
+	r.Offset, r.Time = append(r.Offset, offset), append(r.Time, 0)
+	r.Flags = append(r.Flags, NullKey)
 }
 
 // Reject is a record that could not be used.

@@ -8,27 +8,26 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/datadriven"
-
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/cell"
 	"github.com/cepd/cepd/internal/event"
 )
 
-// Args reads a datadriven command's arguments: name:TYPE is a column (TYPE! is
-// NOT NULL), name=value an option.
-func Args(t testing.TB, td *datadriven.TestData) ([]connectors.Column, map[string]string) {
+// Args reads the arguments of a datadriven command: name:TYPE is a column
+// (TYPE! is NOT NULL), name=value an option.
+func Args[A fmt.Stringer](t testing.TB, args []A) ([]connectors.Column, map[string]string) {
 	t.Helper()
 	options := map[string]string{}
 	var columns []connectors.Column
-	for _, a := range td.CmdArgs {
-		name, typ, isColumn := strings.Cut(a.Key, ":")
-		if isColumn {
-			text, notNull := strings.CutSuffix(typ, "!")
-			columns = append(columns, connectors.Column{Name: name, Type: Type(t, text), NotNull: notNull})
+	for _, a := range args {
+		name, value, isOption := strings.Cut(a.String(), "=")
+		if isOption {
+			options[name] = value
 			continue
 		}
-		options[a.Key] = strings.Join(a.Vals, ",")
+		name, typ, _ := strings.Cut(name, ":")
+		text, notNull := strings.CutSuffix(typ, "!")
+		columns = append(columns, connectors.Column{Name: name, Type: Type(t, text), NotNull: notNull})
 	}
 	return columns, options
 }

@@ -16,7 +16,7 @@ import (
 // one record per line.
 func TestDecode(t *testing.T) {
 	datadriven.RunTest(t, "testdata/decode", func(t *testing.T, td *datadriven.TestData) string {
-		columns, options := formattest.Args(t, td)
+		columns, options := formattest.Args(t, td.CmdArgs)
 		opts, err := ParseOptions(func(k string) string { return options[k] })
 		if err != nil {
 			return err.Error()

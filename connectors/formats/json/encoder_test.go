@@ -15,7 +15,7 @@ import (
 // TestEncode decodes each line and writes it again.
 func TestEncode(t *testing.T) {
 	datadriven.RunTest(t, "testdata/encode", func(t *testing.T, td *datadriven.TestData) string {
-		columns, options := formattest.Args(t, td)
+		columns, options := formattest.Args(t, td.CmdArgs)
 		opts, err := ParseOptions(func(k string) string { return options[k] })
 		if err != nil {
 			return err.Error()

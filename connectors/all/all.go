@@ -1,0 +1,30 @@
+// Package all is every connector and format there is.
+package all
+
+import (
+	"time"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/blackhole"
+	"github.com/cepd/cepd/connectors/datagen"
+	"github.com/cepd/cepd/connectors/file"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/kafka"
+	"github.com/cepd/cepd/connectors/memory"
+	"github.com/cepd/cepd/connectors/stdio"
+)
+
+// New is a registry of all connectors. extra are added, or replace those of
+// the same name: a program that embeds the engine gives memory.New of its own
+// store.
+func New(extra ...connectors.Connector) *connectors.Registry {
+	return connectors.NewRegistry(formats.Specs(), append([]connectors.Connector{
+		kafka.New(formats.NewEncoder),
+		file.New(),
+		stdio.NewStdin(),
+		stdio.NewStdout(),
+		datagen.New(time.Now),
+		memory.New(memory.NewStore(0)),
+		blackhole.New(),
+	}, extra...)...)
+}

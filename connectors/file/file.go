@@ -1,0 +1,64 @@
+package file
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/event"
+)
+
+type connector struct{}
+
+// New is the connector 'file'.
+func New() connectors.Connector { return connector{} }
+
+func (connector) Name() string { return "file" }
+
+func (connector) Options() []connectors.OptionSpec {
+	return []connectors.OptionSpec{
+		{Name: "path", Required: true, Doc: "A file; to read also a directory or a pattern with * and ?. Relative to the place of the query."},
+		formats.Spec(),
+	}
+}
+
+func (connector) Metadata() []connectors.MetadataSpec {
+	return []connectors.MetadataSpec{{Key: "path", Type: event.TString}, {Key: "offset", Type: event.TInt64}, {Key: "partition", Type: event.TInt32}}
+}
+
+func (connector) Source(t connectors.Table) (connectors.Source, error) {
+	if _, err := formats.NewDecoder(t); err != nil {
+		return nil, err
+	}
+	framing, err := formats.NewFraming(t)
+	if err != nil {
+		return nil, err
+	}
+	path, err := path(t)
+	return &source{path: path, framing: framing}, err
+}
+
+func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
+	encoder, err := formats.NewEncoder(t)
+	if err != nil {
+		return nil, err
+	}
+	framing, err := formats.NewFraming(t)
+	if err != nil {
+		return nil, err
+	}
+	path, err := path(t)
+	return &sink{path: path, encoder: encoder, head: framing.Head, sync: t.Delivery != connectors.None}, err
+}
+
+func path(t connectors.Table) (string, error) {
+	p := t.Options["path"]
+	if p == "" {
+		return "", fmt.Errorf("option 'path' is missing")
+	}
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(t.Dir, p)
+	}
+	return p, nil
+}

@@ -1,0 +1,178 @@
+package file
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
+)
+
+type source struct {
+	path    string
+	framing formats.Framing
+	files   []string // partition i is files[i]
+}
+
+func (s *source) Replayable() bool { return true }
+func (s *source) Bounded() bool    { return true }
+func (s *source) Close() error     { return nil }
+
+// Partitions implements connectors.Source.
+func (s *source) Partitions(context.Context) ([]int32, error) {
+	if s.files == nil {
+		files, err := list(s.path)
+		if err != nil {
+			return nil, err
+		}
+		s.files = files
+	}
+	parts := make([]int32, len(s.files))
+	for i := range parts {
+		parts[i] = int32(i)
+	}
+	return parts, nil
+}
+
+// list is the files of a path, sorted by name.
+func list(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return []string{path}, nil
+	}
+	pattern := path
+	if err == nil {
+		pattern = filepath.Join(path, "*")
+	} else if !strings.ContainsAny(path, "*?[") {
+		return nil, err
+	}
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("path '%s': %w", path, err)
+	}
+	var files []string
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && filepath.Base(name)[0] != '.' {
+			files = append(files, name)
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("path '%s': there is no such file", path)
+	}
+	sort.Strings(files)
+	return files, nil
+}
+
+// Open implements connectors.Source.
+func (s *source) Open(ctx context.Context, part int32, from int64, _ func()) (connectors.Reader, error) {
+	if _, err := s.Partitions(ctx); err != nil {
+		return nil, err
+	}
+	if part < 0 || int(part) >= len(s.files) {
+		return nil, fmt.Errorf("path '%s' has %d files: there is no partition %d", s.path, len(s.files), part)
+	}
+	r := &reader{name: s.files[part], part: part, size: -1}
+	if err := r.open(s.framing, max(from, 0)); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+type reader struct {
+	name   string
+	part   int32
+	file   *os.File
+	size   int64
+	cutter *formats.Cutter
+}
+
+func (r *reader) open(f formats.Framing, from int64) (err error) {
+	if r.file, err = os.Open(r.name); err != nil {
+		return err
+	}
+	var in io.Reader = r.file
+	if strings.HasSuffix(r.name, ".gz") {
+		if in, err = gzip.NewReader(r.file); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		_, err = io.CopyN(io.Discard, in, from)
+	} else {
+		err = r.seek(from)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: go to byte %d: %w", r.name, from, err)
+	}
+	r.cutter = formats.NewCutter(in, f, from)
+	return nil
+}
+
+func (r *reader) seek(from int64) error {
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	if r.size = info.Size(); !info.Mode().IsRegular() {
+		r.size = -1
+	} else if from > r.size {
+		return fmt.Errorf("the file has only %d bytes", r.size)
+	}
+	if from > 0 {
+		_, err = r.file.Seek(from, io.SeekStart)
+	}
+	return err
+}
+
+func (r *reader) Position() int64 { return r.cutter.Position() }
+func (r *reader) End() int64      { return r.size }
+
+func (r *reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// Poll implements connectors.RawReader. The buffer is refilled only when no
+// record of it is in dst.
+func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
+	dst.Reset()
+	dst.Topic, dst.Part, dst.Next = r.name, r.part, r.Position()
+	if until >= 0 && r.Position() >= until {
+		return nil
+	}
+	for {
+		if err := r.take(limit, until, dst); err != nil || dst.N() > 0 {
+			return err
+		}
+		if until >= 0 && r.Position() >= until {
+			return nil
+		}
+		if err := r.cutter.Fill(); err == io.EOF {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("read %s: %w", r.name, err)
+		}
+	}
+}
+
+func (r *reader) take(limit int, until int64, dst *connectors.RawBatch) error {
+	for dst.N() < limit && (until < 0 || r.Position() < until) {
+		s, at, ok, err := r.cutter.Next()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", r.name, err)
+		}
+		if !ok {
+			break
+		}
+		dst.Append(s, at)
+	}
+	dst.Buf, dst.Next = r.cutter.Buf, r.Position()
+	return nil
+}
