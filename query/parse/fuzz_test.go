@@ -52,7 +52,7 @@ func TestMutations(t *testing.T) {
 			samples, pool = append(samples, words), append(pool, words...)
 		}
 	}
-	rounds := 4000
+	rounds := 2000
 	if testing.Short() {
 		rounds = 400
 	}
