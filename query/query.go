@@ -28,7 +28,7 @@ type Options struct {
 	// Params are the values of :name, as SQL literals; other text is a string.
 	Params map[string]string
 	// Bounded says whether a table ends by itself. Nil: file and memory tables,
-	// and those with 'number-of-rows'.
+	// and those with 'number-of-rows' or 'scan.bounded.mode'.
 	Bounded func(*catalog.Table) bool
 }
 

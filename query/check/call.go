@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
@@ -77,7 +78,10 @@ func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
 		return nil
 	}
 	x := b.invoke(name, args, e.Pos(), e.Pos())
-	if x == nil || returning == nil {
+	if x == nil || !b.unitFits(x, e) {
+		return nil
+	}
+	if returning == nil {
 		return x
 	}
 	t, ok := b.resolveType(returning)
@@ -85,6 +89,38 @@ func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
 		return nil
 	}
 	return b.convertTo(x, t, false, e.Pos())
+}
+
+// unitFits tries a call with a unit, such as EXTRACT(HOUR FROM d), on zeros in
+// place of its columns: a unit that the type has not is told now, not for
+// every row.
+func (b *binder) unitFits(x expr.Expr, e *ast.Call) bool {
+	call, ok := x.(*expr.Call)
+	unit := firstKeyword(e.Args)
+	if !ok || unit == nil || b.opts.Fold == nil {
+		return true
+	}
+	zeros := make([]expr.Expr, len(call.Args))
+	for i, a := range call.Args {
+		zeros[i] = a
+		if _, isConst := a.(*expr.Const); !isConst {
+			zeros[i] = constant(a.Type(), event.Value{}, a.Pos())
+		}
+	}
+	if _, _, err := b.opts.Fold(call.WithChildren(zeros)); err != nil {
+		b.add(diag.FunctionArgument, unit.Pos(), "%v", err)
+		return false
+	}
+	return true
+}
+
+func firstKeyword(args []ast.Expr) ast.Expr {
+	for _, a := range args {
+		if k, ok := a.(*ast.Keyword); ok {
+			return k
+		}
+	}
+	return nil
 }
 
 // patternCall binds the functions of MATCH_RECOGNIZE; false when name is none.

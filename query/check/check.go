@@ -16,7 +16,7 @@ type Options struct {
 	// Params are the values of :name parameters, as SQL literals; text that is
 	// no literal is a string.
 	Params map[string]string
-	// Bounded says whether a table ends by itself. Nil: file and memory tables do.
+	// Bounded says whether a table ends by itself. Nil: by its options.
 	Bounded func(*catalog.Table) bool
 	// Fold replaces constant parts of an expression by their values. An error,
 	// with its place, is a part that fails whenever it is evaluated. Nil: no folding.
@@ -42,10 +42,10 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 
 func endsByItself(t *catalog.Table) bool {
 	switch t.Option("connector", "") {
-	case "file":
-		return t.Option("source.monitor-interval", "") == ""
-	case "memory":
+	case "file", "memory":
 		return true
+	case "kafka":
+		return t.Option("scan.bounded.mode", "unbounded") != "unbounded"
 	}
 	return t.Option("number-of-rows", "") != ""
 }
@@ -111,9 +111,10 @@ func (c *Checker) place(e ast.Expr) diag.Span {
 	return diag.Span{Start: from + at, End: b.Y.Pos().End}
 }
 
-// hint adds "did you mean" when a candidate is near.
+// hint adds "did you mean" when a candidate is near. Every letter is near
+// every other: names of one get no hint.
 func hint(d *diag.Diagnostic, name string, candidates []string) *diag.Diagnostic {
-	if near := diag.Nearest(name, candidates); near != "" {
+	if near := diag.Nearest(name, candidates); near != "" && len(name) > 1 {
 		d.WithHint("did you mean %q?", near)
 	}
 	return d

@@ -194,9 +194,12 @@ func (c *Checker) computed(t *catalog.Table, e *ast.CreateTable, inherited int) 
 	}
 }
 
-func isProctime(e ast.Expr) bool {
+func isProctime(e ast.Expr) bool { return isCall(e, "PROCTIME") }
+
+// isCall says whether e is name().
+func isCall(e ast.Expr, name string) bool {
 	call, ok := e.(*ast.Call)
-	return ok && len(call.Name.Parts) == 1 && strings.EqualFold(call.Name.Parts[0].Name, "PROCTIME") && len(call.Args) == 0
+	return ok && len(call.Name.Parts) == 1 && strings.EqualFold(call.Name.Parts[0].Name, name) && len(call.Args) == 0
 }
 
 func tableFields(t *catalog.Table) []event.Field {

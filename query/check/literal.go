@@ -159,7 +159,8 @@ func (b *binder) interval(l *ast.Interval) expr.Expr {
 	}
 	n, ok := intervalText(strings.TrimSpace(l.Text), l.From, l.To)
 	if !ok {
-		b.add(diag.TypeMismatch, l.Pos(), "%q is no interval %s", l.Text, strings.TrimSpace(strings.Join([]string{l.From, l.To}, " "))).
+		unit := strings.TrimSuffix(l.From+" TO "+l.To, " TO ")
+		b.add(diag.TypeMismatch, l.Pos(), "%q is no interval %s", l.Text, unit).
 			WithHint("write INTERVAL '5' SECOND or INTERVAL '1 02:03:04.5' DAY TO SECOND")
 		return nil
 	}

@@ -360,7 +360,7 @@ func (m *matcher) output() *relation {
 			add(k.Column)
 		}
 	}
-	m.measureFields(out)
+	m.measureFields(out, rel.proctime)
 	if m.out.Rows != ast.OneRow {
 		for i := range in.Fields {
 			add(i)
@@ -372,9 +372,10 @@ func (m *matcher) output() *relation {
 
 // measureFields adds the measures; the time of the match's last row is the
 // time of the result.
-func (m *matcher) measureFields(out *event.Schema) {
+func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
-	for _, e := range m.out.Measures {
+	for i, e := range m.out.Measures {
+		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
 		if nav, ok := e.Expr.(*expr.Nav); ok && in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(nav, in.Rowtime) {
 			out.Rowtime = len(out.Fields)
 		}

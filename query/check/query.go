@@ -155,6 +155,7 @@ func (b *binder) where(q *ast.Select, rel *relation) (plan.Node, bool) {
 type selectList struct {
 	exprs []expr.Expr
 	names []string
+	now   map[int]bool // written as PROCTIME()
 }
 
 func (l *selectList) add(x expr.Expr, name string) {
@@ -181,18 +182,17 @@ func (l *selectList) schema(in *relation) *event.Schema {
 }
 
 func (l *selectList) proctime(in *relation) map[int]bool {
-	times := map[int]bool{}
 	for i, x := range l.exprs {
 		if col, ok := x.(*expr.Column); ok && in.proctime[col.Index] {
-			times[i] = true
+			l.now[i] = true
 		}
 	}
-	return times
+	return l.now
 }
 
 // selectList binds the items; nil when one failed.
 func (b *binder) selectList(q *ast.Select) *selectList {
-	list := &selectList{}
+	list := &selectList{now: map[int]bool{}}
 	ok := true
 	for i := range q.Items {
 		item := &q.Items[i]
@@ -205,6 +205,7 @@ func (b *binder) selectList(q *ast.Select) *selectList {
 			ok = false
 			continue
 		}
+		list.now[len(list.exprs)] = isProctime(item.Expr)
 		list.add(x, itemName(item, i))
 	}
 	if !ok {
