@@ -138,10 +138,10 @@ func (r *run) feed() error {
 func (r *run) progress() []event.Time {
 	limits := make([]event.Time, len(r.c.Input))
 	at, err := r.c.column("ts")
-	earliest := int64(math.MaxInt64 / 2000)
+	earliest, free := int64(math.MaxInt64/2000), err == nil && r.Progress && !r.c.Watermarks()
 	for i := len(limits) - 1; i >= 0; i-- {
 		limits[i] = event.MinTime
-		if err != nil || !r.Progress || r.c.Watermarks() {
+		if !free {
 			continue
 		}
 		ts := int64(r.c.Input[i].Row[at].(int))

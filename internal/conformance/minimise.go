@@ -23,9 +23,6 @@ func Minimise(c *Case, fails func(*Case) bool) *Case {
 	return &small
 }
 
-// partitioned says whether the query has a partition key as its first column.
-func partitioned(c *Case) bool { return strings.Contains(c.Query, "PARTITION BY") }
-
 // YAML is the case as it would stand in a file, without the expectation.
 func (c *Case) YAML() string {
 	var b strings.Builder

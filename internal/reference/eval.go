@@ -148,9 +148,12 @@ func (s *search) mapped(vars expr.VarSet, final bool, current int) []int {
 	return list
 }
 
-// nav is the logical step inside the match, then the physical one in the partition.
+// nav is the logical step inside the match, then the physical one in the
+// partition. FIRST counts from the start of the match over all of it, also in
+// rows that come before the one it finds: so Trino has it, which the corpus
+// follows.
 func (s *search) nav(n *expr.Nav, current int) (event.Value, error) {
-	list := s.mapped(n.Vars, n.Final, current)
+	list := s.mapped(n.Vars, n.Final || n.First, current)
 	i := n.Offset
 	if !n.First {
 		i = len(list) - 1 - n.Offset

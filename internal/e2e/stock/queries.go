@@ -32,7 +32,7 @@ var Queries = []Query{
 	{"kleene-giving-back", `SELECT * FROM events MATCH_RECOGNIZE (
   PARTITION BY name ORDER BY ts
   MEASURES A.id AS a, COUNT(B.*) AS n, C.id AS c, MAX(B.volume) AS biggest
-  PATTERN (A B+ C)
+  PATTERN (A B+ C) WITHIN INTERVAL '10' SECOND
   DEFINE A AS volume > 2000, B AS B.price >= A.price, C AS C.volume > 1000 AND C.kind <> A.kind)`},
 	{"skip-to-next-match", `SELECT * FROM events MATCH_RECOGNIZE (
   ORDER BY ts
@@ -48,7 +48,7 @@ var Queries = []Query{
 	{"either-order", `SELECT * FROM events MATCH_RECOGNIZE (
   ORDER BY ts
   MEASURES FIRST(id) AS first, LAST(id) AS last, CLASSIFIER() AS ended
-  AFTER MATCH SKIP TO LAST C
+  AFTER MATCH SKIP TO NEXT ROW
   PATTERN (PERMUTE(A, B) (C | D)+)
   DEFINE A AS name = 'MSFT', B AS name = 'ORCL', C AS name = 'CSCO', D AS name = 'AMAT' AND kind = 'SELL')`},
 	{"all-rows-running", `SELECT * FROM events MATCH_RECOGNIZE (
