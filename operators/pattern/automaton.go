@@ -34,7 +34,7 @@ const (
 )
 
 func newAutomaton(p *Program) *automaton {
-	d := &automaton{p: p, dense: make([]int32, 1<<min(denseBits, len(p.local)+len(p.context)))}
+	d := &automaton{p: p, a: attempt{workspace: newWorkspace(p)}, dense: make([]int32, 1<<min(denseBits, len(p.local)+len(p.context)))}
 	d.drop()
 	return d
 }

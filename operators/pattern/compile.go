@@ -58,7 +58,8 @@ type Program struct {
 	measures output
 	starts   []uint64 // local bits of the variables a match may start with
 	anyStart bool     // also a row of no variable matters: empty matches, unmatched rows …
-	retains  bool     // a key is kept for good once seen
+	retains  bool     // a key is kept for good once seen: PREV, ^
+	numbered bool     // a key is kept once it has matched: MATCH_NUMBER()
 	live     []uint64 // per instruction: the registers that conditions from there on read
 }
 
@@ -464,8 +465,8 @@ func (p *Program) entry() {
 		}
 	}
 	visit(0)
-	numbered := p.measures.numbered || p.define.numbered
-	p.retains = numbered || p.history > 0 || p.has(opStart)
+	p.numbered = p.measures.numbered || p.define.numbered
+	p.retains = p.history > 0 || p.has(opStart)
 	p.anyStart = p.anyStart || p.retains || p.match.Rows == ast.AllRowsUnmatch
 	if p.has(opEnd) {
 		p.ahead = max(p.ahead, 1)

@@ -98,6 +98,9 @@ func (p *Program) explainState(b *strings.Builder) {
 	if p.history > 0 {
 		fmt.Fprintf(b, "  PREV reads up to %d rows before it: every key seen keeps as many\n", p.history)
 	}
+	if p.numbered {
+		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
+	}
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
 	}

@@ -42,6 +42,7 @@ type Matcher struct {
 	det    *automaton // nil: threads
 	view   view
 	replay attempt // finds the path of a match when det decides
+	space  *workspace
 	idle   []*attempt
 	out    *emitter
 	wm     event.Time
@@ -62,6 +63,8 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.timers.keys = m.keys
 	m.view = view{p: p, arena: a}
 	m.out = newEmitter(p)
+	m.space = newWorkspace(p)
+	m.replay.workspace = m.space
 	if p.deterministic() {
 		m.det = newAutomaton(p)
 	}
@@ -339,7 +342,7 @@ func (m *Matcher) takeAttempt() *attempt {
 		m.idle = m.idle[:n-1]
 		return a
 	}
-	return &attempt{}
+	return &attempt{workspace: m.space}
 }
 
 // look points the view at the key's attempt.
@@ -582,7 +585,7 @@ func (m *Matcher) release(index int32, k *keyState) {
 		m.arena.release(k.rows, int(k.class))
 		k.rows, k.head = 0, 0
 	}
-	if m.p.retains || k.n > 0 {
+	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
 		return
 	}
 	if k.flags&keyStored != 0 {

@@ -11,17 +11,29 @@ import (
 // preference. It serves patterns with historical conditions, and, once per
 // match, those without: to find which row went to which variable.
 type attempt struct {
-	cur, next threadList
+	cur       threadList
 	paths     []pathNode
 	compactAt int
 	cand      int32 // path of the best match so far; -1: none
 	matched   bool
-	visited   []uint64 // stamp per instruction
-	stamp     uint64
-	at        []int32 // per instruction: the last thread of next there, -1
-	stack     []int32
-	scratchI  []int64
-	scratchV  []event.Value
+	*workspace
+}
+
+// workspace is what a step of the threads needs only while it runs: one per
+// shard.
+type workspace struct {
+	next     threadList
+	visited  []uint64 // stamp per instruction
+	stamp    uint64
+	at       []int32 // per instruction: the last thread of next there
+	stack    []int32
+	scratchI []int64
+	scratchV []event.Value
+}
+
+func newWorkspace(p *Program) *workspace {
+	return &workspace{visited: make([]uint64, len(p.code)), at: make([]int32, len(p.code)),
+		scratchI: make([]int64, p.define.ints), scratchV: make([]event.Value, p.define.vals)}
 }
 
 // thread is a place in the automaton and how it got there.
@@ -50,18 +62,10 @@ type pathNode struct {
 // begin places the threads before row 0. first says that row 0 is the first
 // of its partition.
 func (a *attempt) begin(w *view, regs *frame, first bool) {
-	p := w.p
-	if len(a.visited) < len(p.code) {
-		a.visited, a.at = make([]uint64, len(p.code)), make([]int32, len(p.code))
-	}
-	a.cur.reset()
-	a.next.reset()
 	a.paths, a.compactAt, a.cand, a.matched = a.paths[:0], 1024, -1, false
-	a.scratchI = slices.Grow(a.scratchI[:0], regs.ints)[:regs.ints]
-	a.scratchV = slices.Grow(a.scratchV[:0], regs.vals)[:regs.vals]
 	regs.init(a.scratchI, a.scratchV)
 	a.newStep()
-	a.closure(p, regs, 0, -1, first, false)
+	a.closure(w.p, regs, 0, -1, first, false)
 	a.cur, a.next = a.next, a.cur
 }
 
