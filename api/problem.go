@@ -28,7 +28,8 @@ type Diagnostic struct {
 	Hint     string `json:"hint,omitempty" doc:"What to write instead"`
 }
 
-func diagnostics(l *diag.List) []Diagnostic {
+// Diagnostics is the findings with line and column.
+func Diagnostics(l *diag.List) []Diagnostic {
 	list := make([]Diagnostic, len(l.Items))
 	for i, d := range l.Items {
 		line, col := diag.Position(l.Source, d.Span.Start)
@@ -66,7 +67,7 @@ func problemOf(err error) *Problem {
 	}
 	if l, ok := diag.As(err); ok {
 		p = newProblem(http.StatusUnprocessableEntity, l.Error())
-		p.Diagnostics = diagnostics(l)
+		p.Diagnostics = Diagnostics(l)
 		return p
 	}
 	return newProblem(http.StatusInternalServerError, err.Error())

@@ -171,7 +171,7 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	}
 	out := &Outcome{Queries: append([]string{}, ch.added...), Dropped: ch.dropped, Answers: s.answers(result)}
 	if result.Warnings != nil {
-		out.Warnings = diagnostics(result.Warnings)
+		out.Warnings = Diagnostics(result.Warnings)
 	}
 	return out, nil
 }
@@ -258,7 +258,7 @@ func (s *Service) Validate(sub *Submission) *Validation {
 	if err := s.validate(base, result); err != nil {
 		return invalid(err)
 	}
-	v := &Validation{Valid: true, Diagnostics: diagnostics(result.Warnings)}
+	v := &Validation{Valid: true, Diagnostics: Diagnostics(result.Warnings)}
 	for i := range result.Queries {
 		v.Queries = append(v.Queries, Plan{Name: result.Queries[i].Name, Text: plan.Explain(result.Queries[i].Insert)})
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/cepd/cepd/internal/diag"
 )
 
 // The exit codes.
@@ -53,6 +55,7 @@ func execute(ctx context.Context, args []string, std stdio) int {
 	err := root.ExecuteContext(ctx)
 	var silent silentError
 	var usage usageError
+	var findings textError
 	switch {
 	case err == nil:
 		return exitGood
@@ -61,9 +64,19 @@ func execute(ctx context.Context, args []string, std stdio) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(std.err, "cepd: %v\n", err)
 		return exitUsage
+	case errors.As(err, &findings) || isFindings(err):
+		fmt.Fprintln(std.err, err)
+		return exitWork
 	}
 	fmt.Fprintf(std.err, "cepd: %v\n", err)
 	return exitWork
+}
+
+// isFindings says whether an error is findings in a text and nothing else:
+// they start with their own place.
+func isFindings(err error) bool {
+	_, ok := err.(*diag.List) //nolint:errorlint // a wrapped one has something before it
+	return ok
 }
 
 // global is the flags that every command has.

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/query/catalog"
+)
+
+func newCheck(g *global) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use: "check FILE...", Short: "Find the mistakes in statements without running them", Args: files,
+		Long: `check reads the files (- is stdin) in order, resolves names and types, makes the
+plans, and checks the options of the tables that queries use. Nothing is
+connected to. Every mistake is told with its place; warnings are told too and do
+not count as mistakes.`,
+		Example: "  cepd check fraud.sql\n  cepd check tables.sql queries/*.sql --output json",
+	}
+	outputFlag(c, &output)
+	b := newBindings(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if err := checkOutput(output); err != nil {
+			return err
+		}
+		texts, err := readTexts(args, g.std)
+		if err != nil {
+			return err
+		}
+		err = checkTexts(g, b, texts, output)
+		if output == "json" {
+			return reportJSON(g.std.out, err)
+		}
+		return err
+	}
+	return c
+}
+
+func checkTexts(g *global, b *bindings, texts []text, output string) error {
+	warnings := g.std.err
+	if output == "json" {
+		warnings = io.Discard
+	}
+	programs, err := b.compile(texts, warnings)
+	if err != nil {
+		return err
+	}
+	return validateAll(g, programs)
+}
+
+func (b *bindings) compile(texts []text, warnings io.Writer) ([]program, error) {
+	cat := catalog.New()
+	for k, v := range b.settings {
+		cat.Settings[k] = v
+	}
+	return compileTexts(cat, texts, b.params, warnings)
+}
+
+// validateAll asks an engine, which keeps nothing, about all queries.
+func validateAll(g *global, programs []program) error {
+	log, err := g.logger()
+	if err != nil {
+		return err
+	}
+	o := engineOptions(log)
+	o.Stdin, o.Stdout = g.std.in, io.Discard
+	e, err := engine.New(o)
+	if err != nil {
+		return err
+	}
+	defer e.Close(context.Background())
+	var errs []error
+	for _, p := range programs {
+		errs = append(errs, validateProgram(e, p)...)
+	}
+	return joinText(errs)
+}
+
+func validateProgram(e *engine.Engine, p program) (errs []error) {
+	told := map[string]bool{} // a table's fault is told once, however many queries use it
+	for i := range p.result.Queries {
+		q := &p.result.Queries[i]
+		if err := e.Validate(q.Insert, api.WithSettings(p.cat, q)); err != nil && !told[err.Error()] {
+			told[err.Error()] = true
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// finding is a mistake for programs.
+type finding struct {
+	File string `json:"file"`
+	api.Diagnostic
+}
+
+// reportJSON writes the findings of an error as a list; other errors stay.
+func reportJSON(w io.Writer, err error) error {
+	findings := []finding{}
+	for _, l := range lists(err) {
+		for _, d := range api.Diagnostics(l) {
+			findings = append(findings, finding{l.File, d})
+		}
+	}
+	if err != nil && len(findings) == 0 {
+		return err
+	}
+	if werr := writeJSON(w, findings); werr != nil {
+		return werr
+	}
+	if err != nil {
+		return silentError{fmt.Errorf("findings: %d", len(findings))}
+	}
+	return nil
+}
+
+// lists finds all findings in a tree of errors.
+func lists(err error) []*diag.List {
+	var joined interface{ Unwrap() []error }
+	if l, ok := err.(*diag.List); ok { //nolint:errorlint // the tree is walked by hand
+		return []*diag.List{l}
+	}
+	if errors.As(err, &joined) {
+		var all []*diag.List
+		for _, e := range joined.Unwrap() {
+			all = append(all, lists(e)...)
+		}
+		return all
+	}
+	if l, ok := diag.As(err); ok {
+		return []*diag.List{l}
+	}
+	return nil
+}

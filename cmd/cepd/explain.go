@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/query/plan"
+)
+
+func newExplain(g *global) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use: "explain FILE", Short: "Show how the queries of a file run", Args: one("FILE"),
+		Long: `explain shows, for each query of the file (- is stdin): the logical plan; the
+operators, beside the source and per shard; and for a pattern its symbols, its
+automaton, and what each partial match keeps. Nothing is run.`,
+		Example: "  cepd explain fraud.sql",
+	}
+	outputFlag(c, &output)
+	b := newBindings(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if err := checkOutput(output); err != nil {
+			return err
+		}
+		texts, err := readTexts(args, g.std)
+		if err != nil {
+			return err
+		}
+		programs, err := b.compile(texts, g.std.err)
+		if err != nil {
+			return err
+		}
+		return printPlans(g, programs, output)
+	}
+	return c
+}
+
+// explained is a query's explanation for programs.
+type explained struct {
+	Query string `json:"query"`
+	Text  string `json:"text"`
+}
+
+func printPlans(g *global, programs []program, output string) error {
+	var list []explained
+	for _, p := range programs {
+		for i := range p.result.Queries {
+			q := &p.result.Queries[i]
+			list = append(list, explained{q.Name, explainText(q.Insert)})
+		}
+		for _, a := range p.result.Actions {
+			if a.Plan != nil {
+				list = append(list, explained{a.Plan.Name, explainText(a.Plan)})
+			}
+		}
+	}
+	if output == "json" {
+		return writeJSON(g.std.out, list)
+	}
+	for _, e := range list {
+		fmt.Fprintf(g.std.out, "-- %s\n%s\n", e.Query, e.Text)
+	}
+	return nil
+}
+
+// explainText shows plan, operators and automata.
+func explainText(root *plan.Insert) string {
+	var b strings.Builder
+	b.WriteString("== Logical plan\n" + plan.Explain(root))
+	schema := root.Input.Schema()
+	columns := make([]int, len(schema.Fields))
+	for i := range columns {
+		columns[i] = i
+	}
+	graph, err := build.Build(root, schema, columns, build.Options{})
+	if err != nil {
+		fmt.Fprintf(&b, "\n== Operators\n%v\n", err)
+		return b.String()
+	}
+	b.WriteString("\n== Operators\n")
+	for i := range graph.Sources {
+		explainSource(&b, &graph.Sources[i])
+	}
+	for i := range graph.Matches {
+		explainMatch(&b, i, &graph.Matches[i], root.Table.Name)
+	}
+	for i := range graph.Matches {
+		fmt.Fprintf(&b, "\n== Match %d\n%s", i, graph.Matches[i].Explain())
+	}
+	return b.String()
+}
+
+func explainSource(b *strings.Builder, s *build.Source) {
+	name := "values"
+	if s.Scan != nil {
+		name = "each partition of " + s.Scan.Table.Name + ": scan"
+	}
+	fmt.Fprintf(b, "%s%s -> %s\n", name, chain(s.Chain), target(s.To))
+}
+
+func explainMatch(b *strings.Builder, i int, m *build.Match, sink string) {
+	keys := make([]string, len(m.Key))
+	for k, column := range m.Key {
+		keys[k] = m.Prepared.Fields[column].Name
+	}
+	unit := "one shard"
+	if len(keys) > 0 {
+		unit = "each shard of (" + strings.Join(keys, ", ") + ")"
+	}
+	to := target(m.To)
+	if m.To == build.ToSink {
+		to = "sink " + sink
+	}
+	fmt.Fprintf(b, "match %d, %s: order -> match%s -> %s\n", i, unit, chain(m.Chain), to)
+}
+
+func target(to int) string {
+	if to == build.ToSink {
+		return "sink"
+	}
+	return fmt.Sprintf("match %d", to)
+}
+
+// chain names the operators of a chain, in order.
+func chain(c build.Chain) string {
+	ops, err := c.New()
+	if err != nil {
+		return " -> " + err.Error()
+	}
+	var b strings.Builder
+	for _, op := range ops {
+		b.WriteString(" -> " + operatorName(op))
+	}
+	return b.String()
+}
+
+func operatorName(op operators.Operator) string {
+	name := fmt.Sprintf("%T", op)
+	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/connectors/all"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/catalog"
+)
+
+// stopTimeout is how long an orderly stop may take; what has not left by then
+// is kept for the next start, where there is a data directory.
+const stopTimeout = 30 * time.Second
+
+func newRun(g *global) *cobra.Command {
+	r := &runCommand{global: g}
+	c := &cobra.Command{
+		Use: "run FILE...", Short: "Run statements in the foreground", Args: files,
+		Long: `run carries out the statements of the files, in order; - is stdin. An INSERT runs
+beside the others until its sources end; a SELECT on its own prints its rows as
+JSON on stdout, and the statements after it wait for its end.
+
+run ends when all sources have ended, or at SIGINT or SIGTERM: then the step at
+hand is finished, outputs are delivered, and state is written. A second signal
+ends it at once. With --data-dir it goes on where it was when it is started again,
+also after a crash; without, it begins anew.`,
+		Example: `  cepd run fraud.sql --data-dir state
+  cepd run --param least=500 --set cepd.shards=8 big.sql
+  echo "SELECT UPPER('it works') AS x" | cepd run -`,
+		RunE: func(c *cobra.Command, args []string) error { return r.run(c.Context(), args) },
+	}
+	c.Flags().StringVar(&r.dataDir, "data-dir", "", "directory for state; made if it is not there")
+	outputFlag(c, &r.output)
+	r.bindings = newBindings(c)
+	return c
+}
+
+type runCommand struct {
+	*global
+	*bindings
+	dataDir string
+	output  string
+	engine  *engine.Engine
+	running []*engine.Query
+	mu      sync.Mutex // guards running: the progress line looks at it
+}
+
+// program is a file compiled, with the catalog that its queries see.
+type program struct {
+	cat    *catalog.Catalog
+	result *query.Result
+}
+
+func (r *runCommand) run(ctx context.Context, names []string) error {
+	if err := checkOutput(r.output); err != nil {
+		return err
+	}
+	log, err := r.logger()
+	if err != nil {
+		return err
+	}
+	texts, err := readTexts(names, r.std)
+	if err != nil {
+		return err
+	}
+	programs, err := r.compile(texts, r.std.err)
+	if err != nil {
+		return err
+	}
+	if r.engine, err = engine.New(r.options(names, log)); err != nil {
+		return err
+	}
+	err = r.play(ctx, programs)
+	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(err, r.engine.Close(stopping))
+}
+
+func (r *runCommand) options(names []string, log *slog.Logger) engine.Options {
+	o := engineOptions(log)
+	o.DataDir, o.Stdout, o.Stdin = r.dataDir, r.std.out, r.std.in
+	for _, name := range names {
+		if name == "-" {
+			o.Stdin = nil // it was the text
+		}
+	}
+	return o
+}
+
+// engineOptions is an engine with every connector.
+func engineOptions(log *slog.Logger) engine.Options {
+	return engine.Options{Registry: all.New(), NewDecoder: formats.NewDecoder, Log: log}
+}
+
+// compileTexts compiles files in order into one catalog; errors of several
+// files come together, warnings go to w.
+func compileTexts(cat *catalog.Catalog, texts []text, params map[string]string, w io.Writer) ([]program, error) {
+	var list []program
+	var errs []error
+	for _, t := range texts {
+		result, err := query.CompileText(cat, t.name, t.sql, params)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if len(result.Warnings.Items) > 0 {
+			fmt.Fprintln(w, result.Warnings.Error())
+		}
+		list = append(list, program{cat, result})
+	}
+	return list, joinText(errs)
+}
+
+// joinText joins errors that are texts for a person, a line between them.
+func joinText(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return textError{errors.Join(errs...)}
+}
+
+// textError is findings in texts: they are shown without "cepd:" before them.
+type textError struct{ error }
+
+func (e textError) Unwrap() error { return e.error }
+
+// play starts the queries in order and waits for their end.
+func (r *runCommand) play(ctx context.Context, programs []program) error {
+	for _, p := range programs {
+		if err := joinText(validateProgram(r.engine, p)); err != nil {
+			return err
+		}
+	}
+	stop := r.showProgress(ctx)
+	defer stop()
+	for _, p := range programs {
+		if err := r.statements(ctx, p); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return r.wait(ctx)
+}
+
+// statements carries out a program: its queries, and the answers between them.
+func (r *runCommand) statements(ctx context.Context, p program) error {
+	actions := p.result.Actions
+	for i := range p.result.Queries {
+		for len(actions) > 0 && actions[0].Before <= i {
+			if err := r.answer(&actions[0]); err != nil {
+				return err
+			}
+			actions = actions[1:]
+		}
+		if err := r.start(ctx, p.cat, &p.result.Queries[i]); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	for i := range actions {
+		if err := r.answer(&actions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts a query; one that prints is waited for.
+func (r *runCommand) start(ctx context.Context, cat *catalog.Catalog, q *query.Query) error {
+	running, err := r.engine.Start(ctx, q.Insert, api.WithSettings(cat, q))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("query %s: %w", q.Name, err)
+	}
+	r.mu.Lock()
+	r.running = append(r.running, running)
+	r.mu.Unlock()
+	if !q.Print {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-running.Done():
+		return running.Wait()
+	}
+}
+
+// wait returns when all queries have ended, one has failed, or the context
+// ends.
+func (r *runCommand) wait(ctx context.Context) error {
+	ended := make(chan error, len(r.running))
+	for _, q := range r.running {
+		go func() { ended <- q.Wait() }()
+	}
+	for range r.running {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// showProgress keeps a line on stderr while there is a terminal; the answer
+// stops it.
+func (r *runCommand) showProgress(ctx context.Context) (stop func()) {
+	if !terminal(r.std.err) || terminal(r.std.out) {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	p := &progress{out: r.std.err, width: terminalWidth(r.std.err), look: r.statuses}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.show(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 20 {
+			return width
+		}
+	}
+	return 80
+}
+
+func (r *runCommand) statuses() []engine.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]engine.Status, len(r.running))
+	for i, q := range r.running {
+		list[i] = q.Status()
+	}
+	return list
+}
