@@ -1,0 +1,94 @@
+package benchmarks
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestBudgets holds deterministic counts of the steady state, after the first
+// million events have warmed it up, against budgets.txt.
+func TestBudgets(t *testing.T) {
+	text, err := os.ReadFile("budgets.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	warm, events := 2_000_000, 2_000_000
+	if testing.Short() {
+		warm, events = 1_000_000, 200_000
+	}
+	data := Generate(warm + events)
+	counts := map[string]map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		var name, count string
+		var limit float64
+		if n, _ := fmt.Sscan(line, &name, &count, &limit); n != 3 || name[0] == '#' {
+			continue
+		}
+		if counts[name] == nil {
+			counts[name] = measure(t, name, data, warm, events)
+		}
+		got, ok := counts[name][count]
+		if !ok {
+			t.Errorf("budgets.txt: %s has no count %q", name, count)
+		}
+		t.Logf("%s %s: %.6f", name, count, got)
+		if got > limit {
+			t.Errorf("%s %s: %.6f, at most %g", name, count, got, limit)
+		}
+	}
+}
+
+// negligible is the allocations that the measurement itself and the growth of
+// a table may cost, per two million events.
+const negligible = 50
+
+func measure(t *testing.T, name string, data *Transactions, warm, events int) map[string]float64 {
+	t.Helper()
+	for i := range Workloads {
+		w := &Workloads[i]
+		if w.Name != name {
+			continue
+		}
+		m, err := NewMemory(data, w.Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Run(warm); err != nil {
+			t.Fatal(err)
+		}
+		u, err := Measure(func() error { _, err := m.Run(events); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d mallocs in %d events", name, u.Mallocs, events)
+		if u.Mallocs <= negligible {
+			u.Mallocs = 0
+		}
+		counts := map[string]float64{"mallocs-per-event": float64(u.Mallocs) / float64(events)}
+		if name != "Q1" {
+			keys, bytes := m.Held()
+			counts["bytes-per-key"] = float64(bytes) / float64(max(keys, 1))
+			t.Logf("%s: %d keys, %d bytes", name, keys, bytes)
+		}
+		return counts
+	}
+	t.Fatalf("there is no workload %s", name)
+	return nil
+}
+
+// TestAnswers checks the known answers, of cepd and of the hand-written loops.
+func TestAnswers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("five million events")
+	}
+	data := Generate(5_000_000)
+	for i := range Workloads {
+		for _, hand := range []bool{false, true} {
+			if _, err := InMemory(data, &Workloads[i], hand); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

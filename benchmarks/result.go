@@ -1,0 +1,118 @@
+package benchmarks
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Result is one measured run, or the median of several, in the format that
+// the result files of all systems share.
+type Result struct {
+	Workload    string  `json:"workload"` // Q1, Q2 …
+	System      string  `json:"system"`   // cepd, hand …
+	Version     string  `json:"version"`
+	Events      int     `json:"events"`
+	WallSeconds float64 `json:"wall_seconds"`
+	CPUSeconds  float64 `json:"cpu_seconds"` // user and system, of the whole process
+	Matches     int     `json:"matches"`
+	RSSMB       float64 `json:"rss_mb"` // highest resident set so far
+	Note        string  `json:"note"`
+	Machine     string  `json:"machine"`
+	Date        string  `json:"date"`
+}
+
+// PerCPUSecond is the events handled per second of CPU.
+func (r *Result) PerCPUSecond() float64 { return float64(r.Events) / max(r.CPUSeconds, 1e-9) }
+
+// Stamp fills in where and when.
+func (r *Result) Stamp(now time.Time) {
+	r.Version, r.Machine, r.Date = Version(), Machine(), now.UTC().Format("2006-01-02")
+}
+
+// Version is the commit that the binary was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := "unknown"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 10 {
+			version = s.Value[:10]
+		}
+	}
+	return version
+}
+
+// Machine is processor, cores, system and Go version.
+func Machine() string {
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.Trim(name, "\t :\n")
+		}
+	}
+	return "unknown processor"
+}
+
+// Median is the run with the median CPU time of several of the same workload.
+func Median(runs []Result) Result {
+	sorted := slices.Clone(runs)
+	slices.SortFunc(sorted, func(a, b Result) int {
+		switch {
+		case a.CPUSeconds < b.CPUSeconds:
+			return -1
+		case a.CPUSeconds > b.CPUSeconds:
+			return 1
+		}
+		return 0
+	})
+	return sorted[len(sorted)/2]
+}
+
+// Print writes the table of results.
+func Print(w io.Writer, results []Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "workload\tsystem\tevents\tmatches\twall s\tCPU s\tevents/CPU-s\tns/event\tRSS MB\t")
+	for i := range results {
+		r := &results[i]
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t\n", r.Workload, r.System, r.Events, r.Matches,
+			r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), 1e9/r.PerCPUSecond(), r.RSSMB)
+	}
+	return t.Flush()
+}
+
+// Write replaces a result file.
+func Write(path string, results []Result) error {
+	var b bytes.Buffer
+	b.WriteString("[\n")
+	for i := range results {
+		line, err := json.Marshal(results[i])
+		if err != nil {
+			return err
+		}
+		b.Write(line)
+		if i < len(results)-1 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString("]\n")
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
