@@ -80,6 +80,15 @@ func BenchmarkFilterDouble(b *testing.B) {
 	benchFilter(b, compare(expr.Gt, col(3, event.TFloat64), half))
 }
 
+func BenchmarkFilterIn(b *testing.B) {
+	list := []event.Value{event.StringValue("DE"), event.StringValue("FR"), event.StringValue("GB")}
+	benchFilter(b, &expr.In{Base: base(event.TBool), X: col(1, event.TString), List: list})
+}
+
+func BenchmarkFilterLike(b *testing.B) {
+	benchFilter(b, &expr.Like{Base: base(event.TBool), X: col(1, event.TString), Pattern: "%E"})
+}
+
 func BenchmarkFilterOr(b *testing.B) {
 	e := foreign().(*expr.And)
 	benchFilter(b, &expr.Or{Base: e.Base, Args: e.Args})

@@ -1,7 +1,7 @@
 package kernel
 
 import (
-	"sort"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -10,7 +10,7 @@ import (
 
 // inFunc is X IN (list).
 func inFunc(e *expr.In) rowFunc {
-	has := memberOf(e.X.Type(), e.List)
+	has := listed(e.X.Type(), e.List)
 	return rowFunc{[]expr.Expr{e.X}, true, func(_ *Context, args []event.Value, out *event.Value) error {
 		found := has(args[0])
 		out.I, out.Null = b2i(found), !found && e.HasNull
@@ -18,25 +18,13 @@ func inFunc(e *expr.In) rowFunc {
 	}}
 }
 
-func memberOf(t event.Type, list []event.Value) func(v event.Value) bool {
-	switch t.Physical() {
-	case event.PhysI64:
-		set := intSet(list)
-		return func(v event.Value) bool { return set.has(v.I) }
-	case event.PhysStr:
-		set := make(map[string]struct{}, len(list))
-		for _, v := range list {
-			set[string(v.S)] = struct{}{}
-		}
-		return func(v event.Value) bool { _, ok := set[string(v.S)]; return ok }
-	}
+// listed says whether a value is in the list; NaN is not even equal to itself.
+func listed(t event.Type, list []event.Value) func(v event.Value) bool {
 	return func(v event.Value) bool {
-		for _, x := range list {
-			if v.F() == v.F() && function.Equal(t, v, x) || !t.Float() && function.Equal(t, v, x) {
-				return true
-			}
+		if f := v.F(); t.Float() && f != f {
+			return false
 		}
-		return false
+		return slices.ContainsFunc(list, func(x event.Value) bool { return function.Equal(t, v, x) })
 	}
 }
 
@@ -48,7 +36,7 @@ func intSet(list []event.Value) ints {
 	for i, v := range list {
 		set[i] = v.I
 	}
-	sort.Slice(set, func(i, j int) bool { return set[i] < set[j] })
+	slices.Sort(set)
 	return set
 }
 

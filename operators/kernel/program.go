@@ -62,6 +62,12 @@ func compileNode(e expr.Expr) (node, error) {
 		x, err := compileNode(e.X)
 		return &fieldNode{x: x, index: e.Index}, err
 	}
+	if m, ok, err := membershipOf(e); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return compileMembership(m)
+	}
 	return compileRow(e)
 }
 

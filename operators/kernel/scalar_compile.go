@@ -32,6 +32,12 @@ func compileScalar(e expr.Expr) (operand, error) {
 	case *expr.Cast:
 		return scalarCast(e)
 	}
+	if m, ok, err := membershipOf(e); ok || err != nil {
+		if err != nil {
+			return operand{}, err
+		}
+		return scalarMembership(m)
+	}
 	return scalarRow(e)
 }
 
