@@ -1,5 +1,7 @@
 package plan
 
+import "github.com/cepd/cepd/query/ast"
+
 // Pattern is a bound pattern: variables are indexes into Match.Vars, PERMUTE
 // is still a node.
 type Pattern interface{ pattern() }
@@ -30,8 +32,35 @@ type PatQuant struct {
 	Item      Pattern
 	Min, Max  int
 	Reluctant bool
+	// Until: a row of this variable ends the loop and is not part of it
+	// ((-> NOT U -> B)+); -1: none. Only in patterns with edges.
+	Until int
 }
 
+// PatEdge is an item with the edge that leads it, in patterns that have edges
+// (Match.Edges). An edge that leads a group leads each of its iterations.
+type PatEdge struct {
+	Edge ast.Edge // EdgeDefault: the very next row
+	Item Pattern
+}
+
+// PatNot is NOT x: a row of Var must not come, with EdgeDefault as the very next
+// row, with EdgeRelaxed before the row of what follows; as the last step, before
+// WITHIN runs out.
+type PatNot struct {
+	Edge ast.Edge
+	Var  int
+}
+
+// PatWithin limits the time from Item's first to its last row.
+type PatWithin struct {
+	Item   Pattern
+	Within int64 // µs; the last row's time - the first row's < Within
+}
+
+func (PatEdge) pattern()    {}
+func (PatNot) pattern()     {}
+func (PatWithin) pattern()  {}
 func (PatVar) pattern()     {}
 func (PatEmpty) pattern()   {}
 func (PatAnchor) pattern()  {}

@@ -80,9 +80,14 @@ type Match struct {
 	Skip        ast.SkipMode // never SkipDefault
 	SkipTo      expr.VarSet  // for SkipToFirst, SkipToLast
 	Within      int64        // µs; 0: no limit
-	Anchored    bool         // the pattern has ^ or $
-	Text        string       // the clause as written, for EXPLAIN
-	Out         *event.Schema
+	// Edges: the pattern has edges, negation or a strategy, or AFTER MATCH is NO
+	// SKIP: matches are reported as they complete, all of them, thinned by Skip.
+	// Otherwise: the preferred match of each start, as the standard has it.
+	Edges    bool
+	Timeouts bool   // EMIT TIMEOUTS: partial matches that run out of time are rows too
+	Anchored bool   // the pattern has ^ or $
+	Text     string // the clause as written, for EXPLAIN
+	Out      *event.Schema
 }
 
 // OrderKey is a key of ORDER BY: an input column.
