@@ -21,6 +21,8 @@ func (e *Call) Children() []Expr      { return e.Args }
 func (e *Nav) Children() []Expr       { return one(e.X) }
 func (*Classifier) Children() []Expr  { return nil }
 func (*MatchNumber) Children() []Expr { return nil }
+func (*MatchStatus) Children() []Expr { return nil }
+func (*MatchTime) Children() []Expr   { return nil }
 func (e *Agg) Children() []Expr {
 	c := append([]Expr(nil), e.Args...)
 	if e.Filter != nil {
@@ -43,6 +45,8 @@ func (e *Column) WithChildren([]Expr) Expr      { return e }
 func (e *Const) WithChildren([]Expr) Expr       { return e }
 func (e *Classifier) WithChildren([]Expr) Expr  { return e }
 func (e *MatchNumber) WithChildren([]Expr) Expr { return e }
+func (e *MatchStatus) WithChildren([]Expr) Expr { return e }
+func (e *MatchTime) WithChildren([]Expr) Expr   { return e }
 
 func (e *Compare) WithChildren(c []Expr) Expr   { n := *e; n.X, n.Y = c[0], c[1]; return &n }
 func (e *Arith) WithChildren(c []Expr) Expr     { n := *e; n.X, n.Y = c[0], c[1]; return &n }

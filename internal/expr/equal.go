@@ -89,6 +89,12 @@ func shallowEqualPattern(a, b Expr) bool {
 	case *MatchNumber:
 		_, ok := b.(*MatchNumber)
 		return ok
+	case *MatchStatus:
+		_, ok := b.(*MatchStatus)
+		return ok
+	case *MatchTime:
+		_, ok := b.(*MatchTime)
+		return ok
 	}
 	return false
 }

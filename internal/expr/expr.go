@@ -259,3 +259,10 @@ type Classifier struct{ Base }
 
 // MatchNumber is MATCH_NUMBER(): BIGINT, from 1 per partition.
 type MatchNumber struct{ Base }
+
+// MatchStatus is MATCH_STATUS(): 'MATCHED' or 'TIMED_OUT'.
+type MatchStatus struct{ Base }
+
+// MatchTime is MATCH_ROWTIME() of a pattern with edges: the time of the
+// detection, which for absence and time-outs is the moment of expiry.
+type MatchTime struct{ Base }

@@ -42,6 +42,7 @@ type Program struct {
 	match    *plan.Match
 	opts     Options
 	code     []instr
+	limits   []int64 // of the time-limited parts, µs
 	vars     []variable
 	local    []condition // bits 0 … of the symbol, set by Prepare
 	context  []condition // the bits after them, set by the matcher
@@ -97,8 +98,13 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	p := &Program{match: m, opts: opts}
 	var err error
-	if p.code, err = assemble(m.Pattern); err != nil {
+	a := assembler{}
+	if err = a.assemble(m.Pattern); err != nil {
 		return nil, err
+	}
+	p.code, p.limits = a.code, a.limits
+	if m.Edges && len(m.Vars) > 64 {
+		return nil, fmt.Errorf("a pattern with edges may have 64 variables, this one has %d", len(m.Vars))
 	}
 	c := &compiler{p: p, in: m.Input.Schema()}
 	if err := c.variables(); err != nil {
@@ -112,6 +118,9 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	if len(p.local)+len(p.context) > maxBits {
 		return nil, fmt.Errorf("a pattern may have %d distinct conditions on single rows, this one has %d", maxBits, len(p.local)+len(p.context))
+	}
+	if m.Edges && (p.after > 0 || p.define.numbered) {
+		return nil, errors.New("NEXT in MEASURES and MATCH_NUMBER() in DEFINE are not supported yet in a pattern with edges")
 	}
 	c.layOut()
 	p.entry()
@@ -458,7 +467,7 @@ func (p *Program) entry() {
 			visit(in.y)
 		case opJump:
 			visit(in.x)
-		case opStart, opEnd:
+		case opStart, opEnd, opNot, opEnter:
 			visit(pc + 1)
 		case opAccept:
 			p.anyStart = true
@@ -495,7 +504,7 @@ func (p *Program) maybeStart(symbol uint64) bool {
 // liveness computes, per instruction, the registers that some condition from
 // there on reads: threads that agree in those are the same to the future.
 func (p *Program) liveness() {
-	if p.deterministic() {
+	if p.deterministic() || p.match.Edges {
 		return
 	}
 	p.live = make([]uint64, len(p.code))

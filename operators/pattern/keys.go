@@ -26,6 +26,7 @@ type keyState struct {
 	class uint8 // of the block
 	flags keyFlags
 	at    *attempt // threads, where conditions are historical
+	runs  *runs    // partial matches of a pattern with edges
 
 	matches int64 // so far: MATCH_NUMBER() of the last
 	before  int64 // rows of the partition before the first kept one
@@ -132,7 +133,7 @@ func (t *keyTable) add(hash uint64, key []byte) int32 {
 	}
 	i := t.take()
 	k := t.at(i)
-	*k = keyState{hash: hash, cand: -1, timer: -1, flags: keyUsed, at: k.at}
+	*k = keyState{hash: hash, cand: -1, timer: -1, flags: keyUsed}
 	storeString(t.arena, k.key[:], key)
 	t.place(hash, keySlot{uint32(hash), i})
 	t.count++

@@ -40,6 +40,7 @@ type Matcher struct {
 	keys   *keyTable
 	timers timerHeap
 	det    *automaton // nil: threads
+	edges  *edges     // not nil: the pattern has edges
 	view   view
 	replay attempt // finds the path of a match when det decides
 	space  *workspace
@@ -65,7 +66,10 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
-	if p.deterministic() {
+	switch {
+	case p.match.Edges:
+		m.edges = newEdges(m)
+	case p.deterministic():
 		m.det = newAutomaton(p)
 	}
 	return m
@@ -244,6 +248,9 @@ func (m *Matcher) room(k *keyState) {
 func (m *Matcher) run(index int32) error {
 	k := m.keys.at(index)
 	m.touch(index, k)
+	if m.edges != nil {
+		return m.runEdges(index, k)
+	}
 	for {
 		if k.flags&keyActive == 0 {
 			if k.start >= k.n {
@@ -345,10 +352,14 @@ func (m *Matcher) takeAttempt() *attempt {
 	return &attempt{workspace: m.space}
 }
 
-// look points the view at the key's attempt.
+// look points the view at the key's attempt; in a pattern with edges, where
+// rows go by their number in the partition, at the partition.
 func (m *Matcher) look(k *keyState) {
 	m.view.k, m.view.start, m.view.number = k, int(k.start), k.matches+1
-	m.view.classes, m.view.path = nil, nil
+	if m.edges != nil {
+		m.view.start = -int(k.before)
+	}
+	m.view.classes, m.view.paths = nil, nil
 }
 
 // feed gives the attempt the rows it has not seen. It says whether the attempt
@@ -440,7 +451,7 @@ func (m *Matcher) contextual(k *keyState, i int, symbol uint64) (uint64, error) 
 		if symbol&cond.needs != cond.needs {
 			continue
 		}
-		ok, err := m.view.holds(&m.p.define, m.p.define.context, cond.eval, nil, nil, i-int(k.start), noVar)
+		ok, err := m.view.holds(&m.p.define, m.p.define.context, cond.eval, nil, nil, i-m.view.start, noVar)
 		if err != nil {
 			return 0, err
 		}
@@ -536,8 +547,14 @@ func (m *Matcher) skip(k *keyState) (int32, error) {
 }
 
 func (m *Matcher) skipTo(k *keyState) (int32, error) {
+	to, err := m.skipTarget(m.steps)
+	return k.start + int32(to), err
+}
+
+// skipTarget is the step that SKIP TO FIRST or LAST names.
+func (m *Matcher) skipTarget(steps []step) (int, error) {
 	to := -1
-	for i, s := range m.steps {
+	for i, s := range steps {
 		if !m.p.match.SkipTo.Has(int(s.v)) {
 			continue
 		}
@@ -552,7 +569,7 @@ func (m *Matcher) skipTo(k *keyState) (int32, error) {
 	case 0:
 		return 0, &SkipError{"it leads to the first row of the match, which would match again for ever"}
 	}
-	return k.start + int32(to), nil
+	return to, nil
 }
 
 // trim drops the rows that neither the next start nor PREV needs.
@@ -580,6 +597,10 @@ func (m *Matcher) release(index int32, k *keyState) {
 	if k.at != nil {
 		m.idle = append(m.idle, k.at)
 		k.at = nil
+	}
+	if k.runs != nil {
+		m.edges.idle = append(m.edges.idle, k.runs)
+		k.runs = nil
 	}
 	if k.n == 0 && k.rows != 0 {
 		m.arena.release(k.rows, int(k.class))

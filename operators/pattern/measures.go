@@ -175,7 +175,7 @@ func (e *emitter) failures(b *event.Batch) error {
 
 // match emits the rows of a match; no steps make an empty match.
 func (e *emitter) match(w *view, steps []step) error {
-	w.classes, w.path = steps, nil
+	w.classes = steps
 	if steps == nil {
 		w.classes = []step{}
 	}
@@ -193,17 +193,20 @@ func (e *emitter) oneRow(w *view, steps []step) error {
 	if err := e.applyAll(w, steps); err != nil {
 		return err
 	}
-	last := max(len(steps)-1, 0)
+	last := 0
+	if len(steps) > 0 {
+		last = int(steps[len(steps)-1].row)
+	}
 	if err := e.fill(w, last, false); err != nil {
 		return err
 	}
-	return e.done(w, last, 0)
+	return e.done(w, steps, last, 0)
 }
 
 func (e *emitter) applyAll(w *view, steps []step) error {
 	e.p.measures.init(e.ints, e.vals)
-	for i, s := range steps {
-		if err := e.p.measures.apply(w, e.ints, e.vals, i, s.v); err != nil {
+	for _, s := range steps {
+		if err := e.p.measures.apply(w, e.ints, e.vals, int(s.row), s.v); err != nil {
 			return err
 		}
 	}
@@ -219,16 +222,16 @@ func (e *emitter) allRows(w *view, steps []step) error {
 	}
 	o.init(e.ints, e.vals)
 	for i, s := range steps {
-		if err := o.apply(w, e.ints, e.vals, i, s.v); err != nil {
+		if err := o.apply(w, e.ints, e.vals, int(s.row), s.v); err != nil {
 			return err
 		}
 		if s.excluded {
 			continue
 		}
-		if err := e.fill(w, i, o.finals); err != nil {
+		if err := e.fill(w, int(s.row), o.finals); err != nil {
 			return err
 		}
-		if err := e.done(w, i, uint64(i)+1); err != nil {
+		if err := e.done(w, steps, int(s.row), uint64(i)+1); err != nil {
 			return err
 		}
 	}
@@ -241,10 +244,10 @@ func (e *emitter) takeFinals(w *view, steps []step) error {
 	if err := e.applyAll(w, steps); err != nil {
 		return err
 	}
-	o, last := &e.p.measures, len(steps)-1
+	o, last := &e.p.measures, steps[len(steps)-1]
 	for i := range o.slots {
 		if s := &o.slots[i]; s.final {
-			x, err := w.read(&o.frame, s, e.ints, e.vals, last, steps[last].v)
+			x, err := w.read(&o.frame, s, e.ints, e.vals, int(last.row), last.v)
 			if err != nil {
 				return err
 			}
@@ -274,7 +277,7 @@ func (e *emitter) fill(w *view, row int, final bool) error {
 
 // unmatched emits the start row as one that no match covers.
 func (e *emitter) unmatched(w *view) error {
-	w.classes, w.path = []step{}, nil
+	w.classes = []step{}
 	o := &e.p.measures
 	for i := range o.slots {
 		s := &o.slots[i]
@@ -290,19 +293,29 @@ func (e *emitter) unmatched(w *view) error {
 		}
 		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
 	}
-	return e.done(w, 0, 1<<63)
+	return e.done(w, nil, 0, 1<<63)
 }
 
-// done closes the output row: its time is that of row last, its ID a hash of
-// the query, the match's start, that row, and which row of the match it is.
-func (e *emitter) done(w *view, last int, ordinal uint64) error {
-	a, z := w.row(0), w.row(last)
+// done closes the output row: its time is that of row last (in a pattern with
+// edges, of the detection), its ID a hash of the query, the match's start, that
+// row, and which row of the match it is; where many matches may have one start
+// and one end, of all rows of the match.
+func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
+	first := 0
+	if e.p.match.Edges {
+		first = int(steps[0].row)
+		ordinal += w.identity(steps)
+	}
+	a, z := w.row(first), w.row(last)
 	var key [48]byte
 	for i, x := range [...]uint64{e.seed, a[wordHi], a[wordLo], z[wordHi], z[wordLo], ordinal} {
 		binary.LittleEndian.PutUint64(key[8*i:], x)
 	}
 	h := xxh3.Hash128(key[:])
 	e.slots.Time[e.n] = event.Time(z[wordTime])
+	if e.p.match.Edges {
+		e.slots.Time[e.n] = w.at
+	}
 	e.slots.ID[e.n] = event.ID{Hi: h.Hi, Lo: h.Lo}
 	e.n++
 	if e.n == event.MaxRows {

@@ -2,7 +2,9 @@ package pattern
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -19,28 +21,49 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+
+	// Only in patterns with edges.
+	opNot    // from here to the next row taken, no row of v (once: the next row is not of v)
+	opAbsent // as the last step: no row of v until time runs out (once: the next row is not of v)
+	opEnter  // a part with a time limit begins: forget when it began last
 )
 
 // instr is an instruction of the nondeterministic automaton.
 type instr struct {
 	op       opcode
-	v        int16 // opRow: the variable
-	excluded bool  // opRow: inside {- -}
-	x, y     int32
+	v        int16    // opRow, opNot, opAbsent: the variable
+	until    int16    // opRow: a row of this variable ends the wait, -1: none
+	edge     ast.Edge // opRow: what may lie between the row before and this one
+	once     bool     // opNot, opAbsent
+	excluded bool     // opRow: inside {- -}
+	x, y     int32    // opEnter: x is the part
+	parts    []int16  // opRow: the time-limited parts it lies in
 }
 
 // assembler lowers a bound pattern to instructions.
 type assembler struct {
 	code     []instr
 	excluded int // depth of {- -}
+	edge     led // of the item at hand
+	until    int16
+	parts    []int16
+	limits   []int64 // of the time-limited parts, µs
 	err      error
 }
 
-func assemble(p plan.Pattern) ([]instr, error) {
-	a := &assembler{}
+// led is the edge of the next row. An edge written around an item leads its
+// first row in place of the item's own.
+type led struct {
+	edge  ast.Edge
+	outer bool
+}
+
+func (a *assembler) assemble(p plan.Pattern) error {
+	a.until = -1
 	a.pattern(p)
+	a.absence()
 	a.emit(instr{op: opAccept})
-	return a.code, a.err
+	return a.err
 }
 
 func (a *assembler) emit(i instr) int32 {
@@ -58,13 +81,16 @@ func (a *assembler) pattern(p plan.Pattern) {
 	}
 	switch p := p.(type) {
 	case plan.PatVar:
-		a.emit(instr{op: opRow, v: int16(p.Var), excluded: a.excluded > 0})
+		a.emit(instr{op: opRow, v: int16(p.Var), edge: a.edge.edge, until: a.until, excluded: a.excluded > 0, parts: slices.Clone(a.parts)})
 	case plan.PatEmpty:
 	case plan.PatAnchor:
 		a.emit(instr{op: anchorOp(p.Start)})
 	case plan.PatConcat:
 		for _, item := range p.Items {
 			a.pattern(item)
+			if _, not := item.(plan.PatNot); !not {
+				a.edge = led{}
+			}
 		}
 	case plan.PatAlt:
 		a.alternatives(len(p.Alts), func(i int) { a.pattern(p.Alts[i]) })
@@ -76,6 +102,15 @@ func (a *assembler) pattern(p plan.Pattern) {
 		a.excluded--
 	case plan.PatQuant:
 		a.quantifier(p)
+	case plan.PatEdge:
+		if !a.edge.outer {
+			a.edge = led{p.Edge, true}
+		}
+		a.pattern(p.Item)
+	case plan.PatNot:
+		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault})
+	case plan.PatWithin:
+		a.part(p)
 	}
 }
 
@@ -89,9 +124,11 @@ func anchorOp(start bool) opcode {
 // alternatives lays out n branches, the first preferred.
 func (a *assembler) alternatives(n int, branch func(int)) {
 	var ends []int32
+	edge := a.edge
 	for i := range n - 1 {
 		split := a.emit(instr{op: opSplit})
 		a.set(split, split+1, -1)
+		a.edge = edge
 		branch(i)
 		ends = append(ends, a.emit(instr{op: opJump}))
 		a.code[split].y = int32(len(a.code))
@@ -99,6 +136,7 @@ func (a *assembler) alternatives(n int, branch func(int)) {
 			return
 		}
 	}
+	a.edge = edge
 	branch(n - 1)
 	for _, e := range ends {
 		a.code[e].x = int32(len(a.code))
@@ -115,37 +153,109 @@ func (a *assembler) permute(items []plan.Pattern) {
 	a.alternatives(len(items), func(i int) {
 		rest := append(append([]plan.Pattern(nil), items[:i]...), items[i+1:]...)
 		a.pattern(items[i])
+		a.edge = led{}
 		a.permute(rest)
 	})
 }
 
 func (a *assembler) quantifier(q plan.PatQuant) {
+	outer := a.until
+	if q.Until != nil {
+		a.until = int16(q.Until.Var)
+	}
 	if q.Max < 0 {
 		a.copies(q.Item, q.Min-1)
 		a.loop(q)
-		return
+	} else {
+		a.bounded(q)
 	}
+	a.until = outer
+}
+
+// bounded lays out p{min,max}. Leaving before the last copy is a choice that a
+// possessive quantifier has only while no further row fits.
+func (a *assembler) bounded(q plan.PatQuant) {
 	a.copies(q.Item, q.Min)
 	var skips []int32
 	for range q.Max - q.Min {
 		skips = append(skips, a.optional(q.Reluctant))
-		a.pattern(q.Item)
+		a.iteration(q.Item)
 		if a.err != nil {
 			return
 		}
+	}
+	if q.Possessive && len(skips) > 0 {
+		full := a.emit(instr{op: opJump})
+		for _, s := range skips {
+			a.leave(s, q.Reluctant)
+		}
+		a.keep(q)
+		a.code[full].x = int32(len(a.code))
+		return
 	}
 	for _, s := range skips {
 		a.leave(s, q.Reluctant)
 	}
 }
 
+// keep guards the way out of a possessive loop: a row that fits the loop
+// belongs to it.
+func (a *assembler) keep(q plan.PatQuant) {
+	if v, ok := loopVar(q.Item); ok {
+		a.emit(instr{op: opNot, v: v})
+	}
+}
+
+// loopVar is the variable of a loop over single rows.
+func loopVar(p plan.Pattern) (int16, bool) {
+	switch p := p.(type) {
+	case plan.PatVar:
+		return int16(p.Var), true
+	case plan.PatEdge:
+		return loopVar(p.Item)
+	}
+	return 0, false
+}
+
 func (a *assembler) copies(item plan.Pattern, n int) {
 	for range n {
-		a.pattern(item)
+		a.iteration(item)
 		if a.err != nil {
 			return
 		}
 	}
+}
+
+// iteration lays out one copy; the edge from outside leads only the first.
+func (a *assembler) iteration(item plan.Pattern) {
+	a.pattern(item)
+	a.edge = led{}
+}
+
+// part lays out an item with a time limit of its own.
+func (a *assembler) part(p plan.PatWithin) {
+	n := int16(len(a.limits))
+	a.limits = append(a.limits, p.Within)
+	a.emit(instr{op: opEnter, x: int32(n)})
+	a.parts = append(a.parts, n)
+	a.pattern(p.Item)
+	a.parts = a.parts[:len(a.parts)-1]
+}
+
+// absence turns a negation at the very end into a step that waits.
+func (a *assembler) absence() {
+	if n := len(a.code); n > 0 && a.code[n-1].op == opNot && !a.jumpedTo(int32(n)) {
+		a.code[n-1].op = opAbsent
+	}
+}
+
+func (a *assembler) jumpedTo(pc int32) bool {
+	for _, in := range a.code {
+		if in.op == opSplit && (in.x == pc || in.y == pc) || in.op == opJump && in.x == pc {
+			return true
+		}
+	}
+	return false
 }
 
 // optional emits a split whose one side is the next instruction.
@@ -181,18 +291,32 @@ func (a *assembler) loop(q plan.PatQuant) {
 	if q.Min == 0 {
 		skip = a.optional(q.Reluctant)
 	}
-	body := int32(len(a.code))
-	a.pattern(q.Item)
+	if a.edge.outer { // the first iteration is led from outside, the others are not
+		a.iteration(q.Item)
+		rest := q
+		rest.Min, rest.Possessive = 0, false
+		a.loop(rest)
+	} else {
+		a.body(q)
+	}
+	if skip >= 0 {
+		a.leave(skip, q.Reluctant)
+	}
+	if q.Possessive {
+		a.keep(q)
+	}
+}
+
+func (a *assembler) body(q plan.PatQuant) {
+	start := int32(len(a.code))
+	a.iteration(q.Item)
 	again := a.emit(instr{op: opSplit})
 	if a.err != nil {
 		return
 	}
 	if q.Reluctant {
-		a.set(again, again+1, body)
+		a.set(again, again+1, start)
 	} else {
-		a.set(again, body, again+1)
-	}
-	if skip >= 0 {
-		a.leave(skip, q.Reluctant)
+		a.set(again, start, again+1)
 	}
 }

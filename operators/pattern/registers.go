@@ -34,6 +34,8 @@ const (
 	slotNumber                  // MATCH_NUMBER()
 	slotKey                     // a partition column
 	slotMatched                 // FALSE for an unmatched row
+	slotStatus                  // MATCH_STATUS()
+	slotAt                      // the time of the detection
 )
 
 // slot is one input of a condition or of the measures.
@@ -145,6 +147,10 @@ func (c *compiler) slotOf(f *frame, x expr.Expr, v int) (slot, bool) {
 	case *expr.MatchNumber:
 		f.numbered = true
 		return slot{kind: slotNumber, typ: x.T}, true
+	case *expr.MatchStatus:
+		return slot{kind: slotStatus, typ: x.T}, true
+	case *expr.MatchTime:
+		return slot{kind: slotAt, typ: x.T}, true
 	}
 	return slot{}, false
 }

@@ -105,6 +105,13 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 	if k.start >= k.n {
 		return nil
 	}
+	if m.edges != nil {
+		m.edges.muted = true
+		k.pos = k.start
+		err := m.runEdges(index, k)
+		m.edges.muted = false
+		return err
+	}
 	m.start(index, k)
 	_, err := m.feed(k)
 	return err

@@ -55,7 +55,6 @@ func (l *threadList) reset() { l.threads, l.ints, l.vals = l.threads[:0], l.ints
 // pathNode is one row of a path; parents come before children.
 type pathNode struct {
 	parent int32
-	row    int32
 	step   step
 }
 
@@ -101,7 +100,7 @@ func (a *attempt) feed(w *view, regs *frame, row int, symbol uint64) (bool, erro
 		if len(regs.slots) > 0 {
 			a.stamp++ // another history: instructions may be visited again
 		}
-		a.paths = append(a.paths, pathNode{parent: t.path, row: int32(row), step: step{in.v, in.excluded}})
+		a.paths = append(a.paths, pathNode{parent: t.path, step: step{v: in.v, excluded: in.excluded, row: int32(row)}})
 		if a.closure(p, regs, t.pc+1, int32(len(a.paths)-1), false, symbol&bitEnd != 0) {
 			better = true
 			break // whatever follows is less preferred
@@ -123,7 +122,7 @@ func (a *attempt) admit(w *view, regs *frame, t *thread, in *instr, row int) (bo
 	if len(regs.slots) == 0 {
 		return true, nil
 	}
-	w.path, w.node = a, t.path
+	w.paths, w.node = a.paths, t.path
 	if err := regs.apply(w, a.scratchI, a.scratchV, row, in.v); err != nil {
 		return false, err
 	}
@@ -226,16 +225,6 @@ func sameValue(a, b event.Value) bool {
 	return a.Null == b.Null && a.I == b.I && a.Hi == b.Hi && bytes.Equal(a.S, b.S) && slices.EqualFunc(a.L, b.L, sameValue)
 }
 
-// classOf is the variable of a row on the path that ends in node.
-func (a *attempt) classOf(node int32, row int) int16 {
-	for ; node >= 0; node = a.paths[node].parent {
-		if int(a.paths[node].row) == row {
-			return a.paths[node].step.v
-		}
-	}
-	return noVar
-}
-
 // steps appends the best match's rows to dst.
 func (a *attempt) steps(dst []step) []step {
 	from := len(dst)
@@ -252,37 +241,38 @@ func (a *attempt) compact() {
 	if len(a.paths) < a.compactAt {
 		return
 	}
-	keep := make([]int32, len(a.paths)) // 0: drop; else new index + 1
-	mark := func(n int32) {
-		for ; n >= 0 && keep[n] == 0; n = a.paths[n].parent {
+	heads := []*int32{&a.cand}
+	for i := range a.cur.threads {
+		heads = append(heads, &a.cur.threads[i].path)
+	}
+	a.paths = compactPaths(a.paths, heads)
+	a.compactAt = max(1024, 2*len(a.paths))
+}
+
+// compactPaths keeps the nodes on the way to the heads, which it moves along.
+func compactPaths(paths []pathNode, heads []*int32) []pathNode {
+	keep := make([]int32, len(paths)) // 0: drop; else new index + 1
+	for _, h := range heads {
+		for n := *h; n >= 0 && keep[n] == 0; n = paths[n].parent {
 			keep[n] = 1
 		}
 	}
-	for _, t := range a.cur.threads {
-		mark(t.path)
-	}
-	mark(a.cand)
 	var n int32
-	for i := range a.paths {
+	for i, node := range paths {
 		if keep[i] == 0 {
 			continue
 		}
-		node := a.paths[i]
 		if node.parent >= 0 {
 			node.parent = keep[node.parent] - 1
 		}
-		a.paths[n] = node
+		paths[n] = node
 		n++
 		keep[i] = n
 	}
-	a.paths = a.paths[:n]
-	for i := range a.cur.threads {
-		if t := &a.cur.threads[i]; t.path >= 0 {
-			t.path = keep[t.path] - 1
+	for _, h := range heads {
+		if *h >= 0 {
+			*h = keep[*h] - 1
 		}
 	}
-	if a.cand >= 0 {
-		a.cand = keep[a.cand] - 1
-	}
-	a.compactAt = max(1024, 2*len(a.paths))
+	return paths[:n]
 }

@@ -1,6 +1,8 @@
 package pattern
 
 import (
+	"sort"
+
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/kernel"
 )
@@ -9,24 +11,27 @@ import (
 // the start; rows before it and after the last are there as far as they are
 // kept.
 type view struct {
-	p       *Program
-	arena   *arena
-	k       *keyState
-	start   int   // index of row 0 among the kept rows
-	number  int64 // MATCH_NUMBER()
-	classes []step
-	path    *attempt // where classes is nil: the thread's path …
-	node    int32    // … and its last node, the row before the one being tested
-	args    []event.Value
-	frame   []event.Value
-	inner   []event.Value
-	ctx     kernel.Context
+	p        *Program
+	arena    *arena
+	k        *keyState
+	start    int   // index of row 0 among the kept rows
+	number   int64 // MATCH_NUMBER()
+	classes  []step
+	paths    []pathNode // where classes is nil: the thread's path …
+	node     int32      // … and its last node, the row before the one being tested
+	at       event.Time // of the detection, in patterns with edges
+	timedOut bool
+	args     []event.Value
+	frame    []event.Value
+	inner    []event.Value
+	ctx      kernel.Context
 }
 
 // step is one row of a match: its variable, and whether it is excluded.
 type step struct {
 	v        int16
 	excluded bool
+	row      int32
 }
 
 // noVar is the variable of a row outside the match.
@@ -69,18 +74,19 @@ func (w *view) label(v int16) event.Value {
 
 // classOf is the variable of a row of the match.
 func (w *view) classOf(row int) int16 {
-	switch {
-	case row < 0:
-		return noVar
-	case w.classes != nil:
-		if row < len(w.classes) {
-			return w.classes[row].v
+	if w.classes != nil {
+		i := sort.Search(len(w.classes), func(i int) bool { return int(w.classes[i].row) >= row })
+		if i < len(w.classes) && int(w.classes[i].row) == row {
+			return w.classes[i].v
 		}
 		return noVar
-	case w.path == nil:
-		return noVar
 	}
-	return w.path.classOf(w.node, row)
+	for n := w.node; n >= 0 && n < int32(len(w.paths)); n = w.paths[n].parent {
+		if int(w.paths[n].step.row) == row {
+			return w.paths[n].step.v
+		}
+	}
+	return noVar
 }
 
 // read computes a slot. cur is the row being tested, v its variable.
@@ -90,6 +96,10 @@ func (w *view) read(f *frame, s *slot, ints []int64, vals []event.Value, cur int
 		return event.IntValue(w.number), nil
 	case slotMatched:
 		return event.BoolValue(true), nil
+	case slotStatus:
+		return w.status(), nil
+	case slotAt:
+		return event.IntValue(w.at), nil
 	case slotKey:
 		return w.k.keyValue(w.p, w.arena, s.reg)
 	case slotAgg:
@@ -112,6 +122,15 @@ func (w *view) read(f *frame, s *slot, ints []int64, vals []event.Value, cur int
 		v = w.classOf(cur)
 	}
 	return w.operand(&s.from, cur, v)
+}
+
+var statusMatched, statusTimedOut = event.StringValue("MATCHED"), event.StringValue("TIMED_OUT")
+
+func (w *view) status() event.Value {
+	if w.timedOut {
+		return statusTimedOut
+	}
+	return statusMatched
 }
 
 // holds evaluates a condition for row cur as variable v.

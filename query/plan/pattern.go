@@ -32,9 +32,11 @@ type PatQuant struct {
 	Item      Pattern
 	Min, Max  int
 	Reluctant bool
+	// Possessive: a row that fits the loop belongs to it (Flink CEP's greedy).
+	Possessive bool
 	// Until: a row of this variable ends the loop and is not part of it
-	// ((-> NOT U -> B)+); -1: none. Only in patterns with edges.
-	Until int
+	// ((-> NOT U -> B)+); nil: none. Only in patterns with edges.
+	Until *PatVar
 }
 
 // PatEdge is an item with the edge that leads it, in patterns that have edges

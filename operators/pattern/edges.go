@@ -1,0 +1,568 @@
+package pattern
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"sort"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/query/ast"
+)
+
+// runs is what a key holds of a pattern with edges: every partial match of
+// every start, where the standard follows one start at a time. Rows are named
+// by their number in the partition.
+//
+//	row ──▶ each run: taken (a new run), passed over (kept), or ended
+//	    ──▶ a new start ──▶ matches that are complete ──▶ skip ──▶ out
+type runs struct {
+	list  []run // by start
+	ints  []int64
+	vals  []event.Value
+	paths []pathNode
+	held  []finished // complete, waiting for partial matches that started earlier
+	until event.Time // the first deadline of a run
+}
+
+// run is one partial match: a place in the automaton and how it got there.
+type run struct {
+	pc    int32
+	path  int32
+	start int64 // number of its first row
+	first event.Time
+	last  event.Time // of the row before
+	guards
+}
+
+// guards are variables that must not come, as bits.
+type guards struct {
+	not   uint64 // before the next row is taken
+	once  uint64 // as the very next row
+	reset uint64 // time-limited parts to begin anew
+}
+
+// finished is a match that is complete, or has run out of time.
+type finished struct {
+	path     int32
+	start    int64
+	at       event.Time
+	timedOut bool
+}
+
+// edges steps the runs of one key at a time; one per shard.
+type edges struct {
+	m     *Matcher
+	p     *Program
+	next  runs
+	done  []finished
+	seen  []place
+	stack []place
+	muted bool // restoring: what comes out came out before
+	parts int  // ints that time-limited parts take, before the registers
+	intsN int
+	valsN int
+
+	scratch registers // of the run at hand, with the row applied
+	blank   registers // of a run that begins
+	waiting []run
+	idle    []*runs
+
+	number int64 // of the row at hand
+	symbol uint64
+	time   event.Time
+}
+
+// registers is the state of a run that conditions read.
+type registers struct {
+	ints []int64
+	vals []event.Value
+}
+
+func (e *edges) registers(r *runs, i int) registers {
+	return registers{r.ints[i*e.intsN : (i+1)*e.intsN], r.vals[i*e.valsN : (i+1)*e.valsN]}
+}
+
+// place is an instruction reached with guards.
+type place struct {
+	pc int32
+	g  guards
+}
+
+func newEdges(m *Matcher) *edges {
+	e := &edges{m: m, p: m.p, parts: len(m.p.limits)}
+	e.intsN, e.valsN = e.parts+m.p.define.ints, m.p.define.vals
+	e.scratch = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
+	e.blank = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
+	e.p.define.init(e.blank.ints[e.parts:], e.blank.vals)
+	return e
+}
+
+// runEdges feeds the rows that may be fed, and ends what is out of time.
+func (m *Matcher) runEdges(index int32, k *keyState) error {
+	e := m.edges
+	if k.runs == nil {
+		k.runs = e.take()
+	}
+	for k.pos < k.n && (m.ended || int(k.n)-int(k.pos) > m.p.ahead) {
+		m.look(k)
+		symbol, err := m.symbol(k, int(k.pos))
+		if err != nil {
+			return err
+		}
+		if err := e.row(k, k.before+int64(k.pos), symbol, m.rowTime(k, int(k.pos))); err != nil {
+			return err
+		}
+		k.pos++
+	}
+	m.look(k)
+	if err := e.expire(k, deadline(m.wm, 1)); err != nil {
+		return err
+	}
+	k.start = min(k.start, k.pos)
+	m.trim(k)
+	e.setTimer(index, k)
+	if k.start >= k.n {
+		m.release(index, k)
+	}
+	return nil
+}
+
+func (e *edges) setTimer(index int32, k *keyState) {
+	if k.runs.until == event.MaxTime {
+		e.m.timers.remove(index)
+		return
+	}
+	e.m.timers.set(timer{deadline: k.runs.until, id: e.m.rowID(k, int(k.start)), key: index})
+}
+
+// take finds room for the runs of a key.
+func (e *edges) take() *runs {
+	if n := len(e.idle); n > 0 {
+		r := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		return r
+	}
+	return &runs{until: event.MaxTime}
+}
+
+// row feeds a row of the key.
+func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) error {
+	if err := e.expire(k, t); err != nil {
+		return err
+	}
+	r := k.runs
+	e.number, e.symbol, e.time = number, symbol, t
+	e.next.clear()
+	e.done = e.done[:0]
+	for i := range r.list {
+		if err := e.step(r, i); err != nil {
+			return err
+		}
+	}
+	if err := e.begin(r); err != nil {
+		return err
+	}
+	e.swap(r)
+	if n := len(r.list); n > e.p.opts.MaxThreads {
+		return &LimitError{What: "partial matches", Limit: e.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
+	}
+	return e.finish(k, e.done)
+}
+
+func (r *runs) clear() { r.list, r.ints, r.vals = r.list[:0], r.ints[:0], r.vals[:0] }
+
+// swap makes the runs in the making those of the key; paths stay.
+func (e *edges) swap(r *runs) {
+	r.list, e.next.list = e.next.list, r.list
+	r.ints, e.next.ints = e.next.ints, r.ints
+	r.vals, e.next.vals = e.next.vals, r.vals
+}
+
+// begin offers the row to every place where a match may start.
+func (e *edges) begin(r *runs) error {
+	from := len(e.next.list)
+	copy(e.scratch.ints, e.blank.ints)
+	copy(e.scratch.vals, e.blank.vals)
+	e.closure(&run{path: -1, start: e.number, first: e.time, last: e.time}, place{})
+	e.waiting = append(e.waiting[:0], e.next.list[from:]...)
+	e.next.list, e.next.ints, e.next.vals = e.next.list[:from], e.next.ints[:from*e.intsN], e.next.vals[:from*e.valsN]
+	for i := range e.waiting {
+		x := &e.waiting[i]
+		in := &e.p.code[x.pc]
+		if stop, err := e.stopped(r, x, e.blank, in); stop || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := e.try(r, x, e.blank, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step carries run i over a row.
+func (e *edges) step(r *runs, i int) error {
+	x := &r.list[i]
+	in := &e.p.code[x.pc]
+	g := e.registers(r, i)
+	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
+		return err
+	}
+	if in.op == opAbsent {
+		return e.absent(r, x, g, in)
+	}
+	taken, err := e.try(r, x, g, in)
+	if err == nil && (in.edge == ast.EdgeAny || in.edge == ast.EdgeRelaxed && !taken) {
+		e.stay(x, g)
+	}
+	return err
+}
+
+// stopped says whether a row that must not come has come.
+func (e *edges) stopped(r *runs, x *run, g registers, in *instr) (bool, error) {
+	bad := x.not | x.once
+	if in.op == opRow && in.until >= 0 {
+		bad |= 1 << in.until
+	}
+	for ; bad != 0; bad &= bad - 1 {
+		hit, err := e.admits(r, x, g, int16(bits.TrailingZeros64(bad)))
+		if hit || err != nil {
+			return hit, err
+		}
+	}
+	return false, nil
+}
+
+// admits applies the row as v to a copy of the registers, in scratch, and
+// tests v's condition.
+func (e *edges) admits(r *runs, x *run, g registers, v int16) (bool, error) {
+	copy(e.scratch.ints, g.ints)
+	copy(e.scratch.vals, g.vals)
+	def := &e.p.vars[v]
+	if e.symbol&def.mask != def.mask {
+		return false, nil
+	}
+	if len(e.p.define.slots) == 0 {
+		return true, nil
+	}
+	w := &e.m.view
+	w.paths, w.node = r.paths, x.path
+	ints := e.scratch.ints[e.parts:]
+	if err := e.p.define.apply(w, ints, e.scratch.vals, int(e.number), v); err != nil || def.hist == nil {
+		return err == nil, err
+	}
+	return w.holds(&e.p.define, e.p.define.slots, def.hist, ints, e.scratch.vals, int(e.number), v)
+}
+
+// try takes the row where the condition holds.
+func (e *edges) try(r *runs, x *run, g registers, in *instr) (bool, error) {
+	ok, err := e.admits(r, x, g, in.v)
+	if err != nil || !ok || !e.inTime(x, in) {
+		return ok, err
+	}
+	r.paths = append(r.paths, pathNode{parent: x.path, step: step{v: in.v, excluded: in.excluded, row: int32(e.number)}})
+	y := run{path: int32(len(r.paths) - 1), start: x.start, first: x.first, last: e.time}
+	e.closure(&y, place{pc: x.pc + 1})
+	return true, nil
+}
+
+// inTime enters the row in the parts it lies in, each of which has a limit.
+func (e *edges) inTime(x *run, in *instr) bool {
+	for _, n := range in.parts {
+		began := &e.scratch.ints[n]
+		if *began == 0 || x.reset>>n&1 != 0 {
+			*began = e.time + 1 // zero is "not begun"
+		} else if e.time-(*began-1) >= e.p.limits[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// stay keeps a run as it is; what was said of the very next row is over.
+func (e *edges) stay(x *run, g registers) {
+	y := *x
+	y.once = 0
+	e.next.push(y, g)
+}
+
+func (r *runs) push(x run, g registers) {
+	r.list = append(r.list, x)
+	r.ints = append(r.ints, g.ints...)
+	r.vals = append(r.vals, g.vals...)
+}
+
+// absent is a negation at the end: the run waits for time to run out, or, for
+// the very next row, for a row that is not of the variable.
+func (e *edges) absent(r *runs, x *run, g registers, in *instr) error {
+	hit, err := e.admits(r, x, g, in.v)
+	if err != nil || hit {
+		return err
+	}
+	if in.once {
+		e.done = append(e.done, finished{path: x.path, start: x.start, at: e.time})
+		return nil
+	}
+	e.stay(x, g)
+	return nil
+}
+
+// closure follows what consumes nothing from a place and adds a run for every
+// row that may come next; scratch has the registers.
+func (e *edges) closure(x *run, from place) {
+	e.seen = e.seen[:0]
+	e.stack = append(e.stack[:0], from)
+	accepted := false
+	for len(e.stack) > 0 {
+		at := e.stack[len(e.stack)-1]
+		e.stack = e.stack[:len(e.stack)-1]
+		if slices.Contains(e.seen, at) {
+			continue
+		}
+		e.seen = append(e.seen, at)
+		switch in := &e.p.code[at.pc]; in.op {
+		case opSplit:
+			e.stack = append(e.stack, place{in.y, at.g}, place{in.x, at.g})
+		case opJump:
+			e.stack = append(e.stack, place{in.x, at.g})
+		case opNot:
+			e.stack = append(e.stack, place{at.pc + 1, at.g.with(in)})
+		case opEnter:
+			at.g.reset |= 1 << in.x
+			e.stack = append(e.stack, place{at.pc + 1, at.g})
+		case opRow, opAbsent:
+			e.add(x, at)
+		case opAccept:
+			if !accepted && x.path >= 0 {
+				e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
+			}
+			accepted = true
+		}
+	}
+}
+
+func (g guards) with(in *instr) guards {
+	if in.once {
+		g.once |= 1 << in.v
+	} else {
+		g.not |= 1 << in.v
+	}
+	return g
+}
+
+func (e *edges) add(x *run, at place) {
+	y := *x
+	y.pc, y.guards = at.pc, at.g
+	e.next.push(y, e.scratch)
+}
+
+// deadline is when the run is out of time.
+func (e *edges) deadline(x *run) event.Time {
+	d := event.MaxTime
+	if w := e.p.match.Within; w > 0 {
+		d = deadline(x.first, w)
+	}
+	if g := e.p.match.Gap; g > 0 {
+		d = min(d, deadline(x.last, g))
+	}
+	return d
+}
+
+// expire ends the runs whose time is up at t: a negation at the end has its
+// match, others time out.
+func (e *edges) expire(k *keyState, t event.Time) error {
+	r := k.runs
+	if t < r.until {
+		return nil
+	}
+	e.next.clear()
+	e.done = e.done[:0]
+	for i := range r.list {
+		x := &r.list[i]
+		d := e.deadline(x)
+		switch {
+		case d > t || d == event.MaxTime:
+			e.next.push(*x, e.registers(r, i))
+		case e.p.code[x.pc].op == opAbsent && !e.p.code[x.pc].once:
+			e.done = append(e.done, finished{path: x.path, start: x.start, at: d})
+		case e.p.match.Timeouts:
+			e.done = append(e.done, finished{path: x.path, start: x.start, at: d, timedOut: true})
+		}
+	}
+	e.swap(r)
+	sort.SliceStable(e.done, func(i, j int) bool { return e.done[i].at < e.done[j].at })
+	return e.finish(k, e.done)
+}
+
+// finish reports what is complete, as AFTER MATCH says, and forgets what no
+// run needs.
+func (e *edges) finish(k *keyState, done []finished) error {
+	r := k.runs
+	reported := int32(-2)
+	for _, f := range done {
+		if f.timedOut {
+			if f.path != reported { // runs of one path differ only in what they wait for
+				if err := e.report(k, f); err != nil {
+					return err
+				}
+			}
+			reported = f.path
+			continue
+		}
+		if e.p.match.Skip == ast.NoSkip {
+			if err := e.report(k, f); err != nil {
+				return err
+			}
+			continue
+		}
+		r.held = append(r.held, f)
+	}
+	if err := e.release(k); err != nil {
+		return err
+	}
+	e.tidy(k)
+	return nil
+}
+
+// release reports held matches as long as no partial match started earlier,
+// and drops what each leaves no room for.
+func (e *edges) release(k *keyState) error {
+	r := k.runs
+	sort.SliceStable(r.held, func(i, j int) bool { return r.held[i].start < r.held[j].start })
+	for len(r.held) > 0 && (len(r.list) == 0 || r.held[0].start <= r.list[0].start) {
+		f := r.held[0]
+		r.held = slices.Delete(r.held, 0, 1)
+		if err := e.report(k, f); err != nil {
+			return err
+		}
+		if err := e.prune(k, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune applies AFTER MATCH to partial and complete matches.
+func (e *edges) prune(k *keyState, f finished) error {
+	r := k.runs
+	e.m.steps = r.steps(e.m.steps[:0], f.path)
+	last, ok, err := e.pruneTo(f)
+	if err != nil {
+		if !e.p.opts.ContinueOnError {
+			return err
+		}
+		e.m.reject(k, int(f.start-k.before), err)
+	}
+	if !ok {
+		return nil
+	}
+	r.held = slices.DeleteFunc(r.held, func(h finished) bool { return h.start <= last })
+	e.keepRuns(r, func(x *run) bool { return x.start > last })
+	return nil
+}
+
+// pruneTo is the last start that the match leaves no room for.
+func (e *edges) pruneTo(f finished) (last int64, ok bool, err error) {
+	steps := e.m.steps
+	switch e.p.match.Skip {
+	case ast.SkipToNext:
+		return f.start, true, nil
+	case ast.SkipPastLast:
+		return int64(steps[len(steps)-1].row), true, nil
+	}
+	to, err := e.m.skipTarget(steps)
+	if err != nil {
+		return 0, false, err
+	}
+	return int64(steps[to].row) - 1, true, nil
+}
+
+func (e *edges) keepRuns(r *runs, keep func(*run) bool) {
+	e.next.clear()
+	for i := range r.list {
+		if keep(&r.list[i]) {
+			e.next.push(r.list[i], e.registers(r, i))
+		}
+	}
+	e.swap(r)
+}
+
+// report emits a match or a time-out.
+func (e *edges) report(k *keyState, f finished) error {
+	w := &e.m.view
+	if e.muted {
+		return nil
+	}
+	if !f.timedOut {
+		k.matches++
+	}
+	e.m.steps = k.runs.steps(e.m.steps[:0], f.path)
+	e.m.look(k)
+	w.number, w.at, w.timedOut = k.matches, f.at, f.timedOut
+	return e.m.out.match(w, e.m.steps)
+}
+
+// tidy finds the first deadline and the first row that is still needed, and
+// drops path nodes that no run has.
+func (e *edges) tidy(k *keyState) {
+	r := k.runs
+	first := k.before + int64(k.n)
+	r.until = event.MaxTime
+	for i := range r.list {
+		first = min(first, r.list[i].start)
+		r.until = min(r.until, e.deadline(&r.list[i]))
+		if e.p.match.Gap == 0 {
+			break // runs are in the order of their starts
+		}
+	}
+	for i := range r.held {
+		first = min(first, r.held[i].start)
+	}
+	k.start = int32(first - k.before)
+	if len(r.list)+len(r.held) == 0 {
+		r.paths = r.paths[:0]
+	} else if len(r.paths) > 1024 && len(r.paths) > 8*len(r.list) {
+		r.compact()
+	}
+}
+
+// steps appends the rows of a path to dst.
+func (r *runs) steps(dst []step, node int32) []step {
+	from := len(dst)
+	for ; node >= 0; node = r.paths[node].parent {
+		dst = append(dst, r.paths[node].step)
+	}
+	slices.Reverse(dst[from:])
+	return dst
+}
+
+func (r *runs) compact() {
+	heads := make([]*int32, 0, len(r.list)+len(r.held))
+	for i := range r.list {
+		heads = append(heads, &r.list[i].path)
+	}
+	for i := range r.held {
+		heads = append(heads, &r.held[i].path)
+	}
+	r.paths = compactPaths(r.paths, heads)
+}
+
+// identity is a hash of a match's rows and variables, for its ID: matches of
+// one start may end at one row.
+func (w *view) identity(steps []step) uint64 {
+	h := xxh3.New()
+	for _, s := range steps {
+		row := w.row(int(s.row))
+		var b [24]byte
+		binary.LittleEndian.PutUint64(b[:], row[wordHi])
+		binary.LittleEndian.PutUint64(b[8:], row[wordLo])
+		binary.LittleEndian.PutUint64(b[16:], uint64(s.v))
+		_, _ = h.Write(b[:])
+	}
+	return h.Sum64()
+}
