@@ -265,7 +265,7 @@ func (e *edges) try(r *runs, x *run, g registers, in *instr) (bool, error) {
 	if err != nil || !ok || !e.inTime(x, in) {
 		return ok, err
 	}
-	r.paths = append(r.paths, pathNode{parent: x.path, step: step{v: in.v, excluded: in.excluded, row: int32(e.number)}})
+	r.paths = append(r.paths, pathNode{parent: x.path, step: step{v: in.v, excluded: in.excluded, row: e.number}})
 	y := run{path: int32(len(r.paths) - 1), start: x.start, first: x.first, last: e.time}
 	e.closure(&y, place{pc: x.pc + 1})
 	return true, nil
@@ -473,13 +473,13 @@ func (e *edges) pruneTo(f finished) (last int64, ok bool, err error) {
 	case ast.SkipToNext:
 		return f.start, true, nil
 	case ast.SkipPastLast:
-		return int64(steps[len(steps)-1].row), true, nil
+		return steps[len(steps)-1].row, true, nil
 	}
 	to, err := e.m.skipTarget(steps)
 	if err != nil {
 		return 0, false, err
 	}
-	return int64(steps[to].row) - 1, true, nil
+	return steps[to].row - 1, true, nil
 }
 
 func (e *edges) keepRuns(r *runs, keep func(*run) bool) {

@@ -27,6 +27,7 @@ type keyState struct {
 	flags keyFlags
 	at    *attempt // threads, where conditions are historical
 	runs  *runs    // partial matches of a pattern with edges
+	graph *graph   // the same, shared
 
 	matches int64 // so far: MATCH_NUMBER() of the last
 	before  int64 // rows of the partition before the first kept one

@@ -40,7 +40,8 @@ type Matcher struct {
 	keys   *keyTable
 	timers timerHeap
 	det    *automaton // nil: threads
-	edges  *edges     // not nil: the pattern has edges
+	edges  *edges     // not nil: the pattern has edges …
+	tecs   *tecs      // not nil: … and its partial matches can be shared
 	view   view
 	replay attempt // finds the path of a match when det decides
 	space  *workspace
@@ -67,6 +68,8 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
 	switch {
+	case p.sharable():
+		m.tecs = newTECS(m)
 	case p.match.Edges:
 		m.edges = newEdges(m)
 	case p.deterministic():
@@ -132,7 +135,12 @@ func (m *Matcher) fire(t event.Time) error {
 	for m.timers.due(t) {
 		key := m.timers.items[0].key
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
+		at := m.timers.items[0].deadline
 		m.timers.remove(key) // an attempt that waits for rows after it (NEXT) goes on when they come
+		if m.tecs != nil {
+			m.lapse(key, at)
+			continue
+		}
 		if err := m.run(key); err != nil {
 			return err
 		}
@@ -143,6 +151,9 @@ func (m *Matcher) fire(t event.Time) error {
 // finish ends every partition, in the order of the attempts' first rows.
 func (m *Matcher) finish() error {
 	m.ended = true
+	if m.tecs != nil {
+		return nil // its matches are reported as they complete
+	}
 	type open struct {
 		id  event.ID
 		key int32
@@ -182,6 +193,9 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	m.encodeKey(b, i)
 	hash := hashKey(m.keyBuf)
 	index := m.keys.find(hash, m.keyBuf)
+	if m.tecs != nil {
+		return m.shared(index, hash, b, i, symbol)
+	}
 	if index == 0 {
 		if !m.p.anyStart && !m.p.maybeStart(symbol) {
 			return nil
@@ -356,7 +370,7 @@ func (m *Matcher) takeAttempt() *attempt {
 // rows go by their number in the partition, at the partition.
 func (m *Matcher) look(k *keyState) {
 	m.view.k, m.view.start, m.view.number = k, int(k.start), k.matches+1
-	if m.edges != nil {
+	if m.p.match.Edges {
 		m.view.start = -int(k.before)
 	}
 	m.view.classes, m.view.paths = nil, nil
@@ -597,6 +611,10 @@ func (m *Matcher) release(index int32, k *keyState) {
 	if k.at != nil {
 		m.idle = append(m.idle, k.at)
 		k.at = nil
+	}
+	if k.graph != nil {
+		m.tecs.give(k.graph)
+		k.graph = nil
 	}
 	if k.runs != nil {
 		m.edges.idle = append(m.edges.idle, k.runs)

@@ -105,6 +105,9 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 	if k.start >= k.n {
 		return nil
 	}
+	if m.tecs != nil {
+		return m.rebuild(index, k)
+	}
 	if m.edges != nil {
 		m.edges.muted = true
 		k.pos = k.start

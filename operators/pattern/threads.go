@@ -100,7 +100,7 @@ func (a *attempt) feed(w *view, regs *frame, row int, symbol uint64) (bool, erro
 		if len(regs.slots) > 0 {
 			a.stamp++ // another history: instructions may be visited again
 		}
-		a.paths = append(a.paths, pathNode{parent: t.path, step: step{v: in.v, excluded: in.excluded, row: int32(row)}})
+		a.paths = append(a.paths, pathNode{parent: t.path, step: step{v: in.v, excluded: in.excluded, row: int64(row)}})
 		if a.closure(p, regs, t.pc+1, int32(len(a.paths)-1), false, symbol&bitEnd != 0) {
 			better = true
 			break // whatever follows is less preferred

@@ -31,7 +31,7 @@ type view struct {
 type step struct {
 	v        int16
 	excluded bool
-	row      int32
+	row      int64 // from the start; in a pattern with edges, of the partition
 }
 
 // noVar is the variable of a row outside the match.

@@ -1,0 +1,493 @@
+package pattern
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/query/ast"
+)
+
+// tecs runs patterns with edges whose conditions all lie in the symbol and
+// whose matches are all wanted. Partial matches that wait at the same place
+// have the same future, so a place holds them together, as one node of a graph
+// that shares their rows (a timed enumerable compact set: Bucchi, Grez,
+// Quintana, Riveros, Vansummeren, "CORE", PVLDB 15(9), 2022):
+//
+//	extend(row, v, left)   left's partial matches, each with the row as v
+//	union(left, right)     those of both; left has the latest start
+//
+// A row costs one step per place that it concerns, however many partial
+// matches wait there, and a complete match is read off the graph in time
+// linear in its length.
+type tecs struct {
+	m      *Matcher
+	p      *Program
+	places []placeInfo
+	starts []int32 // places where a match may start
+	acts   map[uint64][]int32
+	idle   []*graph
+	muted  bool // restoring: what comes out came out before
+
+	moves    []move // of the row at hand
+	complete []int32
+	pending  []branch
+	steps    []step
+}
+
+// placeInfo is a place: an instruction and the guards it is reached with.
+type placeInfo struct {
+	in      *instr
+	stop    uint64  // variables whose row ends what waits here
+	next    []int32 // the places after its row
+	accepts bool    // a match is complete with its row
+	stays   int32   // where what passes over a row waits on: -1 nowhere (the row had to be the next)
+}
+
+// graph is the partial matches of one key.
+type graph struct {
+	heads     []int32 // per place: what waits there, none = -1
+	nodes     []node
+	compactAt int
+}
+
+// node is an extend (right = extendMark) or a union.
+type node struct {
+	max   int64 // number of the latest first row
+	row   int64 // extend: the row's number
+	left  int32 // -1: nothing before, the match starts here
+	right int32
+	v     int16
+}
+
+const (
+	none       = int32(-1)
+	extendMark = int32(-2)
+)
+
+// move is a new node on its way to a place.
+type move struct{ node, place int32 }
+
+// sharable says whether partial matches at one place have one future.
+func (p *Program) sharable() bool {
+	m := p.match
+	if !m.Edges || !p.deterministic() || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
+		return false
+	}
+	return !p.has(opAbsent)
+}
+
+func newTECS(m *Matcher) *tecs {
+	s := &tecs{m: m, p: m.p, acts: map[uint64][]int32{}}
+	ids := map[place]int32{}
+	var todo []place
+	id := func(at place) int32 {
+		i, ok := ids[at]
+		if !ok {
+			i = int32(len(todo))
+			ids[at] = i
+			todo = append(todo, at)
+		}
+		return i
+	}
+	s.starts, _ = s.follow(place{}, id)
+	for i := 0; i < len(todo); i++ {
+		s.places = append(s.places, s.describe(todo[i], id))
+	}
+	return s
+}
+
+// describe works out what happens at a place.
+func (s *tecs) describe(at place, id func(place) int32) placeInfo {
+	in := &s.p.code[at.pc]
+	info := placeInfo{in: in, stop: at.g.not | at.g.once, stays: none}
+	if in.until >= 0 {
+		info.stop |= 1 << in.until
+	}
+	info.next, info.accepts = s.follow(place{pc: at.pc + 1}, id)
+	if in.edge != ast.EdgeDefault {
+		at.g.once = 0
+		info.stays = id(at)
+	}
+	return info
+}
+
+// follow lists the places reached without a row, and says whether the end is
+// among them.
+func (s *tecs) follow(from place, id func(place) int32) (to []int32, accepts bool) {
+	var seen []place
+	stack := []place{from}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if slices.Contains(seen, at) {
+			continue
+		}
+		seen = append(seen, at)
+		switch in := &s.p.code[at.pc]; in.op {
+		case opSplit:
+			stack = append(stack, place{in.y, at.g}, place{in.x, at.g})
+		case opJump:
+			stack = append(stack, place{in.x, at.g})
+		case opNot:
+			stack = append(stack, place{at.pc + 1, at.g.with(in)})
+		case opRow:
+			to = append(to, id(at))
+		case opAccept:
+			accepts = true
+		}
+	}
+	return to, accepts
+}
+
+// concerned lists the places that a symbol does something at.
+func (s *tecs) concerned(symbol uint64) []int32 {
+	if list, ok := s.acts[symbol]; ok {
+		return list
+	}
+	var list []int32
+	for i := range s.places {
+		info := &s.places[i]
+		if info.stays != int32(i) || s.takes(info, symbol) || s.stops(info, symbol) {
+			list = append(list, int32(i))
+		}
+	}
+	if len(s.acts) >= maxStates {
+		clear(s.acts)
+	}
+	s.acts[symbol] = list
+	return list
+}
+
+func (s *tecs) takes(info *placeInfo, symbol uint64) bool {
+	mask := s.p.vars[info.in.v].mask
+	return symbol&mask == mask
+}
+
+func (s *tecs) stops(info *placeInfo, symbol uint64) bool {
+	for bad := info.stop; bad != 0; bad &= bad - 1 {
+		if mask := s.p.vars[bits.TrailingZeros64(bad)].mask; symbol&mask == mask {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *tecs) take() *graph {
+	if n := len(s.idle); n > 0 {
+		g := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return g
+	}
+	g := &graph{heads: make([]int32, len(s.places)), compactAt: 1024}
+	for i := range g.heads {
+		g.heads[i] = none
+	}
+	return g
+}
+
+func (s *tecs) give(g *graph) {
+	for i := range g.heads {
+		g.heads[i] = none
+	}
+	g.nodes, g.compactAt = g.nodes[:0], 1024
+	s.idle = append(s.idle, g)
+}
+
+// wants says whether a row does anything to the key: only such rows are kept.
+func (s *tecs) wants(k *keyState, symbol uint64) bool {
+	if s.begins(symbol) {
+		return true
+	}
+	if k.graph == nil {
+		return false
+	}
+	for _, i := range s.concerned(symbol) {
+		if k.graph.heads[i] != none {
+			return true
+		}
+	}
+	return false
+}
+
+// shared takes one row of a pattern that tecs runs. index is 0 for a key
+// without state.
+func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol uint64) error {
+	s := m.tecs
+	if index == 0 {
+		if !s.begins(symbol) {
+			return nil
+		}
+		index = m.keys.add(hash, m.keyBuf)
+	}
+	k := m.keys.at(index)
+	m.forget(k, b.Time[i])
+	if !s.wants(k, symbol) {
+		if k.n == 0 {
+			m.release(index, k)
+		}
+		return nil
+	}
+	m.touch(index, k)
+	if k.graph == nil {
+		k.graph = s.take()
+	}
+	if err := m.append(k, b, i, symbol); err != nil {
+		return err
+	}
+	if w := m.p.match.Within; w > 0 && k.timer < 0 {
+		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
+	}
+	return s.row(k, k.before+int64(k.n)-1, k.before, symbol)
+}
+
+// forget drops the rows with which no match can start any more at t.
+func (m *Matcher) forget(k *keyState, t event.Time) {
+	w := m.p.match.Within
+	if w == 0 {
+		return
+	}
+	for k.start < k.n && t-m.rowTime(k, int(k.start)) >= w {
+		k.start++
+	}
+	m.trim(k)
+}
+
+// lapse is the timer of a key: its last row then was the newest start.
+func (m *Matcher) lapse(index int32, t event.Time) {
+	k := m.keys.at(index)
+	m.touch(index, k)
+	m.forget(k, t)
+	if k.n == 0 {
+		m.release(index, k)
+		return
+	}
+	last := int(k.n) - 1
+	m.timers.set(timer{deadline: deadline(m.rowTime(k, last), m.p.match.Within), id: m.rowID(k, last), key: index})
+}
+
+// rebuild feeds the kept rows again after a restore.
+func (m *Matcher) rebuild(index int32, k *keyState) error {
+	s := m.tecs
+	k.graph = s.take()
+	s.muted = true
+	defer func() { s.muted = false }()
+	for i := range int(k.n) {
+		if err := s.row(k, k.before+int64(i), k.before, k.row(m.p, m.arena, i)[wordSymbol]); err != nil {
+			return err
+		}
+	}
+	if m.p.match.Within > 0 {
+		m.lapse(index, event.MinTime)
+	}
+	return nil
+}
+
+// begins says whether a match may start with the row.
+func (s *tecs) begins(symbol uint64) bool {
+	for _, i := range s.starts {
+		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
+			return true
+		}
+	}
+	return false
+}
+
+// row feeds kept row number of the key; oldest is the first row that a match
+// may still start with.
+func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
+	g := k.graph
+	s.moves = s.moves[:0]
+	s.complete = s.complete[:0]
+	for _, i := range s.concerned(symbol) {
+		head := g.heads[i]
+		if head == none {
+			continue
+		}
+		info := &s.places[i]
+		g.heads[i] = none
+		if g.nodes[head].max < oldest || s.stops(info, symbol) {
+			continue
+		}
+		taken := s.takes(info, symbol)
+		if taken {
+			s.arrive(info, g.extend(number, info.in.v, head))
+		}
+		if info.stays != none && (!taken || info.in.edge == ast.EdgeAny) {
+			s.moves = append(s.moves, move{head, info.stays})
+		}
+	}
+	for _, i := range s.starts {
+		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
+			s.arrive(info, g.start(number, info.in.v))
+		}
+	}
+	for _, mv := range s.moves {
+		g.heads[mv.place] = g.union(g.heads[mv.place], mv.node)
+	}
+	for _, n := range s.complete {
+		if err := s.enumerate(k, n, oldest); err != nil {
+			return err
+		}
+	}
+	g.compact(oldest)
+	return nil
+}
+
+func (s *tecs) arrive(info *placeInfo, n int32) {
+	for _, to := range info.next {
+		s.moves = append(s.moves, move{n, to})
+	}
+	if info.accepts {
+		s.complete = append(s.complete, n)
+	}
+}
+
+func (g *graph) start(row int64, v int16) int32 {
+	g.nodes = append(g.nodes, node{max: row, row: row, v: v, left: none, right: extendMark})
+	return int32(len(g.nodes) - 1)
+}
+
+func (g *graph) extend(row int64, v int16, left int32) int32 {
+	g.nodes = append(g.nodes, node{max: g.nodes[left].max, row: row, v: v, left: left, right: extendMark})
+	return int32(len(g.nodes) - 1)
+}
+
+// union keeps the later start on the left, and on the left of a union, where
+// it can, a node that is none: then walking left meets a row in one step.
+func (g *graph) union(a, b int32) int32 {
+	switch {
+	case a == none:
+		return b
+	case g.nodes[a].max < g.nodes[b].max || g.nodes[a].max == g.nodes[b].max && g.isUnion(a):
+		a, b = b, a
+	}
+	if g.isUnion(a) {
+		l, r := g.nodes[a].left, g.nodes[a].right
+		if g.nodes[r].max < g.nodes[b].max {
+			r, b = b, r
+		}
+		a, b = l, g.pair(r, b)
+	}
+	return g.pair(a, b)
+}
+
+func (g *graph) isUnion(n int32) bool { return g.nodes[n].right != extendMark }
+
+func (g *graph) pair(a, b int32) int32 {
+	g.nodes = append(g.nodes, node{max: g.nodes[a].max, left: a, right: b})
+	return int32(len(g.nodes) - 1)
+}
+
+// branch is a choice to come back to: a node, and how many rows were read
+// before it.
+type branch struct {
+	node  int32
+	depth int32
+}
+
+// enumerate reports every match that ends in n and started at oldest or later.
+func (s *tecs) enumerate(k *keyState, n int32, oldest int64) error {
+	if s.muted {
+		return nil
+	}
+	g := k.graph
+	s.pending = append(s.pending[:0], branch{n, 0})
+	for len(s.pending) > 0 {
+		b := s.pending[len(s.pending)-1]
+		s.pending = s.pending[:len(s.pending)-1]
+		s.steps = s.steps[:b.depth]
+		for at := b.node; at != none; {
+			x := &g.nodes[at]
+			if g.isUnion(at) {
+				if g.nodes[x.right].max >= oldest {
+					s.pending = append(s.pending, branch{x.right, int32(len(s.steps))})
+				}
+				at = x.left
+				continue
+			}
+			s.steps = append(s.steps, step{v: x.v, row: x.row})
+			at = x.left
+		}
+		if err := s.report(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report emits the match whose rows stand in steps, last first.
+func (s *tecs) report(k *keyState) error {
+	w := &s.m.view
+	s.m.steps = append(s.m.steps[:0], s.steps...)
+	slices.Reverse(s.m.steps)
+	k.matches++
+	s.m.look(k)
+	last := s.m.steps[len(s.m.steps)-1]
+	w.number, w.timedOut = k.matches, false
+	w.at = event.Time(w.row(int(last.row))[wordTime])
+	return s.m.out.match(w, s.m.steps)
+}
+
+// compact drops the nodes that no place holds and those of matches that
+// started too long ago, whenever their number has doubled. Children come
+// before parents.
+func (g *graph) compact(oldest int64) {
+	if len(g.nodes) < g.compactAt {
+		return
+	}
+	to := make([]int32, len(g.nodes)) // 0: drop; else 1 until moved, then the new index + 1
+	for i, h := range g.heads {
+		if h != none && g.nodes[h].max < oldest {
+			g.heads[i] = none
+		} else if h != none {
+			to[h] = 1
+		}
+	}
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		if to[i] != 0 {
+			g.mark(i, oldest, to)
+		}
+	}
+	g.move(to)
+	g.compactAt = max(1024, 2*len(g.nodes))
+}
+
+func (g *graph) mark(i int, oldest int64, to []int32) {
+	x := &g.nodes[i]
+	if x.left != none {
+		to[x.left] = 1
+	}
+	if x.right >= 0 && g.nodes[x.right].max >= oldest {
+		to[x.right] = 1
+	}
+}
+
+func (g *graph) move(to []int32) {
+	var n int32
+	for i := range g.nodes {
+		if to[i] == 0 {
+			continue
+		}
+		x := g.nodes[i]
+		if x.left != none {
+			x.left = to[x.left] - 1
+		}
+		if x.right >= 0 {
+			if to[x.right] == 0 { // one half is too old: the union is the other
+				to[i] = x.left + 1
+				continue
+			}
+			x.right = to[x.right] - 1
+		}
+		g.nodes[n] = x
+		n++
+		to[i] = n
+	}
+	g.nodes = g.nodes[:n]
+	for i, h := range g.heads {
+		if h != none {
+			g.heads[i] = to[h] - 1
+		}
+	}
+}
