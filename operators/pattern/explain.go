@@ -50,9 +50,14 @@ func (p *Program) variableCondition(v *variable) string {
 }
 
 func (p *Program) explainAutomaton(b *strings.Builder) {
-	if p.deterministic() {
+	switch {
+	case p.sharable():
+		b.WriteString("automaton: every match; partial matches at one place are shared, a row costs one step per place it concerns\n")
+	case p.match.Edges:
+		fmt.Fprintf(b, "automaton: every match; a row is offered to each partial match, at most %d per key\n", p.opts.MaxThreads)
+	case p.deterministic():
 		b.WriteString("automaton: deterministic, built as symbols ask for it; one look-up per row\n")
-	} else {
+	default:
 		fmt.Fprintf(b, "automaton: threads in order of preference, at most %d per key, with %d registers each\n",
 			p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	}
@@ -68,11 +73,13 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 func (p *Program) instruction(in instr, pc int) string {
 	switch in.op {
 	case opRow:
-		s := fmt.Sprintf("row as %s, then %d", p.vars[in.v].name, pc+1)
-		if in.excluded {
-			s += " (not shown)"
-		}
-		return s
+		return p.rowInstruction(in, pc)
+	case opNot:
+		return fmt.Sprintf("%s %s", p.forbids(in), p.vars[in.v].name)
+	case opAbsent:
+		return fmt.Sprintf("wait: %s %s", p.forbids(in), p.vars[in.v].name)
+	case opEnter:
+		return fmt.Sprintf("from here at most %s", interval(p.limits[in.x]))
 	case opSplit:
 		return fmt.Sprintf("try %d, then %d", in.x, in.y)
 	case opJump:
@@ -83,6 +90,31 @@ func (p *Program) instruction(in instr, pc int) string {
 		return "only after the last row of the partition"
 	}
 	return "match"
+}
+
+func (p *Program) rowInstruction(in instr, pc int) string {
+	s := [...]string{"row as", "first row as", "any row as"}[in.edge]
+	if !p.match.Edges {
+		s = "row as"
+	}
+	s = fmt.Sprintf("%s %s, then %d", s, p.vars[in.v].name, pc+1)
+	if in.until >= 0 {
+		s += " (until " + p.vars[in.until].name + ")"
+	}
+	if in.excluded {
+		s += " (not shown)"
+	}
+	return s
+}
+
+func (p *Program) forbids(in instr) string {
+	switch {
+	case in.once:
+		return "the next row is not"
+	case in.op == opAbsent:
+		return "till time runs out no"
+	}
+	return "until the next row taken no"
 }
 
 func (p *Program) explainState(b *strings.Builder) {
@@ -100,6 +132,9 @@ func (p *Program) explainState(b *strings.Builder) {
 	}
 	if p.numbered {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
+	}
+	if p.sharable() {
+		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
 	}
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
@@ -128,6 +163,10 @@ func (p *Program) varNames(s expr.VarSet) string {
 
 // explainDecision says when a match is emitted.
 func (p *Program) explainDecision(b *strings.Builder) {
+	if p.match.Edges {
+		b.WriteString("a match is emitted when it is complete, absence and time-outs when the watermark passes their end\n")
+		return
+	}
 	b.WriteString("a match is emitted when no later row can change it")
 	if p.ahead > 0 {
 		fmt.Fprintf(b, "; a row is looked at when %d more of its key have come, or the input ends", p.ahead)

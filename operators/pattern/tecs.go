@@ -60,6 +60,8 @@ type node struct {
 	v     int16
 }
 
+const nodeBytes = 32
+
 const (
 	none       = int32(-1)
 	extendMark = int32(-2)
