@@ -403,6 +403,7 @@ type MatchRecognize struct {
 	Strategy      string // SKIP TILL NEXT MATCH: NEXT; SKIP TILL ANY MATCH: ANY; ""
 	StrategySpan  diag.Span
 	Within        Expr
+	Gap           Expr // WITHIN … BETWEEN ROWS
 	EmitTimeouts  bool
 	EmitSpan      diag.Span
 	Limit         Expr // LIMIT n per key

@@ -88,7 +88,8 @@ type PatQuant struct {
 	Min, Max         int
 	MinExpr, MaxExpr Expr
 	Reluctant        bool
-	Text             string    // as written, without spaces: *, +, ?, {2,}, *? …
+	Possessive       bool      // p*+: a row that fits the loop belongs to it
+	Text             string    // as written, without spaces: *, +, ?, {2,}, *?, *+ …
 	QuantSpan        diag.Span // of the quantifier alone
 }
 

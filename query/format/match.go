@@ -116,6 +116,11 @@ func (p *printer) patternClause(m *ast.MatchRecognize) {
 		p.write(" WITHIN ")
 		p.operandExpr(m.Within, levelAdd)
 	}
+	if m.Gap != nil {
+		p.write(" WITHIN ")
+		p.operandExpr(m.Gap, levelAdd)
+		p.write(" BETWEEN ROWS")
+	}
 	p.write(exists(m.EmitTimeouts, " EMIT TIMEOUTS"))
 	if m.Limit != nil {
 		p.line(m.Limit.Pos().Start)
@@ -214,7 +219,7 @@ func (p *printer) quantifier(q *ast.PatQuant) {
 	} else {
 		p.write("{", lo, ",", hi, "}")
 	}
-	p.write(exists(q.Reluctant, "?"))
+	p.write(exists(q.Reluctant, "?"), exists(q.Possessive, "+"))
 }
 
 // boundText keeps a sign apart from the brace: "{-" opens an exclusion.

@@ -167,7 +167,7 @@ matchSelect  : SELECT (ALL | FIRST | LAST | MAXIMAL) ;
 matchConsume : CONSUME BY (ANY | PARTITION | NONE) ;
 patternOption
     : SKIP_ TILL (NEXT | ANY) MATCH                                    # strategy
-    | WITHIN value                                                     # within
+    | WITHIN value (BETWEEN ROWS)?                                     # within
     | EMIT TIMEOUTS                                                    # emitTimeouts
     | LIMIT value                                                      # matchLimit
     | SUPPRESS BY exprList FOR value                                   # suppress
@@ -188,7 +188,7 @@ patternItem
     | LBRACKET CARET ident RBRACKET                                    # patternNotSet
     ;
 quantifier
-    : (STAR | PLUS | QUESTION | LBRACE (value (COMMA value?)? | COMMA value?) RBRACE) QUESTION?
+    : (STAR | PLUS | QUESTION | LBRACE (value (COMMA value?)? | COMMA value?) RBRACE) how=(QUESTION | PLUS)?
     ;
 
 // ---- expressions

@@ -96,6 +96,11 @@ func (b *builder) patternOption(m *ast.MatchRecognize, ctx gen.IPatternOptionCon
 		once(m.Strategy != "", "SKIP TILL")
 		m.Strategy, m.StrategySpan = strings.Fields(b.keywords(ctx))[2], spanOf(ctx)
 	case *gen.WithinContext:
+		if has(ctx.BETWEEN()) {
+			once(m.Gap != nil, "WITHIN … BETWEEN ROWS")
+			m.Gap = b.value(ctx.Value())
+			return
+		}
 		once(m.Within != nil, "WITHIN")
 		m.Within = b.value(ctx.Value())
 	case *gen.EmitTimeoutsContext:
@@ -170,17 +175,18 @@ func (b *builder) patternItem(ctx gen.IPatternItemContext) ast.Pattern {
 func (b *builder) quantified(item ast.Pattern, ctx gen.IQuantifierContext) ast.Pattern {
 	q := &ast.PatQuant{Item: item, Max: -1, Text: b.quantifierText(ctx), QuantSpan: spanOf(ctx)}
 	q.Span = item.Pos().To(spanOf(ctx))
-	marks := len(ctx.AllQUESTION())
-	switch {
-	case has(ctx.LBRACE()):
+	switch ctx.GetStart().GetTokenType() {
+	case gen.CEPParserLBRACE:
 		b.bounds(q, ctx)
-	case has(ctx.PLUS()):
+	case gen.CEPParserPLUS:
 		q.Min = 1
-	case !has(ctx.STAR()):
+	case gen.CEPParserQUESTION:
 		q.Max = 1
-		marks--
 	}
-	q.Reluctant = marks > 0
+	if how := ctx.GetHow(); how != nil {
+		q.Possessive = how.GetTokenType() == gen.CEPParserPLUS
+		q.Reluctant = !q.Possessive
+	}
 	return q
 }
 
