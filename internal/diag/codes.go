@@ -14,6 +14,7 @@ const (
 	NoOutputColumns   Code = "no-output-columns"
 	InvalidVariable   Code = "invalid-variable"
 	InvalidPattern    Code = "invalid-pattern"
+	MalformedPattern  Code = "malformed-pattern" // edges, NOT and loops put together without a meaning
 	QuantifierRange   Code = "quantifier-range"
 	NumberOutOfRange  Code = "number-out-of-range"
 	TypeMismatch      Code = "type"

@@ -91,7 +91,7 @@ func conditional(e expr.Expr) bool {
 
 func foldable(e expr.Expr) bool {
 	switch e := e.(type) {
-	case *expr.Const, *expr.Column, *expr.Nav, *expr.Agg, *expr.Classifier, *expr.MatchNumber:
+	case *expr.Const, *expr.Column, *expr.Nav, *expr.Agg, *expr.Classifier, *expr.MatchNumber, *expr.MatchStatus, *expr.MatchTime:
 		return false
 	case *expr.Call:
 		if e.Fn.Volatile {

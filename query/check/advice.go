@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
@@ -8,6 +10,10 @@ import (
 
 // advise warns of patterns that are right but likely not what is wanted.
 func (m *matcher) advise() {
+	if m.out.Edges {
+		m.adviseEdges()
+		return
+	}
 	if m.out.Rows != ast.AllRowsOmit && nullable(m.out.Pattern) {
 		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
 			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
@@ -24,6 +30,36 @@ func (m *matcher) advise() {
 		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the loop has no upper bound and the pattern no WITHIN: a match can grow without bound, up to 'state.max-rows-per-match' rows of a key").
 			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
 	}
+}
+
+// adviseEdges warns of partial matches that nothing ends: several are kept for
+// every row that begins one.
+func (m *matcher) adviseEdges() {
+	if m.out.Within == 0 && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
+		m.list.Warn(diag.UnboundedState, m.ast.Pattern.Pos(), "a partial match may wait for its next row without end: the pattern has no WITHIN").
+			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
+	}
+}
+
+// waits says whether a partial match can stay while rows pass.
+func waits(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatEdge:
+		return p.Edge != ast.EdgeDefault || waits(p.Item)
+	case plan.PatConcat:
+		return slices.ContainsFunc(p.Items, waits)
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, waits)
+	case plan.PatPermute:
+		return slices.ContainsFunc(p.Items, waits)
+	case plan.PatExclude:
+		return waits(p.Item)
+	case plan.PatWithin:
+		return waits(p.Item)
+	case plan.PatQuant:
+		return p.Max < 0 || waits(p.Item)
+	}
+	return false
 }
 
 // nullable says whether a pattern matches no rows.

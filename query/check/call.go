@@ -137,8 +137,7 @@ func (b *binder) patternCall(name string, e *ast.Call) (x expr.Expr, done bool) 
 	case "MATCH_PROCTIME":
 		return b.matchProctime(e), true
 	case "MATCH_STATUS":
-		b.unsupported(e.Pos(), "MATCH_STATUS()")
-		return nil, true
+		return b.matchStatus(e), true
 	}
 	return nil, false
 }

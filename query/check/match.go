@@ -18,6 +18,7 @@ type matcher struct {
 	in    *relation
 	scope *matchScope
 	out   *plan.Match
+	not   map[string]int // the variable ^B of [^B], by the folded name of B
 	ok    bool
 }
 
@@ -32,6 +33,7 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
 	m.refuseExtensions()
+	m.edges()
 	m.partitionBy()
 	m.orderBy()
 	m.variables()
@@ -66,12 +68,8 @@ func (m *matcher) refuseExtensions() {
 		m.add(diag.NotSupported, e.SearchModSpan, "the search modifier %s is not supported in MATCH_RECOGNIZE", e.SearchMod).WithHint("leave %s out", e.SearchMod)
 		m.fail()
 	}
-	refuse(e.Timeout, e.RowsSpan, "SHOW TIMEOUT MATCHES")
-	refuse(e.EmitTimeouts, e.EmitSpan, "EMIT TIMEOUTS")
-	refuse(e.Strategy != "", e.StrategySpan, "SKIP TILL "+e.Strategy+" MATCH")
 	refuse(e.Select != "", e.SelectSpan, "AFTER MATCH SELECT "+e.Select)
 	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
-	refuse(e.Skip.Mode == ast.NoSkip, e.Skip.Pos(), "AFTER MATCH NO SKIP")
 	if e.Limit != nil {
 		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
 	}
@@ -188,18 +186,23 @@ func (m *matcher) timeHint() string {
 
 // variables collects the primary variables of the pattern and the subsets.
 func (m *matcher) variables() {
-	m.scope = &matchScope{vars: map[string]int{}, subsets: map[string]expr.VarSet{}}
-	collectVars(m.ast.Pattern, func(id ast.Ident) {
-		name := folded(id)
-		if _, seen := m.scope.vars[name]; !seen {
-			m.scope.vars[name] = len(m.scope.names)
-			m.scope.names = append(m.scope.names, name)
-			m.out.Vars = append(m.out.Vars, plan.Var{Name: name})
-		}
-	})
+	m.scope = &matchScope{vars: map[string]int{}, subsets: map[string]expr.VarSet{}, edges: m.out.Edges}
+	collectVars(m.ast.Pattern, func(id ast.Ident) { m.variable(m.scope.vars, folded(id), folded(id)) })
+	m.not = map[string]int{}
+	collectNotSets(m.ast.Pattern, func(id ast.Ident) { m.variable(m.not, folded(id), "^"+folded(id)) })
 	for i := range m.ast.Subsets {
 		m.subset(&m.ast.Subsets[i])
 	}
+}
+
+// variable adds a variable the first time its key is seen.
+func (m *matcher) variable(of map[string]int, key, name string) {
+	if _, seen := of[key]; seen {
+		return
+	}
+	of[key] = len(m.scope.names)
+	m.scope.names = append(m.scope.names, name)
+	m.out.Vars = append(m.out.Vars, plan.Var{Name: name})
 }
 
 func (m *matcher) subset(s *ast.Subset) {
@@ -236,6 +239,9 @@ func (m *matcher) skip() {
 	switch s.Mode {
 	case ast.SkipDefault:
 		m.out.Skip = ast.SkipPastLast
+		if m.out.Edges {
+			m.out.Skip = ast.NoSkip
+		}
 	case ast.SkipToFirst, ast.SkipToLast:
 		set, ok := m.scope.set(s.To)
 		if !ok {
@@ -247,14 +253,29 @@ func (m *matcher) skip() {
 }
 
 func (m *matcher) within() {
-	if m.ast.Within == nil {
-		return
+	m.out.Within = shorter(m.out.Within, m.interval(m.ast.Within))
+	m.out.Gap = m.interval(m.ast.Gap)
+	m.timeouts()
+}
+
+// shorter is the smaller of two limits, 0 being none.
+func shorter(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
 	}
-	span := m.ast.Within.Pos()
-	x := (&binder{Checker: m.Checker}).top(m.ast.Within)
+	return a
+}
+
+// interval is the constant of a WITHIN, µs; 0 when there is none.
+func (m *matcher) interval(within ast.Expr) int64 {
+	if within == nil {
+		return 0
+	}
+	span := within.Pos()
+	x := (&binder{Checker: m.Checker}).top(within)
 	if x == nil {
 		m.fail()
-		return
+		return 0
 	}
 	k, ok := x.(*expr.Const)
 	switch {
@@ -267,10 +288,10 @@ func (m *matcher) within() {
 	case k.Value.Null || k.Value.I <= 0:
 		m.add(diag.NumberOutOfRange, span, "the interval of WITHIN must be positive")
 	default:
-		m.out.Within = k.Value.I
-		return
+		return k.Value.I
 	}
 	m.fail()
+	return 0
 }
 
 func (m *matcher) define() {
@@ -296,6 +317,7 @@ func (m *matcher) define() {
 		}
 	}
 	m.scope.define = false
+	m.complements()
 }
 
 // alwaysAsNil drops a definition that is TRUE.
@@ -376,14 +398,21 @@ func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
 		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
-		if nav, ok := e.Expr.(*expr.Nav); ok && in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(nav, in.Rowtime) {
+		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(e.Expr, in.Rowtime) {
 			out.Rowtime = len(out.Fields)
 		}
 		out.Fields = append(out.Fields, event.Field{Name: e.Name, Type: e.Expr.Type()})
 	}
 }
 
-func isRowtime(n *expr.Nav, rowtime int) bool {
+func isRowtime(e expr.Expr, rowtime int) bool {
+	if _, ok := e.(*expr.MatchTime); ok {
+		return true
+	}
+	n, ok := e.(*expr.Nav)
+	if !ok {
+		return false
+	}
 	col, ok := n.X.(*expr.Column)
 	return ok && col.Index == rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
 }

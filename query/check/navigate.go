@@ -18,6 +18,7 @@ type matchScope struct {
 	names   []string               // of the primary variables, by index
 	define  bool                   // in DEFINE: everything is RUNNING
 	final   bool                   // ONE ROW PER MATCH: everything is FINAL
+	edges   bool                   // plan.Match.Edges
 }
 
 // folded is a variable's name: unquoted ones are upper case.
@@ -316,21 +317,41 @@ func (b *binder) matchNumber(e *ast.Call) expr.Expr {
 	return &expr.MatchNumber{Base: typed(event.TInt64, e.Pos())}
 }
 
-// matchRowtime is the time of the last row of the match.
+// matchRowtime is the time of the last row of the match; of an absence or a
+// time-out, the moment when time ran out.
 func (b *binder) matchRowtime(e *ast.Call) expr.Expr {
 	if !b.bare("MATCH_ROWTIME", e, 1) {
 		return nil
 	}
 	s := b.rel.schema()
 	switch {
-	case b.nav != nil || b.match.define:
-		b.add(diag.PatternFunction, e.Pos(), "MATCH_ROWTIME() stands on its own in MEASURES")
+	case !b.ofMatch("MATCH_ROWTIME", e):
 		return nil
 	case s.Rowtime < 0:
 		b.add(diag.MissingTime, e.Pos(), "MATCH_ROWTIME() needs an event-time column, which the input has not").WithHint("use MATCH_PROCTIME()")
 		return nil
 	}
+	if b.match.edges {
+		return &expr.MatchTime{Base: typed(s.Fields[s.Rowtime].Type, e.Pos())}
+	}
 	return rowtimeOf(s, e.Pos())
+}
+
+// ofMatch refuses what is of the match as a whole where there are rows only.
+func (b *binder) ofMatch(name string, e *ast.Call) bool {
+	if b.nav != nil || b.match.define {
+		b.add(diag.PatternFunction, e.Pos(), "%s() stands on its own in MEASURES", name)
+		return false
+	}
+	return true
+}
+
+// matchStatus is 'MATCHED', or 'TIMED_OUT' of a row that EMIT TIMEOUTS gives.
+func (b *binder) matchStatus(e *ast.Call) expr.Expr {
+	if !b.bare("MATCH_STATUS", e, 0) || !b.ofMatch("MATCH_STATUS", e) {
+		return nil
+	}
+	return &expr.MatchStatus{Base: typed(event.TString, e.Pos())}
 }
 
 func rowtimeOf(s *event.Schema, span diag.Span) *expr.Nav {

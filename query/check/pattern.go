@@ -24,6 +24,16 @@ func collectVars(p ast.Pattern, visit func(ast.Ident)) {
 	}
 }
 
+// collectNotSets visits the B of every [^B].
+func collectNotSets(p ast.Pattern, visit func(ast.Ident)) {
+	if n, ok := p.(*ast.PatNotSet); ok {
+		visit(n.Name)
+	}
+	for _, sub := range subPatterns(p) {
+		collectNotSets(sub, visit)
+	}
+}
+
 func subPatterns(p ast.Pattern) []ast.Pattern {
 	switch p := p.(type) {
 	case *ast.PatConcat:
@@ -46,8 +56,18 @@ func subPatterns(p ast.Pattern) []ast.Pattern {
 	return nil
 }
 
+// place is where a part of the pattern stands.
+type place struct {
+	first  bool // nothing can precede its first row
+	last   bool // nothing follows it, in a concatenation that is not repeated
+	repeat bool // it is what a quantifier repeats
+}
+
 func (m *matcher) pattern() {
-	m.out.Pattern = m.bind(m.ast.Pattern)
+	m.out.Pattern = m.limited(m.bind(m.ast.Pattern, place{first: true, last: true}))
+	if m.ast.Strategy != "" {
+		m.out.Pattern = unled(m.out.Pattern)
+	}
 	if len(m.out.Vars) == 0 && m.ok {
 		m.add(diag.InvalidPattern, m.ast.Pattern.Pos(), "the pattern has no variable: it can only match nothing")
 		m.fail()
@@ -56,46 +76,49 @@ func (m *matcher) pattern() {
 
 // bind makes the plan of a pattern; what it refuses becomes the empty pattern,
 // so that the rest is checked too.
-func (m *matcher) bind(p ast.Pattern) plan.Pattern {
+func (m *matcher) bind(p ast.Pattern, at place) plan.Pattern {
 	switch p := p.(type) {
 	case *ast.PatVar:
-		return plan.PatVar{Var: m.scope.vars[folded(p.Name)]}
-	case *ast.PatEmpty:
-		return plan.PatEmpty{}
+		return m.led(plan.PatVar{Var: m.scope.vars[folded(p.Name)]})
+	case *ast.PatNotSet:
+		return m.led(plan.PatVar{Var: m.not[folded(p.Name)]})
 	case *ast.PatAnchor:
 		return m.anchor(p)
 	case *ast.PatConcat:
-		return m.concat(p)
+		return m.concat(p, at)
 	case *ast.PatAlt:
-		return plan.PatAlt{Alts: m.bindAll(p.Alts)}
+		return plan.PatAlt{Alts: m.bindAll(p.Alts, place{first: at.first, repeat: at.repeat})}
 	case *ast.PatPermute:
-		return plan.PatPermute{Items: m.bindAll(p.Items)}
+		return plan.PatPermute{Items: m.bindAll(p.Items, place{repeat: true})}
 	case *ast.PatExclude:
-		return m.exclude(p)
+		return m.exclude(p, at)
 	case *ast.PatGroup:
-		return m.bind(p.Item)
+		return m.bind(p.Item, at)
 	case *ast.PatQuant:
-		return m.quantified(p)
+		return m.quantified(p, at)
 	}
-	m.refusePattern(p.Pos(), "[^…] in PATTERN")
 	return plan.PatEmpty{}
 }
 
-func (m *matcher) bindAll(list []ast.Pattern) []plan.Pattern {
+func (m *matcher) bindAll(list []ast.Pattern, at place) []plan.Pattern {
 	out := make([]plan.Pattern, len(list))
 	for i, p := range list {
-		out[i] = m.bind(p)
+		out[i] = m.bind(p, at)
 	}
 	return out
 }
 
-func (m *matcher) refusePattern(span diag.Span, what string) {
-	m.unsupported(span, what)
+func (m *matcher) refusePattern(span diag.Span, what string) *diag.Diagnostic {
 	m.fail()
+	return m.unsupported(span, what)
 }
 
 func (m *matcher) anchor(p *ast.PatAnchor) plan.Pattern {
 	m.out.Anchored = true
+	if m.out.Edges {
+		m.refusePattern(p.Pos(), m.text(p.Pos())+" in a pattern with edges")
+		return plan.PatEmpty{}
+	}
 	if open := m.unbounded(m.in.node); !p.Start && open != nil {
 		m.add(diag.NotSupported, p.Pos(), "$ is the end of the input, and %s has none", open.Name).
 			WithHint("leave $ out, or read a bounded table ('connector' = 'file', or 'number-of-rows')")
@@ -117,35 +140,28 @@ func (c *Checker) unbounded(n plan.Node) *catalog.Table {
 	return nil
 }
 
-func (m *matcher) concat(p *ast.PatConcat) plan.Pattern {
-	if p.Within != nil {
-		m.refusePattern(p.Within.Pos(), "WITHIN for a part of the pattern")
-	}
-	items := make([]plan.Pattern, 0, len(p.Steps))
-	for i := range p.Steps {
-		step := &p.Steps[i]
-		if step.Not {
-			m.refusePattern(step.Pos(), "NOT in PATTERN")
-		} else if step.Edge != ast.EdgeDefault {
-			m.refusePattern(step.Pos(), "the edge "+step.Edge.String())
-		}
-		items = append(items, m.bind(step.Item))
-	}
-	if len(items) == 1 {
-		return items[0]
-	}
-	return plan.PatConcat{Items: items}
-}
-
-func (m *matcher) exclude(p *ast.PatExclude) plan.Pattern {
+func (m *matcher) exclude(p *ast.PatExclude, at place) plan.Pattern {
 	if m.ast.Rows == ast.AllRowsUnmatch {
 		m.add(diag.InvalidPattern, p.Pos(), "{- … -} cannot be used WITH UNMATCHED ROWS")
 		m.fail()
 	}
-	return plan.PatExclude{Item: m.bind(p.Item)}
+	return plan.PatExclude{Item: m.bind(p.Item, at)}
 }
 
-func (m *matcher) quantified(p *ast.PatQuant) plan.Pattern {
+func (m *matcher) quantified(p *ast.PatQuant, at place) plan.Pattern {
+	m.bounds(p)
+	q := plan.PatQuant{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant, Possessive: p.Possessive}
+	inner := place{first: at.first, repeat: true}
+	if until, step := m.until(p); until != nil {
+		q.Until, q.Item = until, m.step(step, inner)
+	} else {
+		q.Item = m.bind(p.Item, inner)
+	}
+	m.loop(p, q)
+	return q
+}
+
+func (m *matcher) bounds(p *ast.PatQuant) {
 	span := m.quantifierSpan(p)
 	lowest, highest := p.Min, p.Max
 	switch {
@@ -161,7 +177,6 @@ func (m *matcher) quantified(p *ast.PatQuant) plan.Pattern {
 		m.add(diag.QuantifierRange, span, "the lower bound %d is above the upper bound %d", lowest, highest)
 		m.fail()
 	}
-	return plan.PatQuant{Item: m.bind(p.Item), Min: lowest, Max: highest, Reluctant: p.Reluctant}
 }
 
 // quantifierSpan is the quantifier without what it repeats.

@@ -143,7 +143,7 @@ func partition(n *Match) string {
 }
 
 func describeMatch(n *Match) []string {
-	lines := []string{"pattern: " + n.PatternString() + withinText(n.Within), "order: " + order(n), "rows: " + rowsText(n.Rows), "skip: " + skipText(n)}
+	lines := []string{"pattern: " + n.PatternString() + limitsText(n), "order: " + order(n), "rows: " + rowsText(n.Rows), "skip: " + skipText(n)}
 	for _, v := range n.Vars {
 		cond := "TRUE"
 		if v.Define != nil {
@@ -162,6 +162,18 @@ func withinText(us int64) string {
 		return ""
 	}
 	return " WITHIN " + function.Format(event.TDay, event.IntValue(us))
+}
+
+// limitsText is what stands after PATTERN (…).
+func limitsText(n *Match) string {
+	text := withinText(n.Within)
+	if n.Gap > 0 {
+		text += withinText(n.Gap) + " BETWEEN ROWS"
+	}
+	if n.Timeouts {
+		text += " EMIT TIMEOUTS"
+	}
+	return text
 }
 
 func order(n *Match) string {
@@ -190,6 +202,8 @@ func skipText(n *Match) string {
 		return "to first " + to
 	case ast.SkipToLast:
 		return "to last " + to
+	case ast.NoSkip:
+		return "none: every match"
 	}
 	return "past last row"
 }
@@ -215,10 +229,36 @@ func patternString(p Pattern, vars []Var, tight bool) string {
 		return "PERMUTE(" + joinPatterns(p.Items, vars, ", ") + ")"
 	case PatExclude:
 		return "{- " + patternString(p.Item, vars, false) + " -}"
+	case PatEdge:
+		_, loop := p.Item.(PatQuant)
+		return grouped(edgeText(p.Edge)+patternString(p.Item, vars, !loop), tight)
+	case PatNot:
+		return edgeText(p.Edge) + "NOT " + vars[p.Var].Name
+	case PatWithin:
+		return "(" + patternString(p.Item, vars, false) + withinText(p.Within) + ")"
 	case PatQuant:
+		if p.Until != nil {
+			return grouped("("+untilText(p, vars)+")"+quantifier(p), tight)
+		}
 		return grouped(patternString(p.Item, vars, true)+quantifier(p), tight)
 	}
 	return fmt.Sprintf("%T", p)
+}
+
+func edgeText(e ast.Edge) string {
+	if e == ast.EdgeDefault {
+		return ""
+	}
+	return e.String() + " "
+}
+
+// untilText is what a loop with a row that ends it repeats: -> NOT U -> B.
+func untilText(p PatQuant, vars []Var) string {
+	edge := ast.EdgeDefault
+	if e, ok := p.Item.(PatEdge); ok {
+		edge = e.Edge
+	}
+	return patternString(PatNot{Edge: min(edge, ast.EdgeRelaxed), Var: p.Until.Var}, vars, false) + " " + patternString(p.Item, vars, false)
 }
 
 func grouped(text string, yes bool) string {
@@ -254,6 +294,9 @@ func quantifier(p PatQuant) string {
 	}
 	if p.Reluctant {
 		text += "?"
+	}
+	if p.Possessive {
+		text += "+"
 	}
 	return text
 }

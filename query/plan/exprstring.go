@@ -217,6 +217,10 @@ func (p *exprPrinter) pattern(e expr.Expr) {
 		p.printf("CLASSIFIER(%s)", strings.TrimSuffix(p.prefix, "."))
 	case *expr.MatchNumber:
 		p.WriteString("MATCH_NUMBER()")
+	case *expr.MatchStatus:
+		p.WriteString("MATCH_STATUS()")
+	case *expr.MatchTime:
+		p.WriteString("MATCH_ROWTIME()")
 	default:
 		p.printf("%T", e)
 	}
