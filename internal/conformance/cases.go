@@ -18,7 +18,8 @@ type Case struct {
 	Schema   [][2]string `yaml:"schema"`
 	Input    []Entry     `yaml:"rows"`
 	Query    string      `yaml:"query"`
-	CEP      any         `yaml:"cep"`
+	CEP      *CEP        `yaml:"cep"` // in place of a query
+	By       []string    `yaml:"partition"`
 	Ordered  bool        `yaml:"ordered"`
 	Expected *Expected   `yaml:"expected"`
 	Error    *Failure    `yaml:"error"`
@@ -56,6 +57,8 @@ type Expected struct {
 	Columns      []string `yaml:"columns"`
 	Rows         [][]any  `yaml:"rows"`
 	EmittedAfter []int    `yaml:"emitted_after"`
+	Matches      [][]any  `yaml:"matches"`  // of a CEP block
+	Timeouts     [][]any  `yaml:"timeouts"` // of a CEP block with a time limit
 }
 
 // Failure is the error that a query must give.
@@ -118,6 +121,11 @@ func loadFile(path string) ([]Case, error) {
 	}
 	for i := range cases {
 		cases[i].Area = filepath.Base(filepath.Dir(abs))
+		if cases[i].CEP != nil {
+			if cases[i].Query, err = cases[i].CEPQuery(); err != nil {
+				return nil, fmt.Errorf("%s: %w", cases[i].Name, err)
+			}
+		}
 	}
 	return cases, nil
 }

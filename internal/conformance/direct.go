@@ -79,7 +79,7 @@ func (r *run) open() (err error) {
 	if r.batch == nil {
 		r.batch = ReadBatch(r.scan)
 	}
-	if r.pipeline, err = NewPipeline(r.root, operators.Collector(r)); err != nil {
+	if r.pipeline, err = newPipeline(r.root, operators.Collector(r), r.c.options()); err != nil {
 		return err
 	}
 	if r.Restore > 0 {

@@ -26,23 +26,28 @@ type Pipeline struct {
 	matches *chain              // above the pattern
 	in      operators.Collector // of the matcher
 	step    stepCollector
+	lenient bool // rows and matches that fail are dropped
 }
 
 // NewPipeline makes the operators of a plan; results go to sink.
 func NewPipeline(root *plan.Insert, sink operators.Collector) (*Pipeline, error) {
+	return newPipeline(root, sink, build.Options{})
+}
+
+func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (*Pipeline, error) {
 	width := len(root.Schema().Fields)
 	columns := make([]int, width)
 	for i := range columns {
 		columns[i] = i
 	}
-	g, err := build.Build(root, root.Schema(), columns, build.Options{})
+	g, err := build.Build(root, root.Schema(), columns, o)
 	if err != nil {
 		return nil, err
 	}
 	if len(g.Sources) != 1 || len(g.Matches) > 1 || g.Sources[0].Scan == nil {
 		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Matches))
 	}
-	p := &Pipeline{}
+	p := &Pipeline{lenient: o.Pattern.ContinueOnError}
 	if p.scan, err = g.Sources[0].NewScan(); err != nil {
 		return nil, err
 	}
@@ -96,6 +101,9 @@ func (p *Pipeline) release(wm event.Time) error {
 
 // rejected makes an error of the first row that was dropped.
 func (p *Pipeline) rejected() error {
+	if p.lenient {
+		p.ctx.Rejects = nil
+	}
 	if len(p.ctx.Rejects) == 0 {
 		return nil
 	}

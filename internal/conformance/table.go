@@ -75,12 +75,31 @@ func plain(t event.Type, v event.Value) any {
 		return v.F()
 	case t.Kind == event.Decimal:
 		return decimal.Float64(decimalInt(t, v), t.Scale)
+	case t.Kind == event.Array:
+		return list(*t.Elem, v.L)
 	case t.Physical() == event.PhysI64:
 		return float64(v.I)
 	case t.Physical() == event.PhysStr:
 		return string(v.S)
 	}
 	return fmt.Sprint(v.L)
+}
+
+// list is an array as JSON text.
+func list(elem event.Type, values []event.Value) string {
+	items := make([]any, len(values))
+	for i, v := range values {
+		items[i] = plain(elem, v)
+	}
+	return jsonText(items)
+}
+
+func jsonText(x any) string {
+	text, err := json.Marshal(x)
+	if err != nil {
+		return fmt.Sprint(x)
+	}
+	return string(text)
 }
 
 func decimalInt(t event.Type, v event.Value) decimal.Int {
@@ -122,11 +141,7 @@ func sameRow(a, b []any) bool {
 func show(rows [][]any) string {
 	var b strings.Builder
 	for _, r := range rows {
-		text, err := json.Marshal(r)
-		if err != nil {
-			text = []byte(fmt.Sprint(r))
-		}
-		fmt.Fprintf(&b, "      %s\n", text)
+		fmt.Fprintf(&b, "      %s\n", jsonText(r))
 	}
 	if len(rows) == 0 {
 		return "      (no rows)\n"

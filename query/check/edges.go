@@ -218,7 +218,7 @@ func (m *matcher) loop(p *ast.PatQuant, q plan.PatQuant) {
 	case p.Possessive && leadingEdge(q.Item) == ast.EdgeAny:
 		m.malformed(m.quantifierSpan(p), "a possessive loop keeps every row it can take, and ->> passes over rows").WithHint("write -> inside the loop, or leave the last + out")
 	case p.Possessive && !single(q.Item):
-		m.refusePattern(m.quantifierSpan(p), "a possessive quantifier of a group that does not begin with one variable")
+		m.refusePattern(m.quantifierSpan(p), "a possessive quantifier of a group")
 	}
 }
 
@@ -233,17 +233,13 @@ func leadingEdge(p plan.Pattern) ast.Edge {
 	return ast.EdgeDefault
 }
 
-// single says whether p begins with a row of one variable.
+// single says whether p is one row.
 func single(p plan.Pattern) bool {
-	switch p := p.(type) {
-	case plan.PatVar:
-		return true
-	case plan.PatEdge:
-		return single(p.Item)
-	case plan.PatConcat:
-		return single(p.Items[0])
+	if e, ok := p.(plan.PatEdge); ok {
+		return single(e.Item)
 	}
-	return false
+	_, ok := p.(plan.PatVar)
+	return ok
 }
 
 // ---- time-outs and complements
