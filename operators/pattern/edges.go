@@ -213,8 +213,12 @@ func (e *edges) step(r *runs, i int) error {
 	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
 		return err
 	}
-	if in.op == opAbsent {
+	switch in.op {
+	case opAbsent:
 		return e.absent(r, x, g, in)
+	case opAccept: // the row that must not come has not
+		e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
+		return nil
 	}
 	taken, err := e.try(r, x, g, in)
 	if err == nil && (in.edge == ast.EdgeAny || in.edge == ast.EdgeRelaxed && !taken) {
@@ -338,10 +342,14 @@ func (e *edges) closure(x *run, from place) {
 		case opRow, opAbsent:
 			e.add(x, at)
 		case opAccept:
-			if !accepted && x.path >= 0 {
+			switch {
+			case x.path < 0 || accepted:
+			case at.g.once != 0: // the next row decides
+				e.add(x, at)
+			default:
 				e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
+				accepted = true
 			}
-			accepted = true
 		}
 	}
 }

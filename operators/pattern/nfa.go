@@ -35,6 +35,7 @@ type instr struct {
 	until    int16    // opRow: a row of this variable ends the wait, -1: none
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
+	loop     bool     // opNot: of a possessive loop
 	excluded bool     // opRow: inside {- -}
 	x, y     int32    // opEnter: x is the part
 	parts    []int16  // opRow: the time-limited parts it lies in
@@ -172,8 +173,7 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	a.until = outer
 }
 
-// bounded lays out p{min,max}. Leaving before the last copy is a choice that a
-// possessive quantifier has only while no further row fits.
+// bounded lays out p{min,max}.
 func (a *assembler) bounded(q plan.PatQuant) {
 	a.copies(q.Item, q.Min)
 	var skips []int32
@@ -184,17 +184,11 @@ func (a *assembler) bounded(q plan.PatQuant) {
 			return
 		}
 	}
-	if q.Possessive && len(skips) > 0 {
-		full := a.emit(instr{op: opJump})
-		for _, s := range skips {
-			a.leave(s, q.Reluctant)
-		}
-		a.keep(q)
-		a.code[full].x = int32(len(a.code))
-		return
-	}
 	for _, s := range skips {
 		a.leave(s, q.Reluctant)
+	}
+	if q.Possessive {
+		a.keep(q)
 	}
 }
 
@@ -202,7 +196,7 @@ func (a *assembler) bounded(q plan.PatQuant) {
 // belongs to it.
 func (a *assembler) keep(q plan.PatQuant) {
 	if v, ok := loopVar(q.Item); ok {
-		a.emit(instr{op: opNot, v: v})
+		a.emit(instr{op: opNot, v: v, loop: true})
 	}
 }
 
@@ -244,7 +238,7 @@ func (a *assembler) part(p plan.PatWithin) {
 
 // absence turns a negation at the very end into a step that waits.
 func (a *assembler) absence() {
-	if n := len(a.code); n > 0 && a.code[n-1].op == opNot && !a.jumpedTo(int32(n)) {
+	if n := len(a.code); n > 0 && a.code[n-1].op == opNot && !a.code[n-1].loop && !a.jumpedTo(int32(n)) {
 		a.code[n-1].op = opAbsent
 	}
 }

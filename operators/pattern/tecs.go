@@ -76,7 +76,12 @@ func (p *Program) sharable() bool {
 	if !m.Edges || !p.deterministic() || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
 		return false
 	}
-	return !p.has(opAbsent)
+	for i := range p.code {
+		if in := &p.code[i]; in.op == opAbsent || in.op == opNot && in.once {
+			return false
+		}
+	}
+	return true
 }
 
 func newTECS(m *Matcher) *tecs {
