@@ -64,7 +64,7 @@ func (p *program) condition(e expr.Expr) (*condition, error) {
 // cut replaces each topmost pattern node by a column of the frame.
 func (c *condition) cut(e expr.Expr, width int) expr.Expr {
 	switch e.(type) {
-	case *expr.Nav, *expr.Agg, *expr.Classifier, *expr.MatchNumber:
+	case *expr.Nav, *expr.Agg, *expr.Classifier, *expr.MatchNumber, *expr.MatchStatus, *expr.MatchTime:
 		c.nodes = append(c.nodes, e)
 		return &expr.Column{Base: expr.Base{T: e.Type()}, Index: width + len(c.nodes) - 1}
 	}
@@ -107,7 +107,7 @@ func (s *search) value(c *condition, current int) (event.Value, error) {
 		frame[i] = event.NullValue
 	}
 	if current >= 0 {
-		copy(frame, s.rows[s.start+current].Values)
+		copy(frame, s.rows[s.steps[current].row].Values)
 	}
 	for _, n := range c.nodes {
 		v, err := s.node(n, current)
@@ -126,9 +126,13 @@ func (s *search) node(n expr.Expr, current int) (event.Value, error) {
 	case *expr.Agg:
 		return s.agg(n, current)
 	case *expr.Classifier:
-		return s.classifier(s.start + current), nil
+		return s.classifier(s.steps[current].row), nil
 	case *expr.MatchNumber:
 		return event.IntValue(s.number), nil
+	case *expr.MatchStatus:
+		return event.StringValue(s.status), nil
+	case *expr.MatchTime:
+		return event.IntValue(s.at), nil
 	}
 	return event.NullValue, fmt.Errorf("reference: pattern node %T", n)
 }
@@ -161,15 +165,15 @@ func (s *search) nav(n *expr.Nav, current int) (event.Value, error) {
 	if i < 0 || i >= len(list) {
 		return event.NullValue, nil
 	}
-	at := s.start + list[i] + n.Physical
+	at := s.steps[list[i]].row + n.Physical
 	if at < 0 || at >= len(s.rows) {
 		return event.NullValue, nil
 	}
-	return s.at(n.X, at)
+	return s.operand(n.X, at)
 }
 
-// at evaluates an operand at a row of the partition.
-func (s *search) at(x expr.Expr, at int) (event.Value, error) {
+// operand evaluates an operand at a row of the partition.
+func (s *search) operand(x expr.Expr, at int) (event.Value, error) {
 	frame := append(append([]event.Value(nil), s.rows[at].Values...), s.classifier(at), event.IntValue(s.number))
 	return s.inner[x].eval(frame)
 }
@@ -177,11 +181,12 @@ func (s *search) at(x expr.Expr, at int) (event.Value, error) {
 // classifier is the name of the variable that a row is mapped to; NULL outside
 // the match.
 func (s *search) classifier(at int) event.Value {
-	k := at - s.start
-	if k < 0 || k >= len(s.steps) {
-		return event.NullValue
+	for _, st := range s.steps {
+		if st.row == at {
+			return event.StringValue(s.m.Vars[st.variable].Name)
+		}
 	}
-	return event.StringValue(s.m.Vars[s.steps[k].variable].Name)
+	return event.NullValue
 }
 
 // agg aggregates over the rows of the match, one call after the other.
@@ -228,7 +233,7 @@ func (s *search) aggRows(n *expr.Agg, current int) ([]aggRow, error) {
 	var rows []aggRow
 	for _, k := range s.mapped(n.Vars, n.Final, current) {
 		if n.Filter != nil {
-			keep, err := s.at(n.Filter, s.start+k)
+			keep, err := s.operand(n.Filter, s.steps[k].row)
 			if err != nil {
 				return nil, err
 			}
@@ -236,7 +241,7 @@ func (s *search) aggRows(n *expr.Agg, current int) ([]aggRow, error) {
 				continue
 			}
 		}
-		r, err := s.aggRow(n, s.start+k)
+		r, err := s.aggRow(n, s.steps[k].row)
 		if err != nil {
 			return nil, err
 		}
@@ -256,13 +261,13 @@ func (s *search) aggRows(n *expr.Agg, current int) ([]aggRow, error) {
 func (s *search) aggRow(n *expr.Agg, at int) (r aggRow, err error) {
 	r.args = make([]event.Value, len(n.Args))
 	for i, a := range n.Args {
-		if r.args[i], err = s.at(a, at); err != nil {
+		if r.args[i], err = s.operand(a, at); err != nil {
 			return r, err
 		}
 	}
 	r.keys = make([]event.Value, len(n.OrderBy))
 	for i, k := range n.OrderBy {
-		if r.keys[i], err = s.at(k.X, at); err != nil {
+		if r.keys[i], err = s.operand(k.X, at); err != nil {
 			return r, err
 		}
 	}

@@ -38,6 +38,9 @@ type OutRow struct {
 // Options bound the work.
 type Options struct {
 	Steps int // rows tried, over the whole input; 0: 10 million
+	// ContinueOnError: in a pattern with edges, AFTER MATCH SKIP TO that has
+	// nowhere to go drops nothing.
+	ContinueOnError bool
 }
 
 // Match runs m over the whole input, given in order of arrival.
@@ -52,8 +55,8 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	}
 	var out []OutRow
 	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget}
-		if err := s.run(); err != nil {
+		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError}
+		if err := s.all(); err != nil {
 			return nil, err
 		}
 		for _, values := range s.out {
@@ -63,8 +66,9 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	return out, nil
 }
 
-// step is one row of a match: the k-th step is the row k after the start.
+// step is one row of a match.
 type step struct {
+	row      int // in the partition; without edges the rows lie next to each other
 	variable int
 	excluded bool // inside {- -}
 }
@@ -72,14 +76,28 @@ type step struct {
 // search is the matching of one partition.
 type search struct {
 	*program
-	rows   []Row
-	out    [][]event.Value
-	budget *int
-	err    error
+	rows    []Row
+	out     [][]event.Value
+	budget  *int
+	err     error
+	lenient bool // Options.ContinueOnError
 
 	start  int    // row at which the match under trial starts
 	steps  []step // rows mapped so far
 	number int64  // MATCH_NUMBER() of the match under trial
+
+	// Of a match of a pattern with edges, for its measures.
+	at     event.Time // when it was detected
+	status string
+	began  *beginning // of the start being followed
+}
+
+// all finds the matches of the partition.
+func (s *search) all() error {
+	if s.m.Edges {
+		return s.combinations()
+	}
+	return s.run()
 }
 
 // run finds the matches one after the other.
@@ -129,17 +147,23 @@ func (s *search) skip() error {
 }
 
 func (s *search) skipTo() error {
+	at, err := s.skipTarget(s.steps)
+	s.start += at
+	return err
+}
+
+// skipTarget is the step that AFTER MATCH SKIP TO names.
+func (s *search) skipTarget(steps []step) (int, error) {
 	at := -1
-	for k, st := range s.steps {
+	for k, st := range steps {
 		if s.m.SkipTo.Has(st.variable) && (at < 0 || s.m.Skip == ast.SkipToLast) {
 			at = k
 		}
 	}
 	if at <= 0 {
-		return SkipError{}
+		return 0, SkipError{}
 	}
-	s.start += at
-	return nil
+	return at, nil
 }
 
 // try matches p from the next row on and then what follows it, next. The first
@@ -171,9 +195,11 @@ func (s *search) try(p plan.Pattern, excluded bool, next func() bool) bool {
 	case plan.PatQuant:
 		return s.repeat(p, 0, excluded, next)
 	}
-	s.err = fmt.Errorf("reference: pattern %T", p)
+	s.err = unknownPattern(p)
 	return false
 }
+
+func unknownPattern(p plan.Pattern) error { return fmt.Errorf("reference: pattern %T", p) }
 
 func (s *search) concat(items []plan.Pattern, excluded bool, next func() bool) bool {
 	if len(items) == 0 {
@@ -240,7 +266,7 @@ func (s *search) row(v int, excluded bool, next func() bool) bool {
 	if s.m.Within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.m.Within {
 		return false
 	}
-	s.steps = append(s.steps, step{v, excluded})
+	s.steps = append(s.steps, step{at, v, excluded})
 	if s.holds(v) && next() {
 		return true
 	}

@@ -15,13 +15,13 @@ func (s *search) emit() error {
 		}
 		return s.emitRow(s.start, -1)
 	case s.m.Rows == ast.OneRow:
-		return s.emitRow(s.start, len(s.steps)-1)
+		return s.emitRow(s.steps[len(s.steps)-1].row, len(s.steps)-1)
 	}
 	for k, st := range s.steps {
 		if st.excluded {
 			continue
 		}
-		if err := s.emitRow(s.start+k, k); err != nil {
+		if err := s.emitRow(st.row, k); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,340 @@
+package reference
+
+import (
+	"math"
+	"slices"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// moment is a point in the history of a partition: a row, or time running out,
+// which comes before the rows of that time.
+type moment struct {
+	time event.Time
+	row  int // -1: time runs out
+}
+
+func (m moment) before(o moment) bool {
+	return m.time < o.time || m.time == o.time && m.row < o.row
+}
+
+// way is a match, or what there was of one when its time ran out.
+type way struct {
+	steps    []step
+	at       moment
+	timedOut bool
+}
+
+func (w *way) same(o *way) bool {
+	return w.timedOut == o.timedOut && w.at == o.at && slices.Equal(w.steps, o.steps)
+}
+
+// beginning is all that comes of the matches that start at one row.
+type beginning struct {
+	ways  []way  // by preference; no two are the same
+	alive moment // until then partial matches of it wait for rows
+}
+
+// beginAt follows every way to match from row start on, as if no other match
+// were.
+func (s *search) beginAt(start int) (*beginning, error) {
+	s.start, s.steps = start, s.steps[:0]
+	s.began = &beginning{alive: moment{math.MinInt64, -1}}
+	s.follow(s.m.Pattern, place{until: -1, last: true}, func(guards) {
+		if n := len(s.steps); n > 0 {
+			last := s.steps[n-1].row
+			s.found(way{at: moment{s.rows[last].Time, last}})
+		}
+	})
+	return s.began, s.err
+}
+
+// found keeps a way over the rows mapped so far, unless it is known.
+func (s *search) found(w way) {
+	w.steps = slices.Clone(s.steps)
+	if !slices.ContainsFunc(s.began.ways, func(o way) bool { return w.same(&o) }) {
+		s.began.ways = append(s.began.ways, w)
+	}
+}
+
+// guards are the variables whose rows end a partial match that waits.
+type guards struct {
+	not  []int // whichever row it is
+	next []int // if it is the very next row
+}
+
+func (g guards) and(p plan.PatNot) guards {
+	if p.Edge == ast.EdgeDefault {
+		return guards{g.not, append(slices.Clone(g.next), p.Var)}
+	}
+	return guards{append(slices.Clone(g.not), p.Var), g.next}
+}
+
+// place is where in the pattern an item stands.
+type place struct {
+	guards
+	edge     *ast.Edge // around the item; nil: none
+	until    int       // variable that ends the loop around it; -1: none
+	parts    []*part   // time-limited parts that it is in
+	excluded bool
+	last     bool // nothing follows it in the pattern
+}
+
+// part is one run through a time-limited part.
+type part struct {
+	first int // the step it began with
+	limit int64
+}
+
+// follow matches p from the current row on in every way there is, and with each
+// goes on to next, which gets the guards that still stand.
+func (s *search) follow(p plan.Pattern, at place, next func(guards)) {
+	switch p := p.(type) {
+	case plan.PatVar:
+		s.wait(p.Var, at, next)
+	case plan.PatEmpty:
+		next(at.guards)
+	case plan.PatConcat:
+		s.sequence(p.Items, at, next)
+	case plan.PatAlt:
+		at.last = false
+		for _, alt := range p.Alts {
+			s.follow(alt, at, next)
+		}
+	case plan.PatPermute:
+		s.orders(p.Items, at, next)
+	case plan.PatExclude:
+		at.excluded = true
+		s.follow(p.Item, at, next)
+	case plan.PatQuant:
+		s.iterate(p, 0, at, next)
+	case plan.PatEdge:
+		if at.edge == nil {
+			at.edge = &p.Edge
+		}
+		s.follow(p.Item, at, next)
+	case plan.PatNot:
+		if at.last {
+			s.absence(p, at.guards)
+			return
+		}
+		next(at.guards.and(p))
+	case plan.PatWithin:
+		at.parts = append(slices.Clone(at.parts), &part{len(s.steps), p.Within})
+		s.follow(p.Item, at, next)
+	default:
+		s.err = unknownPattern(p)
+	}
+}
+
+// sequence matches one item after the other. The edge around them leads the
+// first, which NOT is not.
+func (s *search) sequence(items []plan.Pattern, at place, next func(guards)) {
+	if len(items) == 0 {
+		next(at.guards)
+		return
+	}
+	first, rest := at, at
+	first.last = at.last && len(items) == 1
+	if _, not := items[0].(plan.PatNot); !not {
+		rest.edge = nil
+	}
+	s.follow(items[0], first, func(g guards) {
+		rest.guards = g
+		s.sequence(items[1:], rest, next)
+	})
+}
+
+func (s *search) orders(items []plan.Pattern, at place, next func(guards)) {
+	if len(items) == 0 {
+		next(at.guards)
+		return
+	}
+	at.last = false
+	for i, first := range items {
+		others := slices.Delete(slices.Clone(items), i, i+1)
+		s.follow(first, at, func(g guards) {
+			rest := at
+			rest.guards, rest.edge = g, nil
+			s.orders(others, rest, next)
+		})
+	}
+}
+
+// iterate matches the iterations of p from number n on, in every number. A
+// possessive loop may be left before it is full, but then a row that fits it
+// must not come next.
+func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
+	if n != p.Max {
+		s.iteration(p, n, at, next)
+	}
+	if n < p.Min {
+		return
+	}
+	if v, ok := single(p.Item); ok && p.Possessive && n != p.Max {
+		next(at.guards.and(plan.PatNot{Edge: ast.EdgeRelaxed, Var: v}))
+		return
+	}
+	next(at.guards)
+}
+
+// iteration matches one iteration and those after it. One over no rows is good
+// only where there must be one.
+func (s *search) iteration(p plan.PatQuant, n int, at place, next func(guards)) {
+	item, rest := at, at
+	item.last, rest.edge = false, nil
+	if p.Until != nil {
+		item.until = p.Until.Var
+	}
+	before := len(s.steps)
+	s.follow(p.Item, item, func(g guards) {
+		if len(s.steps) > before || n < p.Min {
+			rest.guards = g
+			s.iterate(p, n+1, rest, next)
+		}
+	})
+}
+
+// single is the variable of an item of one row.
+func single(p plan.Pattern) (int, bool) {
+	switch p := p.(type) {
+	case plan.PatVar:
+		return p.Var, true
+	case plan.PatEdge:
+		return single(p.Item)
+	}
+	return 0, false
+}
+
+// wait tries the rows after the last one for a row of v, as far as the edge
+// lets rows be passed over.
+func (s *search) wait(v int, at place, next func(guards)) {
+	edge := ast.EdgeDefault
+	if at.edge != nil {
+		edge = *at.edge
+	}
+	if at.until >= 0 {
+		at.not = append(slices.Clone(at.not), at.until)
+	}
+	for row := s.first(); s.arrives(row) && !s.stops(row, at.guards); row++ {
+		taken := s.maps(step{row, v, at.excluded})
+		if taken {
+			s.take(step{row, v, at.excluded}, at.parts, next)
+		}
+		if s.err != nil || len(s.steps) == 0 || edge == ast.EdgeDefault || edge == ast.EdgeRelaxed && taken {
+			return
+		}
+		at.next = nil
+	}
+}
+
+// take goes on with st as a row of the match.
+func (s *search) take(st step, parts []*part, next func(guards)) {
+	s.steps = append(s.steps, st)
+	inside := true
+	for _, p := range parts {
+		first := s.rows[s.steps[p.first].row].Time
+		inside = inside && s.rows[st.row].Time-first < p.limit
+	}
+	if inside {
+		next(guards{})
+	}
+	s.steps = s.steps[:len(s.steps)-1]
+}
+
+// absence is NOT as the last step: the match is complete when its time runs out
+// or, as the very next row, when that is another one.
+func (s *search) absence(p plan.PatNot, g guards) {
+	row := s.first()
+	for ; row < len(s.rows) && s.deadline() > s.rows[row].Time; row++ {
+		s.lives(moment{s.rows[row].Time, row})
+		if s.stops(row, g) || s.maps(step{row, p.Var, false}) {
+			return
+		}
+		if p.Edge == ast.EdgeDefault {
+			s.found(way{at: moment{s.rows[row].Time, row}})
+			return
+		}
+		g.next = nil
+	}
+	end := moment{s.deadline(), -1}
+	if p.Edge == ast.EdgeDefault || end.time == event.MaxTime {
+		s.timeOut()
+		return
+	}
+	s.lives(end)
+	s.found(way{at: end})
+}
+
+// first is the row after the last one mapped.
+func (s *search) first() int {
+	if n := len(s.steps); n > 0 {
+		return s.steps[n-1].row + 1
+	}
+	return s.start
+}
+
+// arrives says whether a partial match still waits when row comes; if not, it
+// has timed out.
+func (s *search) arrives(row int) bool {
+	if row >= len(s.rows) || s.deadline() <= s.rows[row].Time {
+		s.timeOut()
+		return false
+	}
+	s.lives(moment{s.rows[row].Time, row})
+	return s.spend()
+}
+
+// timeOut ends the wait of a partial match.
+func (s *search) timeOut() {
+	end := moment{s.deadline(), -1}
+	s.lives(end)
+	if s.m.Timeouts && end.time < event.MaxTime {
+		s.found(way{at: end, timedOut: true})
+	}
+}
+
+func (s *search) lives(until moment) {
+	if len(s.steps) > 0 && s.began.alive.before(until) {
+		s.began.alive = until
+	}
+}
+
+// deadline is when the rows mapped so far are too old.
+func (s *search) deadline() event.Time {
+	d := event.MaxTime
+	if len(s.steps) == 0 {
+		return d
+	}
+	if w := s.m.Within; w > 0 {
+		d = later(s.rows[s.start].Time, w)
+	}
+	if g := s.m.Gap; g > 0 {
+		d = min(d, later(s.rows[s.steps[len(s.steps)-1].row].Time, g))
+	}
+	return d
+}
+
+func later(t event.Time, by int64) event.Time {
+	if t > event.MaxTime-by {
+		return event.MaxTime
+	}
+	return t + by
+}
+
+// stops says whether a row is one that must not come.
+func (s *search) stops(row int, g guards) bool {
+	bad := func(v int) bool { return s.maps(step{row, v, false}) }
+	return slices.ContainsFunc(g.not, bad) || slices.ContainsFunc(g.next, bad)
+}
+
+// maps says whether the row satisfies the condition of its variable, as the
+// next row of the match.
+func (s *search) maps(st step) bool {
+	s.steps = append(s.steps, st)
+	ok := s.holds(st.variable)
+	s.steps = s.steps[:len(s.steps)-1]
+	return ok
+}
