@@ -39,29 +39,30 @@ var errCorrupt = errors.New("pattern: corrupt snapshot of a key")
 
 // Program is a compiled MATCH_RECOGNIZE: immutable, shared by all shards.
 type Program struct {
-	match    *plan.Match
-	opts     Options
-	code     []instr
-	limits   []int64 // of the time-limited parts, µs
-	vars     []variable
-	local    []condition // bits 0 … of the symbol, set by Prepare
-	context  []condition // the bits after them, set by the matcher
-	history  int         // rows before the start that conditions may read (PREV)
-	ahead    int         // rows after the current one that conditions read (NEXT, $)
-	after    int         // rows after the last one that measures read (NEXT)
-	kept     []expr.Expr // row-local expressions over the input, one per cell
-	layout   layout
-	keys     []int           // key columns of the prepared batch
-	order    []plan.OrderKey // over the prepared batch
-	prepared *event.Schema
-	columns  []expr.Expr // the prepared columns after the symbol
-	define   frame       // registers of the historical conditions
-	measures output
-	starts   []uint64 // local bits of the variables a match may start with
-	anyStart bool     // also a row of no variable matters: empty matches, unmatched rows …
-	retains  bool     // a key is kept for good once seen: PREV, ^
-	numbered bool     // a key is kept once it has matched: MATCH_NUMBER()
-	live     []uint64 // per instruction: the registers that conditions from there on read
+	match     *plan.Match
+	opts      Options
+	code      []instr
+	limits    []int64 // of the time-limited parts, µs
+	loopUntil []int16 // per variable: what ends its possessive loop, -1: nothing
+	vars      []variable
+	local     []condition // bits 0 … of the symbol, set by Prepare
+	context   []condition // the bits after them, set by the matcher
+	history   int         // rows before the start that conditions may read (PREV)
+	ahead     int         // rows after the current one that conditions read (NEXT, $)
+	after     int         // rows after the last one that measures read (NEXT)
+	kept      []expr.Expr // row-local expressions over the input, one per cell
+	layout    layout
+	keys      []int           // key columns of the prepared batch
+	order     []plan.OrderKey // over the prepared batch
+	prepared  *event.Schema
+	columns   []expr.Expr // the prepared columns after the symbol
+	define    frame       // registers of the historical conditions
+	measures  output
+	starts    []uint64 // local bits of the variables a match may start with
+	anyStart  bool     // also a row of no variable matters: empty matches, unmatched rows …
+	retains   bool     // a key is kept for good once seen: PREV, ^
+	numbered  bool     // a key is kept once it has matched: MATCH_NUMBER()
+	live      []uint64 // per instruction: the registers that conditions from there on read
 }
 
 // variable is a primary pattern variable.
@@ -103,6 +104,12 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 		return nil, err
 	}
 	p.code, p.limits = a.code, a.limits
+	p.loopUntil = make([]int16, len(m.Vars))
+	for _, in := range p.code {
+		if in.op == opNot && in.loop {
+			p.loopUntil[in.v] = in.until
+		}
+	}
 	if m.Edges && len(m.Vars) > 64 {
 		return nil, fmt.Errorf("a pattern with edges may have 64 variables, this one has %d", len(m.Vars))
 	}

@@ -41,6 +41,7 @@ type run struct {
 type guards struct {
 	not   uint64 // before the next row is taken
 	once  uint64 // as the very next row
+	loop  uint64 // before the next row is taken: they belong to a possessive loop
 	reset uint64 // time-limited parts to begin anew
 }
 
@@ -213,12 +214,8 @@ func (e *edges) step(r *runs, i int) error {
 	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
 		return err
 	}
-	switch in.op {
-	case opAbsent:
+	if in.op == opAbsent {
 		return e.absent(r, x, g, in)
-	case opAccept: // the row that must not come has not
-		e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
-		return nil
 	}
 	taken, err := e.try(r, x, g, in)
 	if err == nil && (in.edge == ast.EdgeAny || in.edge == ast.EdgeRelaxed && !taken) {
@@ -230,8 +227,14 @@ func (e *edges) step(r *runs, i int) error {
 // stopped says whether a row that must not come has come.
 func (e *edges) stopped(r *runs, x *run, g registers, in *instr) (bool, error) {
 	bad := x.not | x.once
-	if in.op == opRow && in.until >= 0 {
+	if in.op == opRow && in.until >= 0 && !in.entry {
 		bad |= 1 << in.until
+	}
+	for l := x.loop; l != 0; l &= l - 1 {
+		belongs, err := e.belongs(r, x, g, int16(bits.TrailingZeros64(l)))
+		if belongs || err != nil {
+			return belongs, err
+		}
 	}
 	for ; bad != 0; bad &= bad - 1 {
 		hit, err := e.admits(r, x, g, int16(bits.TrailingZeros64(bad)))
@@ -240,6 +243,16 @@ func (e *edges) stopped(r *runs, x *run, g registers, in *instr) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// belongs says whether the row is one of the possessive loop over v.
+func (e *edges) belongs(r *runs, x *run, g registers, v int16) (bool, error) {
+	hit, err := e.admits(r, x, g, v)
+	if u := e.p.loopUntil[v]; hit && err == nil && u >= 0 {
+		ended, err := e.admits(r, x, g, u)
+		return !ended, err
+	}
+	return hit, err
 }
 
 // admits applies the row as v to a copy of the registers, in scratch, and
@@ -265,6 +278,11 @@ func (e *edges) admits(r *runs, x *run, g registers, v int16) (bool, error) {
 
 // try takes the row where the condition holds.
 func (e *edges) try(r *runs, x *run, g registers, in *instr) (bool, error) {
+	if in.until >= 0 {
+		if ended, err := e.admits(r, x, g, in.until); ended || err != nil {
+			return false, err
+		}
+	}
 	ok, err := e.admits(r, x, g, in.v)
 	if err != nil || !ok || !e.inTime(x, in) {
 		return ok, err
@@ -344,8 +362,7 @@ func (e *edges) closure(x *run, from place) {
 		case opAccept:
 			switch {
 			case x.path < 0 || accepted:
-			case at.g.once != 0: // the next row decides
-				e.add(x, at)
+			case e.denied(at.g):
 			default:
 				e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
 				accepted = true
@@ -355,12 +372,28 @@ func (e *edges) closure(x *run, from place) {
 }
 
 func (g guards) with(in *instr) guards {
-	if in.once {
+	switch {
+	case in.loop:
+		g.loop |= 1 << in.v
+	case in.once:
 		g.once |= 1 << in.v
-	} else {
+	default:
 		g.not |= 1 << in.v
 	}
 	return g
+}
+
+// denied says whether a match that may end here, behind a negation of which
+// only optional steps follow, ends with a row that is itself denied (as in
+// Flink CEP). Only what the row alone decides counts.
+func (e *edges) denied(g guards) bool {
+	for bad := g.not | g.once; bad != 0; bad &= bad - 1 {
+		v := &e.p.vars[bits.TrailingZeros64(bad)]
+		if v.hist == nil && e.symbol&v.mask == v.mask {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *edges) add(x *run, at place) {

@@ -32,7 +32,8 @@ const (
 type instr struct {
 	op       opcode
 	v        int16    // opRow, opNot, opAbsent: the variable
-	until    int16    // opRow: a row of this variable ends the wait, -1: none
+	until    int16    // opRow: a row of this variable is not taken, -1: none …
+	entry    bool     // … and ends the wait, but for the first row of a loop
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
 	loop     bool     // opNot: of a possessive loop
@@ -47,6 +48,7 @@ type assembler struct {
 	excluded int // depth of {- -}
 	edge     led // of the item at hand
 	until    int16
+	entry    bool // the item at hand is the first of a loop
 	parts    []int16
 	limits   []int64 // of the time-limited parts, µs
 	err      error
@@ -82,7 +84,7 @@ func (a *assembler) pattern(p plan.Pattern) {
 	}
 	switch p := p.(type) {
 	case plan.PatVar:
-		a.emit(instr{op: opRow, v: int16(p.Var), edge: a.edge.edge, until: a.until, excluded: a.excluded > 0, parts: slices.Clone(a.parts)})
+		a.emit(instr{op: opRow, v: int16(p.Var), edge: a.edge.edge, until: a.until, entry: a.entry, excluded: a.excluded > 0, parts: slices.Clone(a.parts)})
 	case plan.PatEmpty:
 	case plan.PatAnchor:
 		a.emit(instr{op: anchorOp(p.Start)})
@@ -109,7 +111,7 @@ func (a *assembler) pattern(p plan.Pattern) {
 		}
 		a.pattern(p.Item)
 	case plan.PatNot:
-		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault})
+		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
 	case plan.PatWithin:
 		a.part(p)
 	}
@@ -162,7 +164,7 @@ func (a *assembler) permute(items []plan.Pattern) {
 func (a *assembler) quantifier(q plan.PatQuant) {
 	outer := a.until
 	if q.Until != nil {
-		a.until = int16(q.Until.Var)
+		a.until, a.entry = int16(q.Until.Var), true
 	}
 	if q.Max < 0 {
 		a.copies(q.Item, q.Min-1)
@@ -170,7 +172,7 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	} else {
 		a.bounded(q)
 	}
-	a.until = outer
+	a.until, a.entry = outer, false
 }
 
 // bounded lays out p{min,max}.
@@ -187,7 +189,7 @@ func (a *assembler) bounded(q plan.PatQuant) {
 	for _, s := range skips {
 		a.leave(s, q.Reluctant)
 	}
-	if q.Possessive {
+	if q.Possessive && len(skips) > 0 {
 		a.keep(q)
 	}
 }
@@ -196,7 +198,7 @@ func (a *assembler) bounded(q plan.PatQuant) {
 // belongs to it.
 func (a *assembler) keep(q plan.PatQuant) {
 	if v, ok := loopVar(q.Item); ok {
-		a.emit(instr{op: opNot, v: v, loop: true})
+		a.emit(instr{op: opNot, v: v, loop: true, until: a.until})
 	}
 }
 
@@ -223,7 +225,7 @@ func (a *assembler) copies(item plan.Pattern, n int) {
 // iteration lays out one copy; the edge from outside leads only the first.
 func (a *assembler) iteration(item plan.Pattern) {
 	a.pattern(item)
-	a.edge = led{}
+	a.edge, a.entry = led{}, false
 }
 
 // part lays out an item with a time limit of its own.
@@ -285,7 +287,7 @@ func (a *assembler) loop(q plan.PatQuant) {
 	if q.Min == 0 {
 		skip = a.optional(q.Reluctant)
 	}
-	if a.edge.outer { // the first iteration is led from outside, the others are not
+	if a.edge.outer || a.entry { // the first iteration is led from outside, the others are not
 		a.iteration(q.Item)
 		rest := q
 		rest.Min, rest.Possessive = 0, false

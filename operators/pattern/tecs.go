@@ -77,11 +77,45 @@ func (p *Program) sharable() bool {
 		return false
 	}
 	for i := range p.code {
-		if in := &p.code[i]; in.op == opAbsent || in.op == opNot && in.once {
+		switch in := &p.code[i]; in.op {
+		case opAbsent:
 			return false
+		case opRow:
+			if in.until >= 0 {
+				return false
+			}
+		case opNot:
+			if in.until >= 0 || !in.loop && p.mayEnd(i) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// mayEnd says whether a match may end behind instruction pc without a further
+// row.
+func (p *Program) mayEnd(pc int) bool {
+	seen := make([]bool, len(p.code))
+	var visit func(pc int32) bool
+	visit = func(pc int32) bool {
+		if seen[pc] {
+			return false
+		}
+		seen[pc] = true
+		switch in := p.code[pc]; in.op {
+		case opSplit:
+			return visit(in.x) || visit(in.y)
+		case opJump:
+			return visit(in.x)
+		case opAccept:
+			return true
+		case opRow, opAbsent:
+			return false
+		}
+		return visit(pc + 1)
+	}
+	return visit(int32(pc))
 }
 
 func newTECS(m *Matcher) *tecs {
@@ -107,10 +141,7 @@ func newTECS(m *Matcher) *tecs {
 // describe works out what happens at a place.
 func (s *tecs) describe(at place, id func(place) int32) placeInfo {
 	in := &s.p.code[at.pc]
-	info := placeInfo{in: in, stop: at.g.not | at.g.once, stays: none}
-	if in.until >= 0 {
-		info.stop |= 1 << in.until
-	}
+	info := placeInfo{in: in, stop: at.g.not | at.g.once | at.g.loop, stays: none}
 	info.next, info.accepts = s.follow(place{pc: at.pc + 1}, id)
 	if in.edge != ast.EdgeDefault {
 		at.g.once = 0
