@@ -200,7 +200,7 @@ func (s *Stage) text(item func(string) string, edge string, start bool) string {
 func (s *Stage) repeated(item func(string) string, inner string) string {
 	switch {
 	case s.Until != "":
-		return "(" + strings.TrimSuffix(inner, ">> ") + "NOT " + quoted(s.until()) + " " + item(inner) + ")"
+		return "(" + notEdge(inner) + "NOT " + quoted(s.until()) + " " + item(inner) + ")"
 	case inner != "" && !s.Negated:
 		return "(" + item(inner) + ")"
 	}
@@ -259,4 +259,13 @@ func (w *cepWriter) conditions() string {
 		out[i] = quoted(d[0]) + " AS " + text
 	}
 	return strings.Join(out, ", ")
+}
+
+// notEdge is the edge of a negation beside an item led by edge: a negation has
+// no edge of its own kind for ->>.
+func notEdge(edge string) string {
+	if edge == "->> " {
+		return "-> "
+	}
+	return edge
 }
