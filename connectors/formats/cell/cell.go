@@ -27,7 +27,7 @@ func (s Style) separator() byte {
 // is no such value, or out of range.
 func Set(v *event.Vec, i int, s []byte, style Style) (ok bool) {
 	s = bytes.TrimSpace(s)
-	switch t := v.Type; t.Kind {
+	switch t := &v.Type; t.Kind {
 	case event.Bool:
 		v.I64[i], ok = parseBool(s)
 	case event.Date:
@@ -70,7 +70,7 @@ func parseBool(s []byte) (int64, bool) {
 // Append writes row i, which is not NULL, of a column that is neither string
 // nor nested; BYTES are written as base64.
 func Append(dst []byte, v *event.Vec, i int, style Style) []byte {
-	switch t := v.Type; t.Kind {
+	switch t := &v.Type; t.Kind {
 	case event.Bool:
 		return strconv.AppendBool(dst, v.I64[i] != 0)
 	case event.Decimal:
