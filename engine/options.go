@@ -22,10 +22,10 @@ type Options struct {
 	Store            state.Store // in place of DataDir; the caller closes it
 	Registry         *connectors.Registry
 	NewDecoder       func(connectors.Table) (connectors.Decoder, error) // default: formats.NewDecoder
-	Clock            clock.Clock           // default: the wall clock
-	Workers          int                   // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
-	Log              *slog.Logger          // default: none
-	Metrics          prometheus.Registerer // default: none
+	Clock            clock.Clock                                        // default: the wall clock
+	Workers          int                                                // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
+	Log              *slog.Logger                                       // default: none
+	Metrics          prometheus.Registerer                              // default: none
 	Stdin            io.Reader
 	Stdout           io.Writer
 	Dir              string        // relative paths start here
