@@ -57,6 +57,32 @@ func SetMillis(v *event.Vec, i int, ms int64) bool {
 	return true
 }
 
+// SetBase64 writes row i of a BYTES column; the rows before are final.
+func SetBase64(v *event.Vec, i int, s []byte) bool {
+	v.Own(i)
+	from := len(v.Buf)
+	buf, err := base64.StdEncoding.AppendDecode(v.Buf, s)
+	if err != nil {
+		return false
+	}
+	v.Buf = buf
+	v.Str[i] = event.Span{Off: uint32(from), Len: uint32(len(buf) - from)}
+	return true
+}
+
+// SetNull makes row i NULL, with what is nested in it.
+func SetNull(v *event.Vec, i int) { v.Set(i, v.Rows(), event.NullValue) }
+
+// Alias makes the strings in v, also nested ones, views of buf.
+func Alias(v *event.Vec, buf []byte) {
+	if v.Type.Physical() == event.PhysStr {
+		v.Alias(buf)
+	}
+	for i := range v.Kids {
+		Alias(&v.Kids[i], buf)
+	}
+}
+
 func parseBool(s []byte) (int64, bool) {
 	switch {
 	case bytes.EqualFold(s, []byte("true")):
