@@ -208,6 +208,9 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	p = openPartition(t, source, 1, 0)
+	if _, err := source.Open(t.Context(), 1, 0, func() {}); err == nil {
+		t.Error("a partition is opened twice")
+	}
 	if err := source.Close(); err != nil {
 		t.Fatal(err)
 	}
