@@ -68,10 +68,6 @@ func (e OptionError) Error() string {
 	return e.Message + " (" + e.Hint + ")"
 }
 
-// engineOptions are the options of a table that are the engine's and valid
-// with every connector.
-var engineOptions = []string{"scan.watermark.idle-timeout", "scan.watermark.alignment.group", "scan.watermark.alignment.max-drift"}
-
 // Validate checks WITH options: 'connector' has to name one, options it does
 // not know, wrong values and missing ones are faults. alsoKnown are options
 // that the caller itself understands. The connector is nil when it is unknown.
@@ -86,7 +82,7 @@ func (r *Registry) Validate(options map[string]string, alsoKnown ...string) (Con
 	}
 	specs, errs := r.specs(c, options)
 	for _, key := range sortedKeys(options) {
-		if key != "connector" && !slices.Contains(alsoKnown, key) && !slices.Contains(engineOptions, key) {
+		if key != "connector" && !slices.Contains(alsoKnown, key) {
 			errs = append(errs, check(c, specs, key, options[key])...)
 		}
 	}

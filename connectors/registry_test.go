@@ -28,7 +28,7 @@ func TestRegistry(t *testing.T) {
 				k, v, _ := strings.Cut(line, "=")
 				options[k] = v
 			}
-			_, errs = r.Validate(options, "cepd.on-reject")
+			_, errs = r.Validate(options, "cepd.on-reject", "scan.watermark.idle-timeout")
 		case "metadata":
 			errs = metadata(t, r, td)
 		}
