@@ -198,11 +198,11 @@ func (r *runCommand) statements(ctx context.Context, p program) error {
 // start starts a query; one that prints is waited for.
 func (r *runCommand) start(ctx context.Context, cat *catalog.Catalog, q *query.Query) error {
 	running, err := r.engine.Start(ctx, q.Insert, api.WithSettings(cat, q))
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("query %s: %w", q.Name, err)
+	}
+	if running == nil {
+		return nil // interrupted while it was opened
 	}
 	r.mu.Lock()
 	r.running = append(r.running, running)

@@ -49,7 +49,9 @@ CREATE TABLE b (x BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO b /*+ NAME('numbers') */ SELECT x FROM a;`)
 	address, stop := testServer(t, "data")
 	expect(t, "exit 0\nquery numbers runs\n", "query", "submit", "q.sql", "--server", address)
-	waitFor(t, func() bool { return strings.Contains(cepd([]string{"query", "status", "numbers", "--server", address}, ""), "numbers: running") })
+	waitFor(t, func() bool {
+		return strings.Contains(cepd([]string{"query", "status", "numbers", "--server", address}, ""), "numbers: running")
+	})
 	expect(t, "exit 1\nstderr:\ncepd: there is no query \"other\"\n", "query", "drop", "other", "--server", address)
 	stop()
 

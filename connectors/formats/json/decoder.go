@@ -169,7 +169,7 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 	i = space(p, i+1)
 	if i >= len(p) || p[i] != '}' {
 		for k := 0; ; k++ {
-			field := -1
+			var field int
 			if at := o.predict(k, p, i); at >= 0 {
 				k, field = at, o.shape[at].field
 				i += len(o.shape[at].text)
