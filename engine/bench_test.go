@@ -80,13 +80,13 @@ func (c *cycle) PollColumns(limit int, until int64, dst *event.Batch) error {
 }
 
 // cyclePipeline runs a query over the columns without a store.
-func cyclePipeline(t testing.TB, sql string) *engine.Pipeline {
+func cyclePipeline(t testing.TB, sql, delay string) *engine.Pipeline {
 	c := newCycle()
 	types := map[string]string{}
 	for _, f := range workload.TransactionSchema.Fields {
 		types[f.Name] = f.Type.String()
 	}
-	q, err := enginetest.Compile(`CREATE TABLE tx (ts ` + types["ts"] + `, card BIGINT, amount ` + types["amount"] + `, country STRING, kind STRING, WATERMARK FOR ts AS ts)
+	q, err := enginetest.Compile(`CREATE TABLE tx (ts ` + types["ts"] + `, card BIGINT, amount ` + types["amount"] + `, country STRING, kind STRING, WATERMARK FOR ts AS ts` + delay + `)
 		WITH ('connector'='cycle');
 		CREATE TABLE q1 (card BIGINT, amount ` + types["amount"] + `, country STRING) WITH ('connector'='blackhole');
 		CREATE TABLE q2 (card BIGINT, probed ` + types["ts"] + `, ts ` + types["ts"] + `, amount ` + types["amount"] + `) WITH ('connector'='blackhole');` + sql)
@@ -103,8 +103,9 @@ func cyclePipeline(t testing.TB, sql string) *engine.Pipeline {
 }
 
 const (
-	q1 = `INSERT INTO q1 SELECT card, amount, country FROM tx WHERE amount > 1000 AND country <> 'US'`
-	q2 = `INSERT INTO q2 SELECT * FROM tx MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
+	fiveSeconds = " - INTERVAL '5' SECOND"
+	q1          = `INSERT INTO q1 SELECT card, amount, country FROM tx WHERE amount > 1000 AND country <> 'US'`
+	q2          = `INSERT INTO q2 SELECT * FROM tx MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
 	 MEASURES A.ts AS probed, B.ts AS ts, B.amount AS amount
 	 PATTERN (A B) WITHIN INTERVAL '10' MINUTE DEFINE A AS A.amount < 10, B AS B.amount > 1000)`
 )
@@ -118,8 +119,8 @@ func step(t testing.TB, p *engine.Pipeline) {
 	}
 }
 
-func benchmarkSteps(b *testing.B, sql string) {
-	p := cyclePipeline(b, sql)
+func benchmarkSteps(b *testing.B, sql, delay string) {
+	p := cyclePipeline(b, sql, delay)
 	for range 2 * cycleRows / event.MaxRows {
 		step(b, p)
 	}
@@ -131,19 +132,20 @@ func benchmarkSteps(b *testing.B, sql string) {
 	b.ReportMetric(float64(b.N)*event.MaxRows/b.Elapsed().Seconds()/1e6, "Mevents/s")
 }
 
-func BenchmarkQ1(b *testing.B) { benchmarkSteps(b, q1) }
-func BenchmarkQ2(b *testing.B) { benchmarkSteps(b, q2) }
+func BenchmarkQ1(b *testing.B)        { benchmarkSteps(b, q1, "") }
+func BenchmarkQ2(b *testing.B)        { benchmarkSteps(b, q2, "") }
+func BenchmarkQ2Delayed(b *testing.B) { benchmarkSteps(b, q2, fiveSeconds) }
 
 // TestSteadyStateAllocations counts allocations per step of 4,096 events, once
 // all keys are known and all buffers have grown.
 func TestSteadyStateAllocations(t *testing.T) {
-	for name, sql := range map[string]string{"Q1": q1, "Q2": q2} {
-		p := cyclePipeline(t, sql)
+	for _, c := range [][2]string{{q1, ""}, {q2, ""}, {q2, fiveSeconds}} {
+		p := cyclePipeline(t, c[0], c[1])
 		for range 8 * cycleRows / event.MaxRows {
 			step(t, p)
 		}
 		if n := testing.AllocsPerRun(200, func() { step(t, p) }); n >= 1 {
-			t.Errorf("%s: %v allocations per step", name, n)
+			t.Errorf("%v allocations per step of %s, delayed%s", n, c[0], c[1])
 		}
 	}
 }

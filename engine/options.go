@@ -12,7 +12,6 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/clock"
-	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/state"
 )
 
@@ -32,8 +31,6 @@ type Options struct {
 	CommitInterval   time.Duration // default 100 ms
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
-	// Graph may replace the operators of a query; for tests.
-	Graph func(*build.Graph) *build.Graph
 }
 
 func (o Options) withDefaults() Options {

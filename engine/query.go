@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -180,6 +181,11 @@ func (q *Query) start() {
 	for _, o := range q.p.boxes {
 		q.helper(func() error { return q.deliveries(o) })
 	}
+	for _, s := range q.p.sources {
+		if c, ok := s.source.(connectors.Committer); ok {
+			q.helper(func() error { return q.tellOffsets(s.name, c) })
+		}
+	}
 }
 
 func (q *Query) helper(f func() error) {
@@ -258,6 +264,7 @@ func (q *Query) after(began event.Time, idle bool) error {
 const (
 	publishInterval = 100 * time.Millisecond
 	idleInterval    = 100 * time.Millisecond // to notice silence
+	offsetsInterval = 5 * time.Second
 )
 
 // wait returns when a reader may have rows, a sink has room, or the clock has
@@ -336,6 +343,29 @@ func (q *Query) deliveries(o *outbox) error {
 		case <-o.work:
 		case <-q.ctx.Done():
 			return nil
+		}
+	}
+}
+
+// tellOffsets publishes how far a table has been read, for tools that show lag.
+// Nothing depends on it: a failure is only logged.
+func (q *Query) tellOffsets(table string, c connectors.Committer) error {
+	for {
+		tick, release := q.engine.options.Clock.After(offsetsInterval)
+		select {
+		case <-tick:
+		case <-q.ctx.Done():
+			release()
+			return nil
+		}
+		offsets := map[int32]int64{}
+		for _, p := range q.published.Load().Partitions {
+			if p.Table == table && p.Position >= 0 {
+				offsets[p.Partition] = p.Position
+			}
+		}
+		if err := c.CommitOffsets(q.ctx, offsets); err != nil && q.ctx.Err() == nil {
+			q.log.Warn("offsets not published", "table", table, "error", err)
 		}
 	}
 }

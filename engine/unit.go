@@ -134,6 +134,9 @@ func (u *unit) take() error {
 	if u.scan != nil {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
+	if d := u.src.domain; d != nil && d.proctime {
+		b.Time = u.clockTimes(b.N)
+	}
 	r := u.newRun()
 	u.track(b)
 	r.late.to = len(u.late)
@@ -223,10 +226,7 @@ func (u *unit) keepRun() {
 func (u *unit) Emit(b *event.Batch) error {
 	r := u.runs[u.n-1]
 	r.b = *b
-	if d := u.src.domain; d != nil {
-		if d.proctime {
-			r.b.Time = u.clockTimes(b.N)
-		}
+	if u.src.domain != nil {
 		u.router.route(r)
 	}
 	return nil
