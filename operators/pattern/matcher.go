@@ -58,6 +58,7 @@ type Matcher struct {
 
 // NewMatcher makes the operator of one shard.
 func (p *Program) NewMatcher(int) operators.Stateful {
+	p = p.private()
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
 	m.timers.keys = m.keys
@@ -69,6 +70,16 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 		m.det = newAutomaton(p)
 	}
 	return m
+}
+
+// private is the same program with conditions of its own: compiled scalars
+// have scratch memory and serve one goroutine.
+func (p *Program) private() *Program {
+	own, err := Compile(p.match, p.opts)
+	if err != nil {
+		panic(err) // it has compiled before
+	}
+	return own
 }
 
 // Size reports what the shard holds.
@@ -337,13 +348,33 @@ func (m *Matcher) place(k *keyState) {
 }
 
 func (m *Matcher) takeAttempt() *attempt {
-	if n := len(m.idle); n > 0 {
-		a := m.idle[n-1]
-		m.idle = m.idle[:n-1]
-		return a
+	if len(m.idle) == 0 {
+		m.moreAttempts()
 	}
-	return &attempt{workspace: m.space}
+	a := m.idle[len(m.idle)-1]
+	m.idle = m.idle[:len(m.idle)-1]
+	return a
 }
+
+// moreAttempts makes attempts by the dozen, with room for what most need.
+func (m *Matcher) moreAttempts() {
+	const dozen, threads, rows = 64, 8, 16
+	f := &m.p.define
+	list := make([]attempt, dozen)
+	ts, paths := make([]thread, dozen*threads), make([]pathNode, dozen*rows)
+	ints, vals := make([]int64, dozen*threads*f.ints), make([]event.Value, dozen*threads*f.vals)
+	for i := range list {
+		a := &list[i]
+		a.workspace = m.space
+		a.cur.threads = slab(ts, i, threads)
+		a.cur.ints, a.cur.vals = slab(ints, i, threads*f.ints), slab(vals, i, threads*f.vals)
+		a.paths = slab(paths, i, rows)
+		m.idle = append(m.idle, a)
+	}
+}
+
+// slab is the i-th piece of n, empty.
+func slab[T any](s []T, i, n int) []T { return s[i*n : i*n : (i+1)*n] }
 
 // look points the view at the key's attempt.
 func (m *Matcher) look(k *keyState) {
