@@ -13,6 +13,8 @@ import (
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+	"github.com/cepd/cepd/state/pebblestore"
 )
 
 // cycle is a source of columns that lie in memory and are given again and
@@ -80,7 +82,7 @@ func (c *cycle) PollColumns(limit int, until int64, dst *event.Batch) error {
 }
 
 // cyclePipeline runs a query over the columns without a store.
-func cyclePipeline(t testing.TB, sql, delay string) *engine.Pipeline {
+func cyclePipeline(t testing.TB, sql, delay string, store state.Store) *engine.Pipeline {
 	c := newCycle()
 	types := map[string]string{}
 	for _, f := range workload.TransactionSchema.Fields {
@@ -94,7 +96,7 @@ func cyclePipeline(t testing.TB, sql, delay string) *engine.Pipeline {
 		t.Fatal(err)
 	}
 	o := engine.Options{Registry: connectors.NewRegistry(formats.Specs(), c, blackhole.New()), Clock: clock.Wall{}, Workers: 1}
-	p, err := engine.OpenPipeline(context.Background(), o, q.Root, q.Catalog, nil)
+	p, err := engine.OpenPipeline(context.Background(), o, q.Root, q.Catalog, store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func step(t testing.TB, p *engine.Pipeline) {
 }
 
 func benchmarkSteps(b *testing.B, sql, delay string) {
-	p := cyclePipeline(b, sql, delay)
+	p := cyclePipeline(b, sql, delay, nil)
 	for range 2 * cycleRows / event.MaxRows {
 		step(b, p)
 	}
@@ -136,11 +138,39 @@ func BenchmarkQ1(b *testing.B)        { benchmarkSteps(b, q1, "") }
 func BenchmarkQ2(b *testing.B)        { benchmarkSteps(b, q2, "") }
 func BenchmarkQ2Delayed(b *testing.B) { benchmarkSteps(b, q2, fiveSeconds) }
 
+// BenchmarkQ2Journal has a store on disk, commits every 25 steps and writes the
+// changed state of 100,000 keys every 1,000 steps.
+func BenchmarkQ2Journal(b *testing.B) {
+	store, err := pebblestore.Open(b.TempDir(), pebblestore.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	p := cyclePipeline(b, q2, "", store)
+	b.ResetTimer()
+	for i := range b.N {
+		step(b, p)
+		if i%25 == 24 {
+			err = p.Commit()
+		}
+		if i%1000 == 999 && err == nil {
+			var write func() error
+			if write, _, err = p.Snapshot(); err == nil {
+				err = write()
+			}
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*event.MaxRows/b.Elapsed().Seconds()/1e6, "Mevents/s")
+}
+
 // TestSteadyStateAllocations counts allocations per step of 4,096 events, once
 // all keys are known and all buffers have grown.
 func TestSteadyStateAllocations(t *testing.T) {
 	for _, c := range [][2]string{{q1, ""}, {q2, ""}, {q2, fiveSeconds}} {
-		p := cyclePipeline(t, c[0], c[1])
+		p := cyclePipeline(t, c[0], c[1], nil)
 		for range 8 * cycleRows / event.MaxRows {
 			step(t, p)
 		}

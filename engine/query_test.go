@@ -328,3 +328,29 @@ func inventory(t *testing.T, r *prometheus.Registry) (list []string) {
 	}
 	return list
 }
+
+func TestNewPartitionsAreRead(t *testing.T) {
+	store, out := memstore.New(), 0
+	for partitions := 1; partitions <= 3; partitions++ {
+		w := enginetest.NewWorld()
+		input := make([][]string, partitions)
+		for i := range input {
+			input[i] = cards(5)
+		}
+		w.Input("payments", input...).Open()
+		c, err := enginetest.Compile(pass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := w.Pipeline(t, c, w.Options(), store)
+		for idle := false; !idle; {
+			if idle, err = enginetest.Round(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out += len(w.Output("o").Rows())
+		if out != 5*partitions {
+			t.Errorf("%d rows with %d partitions", out, partitions)
+		}
+	}
+}
