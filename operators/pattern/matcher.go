@@ -218,7 +218,7 @@ func (m *Matcher) encodeKey(b *event.Batch, i int) {
 // append keeps a row.
 func (m *Matcher) append(k *keyState, b *event.Batch, i int, symbol uint64) error {
 	if int(k.n) >= m.p.opts.MaxRows {
-		return &LimitError{What: "rows", Limit: m.p.opts.MaxRows, Setting: "state.max-rows-per-match"}
+		return &LimitError{What: "rows", Limit: m.p.opts.MaxRows, Setting: "state.max-rows-per-key"}
 	}
 	m.room(k)
 	k.n++
