@@ -49,10 +49,10 @@ check: tools ## the quick part of test: no broker, no race detector
 	@$(STEP) -total
 
 conformance: ## DIR=path: the cases of a folder in the format of testdata/conformance
-	@$(GO) run ./internal/conformance/cmd $(DIR)
+	@$(GO) run ./tools/conformance $(DIR)
 
 bench: ## cepd's own workloads: a table, and benchmarks/results/*.json
-	@$(GO) run ./benchmarks
+	@$(GO) run ./benchmarks/cmd/bench
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

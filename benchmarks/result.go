@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -38,19 +38,13 @@ func (r *Result) Stamp(now time.Time) {
 	r.Version, r.Machine, r.Date = Version(), Machine(), now.UTC().Format("2006-01-02")
 }
 
-// Version is the commit that the binary was built from.
+// Version is the commit that is measured.
 func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	commit, err := exec.Command("git", "rev-parse", "--short=10", "HEAD").Output()
+	if err != nil {
 		return "unknown"
 	}
-	version := "unknown"
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 10 {
-			version = s.Value[:10]
-		}
-	}
-	return version
+	return strings.TrimSpace(string(commit))
 }
 
 // Machine is processor, cores, system and Go version.
@@ -96,6 +90,15 @@ func Print(w io.Writer, results []Result) error {
 			r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), 1e9/r.PerCPUSecond(), r.RSSMB)
 	}
 	return t.Flush()
+}
+
+// Read reads a result file.
+func Read(path string) (results []Result, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return results, json.Unmarshal(text, &results)
 }
 
 // Write replaces a result file.

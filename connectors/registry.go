@@ -68,10 +68,6 @@ func (e OptionError) Error() string {
 	return e.Message + " (" + e.Hint + ")"
 }
 
-// engineOptions are the options of a table that are the engine's and valid
-// with every connector.
-var engineOptions = []string{"scan.watermark.idle-timeout", "scan.watermark.alignment.group", "scan.watermark.alignment.max-drift"}
-
 // Validate checks WITH options: 'connector' has to name one, options it does
 // not know, wrong values and missing ones are faults. alsoKnown are options
 // that the caller itself understands. The connector is nil when it is unknown.
@@ -86,7 +82,7 @@ func (r *Registry) Validate(options map[string]string, alsoKnown ...string) (Con
 	}
 	specs, errs := r.specs(c, options)
 	for _, key := range sortedKeys(options) {
-		if key != "connector" && !slices.Contains(alsoKnown, key) && !slices.Contains(engineOptions, key) {
+		if key != "connector" && !slices.Contains(alsoKnown, key) {
 			errs = append(errs, check(c, specs, key, options[key])...)
 		}
 	}
@@ -116,7 +112,8 @@ func check(c Connector, specs []OptionSpec, key, value string) []OptionError {
 
 // specs is the connector's options and those of the formats chosen in 'format',
 // 'key.format' and 'value.format'. The latter two put their prefix before the
-// format's options.
+// format's options. A connector that checks the option itself may have formats
+// of its own.
 func (r *Registry) specs(c Connector, options map[string]string) ([]OptionSpec, []OptionError) {
 	specs := c.Options()
 	var errs []OptionError
@@ -130,7 +127,7 @@ func (r *Registry) specs(c Connector, options map[string]string) ([]OptionSpec, 
 			name = s.Default
 		}
 		f, known := r.formats[name]
-		if name != "" && !known {
+		if name != "" && !known && s.Check == nil {
 			errs = append(errs, OptionError{Key: s.Name, Message: fmt.Sprintf("unknown format '%s'", name), Hint: nearest(name, r.Formats(), "one of ")})
 		}
 		for _, o := range f.Options {
@@ -171,8 +168,11 @@ func checkMetadata(c Connector, col Column, written bool) []OptionError {
 	return []OptionError{{Key: col.Name, Message: fmt.Sprintf("connector '%s' has no metadata '%s'", c.Name(), col.Metadata), Hint: nearest(col.Metadata, names, "one of ")}}
 }
 
+// maxListed is how many names a hint lists.
+const maxListed = 12
+
 // nearest proposes the name closest to what was written; when none is close,
-// all of them, with otherwise before.
+// all of them, with otherwise before, if they are few.
 func nearest(written string, names []string, otherwise string) string {
 	best, distance := "", max(2, len(written)/3)+1
 	for _, n := range names {
@@ -185,6 +185,8 @@ func nearest(written string, names []string, otherwise string) string {
 		return "did you mean '" + best + "'?"
 	case len(names) == 0:
 		return "it has none"
+	case len(names) > maxListed:
+		return ""
 	case otherwise == "":
 		otherwise = "it has "
 	}

@@ -113,11 +113,16 @@ func (e *Engine) Queries() []*Query {
 	return list
 }
 
-// Close stops all queries in order, as Query.Stop does, and closes the store.
+// Close stops all queries in order, as Query.Stop does, and closes the store. A
+// second call does nothing.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
+	again := e.closed
 	e.closed = true
 	e.mu.Unlock()
+	if again {
+		return nil
+	}
 	queries := e.Queries()
 	errs := make([]error, len(queries))
 	var wg sync.WaitGroup

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -141,5 +140,3 @@ func readRaw(src []byte, part int32, raw *connectors.RawBatch) error {
 	}
 	return nil
 }
-
-func partitionName(p int32) string { return strconv.Itoa(int(p)) }

@@ -53,9 +53,6 @@ func (b *opener) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.options.Graph != nil {
-		graph = b.options.Graph(graph)
-	}
 	p.graph = graph
 	if err := b.openSink(ctx, b.root.Table, columns); err != nil {
 		return err

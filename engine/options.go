@@ -12,7 +12,6 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/clock"
-	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/state"
 )
 
@@ -22,18 +21,16 @@ type Options struct {
 	Store            state.Store // in place of DataDir; the caller closes it
 	Registry         *connectors.Registry
 	NewDecoder       func(connectors.Table) (connectors.Decoder, error) // default: formats.NewDecoder
-	Clock            clock.Clock           // default: the wall clock
-	Workers          int                   // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
-	Log              *slog.Logger          // default: none
-	Metrics          prometheus.Registerer // default: none
+	Clock            clock.Clock                                        // default: the wall clock
+	Workers          int                                                // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
+	Log              *slog.Logger                                       // default: none
+	Metrics          prometheus.Registerer                              // default: none
 	Stdin            io.Reader
 	Stdout           io.Writer
 	Dir              string        // relative paths start here
 	CommitInterval   time.Duration // default 100 ms
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
-	// Graph may replace the operators of a query; for tests.
-	Graph func(*build.Graph) *build.Graph
 }
 
 func (o Options) withDefaults() Options {

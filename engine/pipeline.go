@@ -31,6 +31,7 @@ type Pipeline struct {
 	number   uint64     // of the last step in the journal
 	now      event.Time // of the last step
 	ticked   event.Time // last step of streams in processing time
+	failed   error      // of the step that failed
 	done     bool       // the input has ended and all is put
 	recovery *recovery  // nil: live
 	takeLive func(i int)
@@ -47,7 +48,17 @@ const tickInterval = 100 * time.Millisecond
 // Step takes what the sources have and carries it through all stages, or
 // replays one step of the journal. idle says that there was nothing to do, or
 // that a sink is behind.
+//
+// After an error the step is half done: the pipeline takes no other.
 func (p *Pipeline) Step(ctx context.Context) (idle bool, err error) {
+	if p.failed != nil {
+		return false, p.failed
+	}
+	idle, p.failed = p.step(ctx)
+	return idle, p.failed
+}
+
+func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	if p.done || p.blocked() {
 		return true, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -180,6 +181,11 @@ func (q *Query) start() {
 	for _, o := range q.p.boxes {
 		q.helper(func() error { return q.deliveries(o) })
 	}
+	for _, s := range q.p.sources {
+		if c, ok := s.source.(connectors.Committer); ok {
+			q.helper(func() error { return q.tellOffsets(s.name, c) })
+		}
+	}
 }
 
 func (q *Query) helper(f func() error) {
@@ -278,66 +284,6 @@ func (q *Query) publish() {
 	q.published.Store(&s)
 	q.lastShown = q.now()
 	q.meter.update(q.p, &s, q.lastShown)
-}
-
-// commits writes the journal when a step asks for it, and at intervals.
-func (q *Query) commits() error {
-	for {
-		tick, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
-		select {
-		case <-q.p.journal.due:
-		case <-tick:
-		case <-q.ctx.Done():
-			release()
-			return nil
-		}
-		release()
-		if err := q.commit(); err != nil {
-			return err
-		}
-	}
-}
-
-func (q *Query) commit() error {
-	began := q.now()
-	if err := q.p.Commit(); err != nil {
-		return err
-	}
-	q.p.journal.committed.Store(q.now())
-	q.meter.commit(q.now() - began)
-	return nil
-}
-
-// snapshots writes captured snapshots.
-func (q *Query) snapshots() error {
-	for write := range q.writes {
-		began := q.now()
-		if err := write(); err != nil {
-			return err
-		}
-		q.meter.snapshot(q.now() - began)
-		q.writing.Store(false)
-	}
-	return nil
-}
-
-// deliveries writes an outbox to its sink.
-func (q *Query) deliveries(o *outbox) error {
-	for {
-		n, err := o.deliver(q.ctx, q.p.journal.durableStep())
-		if err != nil {
-			return err
-		}
-		signal(q.delivered)
-		if n > 0 {
-			continue
-		}
-		select {
-		case <-o.work:
-		case <-q.ctx.Done():
-			return nil
-		}
-	}
 }
 
 // drain makes the last steps durable and waits for the sinks. The commit

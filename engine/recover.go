@@ -28,11 +28,16 @@ func (p *Pipeline) load(fingerprint string) error {
 		return err
 	}
 	if !found {
-		return p.writeMeta(fingerprint)
+		if err := p.writeMeta(fingerprint); err != nil {
+			return err
+		}
 	}
 	text, found, err := p.readUnder().Get([]byte{sectionSnapshot})
-	if err != nil || !found {
+	if err != nil {
 		return err
+	}
+	if !found {
+		return p.restoreOperators()
 	}
 	var h header
 	if err := json.Unmarshal(text, &h); err != nil {
@@ -55,10 +60,7 @@ func (p *Pipeline) restore(h *header) error {
 	for i, s := range p.stages {
 		s.domain.combined, s.told, s.output = h.Stages[i].Combined, h.Stages[i].Told, h.Stages[i].Output
 	}
-	err := p.operatorsOf(func(place []byte, op snapshotter) error {
-		return op.Restore(p.readUnder(place...))
-	})
-	if err != nil {
+	if err := p.restoreOperators(); err != nil {
 		return err
 	}
 	for i, o := range p.boxes {
@@ -67,6 +69,14 @@ func (p *Pipeline) restore(h *header) error {
 		}
 	}
 	return nil
+}
+
+// restoreOperators restores from what is there; from nothing, it tells the
+// operators that snapshots will come.
+func (p *Pipeline) restoreOperators() error {
+	return p.operatorsOf(func(place []byte, op snapshotter) error {
+		return op.Restore(p.readUnder(place...))
+	})
 }
 
 func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
@@ -243,6 +253,7 @@ func (u *unit) takePayload(src []byte) error {
 }
 
 func (u *unit) takeRecords(src []byte) error {
+	u.keepRun()
 	if u.raws == nil {
 		if err := state.ReadBatch(src, u.in); err != nil {
 			return err

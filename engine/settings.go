@@ -16,8 +16,8 @@ const (
 	setTimeZone     = "table.local-time-zone"        // of the session
 	setOrderBuffer  = "state.order-buffer-max-bytes" // of rows that wait for the watermark
 	setSinkBuffer   = "sink.buffer-max-bytes"        // of rows on their way to a sink
-	setMatchRows    = "match.max-rows-per-key"       // rows that a pattern keeps of a key
-	setMatchThreads = "match.max-threads-per-key"    // ways that a pattern follows at once for a key
+	setMatchRows    = "state.max-rows-per-key"       // rows that a pattern keeps of a key
+	setMatchThreads = "state.max-partial-matches-per-key"    // ways that a pattern follows at once for a key
 )
 
 // settings are the parsed SET values of a query.

@@ -28,3 +28,15 @@ func TestFilterAndProject(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestProcessingTime(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Poll = 1
+	w.Input("t", []string{`{"v":3}`, `{"v":1}`, `{"v":2}`, `{"v":5}`})
+	got := w.Run(t, `CREATE TABLE t (v INT, proc AS PROCTIME()) WITH ('connector'='test','format'='json');
+		CREATE TABLE o (a INT, b INT) WITH ('connector'='test');
+		INSERT INTO o SELECT * FROM t MATCH_RECOGNIZE (ORDER BY proc MEASURES A.v AS a, B.v AS b PATTERN (A B) DEFINE B AS B.v > A.v)`)
+	if diff := cmp.Diff([]string{"1 | 2"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

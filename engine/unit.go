@@ -87,6 +87,7 @@ func (u *unit) takeLive() {
 // poll takes the next records, none at until or later, and says whether there
 // were any.
 func (u *unit) poll(limit int, until int64) (progress bool, err error) {
+	u.keepRun()
 	n, err := u.read(limit, until)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("read %s: %w", u, err)
@@ -132,6 +133,9 @@ func (u *unit) take() error {
 	b := u.in
 	if u.scan != nil {
 		b = u.scan.Finish(&u.ctx, u.in)
+	}
+	if d := u.src.domain; d != nil && d.proctime {
+		b.Time = u.clockTimes(b.N)
 	}
 	r := u.newRun()
 	u.track(b)
@@ -183,13 +187,8 @@ func (u *unit) globalID(row int32) event.ID {
 	return id
 }
 
-// newRun starts the next run; the one before, whose batch lives in the
-// operators' memory, is copied. That happens only in a replay, where a source
-// may cut a step into several polls.
+// newRun starts the next run.
 func (u *unit) newRun() *run {
-	if u.n > 0 {
-		u.keepRun(u.runs[u.n-1])
-	}
 	if u.n == len(u.runs) {
 		u.runs = append(u.runs, &run{})
 	}
@@ -202,11 +201,14 @@ func (u *unit) newRun() *run {
 	return r
 }
 
-// keepRun copies a run's batch, row positions kept.
-func (u *unit) keepRun(r *run) {
-	if r.b.N == 0 {
+// keepRun copies the batch of the last run, row positions kept, before another
+// poll overwrites the memory it lies in. That happens only in a replay, where a
+// source may cut a step into several polls.
+func (u *unit) keepRun() {
+	if u.n == 0 || u.runs[u.n-1].b.N == 0 {
 		return
 	}
+	r := u.runs[u.n-1]
 	for len(u.spare) < u.n {
 		u.spare = append(u.spare, event.NewBatch(r.b.Schema))
 	}
@@ -224,10 +226,7 @@ func (u *unit) keepRun(r *run) {
 func (u *unit) Emit(b *event.Batch) error {
 	r := u.runs[u.n-1]
 	r.b = *b
-	if d := u.src.domain; d != nil {
-		if d.proctime {
-			r.b.Time = u.clockTimes(b.N)
-		}
+	if u.src.domain != nil {
 		u.router.route(r)
 	}
 	return nil

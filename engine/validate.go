@@ -37,7 +37,7 @@ type validator struct {
 	cat    *catalog.Catalog
 	root   *plan.Insert
 	seen   map[*catalog.Table]bool // sources that have been checked
-	lists  map[string]*diag.List // by source text
+	lists  map[string]*diag.List   // by source text
 	order  []string
 }
 

@@ -5,7 +5,7 @@
 set -eu
 have() {
 	command -v mvn >/dev/null 2>&1 && command -v java >/dev/null 2>&1 &&
-		[ "$(java -version 2>&1 | sed -n '1s/.*"\([0-9]*\).*/\1/p')" -ge 17 ]
+		[ "$(java -version 2>&1 | sed -n '1s/[^"]*"\([0-9]*\).*/\1/p')" -ge 17 ]
 }
 have && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -124,7 +124,7 @@ func reportJSON(w io.Writer, err error) error {
 // lists finds all findings in a tree of errors.
 func lists(err error) []*diag.List {
 	var joined interface{ Unwrap() []error }
-	if l, ok := err.(*diag.List); ok { //nolint:errorlint // the tree is walked by hand
+	if l, ok := err.(*diag.List); ok {
 		return []*diag.List{l}
 	}
 	if errors.As(err, &joined) {

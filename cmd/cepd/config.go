@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -38,7 +39,7 @@ func readConfig(name string) (config, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%s: %w", name, err)
+		return c, fmt.Errorf("%s: %s", name, strings.ReplaceAll(err.Error(), " not found in type main.config", " is no key of the configuration"))
 	}
 	if err := c.validate(); err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)

@@ -75,7 +75,7 @@ func execute(ctx context.Context, args []string, std stdio) int {
 // isFindings says whether an error is findings in a text and nothing else:
 // they start with their own place.
 func isFindings(err error) bool {
-	_, ok := err.(*diag.List) //nolint:errorlint // a wrapped one has something before it
+	_, ok := err.(*diag.List) // a wrapped one has something before it
 	return ok
 }
 

@@ -80,13 +80,16 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if r.engine, err = engine.New(r.options(names, log)); err != nil {
+	if r.engine, err = engine.New(r.options(names, slog.New(foreground{log.Handler()}))); err != nil {
 		return err
 	}
 	err = r.play(ctx, programs)
 	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return errors.Join(err, r.engine.Close(stopping))
+	if closeErr := r.engine.Close(stopping); err == nil {
+		err = closeErr // it tells of the query that failed too
+	}
+	return err
 }
 
 func (r *runCommand) options(names []string, log *slog.Logger) engine.Options {
@@ -99,6 +102,22 @@ func (r *runCommand) options(names []string, log *slog.Logger) engine.Options {
 	}
 	return o
 }
+
+// foreground leaves out that a query failed: run ends with the reason.
+type foreground struct{ slog.Handler }
+
+func (h foreground) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "query failed" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h foreground) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return foreground{h.Handler.WithAttrs(attrs)}
+}
+
+func (h foreground) WithGroup(name string) slog.Handler { return foreground{h.Handler.WithGroup(name)} }
 
 // engineOptions is an engine with every connector.
 func engineOptions(log *slog.Logger) engine.Options {
@@ -179,11 +198,11 @@ func (r *runCommand) statements(ctx context.Context, p program) error {
 // start starts a query; one that prints is waited for.
 func (r *runCommand) start(ctx context.Context, cat *catalog.Catalog, q *query.Query) error {
 	running, err := r.engine.Start(ctx, q.Insert, api.WithSettings(cat, q))
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("query %s: %w", q.Name, err)
+	}
+	if running == nil {
+		return nil // interrupted while it was opened
 	}
 	r.mu.Lock()
 	r.running = append(r.running, running)

@@ -19,7 +19,7 @@ import (
 // store.
 func New(extra ...connectors.Connector) *connectors.Registry {
 	return connectors.NewRegistry(formats.Specs(), append([]connectors.Connector{
-		kafka.New(formats.NewEncoder),
+		withFormat{kafka.New(formats.NewEncoder)},
 		file.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
@@ -27,4 +27,18 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		memory.New(memory.NewStore(0)),
 		blackhole.New(),
 	}, extra...)...)
+}
+
+// withFormat adds the options that choose the format to a connector that is
+// given its encoder from here.
+type withFormat struct{ connectors.Connector }
+
+// Options implements connectors.Connector.
+func (c withFormat) Options() []connectors.OptionSpec {
+	format := formats.Spec()
+	format.Required = false
+	value := format
+	value.Name = "value.format"
+	value.Doc = "As format, which it takes the place of; options of the format then start with value."
+	return append(append([]connectors.OptionSpec{}, c.Connector.Options()...), format, value)
 }

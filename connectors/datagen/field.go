@@ -307,10 +307,10 @@ func (s spec) newSequence() (func(*event.Vec, int, uint64, uint64), error) {
 		return nil, err
 	}
 	past, err := s.duration("max-past", 0)
-	if err != nil {
-		return nil, err
+	if err != nil || past < 0 {
+		return nil, fmt.Errorf("max-past is a duration, not '%s'", s.get("max-past"))
 	}
-	wide := s.typ.Wide()
+	wide, instant := s.typ.Wide(), s.typ.Instant()
 	switch s.typ.Physical() {
 	case event.PhysStr:
 		return func(v *event.Vec, i int, row, _ uint64) {
@@ -323,7 +323,7 @@ func (s spec) newSequence() (func(*event.Vec, int, uint64, uint64), error) {
 	}
 	return func(v *event.Vec, i int, row, random uint64) {
 		v.I64[i] = start + int64(row)*step
-		if past > 0 {
+		if instant {
 			v.I64[i] = cell.Truncate(v.I64[i]-int64(below(random, uint64(past)+1)), v.Type.Precision)
 		}
 		if wide {

@@ -9,7 +9,7 @@ import (
 )
 
 // CreateTopic makes a topic with the settings given, replicated as the broker
-// does by default. It is for tests and tools; tables never create topics.
+// does by default, and returns when a broker knows of it. It is for tests and tools; tables never create topics.
 func CreateTopic(ctx context.Context, bootstrap, topic string, partitions int, settings map[string]string) error {
 	cl := newClient(&config{bootstrap: bootstrap, topic: topic, clientID: "cepd-admin", requestTimeout: 30 * time.Second}, nil)
 	defer cl.close()
@@ -27,5 +27,7 @@ func CreateTopic(ctx context.Context, bootstrap, topic string, partitions int, s
 	if err != nil {
 		return fmt.Errorf("kafka: create topic %q at %s: %w", topic, bootstrap, err)
 	}
-	return nil
+	// The controller has the topic; brokers hear of it a moment later.
+	_, err = cl.partitions(ctx)
+	return err
 }

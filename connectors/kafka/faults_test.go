@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka"
+	"github.com/cepd/cepd/internal/murmur2"
 )
 
 const faultyTopic = "faulty"
@@ -42,7 +44,7 @@ func TestLeadersMove(t *testing.T) {
 	for round := range 6 {
 		writeRows(t, s, round*n/6, (round+1)*n/6)
 		for i, p := range readers {
-			for p.r.Position() < p.want(c) {
+			for p.r.Position() < c.PartitionInfo(faultyTopic, int32(i)).HighWatermark {
 				got[i] = append(got[i], p.values(1)...)
 			}
 		}
@@ -52,18 +54,14 @@ func TestLeadersMove(t *testing.T) {
 			}
 		}
 	}
-	total := 0
 	for i := range got {
-		total += len(got[i])
+		want := wantRows(0, n, func(n int) bool {
+			return murmur2.Partition(fmt.Appendf(nil, "user-%d", n%10), partitions) == int32(i)
+		})
+		if !slices.Equal(got[i], want) {
+			t.Errorf("partition %d: %d records, want %d in order", i, len(got[i]), len(want))
+		}
 	}
-	if total != n {
-		t.Errorf("%d records, want %d", total, n)
-	}
-}
-
-// want is the partition's end at the broker.
-func (p *partition) want(c *kfake.Cluster) int64 {
-	return c.PartitionInfo(faultyTopic, p.raw.Part).HighWatermark
 }
 
 // failProduce answers the next produce requests with an error code.
@@ -208,6 +206,9 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	p = openPartition(t, source, 1, 0)
+	if _, err := source.Open(t.Context(), 1, 0, func() {}); err == nil {
+		t.Error("a partition is opened twice")
+	}
 	if err := source.Close(); err != nil {
 		t.Fatal(err)
 	}

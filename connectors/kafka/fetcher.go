@@ -54,6 +54,9 @@ func (f *fetcher) add(r *reader) error {
 	if f.closed {
 		return errClosed
 	}
+	if slices.ContainsFunc(f.readers, func(o *reader) bool { return o.part == r.part }) {
+		return fmt.Errorf("kafka: topic %q: partition %d is open already", f.client.topic, r.part)
+	}
 	f.readers = append(f.readers, r)
 	slices.SortFunc(f.readers, func(a, b *reader) int { return cmp.Compare(a.part, b.part) })
 	if !f.running {

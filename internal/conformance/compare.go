@@ -9,23 +9,29 @@ import (
 // of a key have to be in the same order. The key must be the query's first
 // column.
 func Compare(c *Case, want, got *Result) string {
-	if len(want.Rows) != len(got.Rows) {
-		return fmt.Sprintf("%d rows, expected %d%s", len(got.Rows), len(want.Rows), both(want.Rows, got.Rows))
-	}
 	wantKeys, wantBy := byKey(c, want)
-	_, gotBy := byKey(c, got)
-	for _, key := range wantKeys {
-		if !equalRows(wantBy[key], gotBy[key], true) {
-			return fmt.Sprintf("rows of key %v differ%s", key, both(wantBy[key], gotBy[key]))
+	gotKeys, gotBy := byKey(c, got)
+	for _, key := range append(wantKeys, gotKeys...) {
+		if difference := firstDifference(wantBy[key], gotBy[key]); difference != "" {
+			return fmt.Sprintf("%d rows, expected %d; key %v: %s", len(got.Rows), len(want.Rows), key, difference)
 		}
 	}
 	return ""
 }
 
-const shownRows = 30
+// shownRows is how many rows of each side a difference shows.
+const shownRows = 12
 
-func both(want, got [][]any) string {
-	return fmt.Sprintf("; expected\n%s    got\n%s", show(want[:min(len(want), shownRows)]), show(got[:min(len(got), shownRows)]))
+func firstDifference(want, got [][]any) string {
+	i := 0
+	for i < len(want) && i < len(got) && sameRow(want[i], got[i]) {
+		i++
+	}
+	if i == len(want) && i == len(got) {
+		return ""
+	}
+	return fmt.Sprintf("from row %d on, expected\n%s    got\n%s", i,
+		show(want[i:min(len(want), i+shownRows)]), show(got[i:min(len(got), i+shownRows)]))
 }
 
 // byKey groups rows by partition key, in order of appearance; without PARTITION

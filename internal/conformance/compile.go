@@ -9,8 +9,8 @@ import (
 	"github.com/cepd/cepd/query/plan"
 )
 
-// compile makes the plan of a case's query over a table made for it.
-func compile(c *Case) (*plan.Insert, error) {
+// Compile makes the plan of a case's query over a table made for it.
+func Compile(c *Case) (*plan.Insert, error) {
 	ddl, err := c.DDL("ts")
 	if err != nil {
 		return nil, err
@@ -65,8 +65,8 @@ func (c *Case) late(row []any, watermark int64) bool {
 	return ok && int64(ts) <= watermark
 }
 
-// result is rows in the form of a case's expectation.
-func result(schema *event.Schema, rows [][]event.Value) *Result {
+// NewResult is rows in the form of a case's expectation.
+func NewResult(schema *event.Schema, rows [][]event.Value) *Result {
 	r := &Result{Columns: schema.Names()}
 	for _, row := range rows {
 		r.Rows = append(r.Rows, plainRow(schema, row))

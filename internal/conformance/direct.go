@@ -21,7 +21,7 @@ type Direct struct {
 
 // Run compiles the case's query and feeds it the rows.
 func (d Direct) Run(c *Case) (*Result, error) {
-	root, err := compile(c)
+	root, err := Compile(c)
 	if err != nil {
 		return nil, err
 	}

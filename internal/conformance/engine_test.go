@@ -21,7 +21,7 @@ type Engine struct{ t *testing.T }
 
 // Run compiles the case with a table to write to.
 func (d Engine) Run(c *Case) (*Result, error) {
-	root, err := compile(c)
+	root, err := Compile(c)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ type Reference struct{ Options reference.Options }
 
 // Run evaluates the case's plan.
 func (d Reference) Run(c *Case) (*Result, error) {
-	root, err := compile(c)
+	root, err := Compile(c)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (d Reference) Run(c *Case) (*Result, error) {
 	for i, r := range rows {
 		values[i] = r.Values
 	}
-	return result(root.Schema(), values), nil
+	return NewResult(root.Schema(), values), nil
 }
 
 // onTime is the records of the rows that are not late.

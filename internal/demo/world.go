@@ -51,7 +51,7 @@ type Config struct {
 
 // Paced is a world that plays at a rate of events per second of the wall clock.
 func Paced(seed uint64, rate int) Config {
-	return Config{Seed: seed, Cards: max(10_000, 5*rate), Start: worldStart, PerHour: float64(rate) * 3600 / speed, PlantGap: 15 * time.Minute}
+	return Config{Seed: seed, Cards: max(10_000, 5*rate), Start: worldStart, PerHour: float64(rate) * 3600 / speed, PlantGap: 10 * time.Minute}
 }
 
 var worldStart = time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)

@@ -49,7 +49,7 @@ func Main(m *testing.M) int {
 	code := m.Run()
 	for _, k := range []*Kafka{shared.plain, shared.secure} {
 		if k != nil && k.dir != "" {
-			k.script("stop", k.dir)
+			_, _ = k.script("stop", k.dir) // the tests' result stands
 			os.RemoveAll(filepath.Dir(k.dir))
 		}
 	}
@@ -84,6 +84,9 @@ func Secure(t testing.TB) *Kafka {
 
 func start(t testing.TB, flags ...string) *Kafka {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real Kafka broker is not for -short")
+	}
 	if shared.skip == "" {
 		shared.skip = missing()
 	}

@@ -7,12 +7,12 @@ import (
 )
 
 // layers is the order of the packages, lowest first. A package imports only
-// from layers below its own; packages of one line may import each other where
-// the Go compiler lets them (a package and its sub-packages). Tests may import
-// anything.
+// from layers below its own, and a package and its sub-packages from each other.
+// Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/lint", "internal/invariants"},
-	{"internal/event", "internal/clock"},
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/lint"},
+	{"internal/event"},
+	{"internal/clock"},
 	{"state"},
 	{"state/memstore", "state/pebblestore"},
 	{"query/ast", "internal/expr"},
@@ -28,13 +28,14 @@ var layers = [][]string{
 	{"operators/build"},
 	{"internal/reference"},
 	{"connectors"},
-	{"connectors/format", "internal/broker", "internal/kafkatest"},
+	{"connectors/formats", "internal/broker"},
 	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole"},
-	{"connectors/all"},
+	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
 	{"internal/conformance", "api"},
+	{"examples"},
 	{"internal/demo", "benchmarks", "internal/e2e"},
-	{"cmd", "docs", "examples", "scripts", "tools"},
+	{"cmd", "docs", "scripts", "tools"},
 }
 
 func layerOf(pkg string) int {
@@ -89,7 +90,7 @@ var only = map[string][]string{
 	"github.com/danielgtaylor/huma":     {"api"},
 	"github.com/spf13":                  {"cmd"},
 	"go.yaml.in/yaml":                   {"cmd", "internal/conformance"},
-	"github.com/prometheus":             {"engine", "api", "internal/metrics"},
+	"github.com/prometheus":             {"engine", "api", "cmd"},
 	"github.com/cockroachdb/datadriven": {},
 	"github.com/google/go-cmp":          {},
 	"pgregory.net/rapid":                {},

@@ -305,11 +305,11 @@ func (o *Buffer) fitting(b *event.Batch, first int) (best *chunk) {
 }
 
 func (o *Buffer) newChunk() *chunk {
-	c := &chunk{}
+	var c *chunk
 	if n := len(o.free); n > 0 {
 		c, o.free = o.free[n-1], o.free[:n-1]
 	} else {
-		c.b = event.NewBatch(o.schema)
+		c = &chunk{b: event.NewBatch(o.schema)}
 	}
 	c.b.Reset(0)
 	c.id, c.saved, c.bytes = o.nextID, 0, 0

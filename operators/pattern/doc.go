@@ -33,4 +33,11 @@
 // threads in order of preference. Both follow the standard's preferment
 // (ISO/IEC 19075-5 §4.14): first alternative first, greedy longest first,
 // reluctant shortest first.
+//
+// A pattern with edges (->, ->>, NOT …) reports every match instead. Its
+// partial matches of all starts live side by side: as runs, each a place in
+// the automaton with its own registers (edges.go); or, where conditions lie in
+// the symbol and all matches are wanted, shared in a graph (tecs.go), so that a
+// row costs the same however many partial matches wait. Their state, too, is
+// the kept rows.
 package pattern

@@ -44,29 +44,6 @@ type placeInfo struct {
 	stays   int32   // where what passes over a row waits on: -1 nowhere (the row had to be the next)
 }
 
-// graph is the partial matches of one key.
-type graph struct {
-	heads     []int32 // per place: what waits there, none = -1
-	nodes     []node
-	compactAt int
-}
-
-// node is an extend (right = extendMark) or a union.
-type node struct {
-	max   int64 // number of the latest first row
-	row   int64 // extend: the row's number
-	left  int32 // -1: nothing before, the match starts here
-	right int32
-	v     int16
-}
-
-const nodeBytes = 32
-
-const (
-	none       = int32(-1)
-	extendMark = int32(-2)
-)
-
 // move is a new node on its way to a place.
 type move struct{ node, place int32 }
 
@@ -381,42 +358,6 @@ func (s *tecs) arrive(info *placeInfo, n int32) {
 	}
 }
 
-func (g *graph) start(row int64, v int16) int32 {
-	g.nodes = append(g.nodes, node{max: row, row: row, v: v, left: none, right: extendMark})
-	return int32(len(g.nodes) - 1)
-}
-
-func (g *graph) extend(row int64, v int16, left int32) int32 {
-	g.nodes = append(g.nodes, node{max: g.nodes[left].max, row: row, v: v, left: left, right: extendMark})
-	return int32(len(g.nodes) - 1)
-}
-
-// union keeps the later start on the left, and on the left of a union, where
-// it can, a node that is none: then walking left meets a row in one step.
-func (g *graph) union(a, b int32) int32 {
-	switch {
-	case a == none:
-		return b
-	case g.nodes[a].max < g.nodes[b].max || g.nodes[a].max == g.nodes[b].max && g.isUnion(a):
-		a, b = b, a
-	}
-	if g.isUnion(a) {
-		l, r := g.nodes[a].left, g.nodes[a].right
-		if g.nodes[r].max < g.nodes[b].max {
-			r, b = b, r
-		}
-		a, b = l, g.pair(r, b)
-	}
-	return g.pair(a, b)
-}
-
-func (g *graph) isUnion(n int32) bool { return g.nodes[n].right != extendMark }
-
-func (g *graph) pair(a, b int32) int32 {
-	g.nodes = append(g.nodes, node{max: g.nodes[a].max, left: a, right: b})
-	return int32(len(g.nodes) - 1)
-}
-
 // branch is a choice to come back to: a node, and how many rows were read
 // before it.
 type branch struct {
@@ -465,67 +406,4 @@ func (s *tecs) report(k *keyState) error {
 	w.number, w.timedOut = k.matches, false
 	w.at = event.Time(w.row(int(last.row))[wordTime])
 	return s.m.out.match(w, s.m.steps)
-}
-
-// compact drops the nodes that no place holds and those of matches that
-// started too long ago, whenever their number has doubled. Children come
-// before parents.
-func (g *graph) compact(oldest int64) {
-	if len(g.nodes) < g.compactAt {
-		return
-	}
-	to := make([]int32, len(g.nodes)) // 0: drop; else 1 until moved, then the new index + 1
-	for i, h := range g.heads {
-		if h != none && g.nodes[h].max < oldest {
-			g.heads[i] = none
-		} else if h != none {
-			to[h] = 1
-		}
-	}
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		if to[i] != 0 {
-			g.mark(i, oldest, to)
-		}
-	}
-	g.move(to)
-	g.compactAt = max(1024, 2*len(g.nodes))
-}
-
-func (g *graph) mark(i int, oldest int64, to []int32) {
-	x := &g.nodes[i]
-	if x.left != none {
-		to[x.left] = 1
-	}
-	if x.right >= 0 && g.nodes[x.right].max >= oldest {
-		to[x.right] = 1
-	}
-}
-
-func (g *graph) move(to []int32) {
-	var n int32
-	for i := range g.nodes {
-		if to[i] == 0 {
-			continue
-		}
-		x := g.nodes[i]
-		if x.left != none {
-			x.left = to[x.left] - 1
-		}
-		if x.right >= 0 {
-			if to[x.right] == 0 { // one half is too old: the union is the other
-				to[i] = x.left + 1
-				continue
-			}
-			x.right = to[x.right] - 1
-		}
-		g.nodes[n] = x
-		n++
-		to[i] = n
-	}
-	g.nodes = g.nodes[:n]
-	for i, h := range g.heads {
-		if h != none {
-			g.heads[i] = to[h] - 1
-		}
-	}
 }

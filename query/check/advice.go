@@ -27,7 +27,7 @@ func (m *matcher) advise() {
 		return
 	}
 	if q := unboundedLoop(m.ast.Pattern); q != nil {
-		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the loop has no upper bound and the pattern no WITHIN: a match can grow without bound, up to 'state.max-rows-per-match' rows of a key").
+		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the loop has no upper bound and the pattern no WITHIN: a match can grow without bound, up to 'state.max-rows-per-key' rows of a key").
 			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
 	}
 }

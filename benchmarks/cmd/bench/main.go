@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 
 	"github.com/cepd/cepd/benchmarks"
 )
@@ -19,6 +21,7 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
 	flag.StringVar(&o.only, "only", "", "one workload, such as Q2")
 	flag.StringVar(&o.out, "out", "benchmarks/results", "folder of the result files; empty: none are written")
+	flag.IntVar(&o.kafka, "kafka-events", 5_000_000, "events of the end-to-end workload on a Kafka broker, which it starts (Java and Maven); 0: leave it out")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the in-memory runs of cepd")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -28,8 +31,8 @@ func main() {
 }
 
 type options struct {
-	events, runs       int
-	only, out, profile string
+	events, runs, kafka int
+	only, out, profile  string
 }
 
 func run(o options) error {
@@ -41,10 +44,45 @@ func run(o options) error {
 	if err := benchmarks.Print(os.Stdout, results); err != nil {
 		return err
 	}
-	if o.out == "" {
+	if o.out != "" {
+		if err := benchmarks.Write(filepath.Join(o.out, "memory.json"), results); err != nil {
+			return err
+		}
+	}
+	if o.kafka == 0 || o.only != "" {
 		return nil
 	}
-	return benchmarks.Write(filepath.Join(o.out, "memory.json"), results)
+	return endToEnd(o)
+}
+
+// endToEnd runs the test that has a broker, in a process of its own so that its
+// memory is its own.
+func endToEnd(o options) error {
+	dir := o.out
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "cepd-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(tmp)
+		dir = tmp
+	}
+	path, err := filepath.Abs(filepath.Join(dir, "kafka.json"))
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "test", "./benchmarks", "-count=1", "-run", "TestKafkaToKafka",
+		"-kafka-events", strconv.Itoa(o.kafka), "-kafka-results", path)
+	cmd.Env = append(os.Environ(), "CI=true") // no broker is an error, not a skip
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	results, err := benchmarks.Read(path)
+	if err != nil {
+		return err
+	}
+	fmt.Print("\nend to end: Kafka topic of 4 partitions, JSON -> Q2 -> Kafka topic\n")
+	return benchmarks.Print(os.Stdout, results)
 }
 
 func inMemory(o options) (results []benchmarks.Result, err error) {

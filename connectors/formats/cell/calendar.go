@@ -162,6 +162,8 @@ func cutZone(s []byte) (rest []byte, offset int64, ok bool) {
 	return s[:n-6], offset, ok && n-6 >= 16
 }
 
+func digit(d int) byte { return byte('0' + d) }
+
 // AppendDate writes days since 1970-01-01 as yyyy-MM-dd.
 func AppendDate(dst []byte, d int64) []byte {
 	year, month, day := civil(d)
@@ -169,17 +171,16 @@ func AppendDate(dst []byte, d int64) []byte {
 		dst = append(dst, '-')
 		year = -year
 	}
-	dst = appendDigits(dst, year, max(4, width(year)))
-	dst = appendDigits(append(dst, '-'), int64(month), 2)
-	return appendDigits(append(dst, '-'), int64(day), 2)
+	dst = appendDigits(dst, year, 4)
+	return append(dst, '-', digit(month/10), digit(month%10), '-', digit(day/10), digit(day%10))
 }
 
 // AppendTime writes µs since midnight as HH:mm:ss and precision digits.
 func AppendTime(dst []byte, us int64, precision int) []byte {
-	s := us / micros
-	dst = appendDigits(dst, s/3600, 2)
-	dst = appendDigits(append(dst, ':'), s/60%60, 2)
-	dst = appendDigits(append(dst, ':'), s%60, 2)
+	s := int(us / micros)
+	h, m := s/3600, s/60%60
+	s %= 60
+	dst = append(dst, digit(h/10), digit(h%10), ':', digit(m/10), digit(m%10), ':', digit(s/10), digit(s%10))
 	if precision == 0 {
 		return dst
 	}
@@ -193,16 +194,14 @@ func AppendTimestamp(dst []byte, us int64, precision int, separator byte) []byte
 	return AppendTime(dst, us-d*microsPerDay, precision)
 }
 
+// appendDigits writes v with at least n digits, of which v has at most 19.
 func appendDigits(dst []byte, v int64, n int) []byte {
-	for i := n - 1; i >= 0; i-- {
-		dst = append(dst, byte('0'+v/int64(pow10[i])%10))
+	var digits [19]byte
+	at := len(digits)
+	for v > 0 || len(digits)-at < n {
+		at--
+		digits[at] = byte('0' + v%10)
+		v /= 10
 	}
-	return dst
-}
-
-func width(v int64) (n int) {
-	for ; v > 0; v /= 10 {
-		n++
-	}
-	return n
+	return append(dst, digits[at:]...)
 }

@@ -27,7 +27,7 @@ func (s Style) separator() byte {
 // is no such value, or out of range.
 func Set(v *event.Vec, i int, s []byte, style Style) (ok bool) {
 	s = bytes.TrimSpace(s)
-	switch t := v.Type; t.Kind {
+	switch t := &v.Type; t.Kind {
 	case event.Bool:
 		v.I64[i], ok = parseBool(s)
 	case event.Date:
@@ -57,6 +57,32 @@ func SetMillis(v *event.Vec, i int, ms int64) bool {
 	return true
 }
 
+// SetBase64 writes row i of a BYTES column; the rows before are final.
+func SetBase64(v *event.Vec, i int, s []byte) bool {
+	v.Own(i)
+	from := len(v.Buf)
+	buf, err := base64.StdEncoding.AppendDecode(v.Buf, s)
+	if err != nil {
+		return false
+	}
+	v.Buf = buf
+	v.Str[i] = event.Span{Off: uint32(from), Len: uint32(len(buf) - from)}
+	return true
+}
+
+// SetNull makes row i NULL, with what is nested in it.
+func SetNull(v *event.Vec, i int) { v.Set(i, v.Rows(), event.NullValue) }
+
+// Alias makes the strings in v, also nested ones, views of buf.
+func Alias(v *event.Vec, buf []byte) {
+	if v.Type.Physical() == event.PhysStr {
+		v.Alias(buf)
+	}
+	for i := range v.Kids {
+		Alias(&v.Kids[i], buf)
+	}
+}
+
 func parseBool(s []byte) (int64, bool) {
 	switch {
 	case bytes.EqualFold(s, []byte("true")):
@@ -70,7 +96,7 @@ func parseBool(s []byte) (int64, bool) {
 // Append writes row i, which is not NULL, of a column that is neither string
 // nor nested; BYTES are written as base64.
 func Append(dst []byte, v *event.Vec, i int, style Style) []byte {
-	switch t := v.Type; t.Kind {
+	switch t := &v.Type; t.Kind {
 	case event.Bool:
 		return strconv.AppendBool(dst, v.I64[i] != 0)
 	case event.Decimal:

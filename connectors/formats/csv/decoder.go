@@ -2,7 +2,6 @@ package csv
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"unicode/utf8"
 
@@ -64,7 +63,7 @@ func supported(name string, t event.Type) error {
 func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []connectors.Reject) ([]connectors.Reject, error) {
 	for _, col := range d.target {
 		if col >= 0 {
-			alias(&dst.Cols[col], raw.Buf)
+			cell.Alias(&dst.Cols[col], raw.Buf)
 		}
 	}
 	for row, s := range raw.Value {
@@ -84,15 +83,6 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 		rejects = append(rejects, connectors.Reject{Row: int32(row), Reason: reason})
 	}
 	return rejects, nil
-}
-
-func alias(v *event.Vec, buf []byte) {
-	if v.Type.Physical() == event.PhysStr {
-		v.Alias(buf)
-	}
-	for i := range v.Kids {
-		alias(&v.Kids[i], buf)
-	}
 }
 
 // record decodes the record that is the rest of p from i on; it returns what is
@@ -154,7 +144,7 @@ func (d *Decoder) value(v *event.Vec, row int, p []byte, f field) bool {
 		text = d.scratch
 	}
 	if d.isNull(v.Type, text, f.quoted) {
-		setNull(v, row)
+		cell.SetNull(v, row)
 		return true
 	}
 	if v.Type.Kind == event.Array {
@@ -174,8 +164,6 @@ func (d *Decoder) isNull(t event.Type, text []byte, quoted bool) bool {
 	return d.opts.NullLiteral != "" && string(text) == d.opts.NullLiteral
 }
 
-func setNull(v *event.Vec, row int) { v.Set(row, v.Rows(), event.NullValue) }
-
 // set writes a value that is text; a wrong one makes the row NULL.
 func (d *Decoder) set(v *event.Vec, row int, text []byte) (ok bool) {
 	switch {
@@ -184,28 +172,16 @@ func (d *Decoder) set(v *event.Vec, row int, text []byte) (ok bool) {
 		v.SetBytes(row, text)
 		return true
 	case v.Type.Kind == event.Bytes:
-		ok = setBase64(v, row, text)
+		ok = cell.SetBase64(v, row, text)
 	case cell.Set(v, row, text, cell.Style{}):
 		return true
 	case v.Type.Instant():
 		ok = setMillis(v, row, bytes.TrimSpace(text))
 	}
 	if !ok {
-		setNull(v, row)
+		cell.SetNull(v, row)
 	}
 	return ok
-}
-
-func setBase64(v *event.Vec, row int, text []byte) bool {
-	v.Own(row)
-	from := len(v.Buf)
-	buf, err := base64.StdEncoding.AppendDecode(v.Buf, text)
-	if err != nil {
-		return false
-	}
-	v.Buf = buf
-	v.Str[row] = event.Span{Off: uint32(from), Len: uint32(len(buf) - from)}
-	return true
 }
 
 func setMillis(v *event.Vec, row int, text []byte) bool {
@@ -230,7 +206,7 @@ func (d *Decoder) array(v *event.Vec, row int, text []byte) bool {
 		kid.Own(at)
 		kid.Grow(at + 1)
 		if d.isNull(kid.Type, element, false) {
-			setNull(kid, at)
+			cell.SetNull(kid, at)
 			continue
 		}
 		ok = d.set(kid, at, element) && ok

@@ -116,7 +116,7 @@ func newNode(name string, t event.Type, col int) (node, error) {
 // Decode implements connectors.Decoder.
 func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []connectors.Reject) ([]connectors.Reject, error) {
 	for i := range d.root.fields {
-		alias(&dst.Cols[d.root.fields[i].col], raw.Buf)
+		cell.Alias(&dst.Cols[d.root.fields[i].col], raw.Buf)
 	}
 	for row, value := range raw.Value {
 		end := value.Off + value.Len
@@ -133,16 +133,6 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 		rejects = append(rejects, connectors.Reject{Row: int32(row), Reason: reason})
 	}
 	return rejects, nil
-}
-
-// alias makes the strings in v, also nested ones, views of buf.
-func alias(v *event.Vec, buf []byte) {
-	if v.Type.Physical() == event.PhysStr {
-		v.Alias(buf)
-	}
-	for i := range v.Kids {
-		alias(&v.Kids[i], buf)
-	}
 }
 
 // record decodes the record that is the rest of p from i on.
@@ -179,7 +169,7 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 	i = space(p, i+1)
 	if i >= len(p) || p[i] != '}' {
 		for k := 0; ; k++ {
-			field := -1
+			var field int
 			if at := o.predict(k, p, i); at >= 0 {
 				k, field = at, o.shape[at].field
 				i += len(o.shape[at].text)
@@ -293,9 +283,7 @@ func (d *Decoder) missing(o *object, cols []event.Vec, row int) bool {
 			d.fail.rule(o.fields[i].name, "missing")
 			return false
 		}
-		setNull(&cols[o.fields[i].col], row)
+		cell.SetNull(&cols[o.fields[i].col], row)
 	}
 	return true
 }
-
-func setNull(v *event.Vec, row int) { v.Set(row, v.Rows(), event.NullValue) }

@@ -1,7 +1,6 @@
 package json
 
 import (
-	"encoding/base64"
 	"strconv"
 
 	"github.com/cepd/cepd/connectors/formats/cell"
@@ -56,7 +55,7 @@ func (d *Decoder) failed(n *node, v *event.Vec, row int, p []byte, i int) int {
 		return -1
 	}
 	d.fail.path = d.fail.path[:0]
-	setNull(v, row)
+	cell.SetNull(v, row)
 	return d.skip(p, i)
 }
 
@@ -72,7 +71,7 @@ func (d *Decoder) value(n *node, v *event.Vec, row int, p []byte, i int) int {
 		if end == 0 {
 			return d.syntax(i, "a value")
 		}
-		setNull(v, row)
+		cell.SetNull(v, row)
 		return end
 	case '"':
 		return d.fromText(n, v, row, p, i)
@@ -107,23 +106,11 @@ func (d *Decoder) fromText(n *node, v *event.Vec, row int, p []byte, i int) int 
 			v.SetBytes(row, text)
 		}
 		return end
-	case n.form == formBytes:
-		return d.fromBase64(n, v, row, text, i, end)
-	case n.form >= formArray || !cell.Set(v, row, text, d.style):
+	case n.form == formBytes && cell.SetBase64(v, row, text):
+		return end
+	case n.form == formBytes || n.form >= formArray || !cell.Set(v, row, text, d.style):
 		return d.misfit(n, i)
 	}
-	return end
-}
-
-func (d *Decoder) fromBase64(n *node, v *event.Vec, row int, text []byte, i, end int) int {
-	v.Own(row)
-	from := len(v.Buf)
-	buf, err := base64.StdEncoding.AppendDecode(v.Buf, text)
-	if err != nil {
-		return d.misfit(n, i)
-	}
-	v.Buf = buf
-	v.Str[row] = event.Span{Off: uint32(from), Len: uint32(len(buf) - from)}
 	return end
 }
 
@@ -190,7 +177,7 @@ func (d *Decoder) element(n *node, v *event.Vec, p []byte, i int) int {
 	v.Grow(row + 1)
 	end := d.slot(n, v, row, p, i)
 	if end < 0 {
-		setNull(v, row)
+		cell.SetNull(v, row)
 	}
 	return end
 }

@@ -27,7 +27,7 @@ var (
 
 const (
 	partitions = 4
-	longestRun = 2500 * time.Millisecond
+	longestRun = 4 * time.Second
 	catchUp    = 90 * time.Second
 )
 
@@ -82,6 +82,7 @@ func (b *bed) file(name string) string { return filepath.Join(b.dir, name) }
 // feed plays payments until the context ends; the channel tells how it went.
 func (b *bed) feed(ctx context.Context) <-chan error {
 	config := demo.Paced(*seed, *rate)
+	config.PlantGap = time.Minute // of the world's time: ten a second
 	b.history = demo.NewHistory(config.Cards, 1<<16)
 	feed, err := demo.NewFeed(b.broker.Bootstrap, b.payments, partitions, demo.NewWorld(config), b.history)
 	if err != nil {
@@ -140,7 +141,7 @@ func (b *bed) finish() {
 	}
 	tally := b.history.Tally()
 	b.t.Logf("%d kills: %d planted, %d found, %d of them repeated", *kills, tally.Planted, tally.Found, tally.Repeated)
-	if tally.Missed > 0 || tally.FalseAlarms > 0 || tally.Planted == 0 {
+	if tally.Missed > 0 || tally.FalseAlarms > 0 || tally.Planted < *kills {
 		b.t.Errorf("%d planted, %d missed, %d false alarms", tally.Planted, tally.Missed, tally.FalseAlarms)
 	}
 	b.checkIDs(seen)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// testServer is a server on a directory; stop ends it in order.
+func testServer(t *testing.T, dir string) (address string, stop func()) {
+	t.Helper()
+	s, err := newServer(config{DataDir: dir}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx, l) }()
+	return "http://" + l.Addr().String(), func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	}
+}
+
+// TestServerKeepsItsQueries submits a query, restarts the server, and looks
+// whether the query goes on.
+func TestServerKeepsItsQueries(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	t.Chdir(t.TempDir())
+	writeTestFile(t, "q.sql", `CREATE TABLE a (x BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '1000000');
+CREATE TABLE b (x BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO b /*+ NAME('numbers') */ SELECT x FROM a;`)
+	address, stop := testServer(t, "data")
+	expect(t, "exit 0\nquery numbers runs\n", "query", "submit", "q.sql", "--server", address)
+	waitFor(t, func() bool {
+		return strings.Contains(cepd([]string{"query", "status", "numbers", "--server", address}, ""), "numbers: running")
+	})
+	expect(t, "exit 1\nstderr:\ncepd: there is no query \"other\"\n", "query", "drop", "other", "--server", address)
+	stop()
+
+	address, stop = testServer(t, "data")
+	defer stop()
+	if out := cepd([]string{"query", "list", "--server", address}, ""); !strings.Contains(out, "numbers") {
+		t.Fatalf("after a restart: %s", out)
+	}
+	waitFor(t, func() bool {
+		return strings.Contains(get(t, address+"/metrics"), `cepd_source_records_total{partition="0",query="numbers",table="a"}`)
+	})
+	expect(t, "exit 0\n", "query", "drop", "numbers", "--server", address)
+	expect(t, "exit 0\nQUERY  STATE  CREATED  ERROR\n", "query", "list", "--server", address)
+}
+
+func expect(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if got := cepd(args, ""); got != want {
+		t.Fatalf("cepd %s:\n%swant:\n%s", strings.Join(args, " "), got, want)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	over := time.After(20 * time.Second)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-over:
+			t.Fatal("it does not come")
+		case <-look.C:
+		}
+	}
+}

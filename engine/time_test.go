@@ -1,0 +1,124 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/clock"
+)
+
+// timeTest is a query over table t, whose partitions are fed line by line:
+//
+//	query         compile and open; args: partitions
+//	step          rows of a step, "partition: seconds,value", then the outputs
+//	clock         move the clock by the argument and step
+//	end           end the input and step
+type timeTest struct {
+	t     *testing.T
+	w     *enginetest.World
+	in    *enginetest.Input
+	p     *engine.Pipeline
+	clock *clock.Manual
+	shown map[string]int
+}
+
+func TestTime(t *testing.T) {
+	datadriven.Walk(t, "testdata/time", func(t *testing.T, path string) {
+		c := &timeTest{t: t}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "query":
+				c.open(d)
+				return "ok\n"
+			case "step":
+				for _, line := range strings.Split(d.Input, "\n") {
+					part, values, _ := strings.Cut(line, ": ")
+					n, err := strconv.Atoi(part)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, v := range strings.Fields(values) {
+						second, v, _ := strings.Cut(v, ",")
+						if second != "" {
+							second += "000"
+						}
+						c.in.Append(n, second+","+v)
+					}
+				}
+			case "clock":
+				d, err := time.ParseDuration(d.CmdArgs[0].Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.clock.Advance(d)
+			case "end":
+				c.in.End()
+			}
+			return c.step()
+		})
+	})
+}
+
+func (c *timeTest) open(d *datadriven.TestData) {
+	var partitions int
+	d.ScanArgs(c.t, "partitions", &partitions)
+	c.w, c.clock, c.shown = enginetest.NewWorld(), &clock.Manual{}, map[string]int{}
+	c.in = c.w.Input("t", make([][]string, partitions)...).Open()
+	q, err := enginetest.Compile(d.Input)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	o := c.w.Options()
+	o.Clock = c.clock
+	c.p = c.w.Pipeline(c.t, q, o, nil)
+}
+
+// step runs until nothing happens and shows what has come out since, and the
+// state of time.
+func (c *timeTest) step() string {
+	var b strings.Builder
+	for {
+		idle, err := enginetest.Round(c.p)
+		if err != nil {
+			return fmt.Sprintf("error: %v\n", err)
+		}
+		if idle {
+			break
+		}
+	}
+	if _, err := c.p.Deliver(context.Background()); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, table := range []string{"o", "late", "dead"} {
+		texts := c.w.Output(table).Texts()
+		for _, r := range texts[c.shown[table]:] {
+			fmt.Fprintf(&b, "%s: %s\n", table, r)
+		}
+		c.shown[table] = len(texts)
+	}
+	s := c.p.Status()
+	fmt.Fprintf(&b, "watermark %s", s.Watermark)
+	for _, p := range s.Partitions {
+		if p.Late+p.Rejects > 0 {
+			fmt.Fprintf(&b, "; partition %d late %d rejects %d", p.Partition, p.Late, p.Rejects)
+		}
+		if p.Idle {
+			fmt.Fprintf(&b, "; partition %d idle", p.Partition)
+		}
+	}
+	if s.HeldBackBy != "" {
+		fmt.Fprintf(&b, "\nheld back: %s", s.HeldBackBy)
+	}
+	if s.Hint != "" {
+		fmt.Fprintf(&b, "\nhint: %s", s.Hint)
+	}
+	return b.String() + "\n"
+}

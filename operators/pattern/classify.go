@@ -1,0 +1,212 @@
+package pattern
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/operators/kernel"
+)
+
+func (c *compiler) variables() error {
+	for v, d := range c.p.match.Vars {
+		c.p.vars = append(c.p.vars, variable{name: d.Name, label: event.StringValue(d.Name)})
+		if d.Define == nil {
+			continue
+		}
+		if err := c.classify(v, conjuncts(d.Define)); err != nil {
+			return fmt.Errorf("DEFINE %s: %w", d.Name, err)
+		}
+	}
+	for i := range c.p.vars { // contextual bits follow the local ones
+		v := &c.p.vars[i]
+		v.mask = v.local | v.ctx<<len(c.p.local)
+	}
+	return nil
+}
+
+func conjuncts(e expr.Expr) []expr.Expr {
+	if a, ok := e.(*expr.And); ok {
+		var list []expr.Expr
+		for _, x := range a.Args {
+			list = append(list, conjuncts(x)...)
+		}
+		return list
+	}
+	return []expr.Expr{e}
+}
+
+func conjunction(list []expr.Expr) expr.Expr {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return &expr.And{Base: expr.Base{T: event.TBool, Span: list[0].Pos()}, Args: list}
+}
+
+type conditionClass uint8
+
+const (
+	local conditionClass = iota
+	contextual
+	historical
+)
+
+// classify splits a condition by what its conjuncts read. A conjunct that may
+// fail is not evaluated before one that stands to its left.
+func (c *compiler) classify(v int, list []expr.Expr) error {
+	var parts [3][]expr.Expr
+	for _, e := range list {
+		k := c.class(v, e)
+		if k < historical && !total(e) {
+			for later := k + 1; later <= historical; later++ {
+				if len(parts[later]) > 0 {
+					k = later
+				}
+			}
+		}
+		parts[k] = append(parts[k], e)
+	}
+	if len(parts[local]) > 0 {
+		c.p.vars[v].local |= c.localBit(c.bindLocal(v, conjunction(parts[local])))
+	}
+	if len(parts[contextual]) > 0 {
+		if err := c.contextBit(v, conjunction(parts[contextual])); err != nil {
+			return err
+		}
+	}
+	if len(parts[historical]) > 0 {
+		return c.residual(v, conjunction(parts[historical]))
+	}
+	return nil
+}
+
+// total says whether e cannot fail.
+func total(e expr.Expr) bool {
+	ok := true
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x := x.(type) {
+		case *expr.Arith:
+			ok = ok && x.T.Float() && x.Op != expr.Div && x.Op != expr.Mod
+		case *expr.Cast:
+			ok = ok && x.Try
+		case *expr.Call, *expr.Neg, *expr.Element:
+			ok = false
+		}
+		return ok
+	})
+	return ok
+}
+
+func (c *compiler) class(v int, e expr.Expr) conditionClass {
+	k := local
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x := x.(type) {
+		case *expr.Nav:
+			k = max(k, navClass(v, x))
+			return false
+		case *expr.Agg, *expr.MatchNumber:
+			k = historical
+		}
+		return k != historical
+	})
+	return k
+}
+
+func navClass(v int, n *expr.Nav) conditionClass {
+	if !ofCurrent(v, n) || mentions[*expr.MatchNumber](n.X) {
+		return historical
+	}
+	switch {
+	case n.Physical == 0:
+		return local
+	case mentions[*expr.Classifier](n.X):
+		return historical
+	}
+	return contextual
+}
+
+// ofCurrent says whether, in the definition of v, n starts from the row being
+// tested, which is the last row of v and of every set that has v.
+func ofCurrent(v int, n *expr.Nav) bool { return !n.First && n.Offset == 0 && n.Vars.Has(v) }
+
+func mentions[T expr.Expr](e expr.Expr) bool {
+	found := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		_, ok := x.(T)
+		found = found || ok
+		return !found
+	})
+	return found
+}
+
+// bindLocal replaces the navigations of a local condition by what they read of
+// the current row.
+func (c *compiler) bindLocal(v int, e expr.Expr) expr.Expr {
+	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		switch x := x.(type) {
+		case *expr.Nav:
+			return x.X
+		case *expr.Classifier:
+			return &expr.Const{Base: x.Base, Value: c.p.vars[v].label}
+		}
+		return x
+	})
+}
+
+func (c *compiler) localBit(e expr.Expr) uint64 {
+	for i := range c.p.local {
+		if expr.Equal(c.p.local[i].cond, e) {
+			return 1 << i
+		}
+	}
+	c.p.local = append(c.p.local, condition{cond: e})
+	return 1 << (len(c.p.local) - 1)
+}
+
+func (c *compiler) contextBit(v int, e expr.Expr) error {
+	r := &residual{text: e}
+	slots := &c.p.define.context
+	bound := expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		switch x := x.(type) {
+		case *expr.Nav:
+			c.reach(x.Physical)
+			*slots = append(*slots, slot{kind: slotCurrent, physical: x.Physical, typ: x.T, from: c.operand(x.X)})
+			r.slots = append(r.slots, len(*slots)-1)
+			return &expr.Column{Base: x.Base, Index: len(*slots) - 1}
+		case *expr.Classifier:
+			return &expr.Const{Base: x.Base, Value: c.p.vars[v].label}
+		}
+		return x
+	})
+	var err error
+	if r.cond, err = kernel.CompileScalar(bound); err != nil {
+		return err
+	}
+	c.p.vars[v].ctx |= 1 << len(c.p.context)
+	c.p.context = append(c.p.context, condition{cond: e, needs: c.p.vars[v].local, eval: r})
+	return nil
+}
+
+// reach notes how far from the current row conditions read.
+func (c *compiler) reach(physical int) {
+	c.p.history = max(c.p.history, -physical)
+	c.p.ahead = max(c.p.ahead, physical)
+}
+
+func (c *compiler) residual(v int, e expr.Expr) error {
+	r := &residual{text: e}
+	used := map[int]bool{}
+	bound, err := c.bindFrame(&c.p.define, e, v, func(s int) { used[s] = true })
+	if err != nil {
+		return err
+	}
+	for s := range c.p.define.slots {
+		if used[s] {
+			r.slots = append(r.slots, s)
+			c.reach(c.p.define.slots[s].physical)
+		}
+	}
+	r.cond, err = kernel.CompileScalar(bound)
+	c.p.vars[v].hist = r
+	return err
+}
