@@ -64,7 +64,7 @@ func (c *Case) CEPQuery() (string, error) {
 		w.define(w.variables[0], "TRUE")
 	}
 	lines := []string{"  ORDER BY ts", "  MEASURES " + strings.Join(w.measures, ", "), "  ONE ROW PER MATCH", "  AFTER MATCH " + c.CEP.skip(),
-		"  PATTERN (" + pattern + ")" + c.limits(), "  DEFINE " + w.conditions()}
+		"  PATTERN (" + pattern + ")" + c.limits() + w.subset(), "  DEFINE " + w.conditions()}
 	if len(c.By) > 0 {
 		lines = append([]string{"  PARTITION BY " + strings.Join(c.By, ", ")}, lines...)
 	}
@@ -105,6 +105,7 @@ type cepWriter struct {
 	names     map[string]bool
 	variables []string
 	measures  []string
+	subsets   []string
 	defines   [][2]string
 }
 
@@ -158,9 +159,28 @@ func (w *cepWriter) stage(s *Stage) error {
 		w.define(s.Name, s.Where)
 	}
 	if s.Until != "" {
-		w.define(s.until(), s.Until)
+		w.until(s)
 	}
 	return nil
+}
+
+// until defines the variable that ends a loop. What its condition says of the
+// stage includes the row being tested.
+func (w *cepWriter) until(s *Stage) {
+	tested := "tested " + s.Name
+	own := regexp.MustCompile(`\b` + regexp.QuoteMeta(s.Name) + `\.`)
+	condition := own.ReplaceAllString(s.Until, quoted(tested)+".")
+	if condition != s.Until {
+		w.subsets = append(w.subsets, fmt.Sprintf("%s = (%s, %s)", quoted(tested), quoted(s.Name), quoted(s.until())))
+	}
+	w.define(s.until(), condition)
+}
+
+func (w *cepWriter) subset() string {
+	if len(w.subsets) == 0 {
+		return ""
+	}
+	return "\n  SUBSET " + strings.Join(w.subsets, ", ")
 }
 
 func (s *Stage) until() string { return "until " + s.Name }

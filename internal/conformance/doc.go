@@ -6,5 +6,7 @@
 //	             direct: the real operators, watermarks as the case says
 //	             reference: the naive matcher of internal/reference
 //
+// A pattern given as CEP stages is translated to SQL text when it is loaded (cep.go).
+//
 // The format is described in testdata/conformance/README.md.
 package conformance
