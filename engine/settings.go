@@ -10,14 +10,14 @@ import (
 
 // Settings of SET that the engine reads.
 const (
-	setShards       = "cepd.shards"                  // number of shards of a keyed stage
-	setStepRows     = "cepd.step-rows"               // rows of a partition per step
-	setErrorPolicy  = "table.exec.error-policy"      // fail, dead-letter, skip
-	setTimeZone     = "table.local-time-zone"        // of the session
-	setOrderBuffer  = "state.order-buffer-max-bytes" // of rows that wait for the watermark
-	setSinkBuffer   = "sink.buffer-max-bytes"        // of rows on their way to a sink
-	setMatchRows    = "state.max-rows-per-key"       // rows that a pattern keeps of a key
-	setMatchThreads = "state.max-partial-matches-per-key"    // ways that a pattern follows at once for a key
+	setShards       = "cepd.shards"                       // number of shards of a keyed stage
+	setStepRows     = "cepd.step-rows"                    // rows of a partition per step
+	setErrorPolicy  = "table.exec.error-policy"           // fail, dead-letter, skip
+	setTimeZone     = "table.local-time-zone"             // of the session
+	setOrderBuffer  = "state.order-buffer-max-bytes"      // of rows that wait for the watermark
+	setSinkBuffer   = "sink.buffer-max-bytes"             // of rows on their way to a sink
+	setMatchRows    = "state.max-rows-per-key"            // rows that a pattern keeps of a key
+	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
 )
 
 // settings are the parsed SET values of a query.
