@@ -144,6 +144,9 @@ func (q *Query) run() {
 		err = errors.Join(err, q.lastSnapshot())
 	}
 	q.publish()
+	if whole && err == nil {
+		q.lastOffsets()
+	}
 	q.end(errors.Join(err, q.p.Close()))
 	q.meter.close()
 }
