@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
@@ -79,14 +81,29 @@ func (q *Query) tellOffsets(table string, c connectors.Committer) error {
 			release()
 			return nil
 		}
-		offsets := map[int32]int64{}
-		for _, p := range q.published.Load().Partitions {
-			if p.Table == table && p.Position >= 0 {
-				offsets[p.Partition] = p.Position
-			}
+		q.publishOffsets(q.ctx, table, c)
+	}
+}
+
+func (q *Query) publishOffsets(ctx context.Context, table string, c connectors.Committer) {
+	offsets := map[int32]int64{}
+	for _, p := range q.published.Load().Partitions {
+		if p.Table == table && p.Position >= 0 {
+			offsets[p.Partition] = p.Position
 		}
-		if err := c.CommitOffsets(q.ctx, offsets); err != nil && q.ctx.Err() == nil {
-			q.log.Warn("offsets not published", "table", table, "error", err)
+	}
+	if err := c.CommitOffsets(ctx, offsets); err != nil && !errors.Is(err, context.Canceled) {
+		q.log.Warn("offsets not published", "table", table, "error", err)
+	}
+}
+
+// lastOffsets publishes where an orderly end has left the tables.
+func (q *Query) lastOffsets() {
+	ctx, cancel := context.WithTimeout(context.Background(), offsetsInterval)
+	defer cancel()
+	for _, s := range q.p.sources {
+		if c, ok := s.source.(connectors.Committer); ok {
+			q.publishOffsets(ctx, s.name, c)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/build"
@@ -32,7 +34,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		return nil, err
 	}
 	p := &Pipeline{
-		name: root.Name, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		name: root.Name, salt: saltOf(root.Name), settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}
@@ -41,6 +43,11 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		return nil, err
 	}
 	return p, nil
+}
+
+func saltOf(name string) event.ID {
+	h := xxh3.HashString128(name)
+	return event.ID{Hi: h.Hi, Lo: h.Lo}
 }
 
 func (b *opener) open(ctx context.Context) error {

@@ -60,8 +60,8 @@ func signal(c chan struct{}) {
 }
 
 // put numbers the live rows of b and copies those that are not yet
-// acknowledged.
-func (o *outbox) put(b *event.Batch, step uint64) {
+// acknowledged. Salt is mixed into their IDs.
+func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 	live := b.LiveRows()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +77,12 @@ func (o *outbox) put(b *event.Batch, step uint64) {
 		return
 	}
 	it := o.tail(step, len(live))
+	from := it.b.N
 	it.b.AppendRows(b, live)
+	for i := range it.b.ID[from:it.b.N] {
+		id := &it.b.ID[from+i]
+		id.Hi, id.Lo = id.Hi^salt.Hi, id.Lo^salt.Lo
+	}
 	it.last = o.seq
 	o.bytes -= it.bytes
 	it.bytes = it.b.Bytes()

@@ -17,6 +17,7 @@ import (
 // but for Commit and Deliver, each of which may have one of its own.
 type Pipeline struct {
 	name     string
+	salt     event.ID // tells IDs of input rows from those of other queries; matches have IDs of their own
 	settings settings
 	clock    clock.Clock
 	graph    *build.Graph
@@ -185,7 +186,7 @@ func (p *Pipeline) collect() {
 		}
 		for _, r := range u.activeRuns() {
 			if r.b.N > 0 {
-				p.boxes[0].put(&r.b, p.number+1)
+				p.boxes[0].put(&r.b, p.number+1, p.salt)
 			}
 		}
 	}
@@ -195,7 +196,7 @@ func (p *Pipeline) collect() {
 		}
 		for _, h := range s.shards {
 			for _, b := range h.out.list() {
-				p.boxes[0].put(b, p.number+1)
+				p.boxes[0].put(b, p.number+1, event.ID{})
 			}
 		}
 	}

@@ -144,6 +144,9 @@ func (q *Query) run() {
 		err = errors.Join(err, q.lastSnapshot())
 	}
 	q.publish()
+	if whole && err == nil {
+		q.lastOffsets()
+	}
 	q.end(errors.Join(err, q.p.Close()))
 	q.meter.close()
 }
@@ -198,10 +201,10 @@ func (q *Query) helper(f func() error) {
 			err = f()
 		}()
 		switch {
-		case err == nil || errors.Is(err, context.Canceled):
+		case err == nil:
 		case q.ctx.Err() == nil:
 			q.cancel(err)
-		default:
+		case !errors.Is(err, context.Canceled):
 			q.late.Store(&err)
 		}
 	}()

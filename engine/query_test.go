@@ -354,3 +354,14 @@ func TestNewPartitionsAreRead(t *testing.T) {
 		}
 	}
 }
+
+// A sink whose own context ends is a sink that has failed.
+func TestCanceledSinkFailsTheQuery(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Input("payments", cards(10)).Open()
+	w.Output("o").Before = func(*event.Batch) error { return context.Canceled }
+	q := start(t, newEngine(t, w, nil), pass)
+	if err := q.Wait(); err == nil || q.Status().State != engine.StateFailed {
+		t.Errorf("%v, %+v", err, q.Status())
+	}
+}

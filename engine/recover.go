@@ -271,7 +271,7 @@ func (u *unit) takeRecords(src []byte) error {
 func (p *Pipeline) goLive() error {
 	p.now = p.tick()
 	for _, u := range p.units {
-		u.seen = p.now
+		u.seen, u.idle = p.now, false // there may be much since
 		if !u.src.replayable && !u.eof {
 			u.position = u.reader.Position()
 		}

@@ -182,5 +182,5 @@ func (p *Pipeline) putReject(box *outbox, r *reject, number uint64) {
 		b.Cols[i].Set(0, 1, rejectColumns[f.Name](p, r))
 	}
 	b.ID[0], b.Time[0] = r.ID, r.Time
-	box.put(b, number)
+	box.put(b, number, p.salt)
 }

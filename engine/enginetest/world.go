@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 
@@ -41,6 +42,7 @@ type Input struct {
 	open       bool  // more may come
 	forgetful  bool  // cannot replay
 	ready      []func()
+	committed  map[int32]int64
 }
 
 // Input makes a bounded table with these partitions.
@@ -53,6 +55,13 @@ func (w *World) Input(name string, partitions ...[]string) *Input {
 	}
 	w.inputs[name] = in
 	return in
+}
+
+// Committed is the offsets that were published, by partition.
+func (in *Input) Committed() map[int32]int64 {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	return maps.Clone(in.committed)
 }
 
 // Open says that the table does not end.
@@ -189,6 +198,13 @@ func (s source) Open(_ context.Context, part int32, from int64, ready func()) (c
 func (s source) Replayable() bool { return !s.in.forgetful }
 func (s source) Bounded() bool    { return !s.in.open }
 func (s source) Close() error     { return nil }
+
+func (s source) CommitOffsets(_ context.Context, offsets map[int32]int64) error {
+	s.in.world.mu.Lock()
+	defer s.in.world.mu.Unlock()
+	s.in.committed = offsets
+	return nil
+}
 
 type reader struct {
 	in    *Input

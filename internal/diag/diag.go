@@ -130,6 +130,7 @@ func (l *List) render(b *strings.Builder, d *Diagnostic) {
 	fmt.Fprintf(b, "%d:%d: %s[%s]: %s\n", line, col, d.Severity, d.Code, d.Message)
 	text := sourceLine(l.Source, line)
 	gutter := fmt.Sprintf("%3d", line)
+	text, col = window(text, col)
 	fmt.Fprintf(b, "%s | %s\n", gutter, text)
 	width := max(1, min(utf8.RuneCountInString(l.Source[clip(l.Source, d.Span.Start):clip(l.Source, d.Span.End)]), utf8.RuneCountInString(text)-col+1))
 	fmt.Fprintf(b, "%s | %s%s", strings.Repeat(" ", len(gutter)), pad(text, col-1), strings.Repeat("^", width))
@@ -146,6 +147,32 @@ func sourceLine(src string, line int) string {
 	}
 	text, _, _ := strings.Cut(src, "\n")
 	return strings.TrimSuffix(text, "\r")
+}
+
+// maxShown is how many characters of a source line are shown, and beforeSpan how
+// many of them come before the span in a line that is longer.
+const (
+	maxShown   = 400
+	beforeSpan = 100
+)
+
+// window cuts a long line down to what is around column col, which moves with
+// it.
+func window(text string, col int) (string, int) {
+	if len(text) <= maxShown {
+		return text, col
+	}
+	runes := []rune(text)
+	from := max(0, min(col-1-beforeSpan, len(runes)-maxShown))
+	to := min(len(runes), from+maxShown)
+	text, col = string(runes[from:to]), col-from
+	if from > 0 {
+		text, col = "…"+text, col+1
+	}
+	if to < len(runes) {
+		text += "…"
+	}
+	return text, col
 }
 
 // pad is n columns of white space that lines up under text: tabs stay tabs.

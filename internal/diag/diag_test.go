@@ -3,6 +3,7 @@ package diag
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,5 +79,21 @@ func TestSpanTo(t *testing.T) {
 	}
 	if got := (Span{3, 4}).To(Span{5, 7}); got != (Span{3, 7}) {
 		t.Errorf("a later span makes %v", got)
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	l := List{Source: strings.Repeat("é", 5000) + "x" + strings.Repeat("y", 1<<20)}
+	l.Add(Syntax, Span{10000, len(l.Source)}, "no")
+	lines := strings.Split(l.Error(), "\n")
+	text, caret := []rune(lines[1]), []rune(lines[2])
+	if len(text) > 420 || len(caret) > len(text) {
+		t.Errorf("a report of %d and %d characters", len(text), len(caret))
+	}
+	if at := strings.Index(lines[2], "^"); text[at] != 'x' {
+		t.Errorf("the caret is under %c", text[at])
+	}
+	if !strings.HasPrefix(lines[0], "1:5001:") {
+		t.Error(lines[0])
 	}
 }

@@ -7,6 +7,7 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -40,6 +41,9 @@ func Open(dir string, o Options) (*Store, error) {
 	})
 	if err != nil {
 		cache.Unref()
+		if errors.Is(err, syscall.EAGAIN) { // the lock on the directory
+			err = errors.New("another process uses it; stop that one, or take another directory")
+		}
 		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
 	}
 	return &Store{db: db, cache: cache}, nil
