@@ -30,6 +30,10 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	if in == nil {
 		return nil
 	}
+	if overMatch(in.node) {
+		c.unsupported(e.Input.Pos(), "a pattern over the detections of a pattern")
+		return nil
+	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
 	m.refuseExtensions()
@@ -48,6 +52,19 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m.advise()
 	return rel
+}
+
+// overMatch says whether rows of n are detections.
+func overMatch(n plan.Node) bool {
+	if _, ok := n.(*plan.Match); ok {
+		return true
+	}
+	for _, in := range n.Inputs() {
+		if overMatch(in) {
+			return true
+		}
+	}
+	return false
 }
 
 // clauseSpan is the clause without its input.
