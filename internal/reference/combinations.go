@@ -132,7 +132,7 @@ func (t *thinning) drop(c candidate) error {
 
 // report writes a match or a time-out; only matches are numbered.
 func (t *thinning) report(c candidate) error {
-	t.start, t.steps, t.at = c.start, c.steps, event.Time(c.at.time)
+	t.start, t.steps, t.at = c.start, c.steps, c.at.time
 	t.status = "TIMED_OUT"
 	if !c.timedOut {
 		t.status = "MATCHED"
