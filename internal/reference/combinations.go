@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
 )
 
