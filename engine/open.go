@@ -215,11 +215,11 @@ func delivery(text string) connectors.Delivery {
 // stages makes the keyed stages and says which feeds which.
 func (b *opener) stages() error {
 	p := b.p
-	for i := range p.graph.Matches {
-		m := &p.graph.Matches[i]
+	for i := range p.graph.Stages {
+		m := &p.graph.Stages[i]
 		out := p.graph.Out
 		if m.To != build.ToSink {
-			out = p.graph.Matches[m.To].Prepared
+			out = p.graph.Stages[m.To].Prepared
 		}
 		s, err := newStage(i, m, p.settings.shards, out)
 		if err != nil {

@@ -296,7 +296,7 @@ func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) e
 				return err
 			}
 			place[len(place)-1] = 1
-			if err := visit(place, h.matcher); err != nil {
+			if err := visit(place, h.op); err != nil {
 				return err
 			}
 		}

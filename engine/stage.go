@@ -10,13 +10,13 @@ import (
 )
 
 // stage is a keyed stage: rows come in by shard, wait for the watermark, and go
-// through the matcher in order.
+// through the operator in order.
 type stage struct {
 	index  int
-	plan   *build.Match
+	plan   *build.Stage
 	domain domain
 	shards []*shard
-	told   event.Time // watermark that the matchers have been told
+	told   event.Time // watermark that the operators have been told
 	output event.Time // watermark of the rows they emit
 	now    event.Time
 	step   func(i int) // bound once: workers.run takes it each step
@@ -31,18 +31,18 @@ type shard struct {
 	stage   *stage
 	index   int
 	order   *order.Buffer
-	matcher operators.Stateful
+	op      operators.Stateful
 	ops     []operators.Operator
 	ctx     operators.Context
 	in      []event.Batch
-	toMatch operators.Collector // matcher, then the chain
+	toOp    operators.Collector // the operator, then the chain
 	after   operators.Collector // the chain alone
 	out     rows
 	rejects []reject
 	err     error
 }
 
-func newStage(index int, m *build.Match, shards int, out *event.Schema) (*stage, error) {
+func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage, error) {
 	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
 	s.domain = domain{proctime: m.Proctime, combined: event.MinTime}
 	s.step = func(i int) { s.shards[i].step() }
@@ -54,10 +54,10 @@ func newStage(index int, m *build.Match, shards int, out *event.Schema) (*stage,
 		if err != nil {
 			return nil, err
 		}
-		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), matcher: m.NewMatcher(i), ops: ops}
+		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), op: m.New(i), ops: ops}
 		h.out.schema = out
 		h.after = chain(ops, &h.ctx, &h.out)
-		h.toMatch = &link{h.matcher, &h.ctx, h.after}
+		h.toOp = &link{h.op, &h.ctx, h.after}
 		s.shards = append(s.shards, h)
 	}
 	return s, nil
@@ -74,7 +74,7 @@ func (h *shard) step() {
 		return
 	}
 	h.ctx.Now = s.now
-	if h.err = h.order.Step(h.in, s.domain.combined, h.toMatch); h.err == nil && s.domain.combined > s.told {
+	if h.err = h.order.Step(h.in, s.domain.combined, h.toOp); h.err == nil && s.domain.combined > s.told {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
@@ -84,7 +84,7 @@ func (h *shard) step() {
 }
 
 func (h *shard) advance(wm event.Time) error {
-	if err := h.matcher.Advance(&h.ctx, wm, h.after); err != nil {
+	if err := h.op.Advance(&h.ctx, wm, h.after); err != nil {
 		return err
 	}
 	for i, op := range h.ops {
@@ -135,7 +135,7 @@ func (s *stage) finish() error {
 		if h.err != nil {
 			return h.err
 		}
-		if hold, ok := h.matcher.(operators.Holder); ok {
+		if hold, ok := h.op.(operators.Holder); ok {
 			s.output = min(s.output, hold.Hold(s.told))
 		}
 	}
@@ -164,7 +164,7 @@ func (s *stage) routeDown(b *event.Batch) {
 // size sums what the shards hold, and what their order buffers hold of it.
 func (s *stage) size() (all, waiting operators.Size) {
 	for _, h := range s.shards {
-		w, m := h.order.Size(), h.matcher.Size()
+		w, m := h.order.Size(), h.op.Size()
 		waiting.Rows += w.Rows
 		waiting.Bytes += w.Bytes
 		all.Keys += m.Keys

@@ -83,26 +83,28 @@ func explainText(root *plan.Insert) string {
 	}
 	b.WriteString("\n== Operators\n")
 	for i := range graph.Sources {
-		explainSource(&b, &graph.Sources[i])
+		explainSource(&b, &graph.Sources[i], graph.Stages)
 	}
-	for i := range graph.Matches {
-		explainMatch(&b, i, &graph.Matches[i], root.Table.Name)
+	for i := range graph.Stages {
+		explainStage(&b, i, graph.Stages, root.Table.Name)
 	}
-	for i := range graph.Matches {
-		fmt.Fprintf(&b, "\n== Match %d\n%s", i, graph.Matches[i].Explain())
+	for i := range graph.Stages {
+		s := &graph.Stages[i]
+		fmt.Fprintf(&b, "\n== %s%s %d\n%s", strings.ToUpper(s.Kind[:1]), s.Kind[1:], i, s.Explain())
 	}
 	return b.String()
 }
 
-func explainSource(b *strings.Builder, s *build.Source) {
+func explainSource(b *strings.Builder, s *build.Source, stages []build.Stage) {
 	name := "values"
 	if s.Scan != nil {
 		name = "each partition of " + s.Scan.Table.Name + ": scan"
 	}
-	fmt.Fprintf(b, "%s%s -> %s\n", name, chain(s.Chain), target(s.To))
+	fmt.Fprintf(b, "%s%s -> %s\n", name, chain(s.Chain), target(stages, s.To))
 }
 
-func explainMatch(b *strings.Builder, i int, m *build.Match, sink string) {
+func explainStage(b *strings.Builder, i int, stages []build.Stage, sink string) {
+	m := &stages[i]
 	keys := make([]string, len(m.Key))
 	for k, column := range m.Key {
 		keys[k] = m.Prepared.Fields[column].Name
@@ -111,18 +113,18 @@ func explainMatch(b *strings.Builder, i int, m *build.Match, sink string) {
 	if len(keys) > 0 {
 		unit = "each shard of (" + strings.Join(keys, ", ") + ")"
 	}
-	to := target(m.To)
+	to := target(stages, m.To)
 	if m.To == build.ToSink {
 		to = "sink " + sink
 	}
-	fmt.Fprintf(b, "match %d, %s: order -> match%s -> %s\n", i, unit, chain(m.Chain), to)
+	fmt.Fprintf(b, "%s %d, %s: order -> %s%s -> %s\n", m.Kind, i, unit, m.Kind, chain(m.Chain), to)
 }
 
-func target(to int) string {
+func target(stages []build.Stage, to int) string {
 	if to == build.ToSink {
 		return "sink"
 	}
-	return fmt.Sprintf("match %d", to)
+	return fmt.Sprintf("%s %d", stages[to].Kind, to)
 }
 
 // chain names the operators of a chain, in order.

@@ -44,16 +44,16 @@ func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (
 	if err != nil {
 		return nil, err
 	}
-	if len(g.Sources) != 1 || len(g.Matches) > 1 || g.Sources[0].Scan == nil {
-		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Matches))
+	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil {
+		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Stages))
 	}
 	p := &Pipeline{lenient: o.Pattern.ContinueOnError}
 	if p.scan, err = g.Sources[0].NewScan(); err != nil {
 		return nil, err
 	}
 	out := sink
-	if len(g.Matches) == 1 {
-		if err := p.pattern(&g.Matches[0], sink); err != nil {
+	if len(g.Stages) == 1 {
+		if err := p.pattern(&g.Stages[0], sink); err != nil {
 			return nil, err
 		}
 		out = &p.step
@@ -62,9 +62,9 @@ func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (
 	return p, err
 }
 
-func (p *Pipeline) pattern(m *build.Match, sink operators.Collector) (err error) {
+func (p *Pipeline) pattern(m *build.Stage, sink operators.Collector) (err error) {
 	p.buffer = order.New(m.Prepared, m.Order)
-	p.matcher = m.NewMatcher(0)
+	p.matcher = m.New(0)
 	p.matches, err = newChain(&p.ctx, m.Chain, sink)
 	if err == nil {
 		p.in = &link{ctx: &p.ctx, op: p.matcher, next: p.matches.head}

@@ -18,7 +18,7 @@ const ToSink = -1
 // Graph is a query's stages.
 type Graph struct {
 	Sources []Source
-	Matches []Match // each after those that feed it
+	Stages  []Stage // each after those that feed it
 	Out     *event.Schema
 }
 
@@ -28,20 +28,21 @@ type Source struct {
 	Values  *plan.Values // nil: Scan
 	NewScan func() (*relational.Scan, error)
 	Chain   Chain
-	To      int // index into Matches, or ToSink
+	To      int // index into Stages, or ToSink
 }
 
-// Match is a keyed stage: an order buffer, a matcher, stateless operators. One
-// unit per shard.
-type Match struct {
-	Prepared   *event.Schema
-	Key        []int // columns of Prepared; empty: one shard
-	Order      []order.Key
-	Proctime   bool // rows get the processing time as their time
-	NewMatcher func(shard int) operators.Stateful
-	Explain    func() string
-	Chain      Chain
-	To         int
+// Stage is a keyed stage: an order buffer, a stateful operator, stateless
+// operators. One unit per shard.
+type Stage struct {
+	Kind     string        // for EXPLAIN: Match …
+	Prepared *event.Schema // of its input
+	Key      []int         // columns of Prepared; empty: one shard
+	Order    []order.Key
+	Proctime bool // rows get the processing time as their time
+	New      func(shard int) operators.Stateful
+	Explain  func() string
+	Chain    Chain
+	To       int
 }
 
 // Chain makes the operators of a unit, in order of the rows' way.
@@ -118,43 +119,50 @@ func push(above Chain, op func() (operators.Operator, error)) Chain {
 	return append(Chain{op}, above...)
 }
 
-// match builds the stage of a pattern. Its inputs are built first, so that they
-// come before it among the matches; sources learn their stage afterwards.
+// match builds the stage of a pattern.
 func (b *builder) match(n *plan.Match, above Chain, to int) error {
 	program, err := pattern.Compile(n, b.options.Pattern)
 	if err != nil {
 		return err
 	}
-	m := Match{
-		Prepared:   program.Prepared(),
-		Key:        program.Key(),
-		Proctime:   n.Proctime,
-		NewMatcher: program.NewMatcher,
-		Explain:    program.Explain,
-		Chain:      above,
-		To:         to,
+	m := Stage{
+		Kind:     "match",
+		Prepared: program.Prepared(),
+		Key:      program.Key(),
+		Proctime: n.Proctime,
+		New:      program.NewMatcher,
+		Explain:  program.Explain,
+		Chain:    above,
+		To:       to,
 	}
 	for _, k := range program.Order() {
 		m.Order = append(m.Order, order.Key(k))
 	}
 	prepare := func() (operators.Operator, error) { return program.NewPrepare(), nil }
-	sources, matches := len(b.graph.Sources), len(b.graph.Matches)
+	return b.stage(m, n.Input, Chain{prepare})
+}
+
+// stage adds a keyed stage and what feeds it: below are the operators between
+// its input and it. Its inputs are built first, so that they come before it
+// among the stages, and learn afterwards where they lead.
+func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
+	sources, stages := len(b.graph.Sources), len(b.graph.Stages)
 	const pending = -2
-	if err := b.node(n.Input, Chain{prepare}, pending); err != nil {
+	if err := b.node(input, below, pending); err != nil {
 		return err
 	}
-	self := len(b.graph.Matches)
+	self := len(b.graph.Stages)
 	for i := range b.graph.Sources[sources:] {
 		if s := &b.graph.Sources[sources+i]; s.To == pending {
 			s.To = self
 		}
 	}
-	for i := range b.graph.Matches[matches:] {
-		if s := &b.graph.Matches[matches+i]; s.To == pending {
+	for i := range b.graph.Stages[stages:] {
+		if s := &b.graph.Stages[stages+i]; s.To == pending {
 			s.To = self
 		}
 	}
-	b.graph.Matches = append(b.graph.Matches, m)
+	b.graph.Stages = append(b.graph.Stages, s)
 	return nil
 }
 
@@ -171,12 +179,12 @@ func (b *builder) try() error {
 			return err
 		}
 	}
-	for i := range b.graph.Matches {
-		m := &b.graph.Matches[i]
+	for i := range b.graph.Stages {
+		m := &b.graph.Stages[i]
 		if _, err := m.Chain.New(); err != nil {
 			return err
 		}
-		if _, ok := m.NewMatcher(0).(operators.Holder); !ok && m.To != ToSink {
+		if _, ok := m.New(0).(operators.Holder); !ok && m.To != ToSink {
 			return fmt.Errorf("a pattern over the detections of a pattern is not supported yet: write the inner one to a table and match that")
 		}
 	}
