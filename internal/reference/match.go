@@ -90,6 +90,7 @@ type search struct {
 	at     event.Time // when it was detected
 	status string
 	began  *beginning // of the start being followed
+	last   bool       // the row just taken may only complete the match
 }
 
 // all finds the matches of the partition.

@@ -106,7 +106,9 @@ func (e *edges) prune(k *keyState, f finished) error {
 		if !e.p.opts.ContinueOnError {
 			return err
 		}
-		e.m.reject(k, int(f.start-k.before), err)
+		if !e.muted {
+			e.m.reject(k, int(f.start-k.before), err)
+		}
 	}
 	if !ok {
 		return nil

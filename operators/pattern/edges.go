@@ -63,6 +63,7 @@ type edges struct {
 	valsN int
 
 	scratch registers // of the run at hand, with the row applied
+	spare   registers
 	blank   registers // of a run that begins
 	waiting []run
 	idle    []*runs
@@ -70,6 +71,8 @@ type edges struct {
 	number int64 // of the row at hand
 	symbol uint64
 	time   event.Time
+	last   bool   // the row at hand may only complete a match
+	left   uint64 // possessive loops that the row at hand has ended
 }
 
 // registers is the state of a run that conditions read.
@@ -92,6 +95,7 @@ func newEdges(m *Matcher) *edges {
 	e := &edges{m: m, p: m.p, parts: len(m.p.limits)}
 	e.intsN, e.valsN = e.parts+m.p.define.ints, m.p.define.vals
 	e.scratch = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
+	e.spare = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
 	e.blank = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
 	e.p.define.init(e.blank.ints[e.parts:], e.blank.vals)
 	return e
@@ -183,19 +187,15 @@ func (e *edges) begin(r *runs) error {
 	from := len(e.next.list)
 	copy(e.scratch.ints, e.blank.ints)
 	copy(e.scratch.vals, e.blank.vals)
-	e.closure(&run{path: -1, start: e.number, first: e.time, last: e.time}, place{})
+	e.last = false
+	if err := e.closure(r, &run{path: -1, start: e.number, first: e.time, last: e.time}, place{}); err != nil {
+		return err
+	}
 	e.waiting = append(e.waiting[:0], e.next.list[from:]...)
 	e.next.list, e.next.ints, e.next.vals = e.next.list[:from], e.next.ints[:from*e.intsN], e.next.vals[:from*e.valsN]
 	for i := range e.waiting {
 		x := &e.waiting[i]
-		in := &e.p.code[x.pc]
-		if stop, err := e.stopped(r, x, e.blank, in); stop || err != nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := e.try(r, x, e.blank, in); err != nil {
+		if _, err := e.offer(r, x, e.blank); err != nil {
 			return err
 		}
 	}
@@ -205,50 +205,70 @@ func (e *edges) begin(r *runs) error {
 // step carries run i over a row.
 func (e *edges) step(r *runs, i int) error {
 	x := &r.list[i]
-	in := &e.p.code[x.pc]
 	g := e.registers(r, i)
-	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
-		return err
+	if e.p.code[x.pc].op == opAbsent {
+		return e.absent(r, x, g)
 	}
-	if in.op == opAbsent {
-		return e.absent(r, x, g, in)
-	}
-	taken, err := e.try(r, x, g, in)
-	if err == nil && (in.edge == ast.EdgeAny || in.edge == ast.EdgeRelaxed && !taken) {
+	waits, err := e.offer(r, x, g)
+	if waits && err == nil {
 		e.stay(x, g)
 	}
 	return err
 }
 
-// stopped says whether a row that must not come has come.
-func (e *edges) stopped(r *runs, x *run, g registers, in *instr) (bool, error) {
-	bad := x.not | x.once
-	if in.op == opRow && in.until >= 0 && !in.entry {
-		bad |= 1 << in.until
+// offer gives a run the row, and says whether it waits on without it. A row
+// that a negation forbids ends the run, but a match that it completes stands
+// (as in Flink CEP).
+func (e *edges) offer(r *runs, x *run, g registers) (waits bool, err error) {
+	in := &e.p.code[x.pc]
+	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
+		return false, err
 	}
+	if e.last, err = e.any(r, x, g, x.not); err != nil {
+		return false, err
+	}
+	fits, err := e.try(r, x, g, in)
+	return !e.last && (in.edge == ast.EdgeAny || in.edge == ast.EdgeRelaxed && !fits), err
+}
+
+// stopped says whether a row that must not come has come: the very next one,
+// one of a loop that keeps its rows, or one that ends the loop that waits.
+func (e *edges) stopped(r *runs, x *run, g registers, in *instr) (bool, error) {
+	e.left = 0
 	for l := x.loop; l != 0; l &= l - 1 {
 		belongs, err := e.belongs(r, x, g, int16(bits.TrailingZeros64(l)))
 		if belongs || err != nil {
 			return belongs, err
 		}
 	}
-	for ; bad != 0; bad &= bad - 1 {
-		hit, err := e.admits(r, x, g, int16(bits.TrailingZeros64(bad)))
+	bad := x.once
+	if in.op == opRow && in.until >= 0 && !in.entry {
+		bad |= 1 << in.until
+	}
+	return e.any(r, x, g, bad)
+}
+
+// belongs says whether the row is one of the possessive loop over v, and notes
+// when it ends the loop.
+func (e *edges) belongs(r *runs, x *run, g registers, v int16) (bool, error) {
+	if u := e.p.loopUntil[v]; u >= 0 {
+		if ended, err := e.admits(r, x, g, u); ended || err != nil {
+			e.left |= 1 << v
+			return false, err
+		}
+	}
+	return e.admits(r, x, g, v)
+}
+
+// any says whether the row is one of the variables.
+func (e *edges) any(r *runs, x *run, g registers, variables uint64) (bool, error) {
+	for ; variables != 0; variables &= variables - 1 {
+		hit, err := e.admits(r, x, g, int16(bits.TrailingZeros64(variables)))
 		if hit || err != nil {
 			return hit, err
 		}
 	}
 	return false, nil
-}
-
-// belongs says whether the row is one of the possessive loop over v.
-func (e *edges) belongs(r *runs, x *run, g registers, v int16) (bool, error) {
-	hit, err := e.admits(r, x, g, v)
-	if u := e.p.loopUntil[v]; hit && err == nil && u >= 0 {
-		ended, err := e.admits(r, x, g, u)
-		return !ended, err
-	}
-	return hit, err
 }
 
 // admits applies the row as v to a copy of the registers, in scratch, and
@@ -272,21 +292,21 @@ func (e *edges) admits(r *runs, x *run, g registers, v int16) (bool, error) {
 	return w.holds(&e.p.define, e.p.define.slots, def.hist, ints, e.scratch.vals, int(e.number), v)
 }
 
-// try takes the row where the condition holds.
-func (e *edges) try(r *runs, x *run, g registers, in *instr) (bool, error) {
+// try takes the row where the condition holds, unless it ends the loop.
+func (e *edges) try(r *runs, x *run, g registers, in *instr) (fits bool, err error) {
+	ended := false
 	if in.until >= 0 {
-		if ended, err := e.admits(r, x, g, in.until); ended || err != nil {
+		if ended, err = e.admits(r, x, g, in.until); err != nil {
 			return false, err
 		}
 	}
-	ok, err := e.admits(r, x, g, in.v)
-	if err != nil || !ok || !e.inTime(x, in) {
-		return ok, err
+	fits, err = e.admits(r, x, g, in.v)
+	if err != nil || !fits || ended || !e.inTime(x, in) {
+		return fits, err
 	}
 	r.paths = append(r.paths, pathNode{parent: x.path, step: step{v: in.v, excluded: in.excluded, row: e.number}})
 	y := run{path: int32(len(r.paths) - 1), start: x.start, first: x.first, last: e.time}
-	e.closure(&y, place{pc: x.pc + 1})
-	return true, nil
+	return true, e.closure(r, &y, place{pc: x.pc + 1})
 }
 
 // inTime enters the row in the parts it lies in, each of which has a limit.
@@ -306,6 +326,7 @@ func (e *edges) inTime(x *run, in *instr) bool {
 func (e *edges) stay(x *run, g registers) {
 	y := *x
 	y.once = 0
+	y.loop &^= e.left
 	e.next.push(y, g)
 }
 
@@ -317,8 +338,12 @@ func (r *runs) push(x run, g registers) {
 
 // absent is a negation at the end: the run waits for time to run out, or, for
 // the very next row, for a row that is not of the variable.
-func (e *edges) absent(r *runs, x *run, g registers, in *instr) error {
-	hit, err := e.admits(r, x, g, in.v)
+func (e *edges) absent(r *runs, x *run, g registers) error {
+	in := &e.p.code[x.pc]
+	if stop, err := e.stopped(r, x, g, in); stop || err != nil {
+		return err
+	}
+	hit, err := e.any(r, x, g, x.not|1<<in.v)
 	if err != nil || hit {
 		return err
 	}
@@ -332,7 +357,7 @@ func (e *edges) absent(r *runs, x *run, g registers, in *instr) error {
 
 // closure follows what consumes nothing from a place and adds a run for every
 // row that may come next; scratch has the registers.
-func (e *edges) closure(x *run, from place) {
+func (e *edges) closure(r *runs, x *run, from place) error {
 	e.seen = e.seen[:0]
 	e.stack = append(e.stack[:0], from)
 	accepted := false
@@ -356,15 +381,19 @@ func (e *edges) closure(x *run, from place) {
 		case opRow, opAbsent:
 			e.add(x, at)
 		case opAccept:
-			switch {
-			case x.path < 0 || accepted:
-			case e.denied(at.g):
-			default:
+			if x.path < 0 || accepted {
+				continue
+			}
+			denied, err := e.denied(r, x, at.g)
+			if err != nil {
+				return err
+			}
+			if accepted = !denied; accepted {
 				e.done = append(e.done, finished{path: x.path, start: x.start, at: x.last})
-				accepted = true
 			}
 		}
 	}
+	return nil
 }
 
 func (g guards) with(in *instr) guards {
@@ -379,20 +408,23 @@ func (g guards) with(in *instr) guards {
 	return g
 }
 
-// denied says whether a match that may end here, behind a negation of which
-// only optional steps follow, ends with a row that is itself denied (as in
-// Flink CEP). Only what the row alone decides counts.
-func (e *edges) denied(g guards) bool {
-	for bad := g.not | g.once; bad != 0; bad &= bad - 1 {
-		v := &e.p.vars[bits.TrailingZeros64(bad)]
-		if v.hist == nil && e.symbol&v.mask == v.mask {
-			return true
-		}
+// denied says whether a match that may end here, behind a negation of the very
+// next row of which only optional steps follow, ends with a row that is itself
+// denied (as in Flink CEP).
+func (e *edges) denied(r *runs, x *run, g guards) (bool, error) {
+	if g.once == 0 {
+		return false, nil
 	}
-	return false
+	e.scratch, e.spare = e.spare, e.scratch // x's registers are in use
+	denied, err := e.any(r, x, e.spare, g.once)
+	e.scratch, e.spare = e.spare, e.scratch
+	return denied, err
 }
 
 func (e *edges) add(x *run, at place) {
+	if e.last {
+		return
+	}
 	y := *x
 	y.pc, y.guards = at.pc, at.g
 	e.next.push(y, e.scratch)

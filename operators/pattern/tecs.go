@@ -38,7 +38,8 @@ type tecs struct {
 // placeInfo is a place: an instruction and the guards it is reached with.
 type placeInfo struct {
 	in      *instr
-	stop    uint64  // variables whose row ends what waits here
+	stop    uint64  // variables whose row ends what waits here …
+	not     uint64  // … but for a match that it completes
 	next    []int32 // the places after its row
 	accepts bool    // a match is complete with its row
 	stays   int32   // where what passes over a row waits on: -1 nowhere (the row had to be the next)
@@ -118,7 +119,7 @@ func newTECS(m *Matcher) *tecs {
 // describe works out what happens at a place.
 func (s *tecs) describe(at place, id func(place) int32) placeInfo {
 	in := &s.p.code[at.pc]
-	info := placeInfo{in: in, stop: at.g.not | at.g.once | at.g.loop, stays: none}
+	info := placeInfo{in: in, stop: at.g.once | at.g.loop, not: at.g.not, stays: none}
 	info.next, info.accepts = s.follow(place{pc: at.pc + 1}, id)
 	if in.edge != ast.EdgeDefault {
 		at.g.once = 0
@@ -163,7 +164,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	var list []int32
 	for i := range s.places {
 		info := &s.places[i]
-		if info.stays != int32(i) || s.takes(info, symbol) || s.stops(info, symbol) {
+		if info.stays != int32(i) || s.takes(info, symbol) || s.any(info.stop|info.not, symbol) {
 			list = append(list, int32(i))
 		}
 	}
@@ -179,9 +180,10 @@ func (s *tecs) takes(info *placeInfo, symbol uint64) bool {
 	return symbol&mask == mask
 }
 
-func (s *tecs) stops(info *placeInfo, symbol uint64) bool {
-	for bad := info.stop; bad != 0; bad &= bad - 1 {
-		if mask := s.p.vars[bits.TrailingZeros64(bad)].mask; symbol&mask == mask {
+// any says whether the symbol is one of the variables.
+func (s *tecs) any(variables, symbol uint64) bool {
+	for ; variables != 0; variables &= variables - 1 {
+		if mask := s.p.vars[bits.TrailingZeros64(variables)].mask; symbol&mask == mask {
 			return true
 		}
 	}
@@ -301,11 +303,16 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 // begins says whether a match may start with the row.
 func (s *tecs) begins(symbol uint64) bool {
 	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
+		if s.opens(&s.places[i], symbol) {
 			return true
 		}
 	}
 	return false
+}
+
+// opens says whether a match may start at a place with a row.
+func (s *tecs) opens(info *placeInfo, symbol uint64) bool {
+	return s.takes(info, symbol) && !s.any(info.stop, symbol) && (info.accepts || !s.any(info.not, symbol))
 }
 
 // row feeds kept row number of the key; oldest is the first row that a match
@@ -321,20 +328,20 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 		}
 		info := &s.places[i]
 		g.heads[i] = none
-		if g.nodes[head].max < oldest || s.stops(info, symbol) {
+		if g.nodes[head].max < oldest || s.any(info.stop, symbol) {
 			continue
 		}
-		taken := s.takes(info, symbol)
+		taken, forbidden := s.takes(info, symbol), s.any(info.not, symbol)
 		if taken {
-			s.arrive(info, g.extend(number, info.in.v, head))
+			s.arrive(info, g.extend(number, info.in.v, head), forbidden)
 		}
-		if info.stays != none && (!taken || info.in.edge == ast.EdgeAny) {
+		if info.stays != none && !forbidden && (!taken || info.in.edge == ast.EdgeAny) {
 			s.moves = append(s.moves, move{head, info.stays})
 		}
 	}
 	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
-			s.arrive(info, g.start(number, info.in.v))
+		if info := &s.places[i]; s.opens(info, symbol) {
+			s.arrive(info, g.start(number, info.in.v), s.any(info.not, symbol))
 		}
 	}
 	for _, mv := range s.moves {
@@ -349,9 +356,13 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 	return nil
 }
 
-func (s *tecs) arrive(info *placeInfo, n int32) {
-	for _, to := range info.next {
-		s.moves = append(s.moves, move{n, to})
+// arrive sends a node on from a place; last says that it may only complete a
+// match.
+func (s *tecs) arrive(info *placeInfo, n int32, last bool) {
+	if !last {
+		for _, to := range info.next {
+			s.moves = append(s.moves, move{n, to})
+		}
 	}
 	if info.accepts {
 		s.complete = append(s.complete, n)
