@@ -81,7 +81,8 @@ func (b *opener) open(ctx context.Context) error {
 // start restores the state and opens the readers where it ends.
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
-	if err := p.load(fingerprint(b.root, p.settings.shards)); err != nil {
+	p.fingerprint = fingerprint(b.root, p.settings.shards)
+	if err := p.load(); err != nil {
 		return err
 	}
 	ready := func() { signal(p.ready) }

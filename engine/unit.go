@@ -37,23 +37,24 @@ type unit struct {
 	known    bool       // named by the snapshot
 
 	// The step at hand.
-	max      int // rows to poll
-	from     int64
-	took     bool
-	ended    bool
-	own      event.Time // mark, as the rows go by
-	floor    event.Time // the combined watermark at the start of the step
-	runs     []*run
-	n        int // runs in use
-	late     []lateRow
-	rejects  []reject
-	decoding []connectors.Reject
-	sel      []int32
-	spare    []*event.Batch
-	times    []event.Time // the clock, for streams in processing time
-	payload  []byte       // the records, for the journal of a source that cannot replay
-	stats    unitStats
-	err      error
+	max       int // rows to poll
+	from      int64
+	took      bool
+	ended     bool
+	turnsIdle bool
+	own       event.Time // mark, as the rows go by
+	floor     event.Time // the combined watermark at the start of the step
+	runs      []*run
+	n         int // runs in use
+	late      []lateRow
+	rejects   []reject
+	decoding  []connectors.Reject
+	sel       []int32
+	spare     []*event.Batch
+	times     []event.Time // the clock, for streams in processing time
+	payload   []byte       // the records, for the journal of a source that cannot replay
+	stats     unitStats
+	err       error
 }
 
 // lateRow is a row that is late if its partition's own mark decides.
@@ -68,7 +69,7 @@ type lateRow struct {
 // begin readies the unit for a step.
 func (u *unit) begin(now event.Time) {
 	u.ctx.Now = now
-	u.took, u.ended, u.n = false, false, 0
+	u.took, u.ended, u.turnsIdle, u.n = false, false, false, 0
 	u.own, u.from = u.mark, u.position
 	if d := u.src.domain; d != nil {
 		u.floor = d.combined
