@@ -80,8 +80,20 @@ func (u *unit) begin(now event.Time) {
 // takeLive polls once.
 func (u *unit) takeLive() {
 	defer guard(&u.err)
-	if !u.eof {
-		_, u.err = u.poll(u.max, -1)
+	if u.eof {
+		return
+	}
+	if _, u.err = u.poll(u.max, -1); u.err == nil {
+		u.takeMark()
+	}
+}
+
+// takeMark takes what the reader itself knows of time, when it has nothing
+// left to give.
+func (u *unit) takeMark() {
+	m, ok := u.reader.(connectors.Marker)
+	if ok && u.lag() <= 0 && m.Mark() > u.own {
+		u.own, u.took = m.Mark(), true
 	}
 }
 
@@ -274,6 +286,9 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 		return fmt.Errorf("open %s: %w", u, err)
 	}
 	u.reader = r
+	if _, ok := r.(connectors.Marker); ok && u.src.kept {
+		return fmt.Errorf("open %s: its watermarks are not its rows', and cannot be replayed: run it without a data directory", u)
+	}
 	switch r := r.(type) {
 	case connectors.RawReader:
 		u.raws = r
