@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +17,14 @@ import (
 // timeTest is a query over table t, whose partitions are fed line by line:
 //
 //	query         compile and open; args: partitions
-//	step          rows of a step, "partition: seconds,value", then the outputs
+//	step          rows of a step, "partition: seconds,value" ("u: …" of table u), then the outputs
 //	clock         move the clock by the argument and step
 //	end           end the input and step
 type timeTest struct {
 	t     *testing.T
 	w     *enginetest.World
 	in    *enginetest.Input
+	other *enginetest.Input // table u, of one partition
 	p     *engine.Pipeline
 	clock *clock.Manual
 	shown map[string]int
@@ -41,8 +41,10 @@ func TestTime(t *testing.T) {
 			case "step":
 				for _, line := range strings.Split(d.Input, "\n") {
 					part, values, _ := strings.Cut(line, ": ")
-					n, err := strconv.Atoi(part)
-					if err != nil {
+					in, n := c.in, 0
+					if part == "u" {
+						in = c.other
+					} else if _, err := fmt.Sscan(part, &n); err != nil {
 						t.Fatal(err)
 					}
 					for _, v := range strings.Fields(values) {
@@ -50,7 +52,7 @@ func TestTime(t *testing.T) {
 						if second != "" {
 							second += "000"
 						}
-						c.in.Append(n, second+","+v)
+						in.Append(n, second+","+v)
 					}
 				}
 			case "clock":
@@ -72,6 +74,7 @@ func (c *timeTest) open(d *datadriven.TestData) {
 	d.ScanArgs(c.t, "partitions", &partitions)
 	c.w, c.clock, c.shown = enginetest.NewWorld(), &clock.Manual{}, map[string]int{}
 	c.in = c.w.Input("t", make([][]string, partitions)...).Open()
+	c.other = c.w.Input("u", nil).Open()
 	q, err := enginetest.Compile(d.Input)
 	if err != nil {
 		c.t.Fatal(err)
