@@ -148,7 +148,7 @@ func (u *unit) take() error {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
 	if d := u.src.domain; d != nil && d.proctime {
-		b.Time = u.clockTimes(b.N)
+		b.Time = fillTimes(&u.times, b.N, u.ctx.Now)
 	}
 	r := u.newRun()
 	u.track(b)
@@ -245,14 +245,15 @@ func (u *unit) Emit(b *event.Batch) error {
 	return nil
 }
 
-func (u *unit) clockTimes(n int) []event.Time {
-	for len(u.times) < n {
-		u.times = append(u.times, 0)
+// fillTimes is n times t, in the memory of buf.
+func fillTimes(buf *[]event.Time, n int, t event.Time) []event.Time {
+	for len(*buf) < n {
+		*buf = append(*buf, 0)
 	}
-	for i := range u.times[:n] {
-		u.times[i] = u.ctx.Now
+	for i := range (*buf)[:n] {
+		(*buf)[i] = t
 	}
-	return u.times[:n]
+	return (*buf)[:n]
 }
 
 // activeRuns is the runs of the step.
