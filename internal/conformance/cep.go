@@ -47,7 +47,7 @@ type Quantifier struct {
 // missing counts as no skip unless the case says otherwise.
 func (c *Case) options() build.Options {
 	var o build.Options
-	o.Pattern.ContinueOnError = c.CEP != nil && c.CEP.Skip.OnMissing != "error"
+	o.Pattern.ContinueOnError = c.Lenient || c.CEP != nil && c.CEP.Skip.OnMissing != "error"
 	return o
 }
 

@@ -23,60 +23,75 @@ func (e *edges) deadline(x *run) event.Time {
 	return d
 }
 
-// expire ends the runs whose time is up at t: a negation at the end has its
-// match, others time out.
+// expire ends the runs whose time is up at t, one deadline after the other: a
+// match that is complete at one may drop what would end at the next.
 func (e *edges) expire(k *keyState, t event.Time) error {
-	r := k.runs
-	if t < r.until {
-		return nil
+	for k.runs.until <= t && k.runs.until < event.MaxTime {
+		if err := e.expireAt(k, k.runs.until); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// expireAt ends the runs whose deadline is t: a negation at the end has its
+// match, others time out.
+func (e *edges) expireAt(k *keyState, t event.Time) error {
+	r := k.runs
 	e.next.clear()
 	e.done = e.done[:0]
 	for i := range r.list {
 		x := &r.list[i]
-		d := e.deadline(x)
 		switch {
-		case d > t || d == event.MaxTime:
+		case e.deadline(x) > t:
 			e.next.push(*x, e.registers(r, i))
 		case e.p.code[x.pc].op == opAbsent && !e.p.code[x.pc].once:
-			e.done = append(e.done, finished{path: x.path, start: x.start, at: d})
+			e.done = append(e.done, finished{path: x.path, start: x.start, at: t})
 		case e.p.match.Timeouts:
-			e.done = append(e.done, finished{path: x.path, start: x.start, at: d, timedOut: true})
+			e.done = append(e.done, finished{path: x.path, start: x.start, at: t, timedOut: true})
 		}
 	}
 	e.swap(r)
-	sort.SliceStable(e.done, func(i, j int) bool { return e.done[i].at < e.done[j].at })
 	return e.finish(k, e.done)
 }
 
 // finish reports what is complete, as AFTER MATCH says, and forgets what no
-// run needs.
+// run needs. Time-outs come before matches of the same moment.
 func (e *edges) finish(k *keyState, done []finished) error {
-	r := k.runs
-	reported := int32(-2)
-	for _, f := range done {
-		if f.timedOut {
-			if f.path != reported { // runs of one path differ only in what they wait for
-				if err := e.report(k, f); err != nil {
-					return err
-				}
-			}
-			reported = f.path
+	for _, f := range e.distinct(k, done) {
+		if !f.timedOut && e.p.match.Skip != ast.NoSkip {
+			k.runs.held = append(k.runs.held, f)
 			continue
 		}
-		if e.p.match.Skip == ast.NoSkip {
-			if err := e.report(k, f); err != nil {
-				return err
-			}
-			continue
+		if err := e.report(k, f); err != nil {
+			return err
 		}
-		r.held = append(r.held, f)
 	}
 	if err := e.release(k); err != nil {
 		return err
 	}
 	e.tidy(k)
 	return nil
+}
+
+// distinct drops what has the rows and variables of another: the runs of one
+// match may have come different ways, or wait for different things.
+func (e *edges) distinct(k *keyState, done []finished) []finished {
+	if len(done) < 2 {
+		return done
+	}
+	clear(e.told)
+	e.m.look(k)
+	return slices.DeleteFunc(done, func(f finished) bool {
+		e.m.steps = k.runs.steps(e.m.steps[:0], f.path)
+		id := e.m.view.identity(e.m.steps)
+		if f.timedOut {
+			id = ^id
+		}
+		_, again := e.told[id]
+		e.told[id] = struct{}{}
+		return again
+	})
 }
 
 // release reports held matches as long as no partial match started earlier,

@@ -55,6 +55,7 @@ type edges struct {
 	p     *Program
 	next  runs
 	done  []finished
+	told  map[uint64]struct{} // what is done, by identity
 	seen  []place
 	stack []place
 	muted bool // restoring: what comes out came out before
@@ -92,7 +93,7 @@ type place struct {
 }
 
 func newEdges(m *Matcher) *edges {
-	e := &edges{m: m, p: m.p, parts: len(m.p.limits)}
+	e := &edges{m: m, p: m.p, told: map[uint64]struct{}{}, parts: len(m.p.limits)}
 	e.intsN, e.valsN = e.parts+m.p.define.ints, m.p.define.vals
 	e.scratch = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
 	e.spare = registers{make([]int64, e.intsN), make([]event.Value, e.valsN)}
@@ -119,7 +120,7 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 		k.pos++
 	}
 	m.look(k)
-	if err := e.expire(k, deadline(m.wm, 1)); err != nil {
+	if err := e.expire(k, min(deadline(m.wm, 1), m.nextTime(k))); err != nil {
 		return err
 	}
 	k.start = min(k.start, k.pos)
@@ -131,8 +132,17 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 	return nil
 }
 
+// nextTime is when the first row came that waits for rows after it (NEXT).
+func (m *Matcher) nextTime(k *keyState) event.Time {
+	if k.pos == k.n {
+		return event.MaxTime
+	}
+	return m.rowTime(k, int(k.pos))
+}
+
+// setTimer sees to it that runs end in time, but not before rows that wait.
 func (e *edges) setTimer(index int32, k *keyState) {
-	if k.runs.until == event.MaxTime {
+	if k.runs.until == event.MaxTime || k.runs.until > e.m.nextTime(k) {
 		e.m.timers.remove(index)
 		return
 	}
