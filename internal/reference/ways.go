@@ -309,7 +309,7 @@ func (s *search) take(st step, parts []*part, next func(guards)) {
 // absence is NOT as the last step: the match is complete when its time runs out
 // or, as the very next row, when that is another one.
 func (s *search) absence(p plan.PatNot, g guards) {
-	if s.last {
+	if s.last || len(s.steps) == 0 {
 		return
 	}
 	row := s.first()

@@ -102,7 +102,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	p := &Program{match: m, opts: opts}
 	var err error
-	a := assembler{}
+	a := assembler{edges: m.Edges}
 	if err = a.assemble(m.Pattern); err != nil {
 		return nil, err
 	}
@@ -275,7 +275,12 @@ func (p *Program) entry() {
 			visit(in.y)
 		case opJump:
 			visit(in.x)
-		case opStart, opEnd, opNot, opEnter:
+		case opRows:
+			visit(pc + 1)
+			if in.x >= 0 {
+				visit(in.x)
+			}
+		case opStart, opEnd, opNot, opEnter, opBegin:
 			visit(pc + 1)
 		case opAccept:
 			p.anyStart = true
@@ -338,7 +343,12 @@ func (p *Program) liveAfter(pc int) uint64 {
 		return p.live[in.x] | p.live[in.y]
 	case opJump:
 		return p.live[in.x]
-	case opStart, opEnd:
+	case opRows:
+		if in.x >= 0 {
+			return p.live[in.x] | p.live[pc+1]
+		}
+		return p.live[pc+1]
+	case opStart, opEnd, opBegin:
 		return p.live[pc+1]
 	}
 	return 0

@@ -205,6 +205,9 @@ func (e *edges) begin(r *runs) error {
 	e.next.list, e.next.ints, e.next.vals = e.next.list[:from], e.next.ints[:from*e.intsN], e.next.vals[:from*e.valsN]
 	for i := range e.waiting {
 		x := &e.waiting[i]
+		if e.p.code[x.pc].op == opAbsent {
+			continue // there is no row after which it must not come
+		}
 		if _, err := e.offer(r, x, e.blank); err != nil {
 			return err
 		}

@@ -84,6 +84,13 @@ func (p *Program) instruction(in instr, pc int) string {
 		return fmt.Sprintf("try %d, then %d", in.x, in.y)
 	case opJump:
 		return fmt.Sprintf("go to %d", in.x)
+	case opBegin:
+		return "an iteration that may have no rows"
+	case opRows:
+		if in.x < 0 {
+			return "if it had none, give it up"
+		}
+		return fmt.Sprintf("if it had none, go to %d", in.x)
 	case opStart:
 		return "only at the first row of the partition"
 	case opEnd:
