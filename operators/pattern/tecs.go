@@ -59,7 +59,7 @@ func (p *Program) sharable() bool {
 		case opAbsent:
 			return false
 		case opRow:
-			if in.until >= 0 {
+			if in.until >= 0 || in.excluded { // the graph has no room for what is not shown
 				return false
 			}
 		case opNot:
