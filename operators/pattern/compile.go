@@ -45,6 +45,7 @@ type Program struct {
 	opts      Options
 	code      []instr
 	limits    []int64 // of the time-limited parts, µs
+	shared    bool    // partial matches at one place are held together
 	loopUntil []int16 // per variable: what ends its possessive loop, -1: nothing
 	vars      []variable
 	local     []condition // bits 0 … of the symbol, set by Prepare
@@ -136,6 +137,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	p.entry()
 	p.liveness()
 	p.shortest = p.shortestMatch()
+	p.shared = p.sharable()
 	return p, nil
 }
 

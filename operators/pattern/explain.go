@@ -51,7 +51,7 @@ func (p *Program) variableCondition(v *variable) string {
 
 func (p *Program) explainAutomaton(b *strings.Builder) {
 	switch {
-	case p.sharable():
+	case p.shared:
 		b.WriteString("automaton: every match; partial matches at one place are shared, a row costs one step per place it concerns\n")
 	case p.match.Edges:
 		fmt.Fprintf(b, "automaton: every match; a row is offered to each partial match, at most %d per key\n", p.opts.MaxThreads)
@@ -140,7 +140,7 @@ func (p *Program) explainState(b *strings.Builder) {
 	if p.numbered {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
 	}
-	if p.sharable() {
+	if p.shared {
 		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
 	}
 	if w := p.match.Within; w > 0 {

@@ -68,8 +68,9 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
 	switch {
-	case p.sharable():
-		m.tecs = newTECS(m)
+	case p.shared:
+		m.tecs = newTECS(p)
+		m.tecs.m = m
 	case p.match.Edges:
 		m.edges = newEdges(m)
 	case p.deterministic():

@@ -48,8 +48,14 @@ type placeInfo struct {
 // move is a new node on its way to a place.
 type move struct{ node, place int32 }
 
-// sharable says whether partial matches at one place have one future.
+// sharable says whether partial matches at one place have one future, and each
+// match comes about in one way.
 func (p *Program) sharable() bool {
+	return p.oneFuture() && !newTECS(p).ambiguous()
+}
+
+// oneFuture says whether partial matches at one place have one future.
+func (p *Program) oneFuture() bool {
 	m := p.match
 	if !m.Edges || !p.deterministic() || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
 		return false
@@ -96,8 +102,8 @@ func (p *Program) mayEnd(pc int) bool {
 	return visit(int32(pc))
 }
 
-func newTECS(m *Matcher) *tecs {
-	s := &tecs{m: m, p: m.p, acts: map[uint64][]int32{}}
+func newTECS(p *Program) *tecs {
+	s := &tecs{p: p, acts: map[uint64][]int32{}}
 	ids := map[place]int32{}
 	var todo []place
 	id := func(at place) int32 {
