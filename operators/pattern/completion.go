@@ -116,17 +116,9 @@ func (e *edges) release(k *keyState) error {
 func (e *edges) prune(k *keyState, f finished) error {
 	r := k.runs
 	e.m.steps = r.steps(e.m.steps[:0], f.path)
-	last, ok, err := e.pruneTo(f)
+	last, err := e.pruneTo(f)
 	if err != nil {
-		if !e.p.opts.ContinueOnError {
-			return err
-		}
-		if !e.muted {
-			e.m.reject(k, int(f.start-k.before), err)
-		}
-	}
-	if !ok {
-		return nil
+		return e.m.tolerated(k, int(f.start-k.before), err)
 	}
 	r.held = slices.DeleteFunc(r.held, func(h finished) bool { return h.start <= last })
 	e.keepRuns(r, func(x *run) bool { return x.start > last })
@@ -134,19 +126,19 @@ func (e *edges) prune(k *keyState, f finished) error {
 }
 
 // pruneTo is the last start that the match leaves no room for.
-func (e *edges) pruneTo(f finished) (last int64, ok bool, err error) {
+func (e *edges) pruneTo(f finished) (last int64, err error) {
 	steps := e.m.steps
 	switch e.p.match.Skip {
 	case ast.SkipToNext:
-		return f.start, true, nil
+		return f.start, nil
 	case ast.SkipPastLast:
-		return steps[len(steps)-1].row, true, nil
+		return steps[len(steps)-1].row, nil
 	}
 	to, err := e.m.skipTarget(steps)
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	return steps[to].row - 1, true, nil
+	return steps[to].row - 1, nil
 }
 
 func (e *edges) keepRuns(r *runs, keep func(*run) bool) {

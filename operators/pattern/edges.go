@@ -170,10 +170,12 @@ func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) erro
 	e.done = e.done[:0]
 	for i := range r.list {
 		if err := e.step(r, i); err != nil {
-			return err
+			if err = e.m.tolerated(k, int(r.list[i].start-k.before), err); err != nil {
+				return err
+			}
 		}
 	}
-	if err := e.begin(r); err != nil {
+	if err := e.begin(k); err != nil {
 		return err
 	}
 	e.swap(r)
@@ -193,7 +195,8 @@ func (e *edges) swap(r *runs) {
 }
 
 // begin offers the row to every place where a match may start.
-func (e *edges) begin(r *runs) error {
+func (e *edges) begin(k *keyState) error {
+	r := k.runs
 	from := len(e.next.list)
 	copy(e.scratch.ints, e.blank.ints)
 	copy(e.scratch.vals, e.blank.vals)
@@ -209,7 +212,9 @@ func (e *edges) begin(r *runs) error {
 			continue // there is no row after which it must not come
 		}
 		if _, err := e.offer(r, x, e.blank); err != nil {
-			return err
+			if err = e.m.tolerated(k, int(e.number-k.before), err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
