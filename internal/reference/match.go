@@ -84,6 +84,7 @@ type search struct {
 	err     error
 	lenient bool // Options.ContinueOnError
 
+	own    own    // of the match under trial
 	start  int    // row at which the match under trial starts
 	steps  []step // rows mapped so far
 	number int64  // MATCH_NUMBER() of the match under trial
@@ -108,7 +109,10 @@ func (s *search) run() error {
 	s.number = 1
 	for s.start < len(s.rows) {
 		s.steps = s.steps[:0]
-		found := s.try(s.m.Pattern, false, func() bool { return true })
+		var found bool
+		if s.own, found = s.ownOf(s.start); found {
+			found = s.try(s.m.Pattern, false, func() bool { return true })
+		}
 		if s.err != nil {
 			return s.err
 		}
@@ -233,20 +237,21 @@ func (s *search) permute(items []plan.Pattern, excluded bool, next func() bool) 
 // through the item is tried. In a bounded loop an empty iteration is one like
 // others.
 func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool) bool {
+	low, high := s.bounds(p)
 	again := func() bool {
-		if n == p.Max {
+		if n == high {
 			return false
 		}
 		before := len(s.steps)
 		return s.try(p.Item, excluded, func() bool {
-			if empty := len(s.steps) == before; empty && p.Max < 0 && n+1 >= p.Min {
-				return n+1 <= max(p.Min, 1) && next()
+			if empty := len(s.steps) == before; empty && high < 0 && n+1 >= low {
+				return n+1 <= max(low, 1) && next()
 			}
 			return s.repeat(p, n+1, excluded, next)
 		})
 	}
 	switch {
-	case n < p.Min:
+	case n < low:
 		return again()
 	case p.Reluctant:
 		return next() || again()
@@ -265,7 +270,7 @@ func (s *search) row(v int, excluded bool, next func() bool) bool {
 	if at == len(s.rows) || !s.spend() {
 		return false
 	}
-	if s.m.Within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.m.Within {
+	if s.own.within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.own.within {
 		return false
 	}
 	s.steps = append(s.steps, step{at, v, excluded})

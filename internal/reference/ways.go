@@ -42,6 +42,10 @@ type beginning struct {
 func (s *search) beginAt(start int) (*beginning, error) {
 	s.start, s.steps = start, s.steps[:0]
 	s.began = &beginning{alive: moment{math.MinInt64, -1}}
+	var ok bool
+	if s.own, ok = s.ownOf(start); !ok {
+		return s.began, s.err
+	}
 	s.follow(s.m.Pattern, place{until: -1, last: true}, func(guards) {
 		if n := len(s.steps); n > 0 {
 			last := s.steps[n-1].row
@@ -167,13 +171,14 @@ func (s *search) orders(items []plan.Pattern, at place, next func(guards)) {
 // possessive loop may be left before it is full, but then a row that fits it
 // must not come next.
 func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
-	if n != p.Max {
+	low, high := s.bounds(p)
+	if n != high {
 		s.iteration(p, n, at, next)
 	}
-	if n < p.Min {
+	if n < low {
 		return
 	}
-	if v, ok := single(p.Item); ok && p.Possessive && n != p.Max {
+	if v, ok := single(p.Item); ok && p.Possessive && n != high {
 		next(at.guards.and(plan.PatNot{Edge: ast.EdgeRelaxed, Var: v}))
 		return
 	}
@@ -190,7 +195,7 @@ func (s *search) iteration(p plan.PatQuant, n int, at place, next func(guards)) 
 	}
 	before := len(s.steps)
 	s.follow(p.Item, item, func(g guards) {
-		if len(s.steps) > before || n < p.Min {
+		if low, _ := s.bounds(p); len(s.steps) > before || n < low {
 			rest.guards = g
 			s.iterate(p, n+1, rest, next)
 		}
@@ -308,7 +313,7 @@ func (s *search) deadline() event.Time {
 	if len(s.steps) == 0 {
 		return d
 	}
-	if w := s.m.Within; w > 0 {
+	if w := s.own.within; w > 0 {
 		d = later(s.rows[s.start].Time, w)
 	}
 	if g := s.m.Gap; g > 0 {

@@ -21,6 +21,8 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+	opCount                // of loop v: go on with x or y as its count says
+	opNext                 // count one more repetition of loop v, go to x
 
 	// Only in patterns with edges.
 	opNot    // from here to the next row taken, no row of v (once: the next row is not of v)
@@ -31,12 +33,13 @@ const (
 // instr is an instruction of the nondeterministic automaton.
 type instr struct {
 	op       opcode
-	v        int16    // opRow, opNot, opAbsent: the variable
+	v        int16    // opRow, opNot, opAbsent: the variable; opCount, opNext: the loop
 	until    int16    // opRow: a row of this variable is not taken, -1: none …
 	entry    bool     // … and ends the wait, but for the first row of a loop
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
 	loop     bool     // opNot: of a possessive loop
+	few      bool     // opCount: prefer y
 	excluded bool     // opRow: inside {- -}
 	x, y     int32    // opEnter: x is the part
 	parts    []int16  // opRow: the time-limited parts it lies in
@@ -50,7 +53,8 @@ type assembler struct {
 	until    int16
 	entry    bool // the item at hand is the first of a loop
 	parts    []int16
-	limits   []int64 // of the time-limited parts, µs
+	limits   []int64                 // of the time-limited parts, µs
+	loops    map[int16]plan.PatQuant // that count, by their bounds
 	err      error
 }
 
@@ -166,10 +170,13 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	if q.Until != nil {
 		a.until, a.entry = int16(q.Until.Var), true
 	}
-	if q.Max < 0 {
+	switch {
+	case q.Bounds > 0:
+		a.counted(q)
+	case q.Max < 0:
 		a.copies(q.Item, q.Min-1)
 		a.loop(q)
-	} else {
+	default:
 		a.bounded(q)
 	}
 	a.until, a.entry = outer, false
@@ -191,6 +198,20 @@ func (a *assembler) bounded(q plan.PatQuant) {
 	}
 	if q.Possessive && len(skips) > 0 {
 		a.keep(q)
+	}
+}
+
+// counted lays out a loop whose bounds are data of the match:
+//
+//	again: count(body, exit)  body: item  next(again)  exit:
+func (a *assembler) counted(q plan.PatQuant) {
+	loop := int16(q.Bounds - 1)
+	a.loops[loop] = q
+	again := a.emit(instr{op: opCount, v: loop, few: q.Reluctant})
+	a.iteration(q.Item)
+	a.emit(instr{op: opNext, v: loop, x: again})
+	if a.err == nil {
+		a.set(again, again+1, int32(len(a.code)))
 	}
 }
 

@@ -245,7 +245,7 @@ func single(p plan.Pattern) bool {
 // ---- time-outs and complements
 
 func (m *matcher) timeouts() {
-	if !m.out.Timeouts || m.out.Within > 0 || m.out.Gap > 0 || !m.ok {
+	if !m.out.Timeouts || m.out.Within > 0 || m.out.WithinOf != nil || m.out.Gap > 0 || !m.ok {
 		return
 	}
 	span := m.ast.EmitSpan

@@ -251,48 +251,6 @@ func (m *matcher) skip() {
 	}
 }
 
-func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval("WITHIN", m.ast.Within))
-	m.out.Gap = m.interval("WITHIN", m.ast.Gap)
-	m.timeouts()
-}
-
-// shorter is the smaller of two limits, 0 being none.
-func shorter(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// interval is the constant interval of a clause, µs; 0 when there is none.
-func (m *matcher) interval(clause string, e ast.Expr) int64 {
-	if e == nil {
-		return 0
-	}
-	span := e.Pos()
-	x := (&binder{Checker: m.Checker}).top(e)
-	if x == nil {
-		m.fail()
-		return 0
-	}
-	k, ok := x.(*expr.Const)
-	switch {
-	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "%s takes an interval of days to seconds: months differ in length", clause).WithHint("write INTERVAL '30' DAY")
-	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "%s takes an interval, not %s", clause, x.Type()).WithHint("write %s INTERVAL '10' MINUTE", clause)
-	case !ok:
-		m.unsupported(span, clause+" an interval that is no constant")
-	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of %s must be positive", clause)
-	default:
-		return k.Value.I
-	}
-	m.fail()
-	return 0
-}
-
 func (m *matcher) define() {
 	defined := map[string]bool{}
 	m.scope.define = true

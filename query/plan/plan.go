@@ -80,6 +80,10 @@ type Match struct {
 	Skip        ast.SkipMode // never SkipDefault
 	SkipTo      expr.VarSet  // for SkipToFirst, SkipToLast
 	Within      int64        // µs; 0: no limit
+	// WithinOf is a limit of each match's own: an interval over the row that
+	// begins it; NULL or not positive: no match begins there. Nil: none.
+	WithinOf expr.Expr
+	Bounds   []Bounds // of quantifiers whose bounds are data; see PatQuant.Bounds
 	// Edges: the pattern has edges, negation or a strategy, or AFTER MATCH is NO
 	// SKIP: matches are reported as they complete, all of them, thinned by Skip.
 	// Otherwise: the preferred match of each start, as the standard has it.
@@ -90,6 +94,10 @@ type Match struct {
 	Text     string // the clause as written, for EXPLAIN
 	Out      *event.Schema
 }
+
+// Bounds of a quantifier, BIGINT over the row that begins the match. NULL, below
+// zero or the lower above the upper: no match begins there.
+type Bounds struct{ Min, Max expr.Expr } // nil: the number that PatQuant has
 
 // OrderKey is a key of ORDER BY: an input column.
 type OrderKey struct {
