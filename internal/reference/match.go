@@ -26,6 +26,7 @@ func (SkipError) Code() diag.Code { return "runtime-skip" }
 type Row struct {
 	Values []event.Value
 	Time   event.Time
+	rank   int // among the rows of all partitions, as they are looked at
 }
 
 // OutRow is an output row, in the columns of plan.Match.Out. Rows of one
@@ -54,18 +55,44 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	if budget == 0 {
 		budget = 10_000_000
 	}
+	var searches []*search
+	for _, part := range partitions(m, ranked(m, rows)) {
+		searches = append(searches, &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError})
+	}
+	if err := searchAll(searches, m.Consume == plan.ConsumeAny); err != nil {
+		return nil, err
+	}
 	var out []OutRow
-	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError}
-		if err := s.all(); err != nil {
-			return nil, err
-		}
+	for i, s := range searches {
 		for _, r := range s.out {
 			r.Partition = i
 			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// searchAll matches each partition on its own, or, where what one consumes is
+// gone for the others too, all at once.
+func searchAll(list []*search, together bool) error {
+	if !together {
+		for _, s := range list {
+			if err := s.all(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all []*thinning
+	for _, s := range list {
+		t, err := s.thinning()
+		if err != nil {
+			return err
+		}
+		all = append(all, t)
+		t.consumed = all[0].consumed
+	}
+	return sweep(all)
 }
 
 // step is one row of a match.

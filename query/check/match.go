@@ -34,8 +34,9 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
-	m.refuseExtensions()
+	m.refuseModifier()
 	m.edges()
+	m.selection()
 	m.partitionBy()
 	m.orderBy()
 	m.variables()
@@ -57,23 +58,12 @@ func clauseSpan(e *ast.MatchRecognize) diag.Span {
 	return diag.Span{Start: e.Input.Pos().End, End: e.Pos().End}
 }
 
-// refuseExtensions refuses each extension of the standard at its own place.
-func (m *matcher) refuseExtensions() {
+// refuseModifier refuses what the standard has and no engine: INITIAL, SEEK.
+func (m *matcher) refuseModifier() {
 	e := m.ast
-	refuse := func(on bool, span diag.Span, what string) {
-		if on {
-			m.unsupported(span, what)
-			m.fail()
-		}
-	}
 	if e.SearchMod != "" {
 		m.add(diag.NotSupported, e.SearchModSpan, "the search modifier %s is not supported in MATCH_RECOGNIZE", e.SearchMod).WithHint("leave %s out", e.SearchMod)
 		m.fail()
-	}
-	refuse(e.Select != "", e.SelectSpan, "AFTER MATCH SELECT "+e.Select)
-	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
-	if e.Limit != nil {
-		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
 	}
 }
 

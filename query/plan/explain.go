@@ -148,6 +148,9 @@ func partition(n *Match) string {
 
 func describeMatch(n *Match) []string {
 	lines := []string{"pattern: " + n.PatternString() + limitsText(n), "order: " + order(n), "rows: " + rowsText(n.Rows), "skip: " + skipText(n)}
+	if text := n.Selection.String(); text != "" {
+		lines = append(lines, "select: "+text)
+	}
 	for _, v := range n.Vars {
 		cond := "TRUE"
 		if v.Define != nil {
