@@ -26,10 +26,16 @@ func (e *edges) deadline(x *run) event.Time {
 // expire ends the runs whose time is up at t: a negation at the end has its
 // match, others time out.
 func (e *edges) expire(k *keyState, t event.Time) error {
-	r := k.runs
-	if t < r.until {
-		return nil
+	for r := k.runs; r.until <= t && r.until < event.MaxTime; {
+		if err := e.expireAt(k, r.until); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (e *edges) expireAt(k *keyState, t event.Time) error {
+	r := k.runs
 	e.next.clear()
 	e.done = e.done[:0]
 	for i := range r.list {
@@ -45,7 +51,6 @@ func (e *edges) expire(k *keyState, t event.Time) error {
 		}
 	}
 	e.swap(r)
-	sort.SliceStable(e.done, func(i, j int) bool { return e.done[i].at < e.done[j].at })
 	return e.finish(k, e.done)
 }
 
@@ -53,6 +58,7 @@ func (e *edges) expire(k *keyState, t event.Time) error {
 // run needs.
 func (e *edges) finish(k *keyState, done []finished) error {
 	r := k.runs
+	done = e.selected(r, done)
 	reported := int32(-2)
 	for _, f := range done {
 		if f.timedOut {
@@ -71,6 +77,10 @@ func (e *edges) finish(k *keyState, done []finished) error {
 			continue
 		}
 		r.held = append(r.held, f)
+	}
+	if e.p.consumes() && slices.ContainsFunc(done, func(f finished) bool { return !f.timedOut }) {
+		e.keepRuns(r, func(*run) bool { return false })
+		e.m.consumed = true
 	}
 	if err := e.release(k); err != nil {
 		return err
