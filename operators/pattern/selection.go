@@ -93,25 +93,29 @@ func within(a, b []step) bool {
 	return i == len(a)
 }
 
-// selected keeps of the matches in done, which one row or moment completes, those
-// that SELECT and LIMIT say; time-outs stay.
-func (e *edges) selected(r *runs, done []finished) []finished {
+// choose keeps of the matches in done, which one row or moment completes, those
+// that SELECT and LIMIT say, in order of preference; time-outs stay before them.
+func (e *edges) choose() {
 	if !e.p.choosy() {
-		return done
+		return
 	}
-	var list []choice
-	var out []finished
-	for _, f := range done {
+	e.choices = e.choices[:0]
+	kept := e.done[:0]
+	for _, f := range e.done {
 		if f.timedOut {
-			out = append(out, f)
+			kept = append(kept, f)
 		} else {
-			list = append(list, choice{r.steps(nil, f.path), f})
+			e.choices = append(e.choices, choice{e.store.paths.steps(nil, f.path), f})
 		}
 	}
-	for _, c := range e.p.choose(list) {
-		out = append(out, c.done)
+	for _, c := range e.p.choose(e.choices) {
+		kept = append(kept, c.done)
+		e.store.paths.hold(c.done.path)
 	}
-	return out
+	for _, c := range e.choices {
+		e.store.paths.drop(c.done.path)
+	}
+	e.done = kept
 }
 
 // ---- shared partial matches
