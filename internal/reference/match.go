@@ -133,7 +133,7 @@ func (s *search) all() error {
 // run finds the matches one after the other.
 func (s *search) run() error {
 	covered := 0 // rows before it are in some match
-	s.number = 1
+	s.number, s.status = 1, "MATCHED"
 	for s.start < len(s.rows) {
 		s.steps = s.steps[:0]
 		var found bool

@@ -135,6 +135,9 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && (p.after > 0 || p.define.numbered) {
 		return nil, errors.New("NEXT in MEASURES and MATCH_NUMBER() in DEFINE are not supported yet in a pattern with edges")
 	}
+	if m.Consume == plan.ConsumeAny && p.ahead > 0 {
+		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
+	}
 	c.limits()
 	c.layOut()
 	p.entry()

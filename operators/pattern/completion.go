@@ -160,6 +160,9 @@ func (e *edges) dropHeld(r *runs, n int) {
 // and drops what each leaves no room for.
 func (e *edges) release(k *keyState) error {
 	r := k.runs
+	if e.muted && e.p.recalls() {
+		return nil // who waits for whom is known when all rows have been fed again
+	}
 	for len(r.held) > 0 && (r.first == none || r.held[0].start <= e.store.starts.at(r.first).number) {
 		f := r.held[0]
 		if err := e.report(k, f); err != nil {

@@ -99,6 +99,13 @@ func (e *edges) choose() {
 	if !e.p.choosy() {
 		return
 	}
+	if e.muted { // it has been chosen from all before
+		for _, f := range e.done {
+			e.store.paths.drop(f.path)
+		}
+		e.done = e.done[:0]
+		return
+	}
 	e.choices = e.choices[:0]
 	kept := e.done[:0]
 	for _, f := range e.done {
