@@ -56,7 +56,7 @@ func (b *opener) open(ctx context.Context) error {
 	graph, err := build.Build(b.root, columnSchema(columns), from, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		Name: b.root.Name, MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: p.settings.policy != policyFail,
-	}})
+	}, MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,8 @@ func (c Chain) New() ([]operators.Operator, error) {
 type Options struct {
 	Zone    *time.Location // of the session; nil is UTC
 	Pattern pattern.Options
+	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
+	MaxSuppressed int
 }
 
 // Build makes the graph of a query. Operators are compiled once here, so that
@@ -103,6 +105,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return nil
 	case *plan.Match:
 		return b.match(n, above, to)
+	case *plan.Suppress:
+		return b.suppress(n, above, to)
 	case *plan.Scan:
 		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Chain: above, To: to, NewScan: func() (*relational.Scan, error) {
 			return relational.NewScan(n.Exprs, n.Watermark, n.Out, b.options.Zone)
