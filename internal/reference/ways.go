@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 
@@ -27,13 +29,19 @@ type way struct {
 	timedOut bool
 }
 
-func (w *way) same(o *way) bool {
-	return w.timedOut == o.timedOut && w.at == o.at && slices.Equal(w.steps, o.steps)
+// key is the same for ways that are the same.
+func (w *way) key() string {
+	key := fmt.Appendf(nil, "%d %d %t", w.at.time, w.at.row, w.timedOut)
+	for _, st := range w.steps {
+		key = binary.AppendUvarint(append(key, byte(st.variable)), uint64(st.row))
+	}
+	return string(key)
 }
 
 // beginning is all that comes of the matches that start at one row.
 type beginning struct {
-	ways  []way  // by preference; no two are the same
+	ways  []way // by preference; no two are the same
+	known map[string]bool
 	alive moment // until then partial matches of it wait for rows
 }
 
@@ -41,7 +49,7 @@ type beginning struct {
 // were.
 func (s *search) beginAt(start int) (*beginning, error) {
 	s.start, s.steps = start, s.steps[:0]
-	s.began = &beginning{alive: moment{math.MinInt64, -1}}
+	s.began = &beginning{known: map[string]bool{}, alive: moment{math.MinInt64, -1}}
 	s.follow(s.m.Pattern, place{until: -1, last: true}, func(g guards) {
 		if n := len(s.steps); n > 0 && !s.any(s.steps[n-1].row, g.next) {
 			last := s.steps[n-1].row
@@ -53,8 +61,10 @@ func (s *search) beginAt(start int) (*beginning, error) {
 
 // found keeps a way over the rows mapped so far, unless it is known.
 func (s *search) found(w way) {
-	w.steps = slices.Clone(s.steps)
-	if !slices.ContainsFunc(s.began.ways, func(o way) bool { return w.same(&o) }) {
+	w.steps = s.steps
+	if key := w.key(); !s.began.known[key] {
+		s.began.known[key] = true
+		w.steps = slices.Clone(s.steps)
 		s.began.ways = append(s.began.ways, w)
 	}
 }
