@@ -39,8 +39,8 @@ type OutRow struct {
 // Options bound the work.
 type Options struct {
 	Steps int // rows tried, over the whole input; 0: 10 million
-	// ContinueOnError: in a pattern with edges, AFTER MATCH SKIP TO that has
-	// nowhere to go drops nothing.
+	// ContinueOnError: AFTER MATCH SKIP TO that has nowhere to go goes to the next
+	// row and, in a pattern with edges, drops nothing.
 	ContinueOnError bool
 }
 
@@ -56,7 +56,7 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	}
 	var out []OutRow
 	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError}
+		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"}
 		if err := s.all(); err != nil {
 			return nil, err
 		}
@@ -92,6 +92,7 @@ type search struct {
 	at     event.Time // when it was detected
 	status string
 	began  *beginning // of the start being followed
+	last   bool       // the row just taken may only complete the match
 }
 
 // all finds the matches of the partition.
@@ -121,7 +122,9 @@ func (s *search) run() error {
 		if err := s.emit(); err != nil {
 			return err
 		}
-		if err := s.skip(); err != nil {
+		if err := s.skip(); err == (SkipError{}) && s.lenient {
+			s.start++
+		} else if err != nil {
 			return err
 		}
 		s.number++
