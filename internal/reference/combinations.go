@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -85,6 +86,9 @@ func sweep(list []*thinning) error {
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].before(all[j]) })
 	for _, x := range all {
+		if x.time == event.MaxTime {
+			break // without WITHIN, partial matches wait for ever
+		}
 		if err := x.of.pass(x.moment); err != nil {
 			return err
 		}

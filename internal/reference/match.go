@@ -40,8 +40,8 @@ type OutRow struct {
 // Options bound the work.
 type Options struct {
 	Steps int // rows tried, over the whole input; 0: 10 million
-	// ContinueOnError: in a pattern with edges, AFTER MATCH SKIP TO that has
-	// nowhere to go drops nothing.
+	// ContinueOnError: AFTER MATCH SKIP TO that has nowhere to go goes to the next
+	// row and, in a pattern with edges, drops nothing.
 	ContinueOnError bool
 }
 
@@ -57,7 +57,7 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	}
 	var searches []*search
 	for _, part := range partitions(m, ranked(m, rows)) {
-		searches = append(searches, &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError})
+		searches = append(searches, &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"})
 	}
 	if err := searchAll(searches, m.Consume == plan.ConsumeAny); err != nil {
 		return nil, err
@@ -120,6 +120,7 @@ type search struct {
 	at     event.Time // when it was detected
 	status string
 	began  *beginning // of the start being followed
+	last   bool       // the row just taken may only complete the match
 }
 
 // all finds the matches of the partition.
@@ -133,7 +134,7 @@ func (s *search) all() error {
 // run finds the matches one after the other.
 func (s *search) run() error {
 	covered := 0 // rows before it are in some match
-	s.number, s.status = 1, "MATCHED"
+	s.number = 1
 	for s.start < len(s.rows) {
 		s.steps = s.steps[:0]
 		var found bool
@@ -152,7 +153,9 @@ func (s *search) run() error {
 		if err := s.emit(); err != nil {
 			return err
 		}
-		if err := s.skip(); err != nil {
+		if err := s.skip(); err == (SkipError{}) && s.lenient {
+			s.start++
+		} else if err != nil {
 			return err
 		}
 		s.number++

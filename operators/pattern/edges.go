@@ -35,6 +35,7 @@ type edges struct {
 	made    int32    // the path made last, where paths merge
 
 	scratch registers // of the partial match at hand, with the row applied
+	spare   registers
 	blank   registers // of one that begins
 	idle    []*runs
 	active  int // keys with runs
@@ -45,6 +46,8 @@ type edges struct {
 	number int64  // of the row at hand
 	symbol uint64
 	time   event.Time
+	last   bool   // the row at hand may only complete a match
+	left   uint64 // possessive loops that the row at hand has ended
 }
 
 // action is what a symbol does.
@@ -84,6 +87,7 @@ func newEdges(m *Matcher) *edges {
 	size := registerSize{ints: e.parts + p.define.ints, vals: p.define.vals, links: p.places.watch}
 	e.store = &runStore{size: size, index: newRunIndex()}
 	e.scratch = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
+	e.spare = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	e.blank = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	p.define.init(e.blank.ints[e.parts:], e.blank.vals)
 	m.view.tree = &e.store.paths
@@ -130,7 +134,7 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 		}
 		k.pos++
 	}
-	if err := e.expire(k, deadline(m.wm, 1)); err != nil {
+	if err := e.expire(k, min(deadline(m.wm, 1), m.nextTime(k))); err != nil {
 		return err
 	}
 	k.start = min(k.start, k.pos)
@@ -142,9 +146,18 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 	return nil
 }
 
+// nextTime is when the first row came that waits for rows after it (NEXT).
+func (m *Matcher) nextTime(k *keyState) event.Time {
+	if k.pos == k.n {
+		return event.MaxTime
+	}
+	return m.rowTime(k, int(k.pos))
+}
+
+// setTimer sees to it that runs end in time, but not before rows that wait.
 func (e *edges) setTimer(index int32, k *keyState) {
 	timers, until := &e.m.timers, k.runs.until
-	if until == event.MaxTime {
+	if until == event.MaxTime || until > e.m.nextTime(k) {
 		timers.remove(index)
 		return
 	}
@@ -246,7 +259,7 @@ func (e *edges) action(symbol uint64) *action {
 func (e *edges) visitOf(i int32, symbol uint64) visit {
 	info := &e.p.places.list[i]
 	v := visit{place: i, all: info.stays != i} // whatever does not stay goes on or ends
-	for list := info.stop | 1<<info.in.v; list != 0; list &= list - 1 {
+	for list := info.heed; list != 0; list &= list - 1 {
 		x := bits.TrailingZeros64(list)
 		if !e.p.fits(symbol, x) {
 			continue
@@ -330,11 +343,7 @@ func (e *edges) begin(r *runs, starts []start) error {
 	x := partial{registers: e.blank, path: none, start: s}
 	for _, at := range starts {
 		x.info, x.rank = &e.p.places.list[at.place], at.rank
-		stop, err := e.stopped(&x)
-		if err == nil && !stop {
-			_, err = e.try(r, &x)
-		}
-		if err != nil {
+		if _, err := e.offer(r, &x); err != nil {
 			return err
 		}
 	}
@@ -346,29 +355,37 @@ func (e *edges) begin(r *runs, starts []start) error {
 func (e *edges) step(r *runs, i int32) error {
 	n := e.store.runs.at(i)
 	x := partial{e.store.registers(i), &e.p.places.list[n.place], n.path, n.start, n.rank}
-	stop, err := e.stopped(&x)
+	offer := e.offer
+	if x.info.in.op == opAbsent {
+		offer = e.absent
+	}
+	waits, err := offer(r, &x)
 	if err != nil {
 		return err
 	}
-	taken := false
-	if !stop {
-		if x.info.in.op == opAbsent {
-			stop, err = e.absent(&x, n)
-		} else {
-			taken, err = e.try(r, &x)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if stop || x.info.stays == none || taken && x.info.in.edge != ast.EdgeAny {
+	if !waits {
 		e.end(r, i)
 		return nil
 	}
-	if x.info.stays != n.place {
-		e.move(r, i, x.info.stays)
+	if to := e.p.places.without(x.info.stays, e.left); to != n.place {
+		e.move(r, i, to)
 	}
 	return nil
+}
+
+// offer gives a partial match the row, and says whether it waits on without it.
+// A row that a negation forbids ends it, but a match that the row completes
+// stands (as in Flink CEP).
+func (e *edges) offer(r *runs, x *partial) (waits bool, err error) {
+	if stop, err := e.stopped(x); stop || err != nil {
+		return false, err
+	}
+	if e.last, err = e.any(x, x.info.not); err != nil {
+		return false, err
+	}
+	fits, err := e.try(r, x)
+	edge := x.info.in.edge
+	return !e.last && (edge == ast.EdgeAny || edge == ast.EdgeRelaxed && !fits), err
 }
 
 // end forgets a run.
@@ -417,34 +434,43 @@ func (e *edges) enlist(i int32) {
 	e.loosen(i, 1)
 }
 
-// stopped says whether a row that must not come has come.
+// stopped says whether a row that must not come has come: the very next one,
+// one of a loop that keeps its rows, or one that ends the loop that waits.
 func (e *edges) stopped(x *partial) (bool, error) {
-	if !e.p.stops(x.info, e.symbol) {
-		return false, nil
-	}
-	for l := x.info.g.loop; l != 0; l &= l - 1 {
+	e.left = 0
+	for l := x.info.at.g.loop; l != 0; l &= l - 1 {
 		belongs, err := e.belongs(x, int16(bits.TrailingZeros64(l)))
 		if belongs || err != nil {
 			return belongs, err
 		}
 	}
-	for bad := x.info.stop &^ x.info.g.loop; bad != 0; bad &= bad - 1 {
-		hit, err := e.admits(x, int16(bits.TrailingZeros64(bad)))
+	return e.any(x, x.info.ban)
+}
+
+// belongs says whether the row is one of the possessive loop over v, and notes
+// when it ends the loop.
+func (e *edges) belongs(x *partial, v int16) (bool, error) {
+	if u := e.p.loopUntil[v]; u >= 0 {
+		if ended, err := e.admits(x, u); ended || err != nil {
+			e.left |= 1 << v
+			return false, err
+		}
+	}
+	return e.admits(x, v)
+}
+
+// any says whether the row is one of the variables.
+func (e *edges) any(x *partial, variables uint64) (bool, error) {
+	if !e.p.fitsAny(e.symbol, variables) {
+		return false, nil
+	}
+	for ; variables != 0; variables &= variables - 1 {
+		hit, err := e.admits(x, int16(bits.TrailingZeros64(variables)))
 		if hit || err != nil {
 			return hit, err
 		}
 	}
 	return false, nil
-}
-
-// belongs says whether the row is one of the possessive loop over v.
-func (e *edges) belongs(x *partial, v int16) (bool, error) {
-	hit, err := e.admits(x, v)
-	if u := e.p.loopUntil[v]; hit && err == nil && u >= 0 {
-		ended, err := e.admits(x, u)
-		return !ended, err
-	}
-	return hit, err
 }
 
 // admits tests v's condition with the row as the last of v.
@@ -471,34 +497,34 @@ func (e *edges) apply(x *partial, v int16) error {
 	return e.p.define.apply(w, e.scratch.ints[e.parts:], e.scratch.vals, int(e.number), v)
 }
 
-// try takes the row where the condition holds.
-func (e *edges) try(r *runs, x *partial) (bool, error) {
-	in := x.info.in
+// try takes the row where the condition holds, unless it ends the loop.
+func (e *edges) try(r *runs, x *partial) (fits bool, err error) {
+	in, ended := x.info.in, false
 	if in.until >= 0 {
-		if ended, err := e.admits(x, in.until); ended || err != nil {
+		if ended, err = e.admits(x, in.until); err != nil {
 			return false, err
 		}
 	}
-	ok, err := e.admits(x, in.v)
-	if err != nil || !ok {
-		return ok, err
+	fits, err = e.admits(x, in.v)
+	if err != nil || !fits || ended {
+		return fits, err
 	}
 	if e.p.vars[in.v].hist == nil {
 		if err := e.apply(x, in.v); err != nil {
 			return true, err
 		}
 	}
-	if e.inTime(x) {
-		e.arrive(r, x)
+	if !e.inTime(x) {
+		return true, nil
 	}
-	return true, nil
+	return true, e.arrive(r, x)
 }
 
 // inTime enters the row in the parts it lies in, each of which has a limit.
 func (e *edges) inTime(x *partial) bool {
 	for _, n := range x.info.in.parts {
 		began := &e.scratch.ints[n]
-		if *began == 0 || x.info.g.reset>>n&1 != 0 {
+		if *began == 0 || x.info.at.g.reset>>n&1 != 0 {
 			*began = e.time + 1 // zero is "not begun"
 		} else if e.time-(*began-1) >= e.p.limits[n] {
 			return false
@@ -509,31 +535,46 @@ func (e *edges) inTime(x *partial) bool {
 
 // arrive lets what took the row wait wherever it may go on, or be complete.
 // scratch has its registers.
-func (e *edges) arrive(r *runs, x *partial) {
+func (e *edges) arrive(r *runs, x *partial) error {
 	path := e.path(x)
-	for _, to := range x.info.next {
-		e.add(r, x.start, path, to)
-	}
-	for _, g := range x.info.ends {
-		if !e.denied(g) {
-			e.complete(finished{path: path, start: e.store.starts.at(x.start).number, at: e.time})
-			break
+	if !e.last {
+		for _, to := range x.info.next {
+			e.add(r, x.start, path, to)
 		}
 	}
+	err := e.accept(x, path)
 	e.store.paths.drop(path)
+	return err
 }
 
-// denied says whether a match that may end here, behind a negation of which
-// only optional steps follow, ends with a row that is itself denied (as in
-// Flink CEP). Only what the row alone decides counts.
-func (e *edges) denied(g guards) bool {
-	for bad := g.not | g.once; bad != 0; bad &= bad - 1 {
-		v := &e.p.vars[bits.TrailingZeros64(bad)]
-		if v.hist == nil && e.symbol&v.mask == v.mask {
-			return true
+// accept completes the match if it may end with the row. One way to end is
+// enough.
+func (e *edges) accept(x *partial, path int32) error {
+	for _, g := range x.info.ends {
+		denied, err := e.denied(x, path, g)
+		if err != nil {
+			return err
+		}
+		if !denied {
+			e.complete(finished{path: path, start: e.store.starts.at(x.start).number, at: e.time})
+			return nil
 		}
 	}
-	return false
+	return nil
+}
+
+// denied says whether a match that may end here, behind a negation of the very
+// next row of which only optional steps follow, ends with a row that is itself
+// denied (as in Flink CEP).
+func (e *edges) denied(x *partial, path int32, g guards) (bool, error) {
+	if g.once == 0 {
+		return false, nil
+	}
+	y := partial{registers: e.scratch, info: x.info, path: path}
+	e.scratch, e.spare = e.spare, e.scratch
+	denied, err := e.any(&y, g.once)
+	e.scratch, e.spare = e.spare, e.scratch
+	return denied, err
 }
 
 // path is that of x with the row. Where several ways lead over the same rows as
@@ -602,7 +643,7 @@ func (e *edges) endOf(at int32) event.Time {
 	}
 	info := &e.p.places.list[at]
 	for _, n := range info.in.parts {
-		if began := e.scratch.ints[n]; began != 0 && info.g.reset>>n&1 == 0 {
+		if began := e.scratch.ints[n]; began != 0 && info.at.g.reset>>n&1 == 0 {
 			end = min(end, deadline(began-1, e.p.limits[n]))
 		}
 	}
@@ -610,18 +651,20 @@ func (e *edges) endOf(at int32) event.Time {
 }
 
 // absent is a negation at the end: the run waits for time to run out, or, for
-// the very next row, for a row that is not of the variable. It says whether the
-// run ends.
-func (e *edges) absent(x *partial, n *run) (bool, error) {
+// the very next row, for a row that is not of the variable.
+func (e *edges) absent(_ *runs, x *partial) (waits bool, err error) {
+	if stop, err := e.stopped(x); stop || err != nil {
+		return false, err
+	}
 	in := x.info.in
-	hit, err := e.admits(x, in.v)
+	hit, err := e.any(x, x.info.not|1<<in.v)
 	if err != nil || hit {
-		return hit, err
+		return false, err
 	}
 	if in.once {
-		e.complete(finished{path: x.path, rank: n.rank, start: e.store.starts.at(x.start).number, at: e.time})
+		e.complete(finished{path: x.path, rank: x.rank, start: e.store.starts.at(x.start).number, at: e.time})
 	}
-	return in.once, nil
+	return !in.once, nil
 }
 
 // sortVisit brings runs over the same rows that wait for the same variable

@@ -185,7 +185,7 @@ func (g *edgeGenerator) step(depth int) string {
 	case 2:
 		return g.oneOf("->", "->", "") + " NOT " + v + " " + g.oneOf("-> ", "->> ", "") + g.oneOf("B", "C", "D")
 	case 3:
-		return "(" + edge + g.oneOf("B", "C", "D") + ")" + g.oneOf("+", "*")
+		return "(-> NOT " + v + " " + edge + g.oneOf("B", "C", "D") + ")" + g.oneOf("+", "*", "++", "*+")
 	case 4:
 		if depth > 0 {
 			return edge + "(" + v + " | " + g.oneOf("B", "C", "D") + " " + g.step(depth-1) + ")" + g.oneOf("", "", "?", "+")

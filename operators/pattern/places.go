@@ -46,9 +46,12 @@ func (g guards) with(in *instr) guards {
 
 // placeInfo is what happens at a place.
 type placeInfo struct {
-	g     guards
+	at    place
 	in    *instr
-	stop  uint64   // variables whose row may end what waits here
+	stop  uint64   // variables whose row ends what waits here …
+	not   uint64   // … or does, but for a match that it completes
+	ban   uint64   // of stop: the very next row, and what ends the loop that waits
+	heed  uint64   // variables whose rows matter here at all
 	next  []int32  // the places after its row, the preferred first
 	ends  []guards // how a match is complete with its row: the guards that then stand
 	stays int32    // where what passes over a row waits on: none when the row had to be the next
@@ -63,6 +66,7 @@ type placeTable struct {
 	// the same variables.
 	merges bool
 	watch  int // the most variables that one place is indexed by
+	ids    map[place]int32
 }
 
 // start is a place where a match may start. Rank: its place in the order of
@@ -81,7 +85,7 @@ type placer struct {
 // findPlaces lists the places of a pattern with edges.
 func (p *Program) findPlaces() (*placeTable, error) {
 	f := &placer{p: p, ids: map[place]int32{}, seen: map[place]bool{}}
-	t := &placeTable{}
+	t := &placeTable{ids: f.ids}
 	first, _ := f.follow(place{})
 	for i := 0; i < len(f.todo); i++ {
 		if len(f.todo) > maxPlaces || f.ways > maxWays {
@@ -129,23 +133,55 @@ func (f *placer) id(at place) int32 {
 // describe works out what happens at a place.
 func (f *placer) describe(at place) placeInfo {
 	in := &f.p.code[at.pc]
-	info := placeInfo{g: at.g, in: in, stop: at.g.not | at.g.once | at.g.loop, stays: none}
+	info := placeInfo{at: at, in: in, ban: at.g.once, not: at.g.not, stays: none}
 	if in.op == opRow {
 		info.next, info.ends = f.follow(place{pc: at.pc + 1})
 		if in.until >= 0 && !in.entry {
-			info.stop |= 1 << in.until
+			info.ban |= 1 << in.until
 		}
 	}
+	info.stop = info.ban | at.g.loop
 	if in.op == opAbsent && !in.once || in.op == opRow && in.edge != ast.EdgeDefault {
 		at.g.once = 0
 		info.stays = f.id(at)
 	}
-	for seen := info.stop | 1<<in.v; seen != 0; seen &= seen - 1 {
-		if v := bits.TrailingZeros64(seen); f.p.vars[v].equal != nil {
+	info.heed = info.stop | info.not | 1<<in.v | f.loopEnds(at, info.stays != none)
+	for list := info.heed; list != 0; list &= list - 1 {
+		if v := bits.TrailingZeros64(list); f.p.vars[v].equal != nil {
 			info.watch = append(info.watch, int16(v))
 		}
 	}
 	return info
+}
+
+// loopEnds are the variables whose row ends a possessive loop that stands guard
+// at a place; what waits on then waits without that guard.
+func (f *placer) loopEnds(at place, stays bool) uint64 {
+	var ends uint64
+	for l := at.g.loop; l != 0; l &= l - 1 {
+		v := bits.TrailingZeros64(l)
+		u := f.p.loopUntil[v]
+		if u < 0 {
+			continue
+		}
+		ends |= 1 << u
+		if stays {
+			without := at
+			without.g.loop &^= 1 << v
+			f.id(without)
+		}
+	}
+	return ends
+}
+
+// without is a place whose possessive loops in left have ended.
+func (t *placeTable) without(i int32, left uint64) int32 {
+	if left == 0 {
+		return i
+	}
+	at := t.list[i].at
+	at.g.loop &^= left
+	return t.ids[at]
 }
 
 // follow lists the places reached without a row, and how the end is.
@@ -185,10 +221,10 @@ func (p *Program) fits(symbol uint64, v int) bool {
 	return symbol&mask == mask
 }
 
-// stops says whether a row with the symbol may end what waits at the place.
-func (p *Program) stops(info *placeInfo, symbol uint64) bool {
-	for bad := info.stop; bad != 0; bad &= bad - 1 {
-		if p.fits(symbol, bits.TrailingZeros64(bad)) {
+// fitsAny says whether a row with the symbol may be one of the variables.
+func (p *Program) fitsAny(symbol, variables uint64) bool {
+	for ; variables != 0; variables &= variables - 1 {
+		if p.fits(symbol, bits.TrailingZeros64(variables)) {
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	var list []int32
 	for i := range s.places {
 		info := &s.places[i]
-		if info.stays != int32(i) || s.takes(info, symbol) || s.stops(info, symbol) {
+		if info.stays != int32(i) || s.p.fitsAny(symbol, info.heed) {
 			list = append(list, int32(i))
 		}
 	}
@@ -111,8 +111,6 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 }
 
 func (s *tecs) takes(info *placeInfo, symbol uint64) bool { return s.p.fits(symbol, int(info.in.v)) }
-
-func (s *tecs) stops(info *placeInfo, symbol uint64) bool { return s.p.stops(info, symbol) }
 
 func (s *tecs) take() *graph {
 	if n := len(s.idle); n > 0 {
@@ -234,11 +232,16 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 // begins says whether a match may start with the row.
 func (s *tecs) begins(symbol uint64) bool {
 	for _, at := range s.starts {
-		if info := &s.places[at.place]; s.takes(info, symbol) && !s.stops(info, symbol) {
+		if s.opens(&s.places[at.place], symbol) {
 			return true
 		}
 	}
 	return false
+}
+
+// opens says whether a match may start at a place with a row.
+func (s *tecs) opens(info *placeInfo, symbol uint64) bool {
+	return s.takes(info, symbol) && !s.p.fitsAny(symbol, info.stop) && (len(info.ends) > 0 || !s.p.fitsAny(symbol, info.not))
 }
 
 // row feeds kept row number of the key; oldest is the first row that a match
@@ -254,20 +257,20 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 		}
 		info := &s.places[i]
 		g.heads[i] = none
-		if g.nodes[head].max < oldest || s.stops(info, symbol) {
+		if g.nodes[head].max < oldest || s.p.fitsAny(symbol, info.stop) {
 			continue
 		}
-		taken := s.takes(info, symbol)
+		taken, forbidden := s.takes(info, symbol), s.p.fitsAny(symbol, info.not)
 		if taken {
-			s.arrive(info, g.extend(number, info.in.v, head))
+			s.arrive(info, g.extend(number, info.in.v, head), forbidden)
 		}
-		if info.stays != none && (!taken || info.in.edge == ast.EdgeAny) {
+		if info.stays != none && !forbidden && (!taken || info.in.edge == ast.EdgeAny) {
 			s.moves = append(s.moves, move{head, info.stays})
 		}
 	}
 	for _, at := range s.starts {
-		if info := &s.places[at.place]; s.takes(info, symbol) && !s.stops(info, symbol) {
-			s.arrive(info, g.start(number, info.in.v))
+		if info := &s.places[at.place]; s.opens(info, symbol) {
+			s.arrive(info, g.start(number, info.in.v), s.p.fitsAny(symbol, info.not))
 		}
 	}
 	for _, mv := range s.moves {
@@ -338,9 +341,13 @@ func (s *tecs) maximal(k *keyState, oldest int64) error {
 	return nil
 }
 
-func (s *tecs) arrive(info *placeInfo, n int32) {
-	for _, to := range info.next {
-		s.moves = append(s.moves, move{n, to})
+// arrive sends a node on from a place; last says that it may only complete a
+// match.
+func (s *tecs) arrive(info *placeInfo, n int32, last bool) {
+	if !last {
+		for _, to := range info.next {
+			s.moves = append(s.moves, move{n, to})
+		}
 	}
 	if len(info.ends) > 0 {
 		s.complete = append(s.complete, n)

@@ -15,6 +15,11 @@ import (
 func Explain(n Node) string {
 	var b strings.Builder
 	explain(&b, n, 0)
+	if set, ok := n.(*Insert); ok {
+		for _, other := range set.Also {
+			explain(&b, other, 0)
+		}
+	}
 	return b.String()
 }
 
