@@ -51,7 +51,7 @@ func (p *Program) variableCondition(v *variable) string {
 
 func (p *Program) explainAutomaton(b *strings.Builder) {
 	switch {
-	case p.shared:
+	case p.sharable():
 		b.WriteString("automaton: every match; partial matches at one place are shared, a row costs one step per place it concerns\n")
 	case p.match.Edges:
 		fmt.Fprintf(b, "automaton: every match; a row is offered to each partial match, at most %d per key\n", p.opts.MaxThreads)
@@ -91,6 +91,8 @@ func (p *Program) instruction(in instr, pc int) string {
 			return "if it had none, give it up"
 		}
 		return fmt.Sprintf("if it had none, go to %d", in.x)
+	case opCount, opNext:
+		return p.loopInstruction(in)
 	case opStart:
 		return "only at the first row of the partition"
 	case opEnd:
@@ -140,12 +142,13 @@ func (p *Program) explainState(b *strings.Builder) {
 	if p.numbered {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
 	}
-	if p.shared {
+	if p.sharable() {
 		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
 	}
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
 	}
+	p.explainOwn(b)
 	for i := range p.define.aggs {
 		a := &p.define.aggs[i]
 		fmt.Fprintf(b, "  register: running aggregate over %s, %d values\n", p.varNames(a.vars), a.size)

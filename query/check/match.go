@@ -20,6 +20,7 @@ type matcher struct {
 	scope *matchScope
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
+	bound []ast.Expr     // what out.Measures were written as
 	ok    bool
 }
 
@@ -33,8 +34,9 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
-	m.refuseExtensions()
+	m.refuseModifier()
 	m.edges()
+	m.selection()
 	m.partitionBy()
 	m.orderBy()
 	m.variables()
@@ -56,26 +58,12 @@ func clauseSpan(e *ast.MatchRecognize) diag.Span {
 	return diag.Span{Start: e.Input.Pos().End, End: e.Pos().End}
 }
 
-// refuseExtensions refuses each extension of the standard at its own place.
-func (m *matcher) refuseExtensions() {
+// refuseModifier refuses what the standard has and no engine: INITIAL, SEEK.
+func (m *matcher) refuseModifier() {
 	e := m.ast
-	refuse := func(on bool, span diag.Span, what string) {
-		if on {
-			m.unsupported(span, what)
-			m.fail()
-		}
-	}
 	if e.SearchMod != "" {
 		m.add(diag.NotSupported, e.SearchModSpan, "the search modifier %s is not supported in MATCH_RECOGNIZE", e.SearchMod).WithHint("leave %s out", e.SearchMod)
 		m.fail()
-	}
-	refuse(e.Select != "", e.SelectSpan, "AFTER MATCH SELECT "+e.Select)
-	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
-	if e.Limit != nil {
-		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
-	}
-	if e.Suppress != nil {
-		refuse(true, e.Suppress.Pos(), "SUPPRESS")
 	}
 }
 
@@ -253,48 +241,6 @@ func (m *matcher) skip() {
 	}
 }
 
-func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval(m.ast.Within))
-	m.out.Gap = m.interval(m.ast.Gap)
-	m.timeouts()
-}
-
-// shorter is the smaller of two limits, 0 being none.
-func shorter(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// interval is the constant of a WITHIN, µs; 0 when there is none.
-func (m *matcher) interval(within ast.Expr) int64 {
-	if within == nil {
-		return 0
-	}
-	span := within.Pos()
-	x := (&binder{Checker: m.Checker}).top(within)
-	if x == nil {
-		m.fail()
-		return 0
-	}
-	k, ok := x.(*expr.Const)
-	switch {
-	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval of days to seconds: months differ in length").WithHint("write INTERVAL '30' DAY")
-	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval, not %s", x.Type()).WithHint("write WITHIN INTERVAL '10' MINUTE")
-	case !ok:
-		m.unsupported(span, "WITHIN an interval that is no constant")
-	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of WITHIN must be positive")
-	default:
-		return k.Value.I
-	}
-	m.fail()
-	return 0
-}
-
 func (m *matcher) define() {
 	defined := map[string]bool{}
 	m.scope.define = true
@@ -339,11 +285,15 @@ func (m *matcher) measures() {
 		} else {
 			seen[key] = true
 		}
+		if m.suppressColumn(&e) != 0 {
+			continue
+		}
 		x := (&binder{Checker: m.Checker, rel: m.in, match: m.scope}).top(e.Expr)
 		if x == nil {
 			m.fail()
 			x = null(event.TNull, e.Pos())
 		}
+		m.bound = append(m.bound, e.Expr)
 		m.out.Measures = append(m.out.Measures, plan.Measure{Name: e.Name.Name, Expr: untypedAsString(x)})
 	}
 }
@@ -393,7 +343,7 @@ func (m *matcher) output() *relation {
 		out.Rowtime = -1 // the results are in the order of another time
 	}
 	m.out.Out = out
-	return m.named(rel)
+	return m.named(m.suppress(rel))
 }
 
 // measureFields adds the measures; the time of the match's last row is the
@@ -401,7 +351,7 @@ func (m *matcher) output() *relation {
 func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
-		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
+		proctime[len(out.Fields)] = isCall(m.bound[i], "MATCH_PROCTIME")
 		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && m.isRowtime(e.Expr) {
 			out.Rowtime = len(out.Fields)
 		}
@@ -445,7 +395,10 @@ func endsInNot(p plan.Pattern) bool {
 }
 
 func (m *matcher) named(rel *relation) *relation {
-	if len(m.out.Out.Fields) == 0 {
+	if rel == nil {
+		return nil
+	}
+	if len(rel.schema().Fields) == 0 {
 		m.add(diag.NoOutputColumns, m.ast.Pos(), "the match has no output columns").WithHint("add MEASURES, PARTITION BY or ALL ROWS PER MATCH")
 		return nil
 	}
