@@ -25,6 +25,9 @@ type order struct {
 var relations = map[expr.CompareOp]relation{expr.Eq: equal, expr.Ne: less | greater | unordered, expr.Lt: less,
 	expr.Le: less | equal, expr.Gt: greater, expr.Ge: greater | equal}
 
+// relationOf is how values compare whose comparison is c.
+func relationOf(c int) relation { return [...]relation{less, equal, greater}[c+1] }
+
 func (r relation) mirrored() relation { return r&(equal|unordered) | r&less<<2 | r&greater>>2 }
 
 // composed is how x and z may compare when x is r to y and y is q to z.

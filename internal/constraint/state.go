@@ -62,16 +62,37 @@ func (s *state) compare(e *expr.Compare, is Truth) (choice, bool) {
 	if d, ok := difference(e); ok {
 		e = d
 	}
-	if k, ok := e.X.(*expr.Const); ok {
+	k, ok := e.X.(*expr.Const)
+	l, both := e.Y.(*expr.Const)
+	if ok && both {
+		return nil, constants(k, e.Op, l)&is != 0
+	}
+	if ok {
 		return nil, s.constant(e.Y, mirrored(e.Op), k, is)
 	}
-	if k, ok := e.Y.(*expr.Const); ok {
-		return nil, s.constant(e.X, e.Op, k, is)
+	if both {
+		return nil, s.constant(e.X, e.Op, l, is)
 	}
 	if e.X.Type().Physical() == event.PhysNested {
 		return nil, true
 	}
 	return s.pair(e, is)
+}
+
+// constants is what k op l may be.
+func constants(k *expr.Const, op expr.CompareOp, l *expr.Const) Truth {
+	if k.Value.Null || l.Value.Null {
+		return Unknown
+	}
+	x, ok := pointOf(k.T, k.Value)
+	y, also := pointOf(l.T, l.Value)
+	if !ok || !also {
+		return all
+	}
+	if relations[op]&relationOf(x.compare(y)) != 0 {
+		return True
+	}
+	return False
 }
 
 // constant enters x op k.

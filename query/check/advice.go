@@ -10,6 +10,15 @@ import (
 
 // advise warns of patterns that are right but likely not what is wanted.
 func (m *matcher) advise() {
+	m.adviseDefine()
+	m.adviseReach(m.ast.Pattern, true)
+	m.adviseTime()
+	m.advisePartition()
+	m.adviseState()
+}
+
+// adviseState warns of what may wait or grow without bound.
+func (m *matcher) adviseState() {
 	if m.out.Edges {
 		m.adviseEdges()
 		return

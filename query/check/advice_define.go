@@ -1,0 +1,421 @@
+package check
+
+import (
+	"github.com/cepd/cepd/internal/constraint"
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// definition is an entry of DEFINE being examined.
+type definition struct {
+	*matcher
+	ast   *ast.Define
+	v     int
+	name  string
+	conds []expr.Expr // the operands of its AND, over the row being tested
+	prior []int       // variables that may have rows when it is tested
+}
+
+// adviseDefine warns of conditions that never hold and of those that say nothing.
+func (m *matcher) adviseDefine() {
+	prior := m.out.Preceding()
+	for i := range m.ast.Define {
+		d := definition{matcher: m, ast: &m.ast.Define[i]}
+		d.v, d.name = m.scope.vars[folded(d.ast.Name)], d.ast.Name.Name
+		d.prior = prior[d.v]
+		cond := m.out.Condition(d.v)
+		if cond == nil {
+			continue
+		}
+		d.conds = plan.Conjuncts(cond)
+		if d.never() {
+			continue
+		}
+		d.says()
+	}
+}
+
+// never finds why the condition cannot hold, and says so.
+func (d *definition) never() bool {
+	return d.constant() || d.withItself() || d.contradiction() || d.unbound() || d.outOfTime() || d.beginning()
+}
+
+// warn adds the finding that the condition at span never holds.
+func (d *definition) warn(span diag.Span, format string, args ...any) *diag.Diagnostic {
+	w := d.list.Warn(diag.NeverTrue, span, "no row can be %s: "+format, append([]any{d.name}, args...)...)
+	switch {
+	case requires(d.out.Pattern, d.v):
+		w.Message += "; the pattern matches nothing"
+	case !binds(d.out.Pattern, d.v):
+		w.Message += "; NOT " + d.name + " forbids nothing"
+	}
+	return w
+}
+
+// constant finds a condition that is FALSE or NULL whatever the row.
+func (d *definition) constant() bool {
+	for _, c := range d.conds {
+		k, ok := c.(*expr.Const)
+		if !ok || k.Value.Bool() {
+			continue
+		}
+		d.warn(d.ast.Cond.Pos(), "its condition is %s for every row", map[bool]string{true: "unknown", false: "false"}[k.Value.Null])
+		return true
+	}
+	return false
+}
+
+// withItself finds a comparison of a row with itself. LAST and a bare column
+// are of the row being tested, which is the common surprise.
+func (d *definition) withItself() bool {
+	for _, c := range d.conds {
+		e, ok := c.(*expr.Compare)
+		if !ok || !expr.Equal(e.X, e.Y) || !constraint.Never(c) {
+			continue
+		}
+		text := d.text(e.Y.Pos())
+		d.warn(e.Span, "%s compares the row with itself, for %s is of the row being tested", d.text(e.Span), text).
+			WithHint("write PREV(%s) for the row before", columnText(e.Y))
+		return true
+	}
+	return false
+}
+
+// columnText is a column as written without its variable.
+func columnText(e expr.Expr) string { return plan.ExprString(e, nil) }
+
+// contradiction finds a condition that cannot hold, or two that cannot hold
+// together.
+func (d *definition) contradiction() bool {
+	if !constraint.Never(d.conds...) {
+		return false
+	}
+	for _, c := range d.conds {
+		if constraint.Never(c) {
+			d.impossible(c)
+			return true
+		}
+	}
+	for j, y := range d.conds {
+		for _, x := range d.conds[:j] {
+			if constraint.Never(x, y) {
+				d.contradict(x, y)
+				return true
+			}
+		}
+	}
+	d.warn(d.ast.Cond.Pos(), "its conditions contradict each other")
+	return true
+}
+
+// impossible reports a single condition.
+func (d *definition) impossible(c expr.Expr) {
+	w := d.warn(c.Pos(), "%s never holds", d.text(c.Pos()))
+	e, ok := c.(*expr.Compare)
+	if !ok {
+		return
+	}
+	if k, ok := e.Y.(*expr.Const); ok && k.Value.Null {
+		w.WithHint("a comparison with NULL is unknown: write IS NULL or IS NOT NULL")
+		return
+	}
+	d.explainRange(w, e)
+}
+
+// explainRange names the type of a column that is compared with what is
+// outside of it.
+func (d *definition) explainRange(w *diag.Diagnostic, e *expr.Compare) {
+	x := e.X
+	for c, ok := x.(*expr.Cast); ok; c, ok = x.(*expr.Cast) {
+		x = c.X
+	}
+	if _, column := x.(*expr.Column); column && (x.Type().Integer() || x.Type().Kind == event.Decimal) {
+		w.WithHint("%s is %s", d.text(x.Pos()), x.Type())
+	}
+}
+
+// contradict reports two conditions, at the second.
+func (d *definition) contradict(x, y expr.Expr) {
+	if x.Pos() == y.Pos() { // the two halves of BETWEEN
+		d.warn(x.Pos(), "%s is an empty range", d.text(x.Pos())).WithHint("BETWEEN takes the smaller bound first")
+		return
+	}
+	w := d.warn(y.Pos(), "%s contradicts %s", d.text(y.Pos()), d.text(x.Pos()))
+	if equality(x) && equality(y) {
+		w.WithHint("one of several values is OR, or IN (…)")
+	}
+}
+
+func equality(e expr.Expr) bool {
+	switch e := e.(type) {
+	case *expr.Compare:
+		return e.Op == expr.Eq
+	case *expr.In:
+		return true
+	}
+	return false
+}
+
+// unbound finds a condition on variables that never have a row when it is
+// tested.
+func (d *definition) unbound() bool {
+	bound, set := d.substituted(false)
+	if !constraint.Never(bound...) {
+		return false
+	}
+	for i, c := range bound {
+		if constraint.Never(c) && set[i] != nil {
+			d.warn(d.conds[i].Pos(), "%s is always %s here, as no row of %s comes before", d.text(set[i].Pos()), map[bool]string{true: "0", false: "NULL"}[isCount(set[i])], d.rowsOf(set[i])).
+				WithHint("put the condition on the variable that comes last")
+			return true
+		}
+	}
+	d.warn(d.ast.Cond.Pos(), "it needs rows of variables that only come later").WithHint("put the condition on the variable that comes last")
+	return true
+}
+
+// beginning finds a condition that the first row of its own variable cannot
+// fulfil, so that there is no first row.
+func (d *definition) beginning() bool {
+	first, set := d.substituted(true)
+	if !constraint.Never(first...) {
+		return false
+	}
+	span, own := d.ast.Cond.Pos(), expr.Expr(nil)
+	for i, c := range first {
+		if set[i] != nil && (own == nil || constraint.Never(c)) {
+			span, own = d.conds[i].Pos(), set[i]
+		}
+	}
+	if own == nil {
+		return false
+	}
+	d.warn(span, "its first row cannot fulfil %s, as %s reads only the rows of %s so far, with the one being tested", d.text(span), d.text(own.Pos()), d.name).
+		WithHint("compare with PREV(…), or add OR COUNT(%s.*) = 1", d.name)
+	return true
+}
+
+// substituted are the conditions with what they read of variables that have no
+// row yet; with first, what they read of their own variable is of its first
+// row. The second result has, per condition, a place that was replaced.
+func (d *definition) substituted(first bool) (conds []expr.Expr, replaced []expr.Expr) {
+	replaced = make([]expr.Expr, len(d.conds))
+	for i, c := range d.conds {
+		conds = append(conds, expr.Rewrite(c, func(e expr.Expr) expr.Expr {
+			x := d.early(e, first)
+			if x != e {
+				replaced[i] = e
+			}
+			return x
+		}))
+	}
+	return conds, replaced
+}
+
+// early is e when rows are missing that it asks for.
+func (d *definition) early(e expr.Expr, first bool) expr.Expr {
+	var set expr.VarSet
+	switch e := e.(type) {
+	case *expr.Nav:
+		set = e.Vars
+		if set == nil && !e.First && e.Offset == 0 { // PREV of the row being tested
+			return e
+		}
+	case *expr.Agg:
+		set = e.Vars
+	default:
+		return e
+	}
+	own := set.Has(d.v)
+	for _, u := range d.prior {
+		if u != d.v && set.Has(u) {
+			return e
+		}
+	}
+	switch {
+	case !own:
+		return noRow(e)
+	case first:
+		return firstRow(e)
+	}
+	return e
+}
+
+// noRow is a navigation or aggregate over no rows.
+func noRow(e expr.Expr) expr.Expr {
+	if a, ok := e.(*expr.Agg); ok {
+		switch a.Fn.Name {
+		case "COUNT":
+			return &expr.Const{Base: a.Base, Value: event.IntValue(0)}
+		case "MIN", "MAX", "SUM", "AVG":
+		default:
+			return e
+		}
+	}
+	return null(e.Type(), e.Pos())
+}
+
+func isCount(e expr.Expr) bool {
+	a, ok := e.(*expr.Agg)
+	return ok && a.Fn.Name == "COUNT"
+}
+
+// firstRow is a navigation or aggregate over the row being tested alone.
+func firstRow(e expr.Expr) expr.Expr {
+	switch e := e.(type) {
+	case *expr.Nav:
+		switch {
+		case e.Offset > 0:
+			return null(e.T, e.Span)
+		case e.Physical == 0 && !mentionsRow(e.X):
+			return e.X
+		}
+	case *expr.Agg:
+		return aggregateOfOne(e)
+	}
+	return e
+}
+
+// mentionsRow says whether e asks for the variable of its row.
+func mentionsRow(e expr.Expr) bool {
+	found := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x.(type) {
+		case *expr.Classifier, *expr.MatchNumber:
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+func aggregateOfOne(e *expr.Agg) expr.Expr {
+	if e.Filter != nil {
+		return e
+	}
+	switch e.Fn.Name {
+	case "COUNT":
+		if e.Star {
+			return &expr.Const{Base: e.Base, Value: event.IntValue(1)}
+		}
+	case "MIN", "MAX", "SUM", "AVG":
+		if x := e.Args[0]; !mentionsRow(x) {
+			if x.Type().Equal(e.T) {
+				return x
+			}
+			return &expr.Cast{Base: e.Base, X: x}
+		}
+	}
+	return e
+}
+
+// rowsOf names the variables of a navigation or aggregate.
+func (d *definition) rowsOf(e expr.Expr) string {
+	var set expr.VarSet
+	switch e := e.(type) {
+	case *expr.Nav:
+		set = e.Vars
+	case *expr.Agg:
+		set = e.Vars
+	}
+	if len(set) != 1 {
+		return "its variables"
+	}
+	return d.out.Vars[set[0]].Name
+}
+
+// says warns of parts of the condition that decide nothing.
+func (d *definition) says() {
+	for i, c := range d.conds {
+		if !constraint.Possible(constraint.Assumption{Cond: c, Is: constraint.False}) {
+			d.always(c)
+		} else if or, ok := c.(*expr.Or); ok {
+			d.alternatives(or, i)
+		}
+		d.computedFloats(c)
+	}
+}
+
+// always reports a condition that is never false.
+func (d *definition) always(c expr.Expr) {
+	if _, constant := c.(*expr.Const); constant {
+		return
+	}
+	text := d.text(c.Pos())
+	w := d.list.Warn(diag.AlwaysTrue, c.Pos(), "%s holds for every row, unless something in it is NULL", text)
+	if same := sameRow(c); same != nil {
+		w.Span = same.Span
+		w.Message = d.text(same.Span) + " compares the row with itself, so that " + text + " holds for every row, unless it is NULL"
+		if same == c {
+			w.Message = text + " compares the row with itself, and holds for every row, unless it is NULL"
+		}
+		w.WithHint("write PREV(%s) for the row before", columnText(same.Y))
+		return
+	}
+	switch e := c.(type) {
+	case *expr.Compare:
+		d.explainRange(w, e)
+	case *expr.Or:
+		w.WithHint("AND may be meant in place of OR")
+	}
+}
+
+// sameRow is a comparison of a row with itself in e.
+func sameRow(e expr.Expr) *expr.Compare {
+	var found *expr.Compare
+	expr.Walk(e, func(x expr.Expr) bool {
+		if c, ok := x.(*expr.Compare); ok && found == nil && expr.Equal(c.X, c.Y) {
+			found = c
+		}
+		return found == nil
+	})
+	return found
+}
+
+// alternatives reports operands of OR that cannot hold beside the other
+// conditions.
+func (d *definition) alternatives(or *expr.Or, i int) {
+	others := append(append([]expr.Expr(nil), d.conds[:i]...), d.conds[i+1:]...)
+	for _, arm := range or.Args {
+		if _, constant := arm.(*expr.Const); !constant && constraint.Never(append(others, arm)...) {
+			w := d.list.Warn(diag.NeverTrue, arm.Pos(), "%s never holds here: this side of OR decides nothing", d.text(arm.Pos()))
+			if same := sameRow(arm); same != nil {
+				w.WithHint("%s is of the row being tested; write PREV(%s) for the row before", d.text(same.Y.Pos()), columnText(same.Y))
+			}
+		}
+	}
+}
+
+// computedFloats warns of results of binary fractions compared for equality.
+func (d *definition) computedFloats(c expr.Expr) {
+	expr.Walk(c, func(e expr.Expr) bool {
+		x, ok := e.(*expr.Compare)
+		if ok && (x.Op == expr.Eq || x.Op == expr.Ne) && x.X.Type().Float() && (computed(x.X) || computed(x.Y)) {
+			d.list.Warn(diag.Advice, x.Span, "%s compares computed %s values for equality: they are rounded", d.text(x.Span), x.X.Type()).
+				WithHint("compare a difference with a small bound, or declare the column DECIMAL(p, s), which is exact")
+		}
+		return true
+	})
+}
+
+// computed says whether e is calculated from binary fractions.
+func computed(e expr.Expr) bool {
+	arithmetic, fractions := false, false
+	expr.Walk(e, func(x expr.Expr) bool {
+		switch x := x.(type) {
+		case *expr.Arith:
+			arithmetic = true
+		case *expr.Agg:
+			arithmetic = arithmetic || x.Fn.Name == "SUM" || x.Fn.Name == "AVG"
+		case *expr.Column:
+			fractions = fractions || x.T.Float()
+		case *expr.Call:
+			return false
+		}
+		return true
+	})
+	return arithmetic && fractions
+}
