@@ -81,7 +81,8 @@ func (b *opener) open(ctx context.Context) error {
 // start restores the state and opens the readers where it ends.
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
-	if err := p.load(fingerprint(b.root, p.settings.shards)); err != nil {
+	p.fingerprint = fingerprint(b.root, p.settings.shards)
+	if err := p.load(); err != nil {
 		return err
 	}
 	ready := func() { signal(p.ready) }
@@ -242,7 +243,7 @@ func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(
 // source opens the source of graph.Sources[i] and makes its units.
 func (b *opener) source(ctx context.Context, i int) error {
 	p, plan := b.p, &b.p.graph.Sources[i]
-	s := &source{index: i, plan: plan, policy: p.settings.policy}
+	s := &source{index: i, plan: plan, policy: p.settings.policy, kept: p.journal.store != nil}
 	p.sources = append(p.sources, s)
 	var err error
 	if plan.Scan == nil {

@@ -29,14 +29,17 @@ type Pipeline struct {
 	journal  journal
 	ready    chan struct{} // signalled when a reader may have rows
 
-	number   uint64     // of the last step in the journal
-	now      event.Time // of the last step
-	ticked   event.Time // last step of streams in processing time
-	failed   error      // of the step that failed
-	done     bool       // the input has ended and all is put
-	recovery *recovery  // nil: live
-	takeLive func(i int)
-	takeBack func(i int)
+	format      int        // version of what the store holds
+	fingerprint string     // of what the state depends on
+	number      uint64     // of the last step in the journal
+	now         event.Time // of the last step
+	ticked      event.Time // last step of streams in processing time
+	waited      bool       // for a sink, since the last step
+	failed      error      // of the step that failed
+	done        bool       // the input has ended and all is put
+	recovery    *recovery  // nil: live
+	takeLive    func(i int)
+	takeBack    func(i int)
 
 	stageRejects [rejectKindCount]int64
 	steps        int64
@@ -60,17 +63,27 @@ func (p *Pipeline) Step(ctx context.Context) (idle bool, err error) {
 }
 
 func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
-	if p.done || p.blocked() {
+	if p.done {
+		return true, nil
+	}
+	if p.blocked() {
+		p.waited = true
 		return true, nil
 	}
 	if p.recovery != nil {
 		return false, p.replayStep(ctx)
 	}
 	now := p.tick()
+	if p.waited {
+		p.heard(now)
+	}
 	p.begin(now)
 	p.workers.run(len(p.units), p.takeLive)
 	if err := p.taken(); err != nil {
 		return false, err
+	}
+	for _, u := range p.units {
+		u.turnsIdle = u.becomesIdle(now)
 	}
 	if !p.worth(now) {
 		return true, nil
@@ -86,6 +99,15 @@ func (p *Pipeline) blocked() bool {
 		}
 	}
 	return false
+}
+
+// heard counts the silence of the partitions anew: while a sink was behind,
+// nothing was read of them.
+func (p *Pipeline) heard(now event.Time) {
+	p.waited = false
+	for _, u := range p.units {
+		u.seen = now
+	}
 }
 
 // tick reads the clock; it never goes back, and in processing time no two steps
@@ -130,7 +152,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 		return true
 	}
 	for _, u := range p.units {
-		if u.took || u.becomesIdle(now) {
+		if u.took || u.turnsIdle {
 			return true
 		}
 	}
@@ -169,9 +191,7 @@ func (p *Pipeline) advance(now event.Time) error {
 
 func (p *Pipeline) account(now event.Time) {
 	for _, u := range p.units {
-		if u.becomesIdle(now) {
-			u.idle = true
-		}
+		u.idle = u.idle || u.turnsIdle
 	}
 	for _, u := range p.units {
 		u.account(now)

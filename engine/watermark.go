@@ -96,8 +96,8 @@ func (u *unit) confirmLate() {
 				continue
 			}
 			dropped = u.dropRow(r, l.row) || dropped
-			u.rejects = append(u.rejects, reject{operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
-				Reason: "the watermark " + formatTime(bound) + " had passed the row"}, l.value})
+			u.rejects = append(u.rejects, reject{value: l.value, Reject: operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
+				Reason: "the watermark " + formatTime(bound) + " had passed the row"}})
 		}
 		if dropped {
 			u.router.route(r)
@@ -179,8 +179,13 @@ func (d *domain) advance(now event.Time) {
 	}
 }
 
-// becomesIdle says whether the unit has been silent for its table's time-out
-// and that was not known before.
+// becomesIdle says whether the unit turns idle in a live step: it has been
+// silent for its table's time-out, and no record of it is known to wait. The
+// journal keeps the answer, since only the moment knows what waits.
 func (u *unit) becomesIdle(now event.Time) bool {
+	return u.silent(now) && u.lag() <= 0
+}
+
+func (u *unit) silent(now event.Time) bool {
 	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.src.domain != nil && now-u.seen >= u.src.idleTimeout
 }

@@ -121,7 +121,9 @@ func push(above Chain, op func() (operators.Operator, error)) Chain {
 
 // match builds the stage of a pattern.
 func (b *builder) match(n *plan.Match, above Chain, to int) error {
-	program, err := pattern.Compile(n, b.options.Pattern)
+	o := b.options.Pattern
+	o.Ordered = to != ToSink
+	program, err := pattern.Compile(n, o)
 	if err != nil {
 		return err
 	}
@@ -183,9 +185,6 @@ func (b *builder) try() error {
 		m := &b.graph.Stages[i]
 		if _, err := m.Chain.New(); err != nil {
 			return err
-		}
-		if _, ok := m.New(0).(operators.Holder); !ok && m.To != ToSink {
-			return fmt.Errorf("a pattern over the detections of a pattern is not supported yet: write the inner one to a table and match that")
 		}
 	}
 	return nil

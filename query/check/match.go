@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -30,10 +31,6 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	if in == nil {
 		return nil
 	}
-	if overMatch(in.node) {
-		c.unsupported(e.Input.Pos(), "a pattern over the detections of a pattern")
-		return nil
-	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
 	m.refuseExtensions()
@@ -52,19 +49,6 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m.advise()
 	return rel
-}
-
-// overMatch says whether rows of n are detections.
-func overMatch(n plan.Node) bool {
-	if _, ok := n.(*plan.Match); ok {
-		return true
-	}
-	for _, in := range n.Inputs() {
-		if overMatch(in) {
-			return true
-		}
-	}
-	return false
 }
 
 // clauseSpan is the clause without its input.
@@ -405,6 +389,9 @@ func (m *matcher) output() *relation {
 			add(i)
 		}
 	}
+	if m.out.Proctime {
+		out.Rowtime = -1 // the results are in the order of another time
+	}
 	m.out.Out = out
 	return m.named(rel)
 }
@@ -415,23 +402,46 @@ func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
 		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
-		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(e.Expr, in.Rowtime) {
+		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && m.isRowtime(e.Expr) {
 			out.Rowtime = len(out.Fields)
 		}
 		out.Fields = append(out.Fields, event.Field{Name: e.Name, Type: e.Expr.Type()})
 	}
 }
 
-func isRowtime(e expr.Expr, rowtime int) bool {
+// isRowtime says whether a measure is when the match was found: the time of its
+// last row, unless it may have none, or the lapse of time may find it.
+func (m *matcher) isRowtime(e expr.Expr) bool {
 	if _, ok := e.(*expr.MatchTime); ok {
 		return true
 	}
 	n, ok := e.(*expr.Nav)
-	if !ok {
+	if !ok || m.out.Timeouts || endsInNot(m.out.Pattern) || !m.out.Edges && nullable(m.out.Pattern) {
 		return false
 	}
 	col, ok := n.X.(*expr.Column)
-	return ok && col.Index == rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+	return ok && col.Index == m.in.schema().Rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+}
+
+// endsInNot says whether what comes after the last row of a match decides it.
+func endsInNot(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatNot:
+		return true
+	case plan.PatConcat:
+		return endsInNot(p.Items[len(p.Items)-1])
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, endsInNot)
+	case plan.PatQuant:
+		return endsInNot(p.Item)
+	case plan.PatEdge:
+		return endsInNot(p.Item)
+	case plan.PatWithin:
+		return endsInNot(p.Item)
+	case plan.PatExclude:
+		return endsInNot(p.Item)
+	}
+	return false
 }
 
 func (m *matcher) named(rel *relation) *relation {
