@@ -14,6 +14,7 @@ func (p *Program) Explain() string {
 	var b strings.Builder
 	p.explainVariables(&b)
 	p.explainAutomaton(&b)
+	b.WriteString(p.Samples().String())
 	p.explainState(&b)
 	return b.String()
 }

@@ -15,7 +15,7 @@ import (
 // TestMatcher runs the text cases. "table" declares columns, "rows" gives the
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
 // "explain" shows the compiled pattern, "states" its automaton, "draw" that as
-// DOT or SVG. Every match is repeated with other
+// DOT or SVG, "samples" what it matches. Every match is repeated with other
 // batch sizes and with a snapshot and restore after every row.
 func TestMatcher(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -32,6 +32,8 @@ func TestMatcher(t *testing.T) {
 				return program(t, table, d.Input).Explain()
 			case "states":
 				return program(t, table, d.Input).States()
+			case "samples":
+				return program(t, table, d.Input).Samples().String()
 			case "draw":
 				g, err := program(t, table, d.Input).Draw()
 				if err != nil {
