@@ -112,14 +112,22 @@ func (s *state) between(i, j int) (relation, bool) {
 	return 0, false
 }
 
-// maxRounds bounds how far consequences are followed.
-const maxRounds = 4
+// maxRounds bounds how far consequences are followed, and maxChained, orders
+// times terms, whether orders are carried on at all.
+const (
+	maxRounds  = 4
+	maxChained = 4096
+)
+
+// work is what following the consequences costs, in steps.
+func (s *state) work() int { return len(s.orders) * min(len(s.facts), maxChained) / 16 }
 
 // consistent follows the orders through the terms; false when nothing is left.
 func (s *state) consistent() bool {
+	chained := len(s.orders)*len(s.facts) <= maxChained
 	for range maxRounds {
 		for _, o := range s.orders {
-			if !s.chain(o) || !s.narrow(o) {
+			if chained && !s.chain(o) || !s.narrow(o) {
 				return false
 			}
 		}

@@ -72,6 +72,9 @@ func (p *solver) possible(s *state, work []Assumption, later []choice) bool {
 			later = append(later[:len(later):len(later)], either)
 		}
 	}
+	if p.steps -= s.work(); p.steps < 0 {
+		return true
+	}
 	if !s.consistent() {
 		return false
 	}

@@ -22,11 +22,14 @@ func dotCluster(b *strings.Builder, i int, g *Graph) {
 		fmt.Fprintf(b, "    n%d_%d [label=%s, shape=%s];\n", i, n, quoted(g.Nodes[n].Label...), shapes[g.Nodes[n].Shape])
 	}
 	for _, e := range g.Edges {
-		style := ""
-		if e.Dashed {
-			style = ", style=dashed"
+		var attributes []string
+		if len(e.Label) > 0 {
+			attributes = append(attributes, "label="+quoted(e.Label...))
 		}
-		fmt.Fprintf(b, "    n%d_%d -> n%d_%d [label=%s%s];\n", i, e.From, i, e.To, quoted(e.Label...), style)
+		if e.Dashed {
+			attributes = append(attributes, "style=dashed")
+		}
+		fmt.Fprintf(b, "    n%d_%d -> n%d_%d [%s];\n", i, e.From, i, e.To, strings.Join(attributes, ", "))
 	}
 	if len(g.Legend) > 0 {
 		fmt.Fprintf(b, "    legend_%d [shape=plaintext, label=\"%s\"];\n", i, dotLegend(g.Legend))

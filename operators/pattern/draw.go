@@ -62,11 +62,11 @@ func (p *Program) drawStep(g *draw.Graph, from int, s *Step) {
 
 // drawnLabel is the name of a step with its condition, beside or below it.
 func (p *Program) drawnLabel(s *Step) []string {
-	name, def := p.stepName(s), p.match.Vars[s.Var].Define
-	if def == nil {
+	name := p.stepName(s)
+	if p.match.Vars[s.Var].Define == nil {
 		return []string{name}
 	}
-	cond := shortened(p.match.ExprString(def), drawnCondition)
+	cond := shortened(p.condition(s.Var), drawnCondition)
 	if len(name)+len(cond) <= oneLine {
 		return []string{name + ": " + cond}
 	}
@@ -75,15 +75,11 @@ func (p *Program) drawnLabel(s *Step) []string {
 
 func (p *Program) drawLegend(g *draw.Graph, a *Automaton) {
 	for v := range p.vars {
-		text := "any row"
-		if def := p.match.Vars[v].Define; def != nil {
-			text = p.match.ExprString(def)
-		}
-		g.Legend = append(g.Legend, draw.Entry{Name: p.vars[v].name, Text: text})
+		g.Legend = append(g.Legend, draw.Entry{Name: p.vars[v].name, Text: p.condition(v)})
 	}
 	for i := range a.States {
 		if s := &a.States[i]; s.Accepts && !s.Guard.none() {
-			g.Legend = append(g.Legend, draw.Entry{Name: fmt.Sprint(i), Text: p.stateText(a, i)[2:]})
+			g.Legend = append(g.Legend, draw.Entry{Name: fmt.Sprint(i), Text: p.matchText(s)})
 		}
 	}
 	if w := p.match.Within; w > 0 {

@@ -62,7 +62,7 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 		fmt.Fprintf(b, "automaton: threads in order of preference, at most %d per key, with %d registers each\n",
 			p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	}
-	p.explainStates(b)
+	b.WriteString(p.States())
 }
 
 func (p *Program) explainState(b *strings.Builder) {

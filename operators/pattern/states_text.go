@@ -14,85 +14,104 @@ const shownStates = 40
 // maxCondition is how many characters of a condition stand beside a step.
 const maxCondition = 48
 
+// StateInfo is a state in words.
+type StateInfo struct {
+	Match string     `json:"match,omitempty"` // when a match ends here; empty: never
+	Steps []StepInfo `json:"steps"`           // in order of preference
+}
+
+// StepInfo is a step in words.
+type StepInfo struct {
+	Step      string   `json:"step"` // the variable with its edge, as in PATTERN
+	Condition string   `json:"condition"`
+	To        int      `json:"to"` // the next state; -1: none, the match ends when time runs out
+	Notes     []string `json:"notes,omitempty"`
+}
+
+// Describe is the automaton in words.
+func (p *Program) Describe() []StateInfo { return p.describe(p.Automaton()) }
+
+func (p *Program) describe(a *Automaton) []StateInfo {
+	list := make([]StateInfo, len(a.States))
+	for i := range a.States {
+		list[i] = StateInfo{Match: p.matchText(&a.States[i]), Steps: []StepInfo{}}
+		for k := range a.States[i].Steps {
+			s := &a.States[i].Steps[k]
+			list[i].Steps = append(list[i].Steps, StepInfo{p.stepName(s), p.condition(s.Var), s.To, p.notes(s, i)})
+		}
+	}
+	return list
+}
+
 // States is the automaton as text, one state with its steps after the other.
 func (p *Program) States() string {
 	var b strings.Builder
-	p.explainStates(&b)
+	a := p.Automaton()
+	list := p.describe(a)
+	shown := list[:min(len(list), shownStates)]
+	width := 0
+	for i := range shown {
+		for _, s := range shown[i].Steps {
+			width = max(width, utf8.RuneCountInString(s.text()))
+		}
+	}
+	for i := range shown {
+		fmt.Fprintf(&b, "  state %d%s\n", i, shown[i].title(i))
+		for _, s := range shown[i].Steps {
+			fmt.Fprintf(&b, "    %s\n", s.line(width))
+		}
+	}
+	if more := len(list) - len(shown); a.Cut {
+		fmt.Fprintf(&b, "  … and over %d more states\n", more)
+	} else if more > 0 {
+		fmt.Fprintf(&b, "  … and %d more states\n", more)
+	}
 	return b.String()
 }
 
-func (p *Program) explainStates(b *strings.Builder) {
-	a := p.Automaton()
-	width := p.stepWidth(a)
-	for i := range a.States {
-		if i == shownStates {
-			fmt.Fprintf(b, "  … and %s more states\n", a.more(shownStates))
-			return
-		}
-		s := &a.States[i]
-		fmt.Fprintf(b, "  state %d%s\n", i, p.stateText(a, i))
-		for k := range s.Steps {
-			step := &s.Steps[k]
-			line := pad(p.stepText(step), width)
-			if step.To >= 0 {
-				line += fmt.Sprintf("  to %d", step.To)
-			}
-			if notes := p.notes(step, i); len(notes) > 0 {
-				line += "  (" + strings.Join(notes, "; ") + ")"
-			}
-			fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, " "))
-		}
+// title says what a state is, beside its number.
+func (s *StateInfo) title(i int) string {
+	switch {
+	case i == 0 && s.Match != "":
+		return ": start, " + s.Match
+	case i == 0:
+		return ": start"
+	case s.Match != "":
+		return ": " + s.Match
 	}
+	return ""
 }
 
-// more is how many states there are beside the first n.
-func (a *Automaton) more(n int) string {
-	if a.Cut {
-		return fmt.Sprintf("over %d", len(a.States)-n)
-	}
-	return fmt.Sprint(len(a.States) - n)
-}
+func (s *StepInfo) text() string { return s.Step + "  " + shortened(s.Condition, maxCondition) }
 
-func (p *Program) stepWidth(a *Automaton) int {
-	width := 0
-	for i := range a.States[:min(len(a.States), shownStates)] {
-		for k := range a.States[i].Steps {
-			width = max(width, utf8.RuneCountInString(p.stepText(&a.States[i].Steps[k])))
-		}
+func (s *StepInfo) line(width int) string {
+	line := pad(s.text(), width)
+	if s.To >= 0 {
+		line += fmt.Sprintf("  to %d", s.To)
 	}
-	return width
+	if len(s.Notes) > 0 {
+		line += "  (" + strings.Join(s.Notes, "; ") + ")"
+	}
+	return strings.TrimRight(line, " ")
 }
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
-// stateText says what a state is, beside its number.
-func (p *Program) stateText(a *Automaton, i int) string {
-	s := &a.States[i]
-	var parts []string
-	if i == 0 {
-		parts = append(parts, "start")
-	}
-	if s.Accepts {
-		text := "match"
-		if !p.match.Edges && s.Prefers > 0 {
-			text = "match, if it cannot go on"
-		}
-		if guards := p.guardNotes(&s.Guard); len(guards) > 0 {
-			text += " (" + strings.Join(guards, "; ") + ")"
-		}
-		parts = append(parts, text)
-	}
-	if len(parts) == 0 {
+// matchText says when a match ends at a state.
+func (p *Program) matchText(s *State) string {
+	if !s.Accepts {
 		return ""
 	}
-	return ": " + strings.Join(parts, ", ")
-}
-
-// stepText is the edge, the variable and its condition.
-func (p *Program) stepText(s *Step) string {
-	return p.stepName(s) + "  " + p.condition(s.Var)
+	text := "match"
+	if !p.match.Edges && s.Prefers > 0 {
+		text = "match, if it cannot go on"
+	}
+	if guards := p.guardNotes(&s.Guard); len(guards) > 0 {
+		text += " (" + strings.Join(guards, "; ") + ")"
+	}
+	return text
 }
 
 // stepName is the variable with the edge that leads it, as in PATTERN.
@@ -110,13 +129,12 @@ func (p *Program) stepName(s *Step) string {
 	return name
 }
 
-// condition is the definition of a variable, cut where it is long.
+// condition is the definition of a variable.
 func (p *Program) condition(v int) string {
-	def := p.match.Vars[v].Define
-	if def == nil {
-		return "any row"
+	if def := p.match.Vars[v].Define; def != nil {
+		return p.match.ExprString(def)
 	}
-	return shortened(p.match.ExprString(def), maxCondition)
+	return "any row"
 }
 
 func shortened(s string, most int) string {

@@ -19,6 +19,10 @@ type definition struct {
 	prior []int       // variables that may have rows when it is tested
 }
 
+// maxAdvised bounds what is compared pair by pair: operands of a condition,
+// alternatives, times.
+const maxAdvised = 64
+
 // adviseDefine warns of conditions that never hold and of those that say nothing.
 func (m *matcher) adviseDefine() {
 	prior := m.out.Preceding()
@@ -30,8 +34,7 @@ func (m *matcher) adviseDefine() {
 		if cond == nil {
 			continue
 		}
-		d.conds = plan.Conjuncts(cond)
-		if d.never() {
+		if d.conds = plan.Conjuncts(cond); len(d.conds) > maxAdvised || d.never() {
 			continue
 		}
 		d.says()
@@ -379,7 +382,7 @@ func sameRow(e expr.Expr) *expr.Compare {
 // conditions.
 func (d *definition) alternatives(or *expr.Or, i int) {
 	others := append(append([]expr.Expr(nil), d.conds[:i]...), d.conds[i+1:]...)
-	for _, arm := range or.Args {
+	for _, arm := range or.Args[:min(len(or.Args), maxAdvised)] {
 		if _, constant := arm.(*expr.Const); !constant && constraint.Never(append(others, arm)...) {
 			w := d.list.Warn(diag.NeverTrue, arm.Pos(), "%s never holds here: this side of OR decides nothing", d.text(arm.Pos()))
 			if same := sameRow(arm); same != nil {

@@ -99,7 +99,7 @@ func (m *matcher) unreachable(span diag.Span, format string, args ...any) *diag.
 
 // shadowed finds alternatives that an earlier one is always preferred to.
 func (m *matcher) shadowed(p *ast.PatAlt, last bool) {
-	for j := range p.Alts {
+	for j := range p.Alts[:min(len(p.Alts), maxAdvised)] {
 		for _, earlier := range p.Alts[:j] {
 			if m.shadows(earlier, p.Alts[j], last) {
 				m.shadow(earlier, p.Alts[j])
@@ -161,12 +161,15 @@ func (m *matcher) rows(p ast.Pattern) ([]int, bool) {
 // readElsewhere says whether a definition reads more of v than the row that is
 // tested for it.
 func (m *matcher) readElsewhere(v int) bool {
-	for u := range m.out.Vars {
-		if cond := m.out.Condition(u); cond != nil && plan.Distinguishes(cond, v) {
-			return true
+	if m.read == nil {
+		m.read = make([]bool, len(m.out.Vars))
+		for u := range m.out.Vars {
+			if cond := m.out.Condition(u); cond != nil {
+				plan.Distinguished(cond, m.read)
+			}
 		}
 	}
-	return false
+	return m.read[v]
 }
 
 // sequence looks at the steps of a concatenation.

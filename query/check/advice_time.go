@@ -52,7 +52,7 @@ func (d *definition) timeFacts() (ordered, limited []constraint.Assumption) {
 	var times []expr.Expr
 	for _, c := range d.conds {
 		expr.Walk(c, func(e expr.Expr) bool {
-			if nav, ok := e.(*expr.Nav); ok && nav.Physical == 0 && isColumn(nav.X, rowtime) {
+			if nav, ok := e.(*expr.Nav); ok && nav.Physical == 0 && isColumn(nav.X, rowtime) && len(times) < maxAdvised/4 {
 				times = append(times, nav)
 			}
 			return true

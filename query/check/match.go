@@ -20,6 +20,7 @@ type matcher struct {
 	scope *matchScope
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
+	read  []bool         // for advice: variables of which definitions read more than the row at hand
 	ok    bool
 }
 

@@ -74,25 +74,31 @@ func (n *Match) Implies(v, u int) bool {
 // independent says whether a condition reads the same whether the row at hand
 // counts as one of v or of u.
 func (n *Match) independent(e expr.Expr, v, u int) bool {
-	return !Distinguishes(e, v) && !Distinguishes(e, u)
+	read := make([]bool, len(n.Vars))
+	Distinguished(e, read)
+	return !read[v] && !read[u]
 }
 
-// Distinguishes says whether a condition reads which rows are of v: by their
-// variable, or by CLASSIFIER().
-func Distinguishes(e expr.Expr, v int) bool {
-	found := false
+// Distinguished marks the variables of which a condition reads which rows they
+// have: by name, or, all of them, by CLASSIFIER().
+func Distinguished(e expr.Expr, read []bool) {
 	expr.Walk(e, func(x expr.Expr) bool {
+		var set expr.VarSet
 		switch x := x.(type) {
 		case *expr.Nav:
-			found = found || slices.Contains(x.Vars, v)
+			set = x.Vars
 		case *expr.Agg:
-			found = found || slices.Contains(x.Vars, v)
+			set = x.Vars
 		case *expr.Classifier:
-			found = true
+			for v := range read {
+				read[v] = true
+			}
 		}
-		return !found
+		for _, v := range set {
+			read[v] = true
+		}
+		return true
 	})
-	return found
 }
 
 // OnRow says whether a condition is decided by the row being tested and its
