@@ -116,11 +116,11 @@ func (s *state) between(i, j int) (relation, bool) {
 // times terms, whether orders are carried on at all.
 const (
 	maxRounds  = 4
-	maxChained = 4096
+	maxChained = 1024
 )
 
 // work is what following the consequences costs, in steps.
-func (s *state) work() int { return len(s.orders) * min(len(s.facts), maxChained) / 16 }
+func (s *state) work() int { return len(s.orders) * min(len(s.facts), maxChained) / 8 }
 
 // consistent follows the orders through the terms; false when nothing is left.
 func (s *state) consistent() bool {

@@ -26,7 +26,7 @@ type Assumption struct {
 }
 
 // maxSteps bounds the work of one question.
-const maxSteps = 2000
+const maxSteps = 1000
 
 // Possible says whether there may be a row for which every assumption holds.
 // False is a proof that there is none.
@@ -82,6 +82,7 @@ func (p *solver) possible(s *state, work []Assumption, later []choice) bool {
 		return true
 	}
 	for _, alternative := range later[0] {
+		p.steps -= (len(s.facts) + len(s.orders)) / 4 // of the copy
 		if p.possible(s.clone(), alternative, later[1:]) {
 			return true
 		}

@@ -17,6 +17,7 @@ type definition struct {
 	name  string
 	conds []expr.Expr // the operands of its AND, over the row being tested
 	prior []int       // variables that may have rows when it is tested
+	sure  []int       // those that have
 }
 
 // maxAdvised bounds what is compared pair by pair: operands of a condition,
@@ -25,11 +26,11 @@ const maxAdvised = 64
 
 // adviseDefine warns of conditions that never hold and of those that say nothing.
 func (m *matcher) adviseDefine() {
-	prior := m.out.Preceding()
+	prior, sure := m.out.Preceding(), m.out.Certain()
 	for i := range m.ast.Define {
 		d := definition{matcher: m, ast: &m.ast.Define[i]}
 		d.v, d.name = m.scope.vars[folded(d.ast.Name)], d.ast.Name.Name
-		d.prior = prior[d.v]
+		d.prior, d.sure = prior[d.v], sure[d.v]
 		cond := m.out.Condition(d.v)
 		if cond == nil {
 			continue
@@ -43,7 +44,7 @@ func (m *matcher) adviseDefine() {
 
 // never finds why the condition cannot hold, and says so.
 func (d *definition) never() bool {
-	return d.constant() || d.withItself() || d.contradiction() || d.unbound() || d.outOfTime() || d.beginning()
+	return d.constant() || d.withItself() || d.contradiction() || d.unbound() || d.outOfTime() || d.others() || d.beginning()
 }
 
 // warn adds the finding that the condition at span never holds.
@@ -90,28 +91,38 @@ func (d *definition) withItself() bool {
 // columnText is a column as written without its variable.
 func columnText(e expr.Expr) string { return plan.ExprString(e, nil) }
 
-// contradiction finds a condition that cannot hold, or two that cannot hold
-// together.
+// contradiction finds conditions that cannot hold together.
 func (d *definition) contradiction() bool {
 	if !constraint.Never(d.conds...) {
 		return false
 	}
-	for _, c := range d.conds {
-		if constraint.Never(c) {
-			d.impossible(c)
-			return true
+	switch x, y := clash(d.conds); {
+	case x == nil:
+		d.warn(d.ast.Cond.Pos(), "its conditions contradict each other")
+	case y == nil:
+		d.impossible(x)
+	default:
+		d.contradict(x, y)
+	}
+	return true
+}
+
+// clash finds, among conditions that contradict each other, one that cannot
+// hold by itself, or else two that cannot hold together; nil when it takes more.
+func clash(conds []expr.Expr) (x, y expr.Expr) {
+	for _, x := range conds {
+		if constraint.Never(x) {
+			return x, nil
 		}
 	}
-	for j, y := range d.conds {
-		for _, x := range d.conds[:j] {
+	for j, y := range conds {
+		for _, x := range conds[:j] {
 			if constraint.Never(x, y) {
-				d.contradict(x, y)
-				return true
+				return x, y
 			}
 		}
 	}
-	d.warn(d.ast.Cond.Pos(), "its conditions contradict each other")
-	return true
+	return nil, nil
 }
 
 // impossible reports a single condition.
@@ -160,174 +171,6 @@ func equality(e expr.Expr) bool {
 		return true
 	}
 	return false
-}
-
-// unbound finds a condition on variables that never have a row when it is
-// tested.
-func (d *definition) unbound() bool {
-	bound, set := d.substituted(false)
-	if !constraint.Never(bound...) {
-		return false
-	}
-	for i, c := range bound {
-		if constraint.Never(c) && set[i] != nil {
-			d.warn(d.conds[i].Pos(), "%s is always %s here, as no row of %s comes before", d.text(set[i].Pos()), map[bool]string{true: "0", false: "NULL"}[isCount(set[i])], d.rowsOf(set[i])).
-				WithHint("put the condition on the variable that comes last")
-			return true
-		}
-	}
-	d.warn(d.ast.Cond.Pos(), "it needs rows of variables that only come later").WithHint("put the condition on the variable that comes last")
-	return true
-}
-
-// beginning finds a condition that the first row of its own variable cannot
-// fulfil, so that there is no first row.
-func (d *definition) beginning() bool {
-	first, set := d.substituted(true)
-	if !constraint.Never(first...) {
-		return false
-	}
-	span, own := d.ast.Cond.Pos(), expr.Expr(nil)
-	for i, c := range first {
-		if set[i] != nil && (own == nil || constraint.Never(c)) {
-			span, own = d.conds[i].Pos(), set[i]
-		}
-	}
-	if own == nil {
-		return false
-	}
-	d.warn(span, "its first row cannot fulfil %s, as %s reads only the rows of %s so far, with the one being tested", d.text(span), d.text(own.Pos()), d.name).
-		WithHint("compare with PREV(…), or add OR COUNT(%s.*) = 1", d.name)
-	return true
-}
-
-// substituted are the conditions with what they read of variables that have no
-// row yet; with first, what they read of their own variable is of its first
-// row. The second result has, per condition, a place that was replaced.
-func (d *definition) substituted(first bool) (conds []expr.Expr, replaced []expr.Expr) {
-	replaced = make([]expr.Expr, len(d.conds))
-	for i, c := range d.conds {
-		conds = append(conds, expr.Rewrite(c, func(e expr.Expr) expr.Expr {
-			x := d.early(e, first)
-			if x != e {
-				replaced[i] = e
-			}
-			return x
-		}))
-	}
-	return conds, replaced
-}
-
-// early is e when rows are missing that it asks for.
-func (d *definition) early(e expr.Expr, first bool) expr.Expr {
-	var set expr.VarSet
-	switch e := e.(type) {
-	case *expr.Nav:
-		set = e.Vars
-		if set == nil && !e.First && e.Offset == 0 { // PREV of the row being tested
-			return e
-		}
-	case *expr.Agg:
-		set = e.Vars
-	default:
-		return e
-	}
-	own := set.Has(d.v)
-	for _, u := range d.prior {
-		if u != d.v && set.Has(u) {
-			return e
-		}
-	}
-	switch {
-	case !own:
-		return noRow(e)
-	case first:
-		return firstRow(e)
-	}
-	return e
-}
-
-// noRow is a navigation or aggregate over no rows.
-func noRow(e expr.Expr) expr.Expr {
-	if a, ok := e.(*expr.Agg); ok {
-		switch a.Fn.Name {
-		case "COUNT":
-			return &expr.Const{Base: a.Base, Value: event.IntValue(0)}
-		case "MIN", "MAX", "SUM", "AVG":
-		default:
-			return e
-		}
-	}
-	return null(e.Type(), e.Pos())
-}
-
-func isCount(e expr.Expr) bool {
-	a, ok := e.(*expr.Agg)
-	return ok && a.Fn.Name == "COUNT"
-}
-
-// firstRow is a navigation or aggregate over the row being tested alone.
-func firstRow(e expr.Expr) expr.Expr {
-	switch e := e.(type) {
-	case *expr.Nav:
-		switch {
-		case e.Offset > 0:
-			return null(e.T, e.Span)
-		case e.Physical == 0 && !mentionsRow(e.X):
-			return e.X
-		}
-	case *expr.Agg:
-		return aggregateOfOne(e)
-	}
-	return e
-}
-
-// mentionsRow says whether e asks for the variable of its row.
-func mentionsRow(e expr.Expr) bool {
-	found := false
-	expr.Walk(e, func(x expr.Expr) bool {
-		switch x.(type) {
-		case *expr.Classifier, *expr.MatchNumber:
-			found = true
-		}
-		return !found
-	})
-	return found
-}
-
-func aggregateOfOne(e *expr.Agg) expr.Expr {
-	if e.Filter != nil {
-		return e
-	}
-	switch e.Fn.Name {
-	case "COUNT":
-		if e.Star {
-			return &expr.Const{Base: e.Base, Value: event.IntValue(1)}
-		}
-	case "MIN", "MAX", "SUM", "AVG":
-		if x := e.Args[0]; !mentionsRow(x) {
-			if x.Type().Equal(e.T) {
-				return x
-			}
-			return &expr.Cast{Base: e.Base, X: x}
-		}
-	}
-	return e
-}
-
-// rowsOf names the variables of a navigation or aggregate.
-func (d *definition) rowsOf(e expr.Expr) string {
-	var set expr.VarSet
-	switch e := e.(type) {
-	case *expr.Nav:
-		set = e.Vars
-	case *expr.Agg:
-		set = e.Vars
-	}
-	if len(set) != 1 {
-		return "its variables"
-	}
-	return d.out.Vars[set[0]].Name
 }
 
 // says warns of parts of the condition that decide nothing.

@@ -17,16 +17,16 @@ func (d *definition) outOfTime() bool {
 		return false
 	}
 	ordered, limited := d.timeFacts()
-	if !d.neverWith(append(ordered, limited...), d.conds...) {
+	if !neverWith(append(ordered, limited...), d.conds...) {
 		return false
 	}
 	span := d.ast.Cond.Pos()
 	for _, c := range d.conds {
-		if d.neverWith(append(ordered, limited...), c) {
+		if neverWith(append(ordered, limited...), c) {
 			span = c.Pos()
 		}
 	}
-	if d.neverWith(ordered, d.conds...) {
+	if neverWith(ordered, d.conds...) {
 		d.warn(span, "%s asks that time goes backwards", d.text(span)).WithHint("rows come in the order of %s", d.in.schema().Fields[d.in.schema().Rowtime].Name)
 		return true
 	}
@@ -36,7 +36,7 @@ func (d *definition) outOfTime() bool {
 
 func interval(us int64) string { return function.Format(event.TDay, event.IntValue(us)) }
 
-func (d *definition) neverWith(facts []constraint.Assumption, conds ...expr.Expr) bool {
+func neverWith(facts []constraint.Assumption, conds ...expr.Expr) bool {
 	list := append([]constraint.Assumption(nil), facts...)
 	for _, c := range conds {
 		list = append(list, constraint.Assumption{Cond: c, Is: constraint.True})

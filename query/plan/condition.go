@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"slices"
-
 	"github.com/cepd/cepd/internal/constraint"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -116,72 +114,4 @@ func OnRow(e expr.Expr) bool {
 		return ok
 	})
 	return ok
-}
-
-// Preceding lists per variable those that may have rows in the match when a
-// row is tested for it, ascending; itself only when it repeats.
-func (n *Match) Preceding() [][]int {
-	p := preceding{before: make([][]int, len(n.Vars))}
-	p.walk(n.Pattern, nil)
-	for v := range p.before {
-		slices.Sort(p.before[v])
-		p.before[v] = slices.Compact(p.before[v])
-	}
-	return p.before
-}
-
-type preceding struct{ before [][]int }
-
-// walk enters what precedes the variables of p and returns those it binds.
-func (c *preceding) walk(p Pattern, before []int) []int {
-	switch p := p.(type) {
-	case PatVar:
-		c.before[p.Var] = append(c.before[p.Var], before...)
-		return []int{p.Var}
-	case PatNot:
-		c.before[p.Var] = append(c.before[p.Var], before...)
-	case PatConcat:
-		return c.sequence(p.Items, before)
-	case PatAlt:
-		var bound []int
-		for _, a := range p.Alts {
-			bound = append(bound, c.walk(a, before)...)
-		}
-		return bound
-	case PatPermute:
-		for range 2 { // each item may stand before each other
-			before = append(slices.Clip(before), c.sequence(p.Items, before)...)
-		}
-		return before
-	case PatExclude:
-		return c.walk(p.Item, before)
-	case PatEdge:
-		return c.walk(p.Item, before)
-	case PatWithin:
-		return c.walk(p.Item, before)
-	case PatQuant:
-		return c.quantified(p, before)
-	}
-	return nil
-}
-
-func (c *preceding) sequence(items []Pattern, before []int) []int {
-	var bound []int
-	for _, item := range items {
-		bound = append(bound, c.walk(item, append(slices.Clip(before), bound...))...)
-	}
-	return bound
-}
-
-func (c *preceding) quantified(p PatQuant, before []int) []int {
-	bound := c.walk(p.Item, before)
-	if p.Max == 1 && !p.Possessive {
-		return bound
-	}
-	inside := append(slices.Clip(before), bound...)
-	c.walk(p.Item, inside)
-	if p.Until != nil {
-		c.before[p.Until.Var] = append(c.before[p.Until.Var], inside...)
-	}
-	return bound
 }
