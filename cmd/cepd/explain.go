@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cepd/cepd/internal/draw"
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/query/plan"
@@ -122,18 +123,27 @@ func roots(programs []program) (list []*plan.Insert) {
 // explained is a query's plan and its operators.
 type explained struct {
 	root  *plan.Insert
+	sinks []string // tables
 	graph *build.Graph
 	err   error // it cannot be built
 }
 
+// explain builds a query, with every column of each insert sent to a sink of
+// its own.
 func explain(root *plan.Insert) *explained {
-	schema := root.Input.Schema()
-	columns := make([]int, len(schema.Fields))
-	for i := range columns {
-		columns[i] = i
-	}
 	e := &explained{root: root}
-	e.graph, e.err = build.Build(root, schema, columns, build.Options{})
+	var outputs []build.Output
+	var schemas []*event.Schema
+	for i, n := range root.All() {
+		schema := n.Input.Schema()
+		columns := make([]int, len(schema.Fields))
+		for c := range columns {
+			columns[c] = c
+		}
+		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
+		schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
+	}
+	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
 	return e
 }
 
@@ -156,8 +166,11 @@ func (e *explained) text() string {
 		return b.String()
 	}
 	for i := range e.graph.Sources {
-		s := &e.graph.Sources[i]
-		fmt.Fprintf(&b, "%s%s -> %s\n", strings.Join(sourceTitle(s), ": "), arrows(s.Chain), e.target(s.To))
+		name := strings.Join(sourceTitle(&e.graph.Sources[i]), ": ")
+		for _, r := range e.graph.Sources[i].Branches {
+			fmt.Fprintf(&b, "%s%s -> %s\n", name, arrows(r.Chain), e.target(r.To))
+			name = strings.Repeat(" ", len(name))
+		}
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
@@ -195,8 +208,8 @@ func keyNames(s *build.Stage) []string {
 }
 
 func (e *explained) target(to int) string {
-	if to == build.ToSink {
-		return "sink " + e.root.Table.Name
+	if i, ok := build.SinkOf(to); ok {
+		return "sink " + e.sinks[i]
 	}
 	return fmt.Sprintf("%s %d", e.graph.Stages[to].Kind, to)
 }

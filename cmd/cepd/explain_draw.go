@@ -33,35 +33,54 @@ func drawings(list []*explained) (graphs []draw.Graph, err error) {
 	return graphs, nil
 }
 
-// operators is the graph of a query: sources, keyed stages, sink.
+// operators is the graph of a query: sources, keyed stages, sinks.
 func (e *explained) operators() draw.Graph {
 	g := draw.Graph{Title: e.root.Name}
-	sources := len(e.graph.Sources)
-	sink := sources + len(e.graph.Stages)
-	node := func(to int) int {
-		if to == build.ToSink {
-			return sink
-		}
-		return sources + to
-	}
+	stage := len(e.graph.Sources) // number of the first
 	for i := range e.graph.Sources {
-		s := &e.graph.Sources[i]
-		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: append(sourceTitle(s), chain(s.Chain)...)})
-		g.Edges = append(g.Edges, draw.Edge{From: i, To: node(s.To), Label: e.exchange(s.To)})
+		e.drawSource(&g, i)
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
 		label := append([]string{fmt.Sprintf("%s %d", s.Kind, i), unit(s), "order", s.Kind}, chain(s.Chain)...)
 		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
-		g.Edges = append(g.Edges, draw.Edge{From: sources + i, To: node(s.To), Label: e.exchange(s.To)})
+		g.Edges = append(g.Edges, draw.Edge{From: stage + i, To: e.node(s.To), Label: e.exchange(s.To)})
 	}
-	g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: []string{"sink " + e.root.Table.Name}})
+	for _, table := range e.sinks {
+		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: []string{"sink " + table}})
+	}
 	return g
+}
+
+// drawSource adds a source; the operators stand in it, or, where its rows go
+// several ways, at those.
+func (e *explained) drawSource(g *draw.Graph, i int) {
+	s := &e.graph.Sources[i]
+	label := sourceTitle(s)
+	if len(s.Branches) == 1 {
+		label = append(label, chain(s.Branches[0].Chain)...)
+	}
+	g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
+	for _, r := range s.Branches {
+		label := e.exchange(r.To)
+		if len(s.Branches) > 1 {
+			label = append([]string{strings.Join(chain(r.Chain), ", ")}, label...)
+		}
+		g.Edges = append(g.Edges, draw.Edge{From: i, To: e.node(r.To), Label: label})
+	}
+}
+
+// node is the number of what rows go to.
+func (e *explained) node(to int) int {
+	if i, ok := build.SinkOf(to); ok {
+		return len(e.graph.Sources) + len(e.graph.Stages) + i
+	}
+	return len(e.graph.Sources) + to
 }
 
 // exchange says by what rows go to the shards of a stage.
 func (e *explained) exchange(to int) []string {
-	if to == build.ToSink || len(e.graph.Stages[to].Key) == 0 {
+	if _, ok := build.SinkOf(to); ok || len(e.graph.Stages[to].Key) == 0 {
 		return nil
 	}
 	return []string{"by " + strings.Join(keyNames(&e.graph.Stages[to]), ", ")}

@@ -60,12 +60,13 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
-	starts    []uint64 // local bits of the variables a match may start with
-	anyStart  bool     // also a row of no variable matters: empty matches, unmatched rows …
-	retains   bool     // a key is kept for good once seen: PREV, ^
-	numbered  bool     // a key is kept once it has matched: MATCH_NUMBER()
-	live      []uint64 // per instruction: the registers that conditions from there on read
-	shortest  int      // rows of the shortest match that has any
+	starts    []uint64    // local bits of the variables a match may start with
+	anyStart  bool        // also a row of no variable matters: empty matches, unmatched rows …
+	retains   bool        // a key is kept for good once seen: PREV, ^
+	numbered  bool        // a key is kept once it has matched: MATCH_NUMBER()
+	places    *placeTable // of a pattern with edges
+	live      []uint64    // per instruction: the registers that conditions from there on read
+	shortest  int         // rows of the shortest match that has any
 }
 
 // variable is a primary pattern variable.
@@ -75,6 +76,7 @@ type variable struct {
 	ctx   uint64    // contextual bits, counted from 0
 	mask  uint64    // both, as they stand in the symbol
 	hist  *residual // nil: the bits decide
+	equal *equality // how partial matches that wait for it are indexed; nil: they are not
 	label event.Value
 }
 
@@ -136,7 +138,10 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	p.entry()
 	p.liveness()
 	p.shortest = p.shortestMatch()
-	return p, nil
+	if m.Edges {
+		p.places, err = p.findPlaces()
+	}
+	return p, err
 }
 
 // tryKernels compiles what each unit and shard will compile for itself, so that

@@ -94,7 +94,7 @@ func (m *matcher) adviseTime() {
 // adviseParts warns of time-limited parts that the limit of the whole covers.
 func (m *matcher) adviseParts(p ast.Pattern, whole bool) {
 	c, ok := p.(*ast.PatConcat)
-	if ok && c.Within != nil && !whole && m.out.Within > 0 && m.interval(c.Within) >= m.out.Within {
+	if ok && c.Within != nil && !whole && m.out.Within > 0 && m.interval("WITHIN", c.Within) >= m.out.Within {
 		m.list.Warn(diag.Advice, c.Within.Pos(), "the limit of this part is no shorter than that of the whole match, %s: it decides nothing", interval(m.out.Within)).
 			WithHint("leave it out, or make it shorter")
 	}
