@@ -44,15 +44,26 @@ func (m *matcher) adviseDefine() {
 
 // never finds why the condition cannot hold, and says so.
 func (d *definition) never() bool {
-	return d.constant() || d.withItself() || d.contradiction() || d.unbound() || d.outOfTime() || d.others() || d.beginning()
+	if d.constant() || d.withItself() || d.contradiction() {
+		return true
+	}
+	if _, complement := d.not[folded(d.ast.Name)]; complement { // rows of [^B] stand for rows of B
+		return false
+	}
+	return d.unbound() || d.outOfTime() || d.others() || d.beginning()
 }
 
 // warn adds the finding that the condition at span never holds.
 func (d *definition) warn(span diag.Span, format string, args ...any) *diag.Diagnostic {
 	w := d.list.Warn(diag.NeverTrue, span, "no row can be %s: "+format, append([]any{d.name}, args...)...)
+	_, complement := d.not[folded(d.ast.Name)]
 	switch {
+	case requires(d.out.Pattern, d.v) && d.out.Timeouts:
+		w.Message += "; every match times out"
 	case requires(d.out.Pattern, d.v):
 		w.Message += "; the pattern matches nothing"
+	case complement:
+		w.Message += "; [^" + d.name + "] is any row"
 	case !binds(d.out.Pattern, d.v):
 		w.Message += "; NOT " + d.name + " forbids nothing"
 	}
