@@ -23,6 +23,9 @@ type run struct {
 	b    event.Batch
 	late span      // candidates: a range of unit.late
 	sels [][]int32 // rows of b by shard
+	// placed: b.Time is times, since late rows have another place than their own.
+	placed bool
+	times  []event.Time
 }
 
 type span struct{ from, to int }

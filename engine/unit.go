@@ -194,7 +194,7 @@ func (u *unit) newRun() *run {
 	}
 	r := u.runs[u.n]
 	u.n++
-	r.b.N, r.b.Sel, r.late = 0, nil, span{len(u.late), len(u.late)}
+	r.b.N, r.b.Sel, r.late, r.placed = 0, nil, span{len(u.late), len(u.late)}, false
 	for i := range r.sels {
 		r.sels[i] = r.sels[i][:0]
 	}

@@ -11,7 +11,16 @@ type domain struct {
 	units    []*unit
 	stages   []*stage
 	proctime bool
+	deadline func(event.Time) event.Time // the watermark that makes a row late; nil: the row's time
 	combined event.Time
+}
+
+// due is the watermark from which on a row of time t is late.
+func (d *domain) due(t event.Time) event.Time {
+	if d.deadline == nil {
+		return t
+	}
+	return d.deadline(t)
 }
 
 // track raises the unit's mark by the rows of b, collects the rows that may be
@@ -85,7 +94,9 @@ func (u *unit) account(now event.Time) {
 	}
 }
 
-// confirmLate drops the rows that the combined watermark had passed.
+// confirmLate drops the rows that the combined watermark had passed by too
+// much. Those that may still count take their place in the order of time where
+// the watermark was when they came.
 func (u *unit) confirmLate() {
 	others := u.src.domain.least(u)
 	for _, r := range u.activeRuns() {
@@ -93,6 +104,10 @@ func (u *unit) confirmLate() {
 		for _, l := range u.late[r.late.from:r.late.to] {
 			bound := max(u.floor, min(l.own, others))
 			if l.time > bound {
+				continue
+			}
+			if u.src.domain.due(l.time) > bound {
+				u.place(r, l.row, bound)
 				continue
 			}
 			dropped = u.dropRow(r, l.row) || dropped
@@ -103,6 +118,16 @@ func (u *unit) confirmLate() {
 			u.router.route(r)
 		}
 	}
+}
+
+// place gives a row of a run another time to be ordered by. The run's times may
+// be those of its rowtime column, which stay.
+func (u *unit) place(r *run, row int32, t event.Time) {
+	if !r.placed {
+		r.times = append(r.times[:0], r.b.Time...)
+		r.b.Time, r.placed = r.times, true
+	}
+	r.b.Time[row] = t
 }
 
 // dropRow takes a row out of a run; false when a filter has done so before.

@@ -117,7 +117,15 @@ func explainStage(b *strings.Builder, i int, stages []build.Stage, sink string) 
 	if m.To == build.ToSink {
 		to = "sink " + sink
 	}
-	fmt.Fprintf(b, "%s %d, %s: order -> %s%s -> %s\n", m.Kind, i, unit, m.Kind, chain(m.Chain), to)
+	fmt.Fprintf(b, "%s %d, %s: %s%s%s -> %s\n", m.Kind, i, unit, ordering(m), m.Kind, chain(m.Chain), to)
+}
+
+// ordering is the stage's order buffer, if rows go through it.
+func ordering(m *build.Stage) string {
+	if m.Unordered {
+		return ""
+	}
+	return "order -> "
 }
 
 func target(stages []build.Stage, to int) string {

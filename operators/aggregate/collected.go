@@ -27,7 +27,12 @@ func newCollected(c *Call, o Options) *collected {
 	return &collected{call: c, limit: o.MaxRows, acc: c.Fn.Bind(c.Params, c.Result), types: types}
 }
 
-func (c *collected) Resize(n int) { c.states = resize(c.states, n) }
+func (c *collected) Resize(n int) {
+	for s := n; s < len(c.states); s++ {
+		c.Clear([]int32{int32(s)})
+	}
+	c.states = resize(c.states, n)
+}
 
 func (c *collected) Clear(slots []int32) {
 	for _, s := range slots {

@@ -50,7 +50,12 @@ func newDistinct(c *Call, o Options) *distinct {
 		index: make([]int32, 64), args: make([]event.Value, len(c.Args))}
 }
 
-func (c *distinct) Resize(n int) { c.sets = resize(c.sets, n) }
+func (c *distinct) Resize(n int) {
+	for s := n; s < len(c.sets); s++ {
+		c.Clear([]int32{int32(s)})
+	}
+	c.sets = resize(c.sets, n)
+}
 
 func (c *distinct) Clear(slots []int32) {
 	for _, s := range slots {

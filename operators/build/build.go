@@ -39,6 +39,11 @@ type Stage struct {
 	Key      []int         // columns of Prepared; empty: one shard
 	Order    []order.Key
 	Proctime bool // rows get the processing time as their time
+	// Unordered: rows go to the operator as they come, without waiting for the
+	// watermark.
+	Unordered bool
+	// Deadline is the watermark from which on a row of time t is late; nil: t.
+	Deadline func(t event.Time) event.Time
 	New      func(shard int) operators.Stateful
 	Explain  func() string
 	Chain    Chain
@@ -81,6 +86,7 @@ func Build(root *plan.Insert, sink *event.Schema, columns []int, o Options) (*Gr
 type builder struct {
 	options Options
 	graph   *Graph
+	named   int // stages that have a name of their own
 }
 
 // node builds n; above are the operators between it and the stage to.
@@ -103,6 +109,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return nil
 	case *plan.Match:
 		return b.match(n, above, to)
+	case *plan.Aggregate:
+		return b.aggregate(n, above, to)
 	case *plan.Scan:
 		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Chain: above, To: to, NewScan: func() (*relational.Scan, error) {
 			return relational.NewScan(n.Exprs, n.Watermark, n.Out, b.options.Zone)
@@ -185,7 +193,7 @@ func (b *builder) try() error {
 			return err
 		}
 		if _, ok := m.New(0).(operators.Holder); !ok && m.To != ToSink {
-			return fmt.Errorf("a pattern over the detections of a pattern is not supported yet: write the inner one to a table and match that")
+			return fmt.Errorf("a pattern or window over the detections of a pattern is not supported yet: write the inner one to a table and read that")
 		}
 	}
 	return nil

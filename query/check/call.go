@@ -17,6 +17,11 @@ func (b *binder) call(e *ast.Call) expr.Expr {
 		b.refuseOver(e)
 		return nil
 	}
+	if b.group != nil && !e.Name.Parts[0].Quoted {
+		if x, done := b.groupCall(name, e); done {
+			return x
+		}
+	}
 	if b.match != nil && !e.Name.Parts[0].Quoted {
 		if x, done := b.patternCall(name, e); done {
 			return x
@@ -34,10 +39,20 @@ func (b *binder) call(e *ast.Call) expr.Expr {
 		return x
 	}
 	if _, isScalar := function.Lookup(name); isAgg && !isScalar {
-		b.unsupported(e.Pos(), "the aggregate "+name+" outside MATCH_RECOGNIZE (GROUP BY)").WithHint("aggregate over the rows of a match in MEASURES")
+		b.misplacedAggregate(name, e)
 		return nil
 	}
 	return b.scalar(name, e)
+}
+
+func (b *binder) misplacedAggregate(name string, e *ast.Call) {
+	if b.outer != "" {
+		b.add(diag.AggregateNesting, e.Pos(), "the aggregate %s cannot stand inside the argument of %s", name, b.outer).
+			WithHint("aggregate in a sub-query, and its result here")
+		return
+	}
+	b.add(diag.AggregateNesting, e.Pos(), "the aggregate %s has no group to stand for", name).
+		WithHint("group by windows: FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE) … GROUP BY window_start, window_end, …; or aggregate the rows of a match in MEASURES")
 }
 
 func (b *binder) refuseOver(e *ast.Call) {

@@ -66,6 +66,9 @@ func (c *Checker) with(q *ast.With) *relation {
 // ---- SELECT
 
 func (c *Checker) selectFrom(q *ast.Select) *relation {
+	if grouped(q) {
+		return c.groupFrom(q)
+	}
 	ok := c.refuseClauses(q)
 	rel, fromOK := c.source(q)
 	if !fromOK {
@@ -81,7 +84,7 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 		return &relation{node: oneRow(list)}
 	}
 	out := list.schema(rel)
-	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel)}
+	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: rel.window.passed(list)}
 }
 
 // refuseClauses refuses the clauses that are not built, each at its own place.
@@ -90,11 +93,8 @@ func (c *Checker) refuseClauses(q *ast.Select) bool {
 	if q.Distinct {
 		c.unsupported(c.word(q.Pos(), "DISTINCT"), "SELECT DISTINCT")
 	}
-	if len(q.GroupBy) > 0 {
-		c.unsupported(q.GroupBy[0].Pos(), "GROUP BY")
-	}
-	if q.Having != nil {
-		c.unsupported(q.Having.Pos(), "HAVING")
+	if q.Having != nil && !grouped(q) {
+		c.unsupported(q.Having.Pos(), "HAVING without GROUP BY").WithHint("write the condition in WHERE")
 	}
 	if len(q.Windows) > 0 {
 		c.unsupported(q.Windows[0].Pos(), "WINDOW")

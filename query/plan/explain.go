@@ -45,6 +45,8 @@ func describe(n Node) (title string, details []string) {
 		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), valueLines(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
+	case *Aggregate:
+		return describeAggregate(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }

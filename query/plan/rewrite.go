@@ -60,6 +60,10 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Aggregate:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Insert:
 		c := *n
 		c.Input = in[0]

@@ -38,6 +38,8 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneUnion(n, need)
 	case *Match:
 		return pruneMatch(n, need)
+	case *Aggregate:
+		return pruneAggregate(n)
 	case *Insert:
 		in, _ := pruneTo(n.Input, allOf(n.Input.Schema()))
 		return withInputs(n, []Node{in}), ordinals(len(need))

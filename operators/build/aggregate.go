@@ -1,0 +1,49 @@
+package build
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/window"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// defaultGroupRows is how many values a group may collect by default.
+const defaultGroupRows = 1 << 20
+
+// aggregate builds the stage of a windowed GROUP BY.
+func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
+	program, err := window.Compile(n, window.Options{
+		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(),
+	})
+	if err != nil {
+		return err
+	}
+	return b.stage(Stage{
+		Kind:      "window",
+		Prepared:  program.Prepared(),
+		Key:       program.Key(),
+		Proctime:  n.Window.Proctime,
+		Unordered: !program.Ordered(),
+		Deadline:  program.Deadline(),
+		New:       program.New,
+		Explain:   program.Explain,
+		Chain:     above,
+		To:        to,
+	}, n.Input, nil)
+}
+
+func (b *builder) aggregateOptions() aggregate.Options {
+	limit := b.options.Pattern.MaxRows
+	if limit == 0 {
+		limit = defaultGroupRows
+	}
+	return aggregate.Options{MaxRows: limit}
+}
+
+// stageName tells the results of one stage from those of another. Stages are
+// built from the sink up.
+func (b *builder) stageName() string {
+	b.named++
+	return fmt.Sprintf("%s/%d", b.options.Pattern.Name, b.named)
+}
