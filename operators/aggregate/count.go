@@ -116,16 +116,6 @@ func (r *reader) bytes() []byte {
 	return p
 }
 
-func (r *reader) value(t event.Type) event.Value {
-	v, rest, err := event.ReadValue(r.src, t)
-	if err != nil {
-		r.skip(0)
-		return event.NullValue
-	}
-	r.src = rest
-	return v
-}
-
 // skip moves on by w bytes; none means damage.
 func (r *reader) skip(w int) {
 	if w <= 0 {

@@ -27,7 +27,6 @@ type aligned struct {
 	slots   []int32
 	track   bool
 	gone    [][]byte // prefixes of panes that snapshots hold and that are no more
-	size    operators.Size
 }
 
 func newAligned(p *Program) *aligned {
@@ -262,6 +261,5 @@ func (a *aligned) Size() operators.Size {
 		s.Keys += int64(a.running.count)
 		s.Bytes += a.running.memory()
 	}
-	s.Items = s.Keys
 	return s
 }

@@ -81,7 +81,8 @@ func (e *emitter) identity(key []byte, w bounds) event.ID {
 	e.id = binary.LittleEndian.AppendUint64(e.id[:0], e.p.seed)
 	e.id = binary.LittleEndian.AppendUint64(e.id, uint64(w.start))
 	e.id = binary.LittleEndian.AppendUint64(e.id, uint64(w.end))
-	h := xxh3.Hash128(append(e.id, key...))
+	e.id = append(e.id, key...)
+	h := xxh3.Hash128(e.id)
 	return event.ID{Hi: h.Hi, Lo: h.Lo}
 }
 

@@ -153,12 +153,6 @@ func (k *batchKeys) set(i, c, stride int, word uint64, null bool) {
 	k.hash[i] = mix(k.hash[i] ^ word)
 }
 
-// one makes k the single key, as decoded from a snapshot or taken from a table.
-func (k *batchKeys) one(key []byte) {
-	k.buf = append(k.buf[:0], key...)
-	k.ends, k.hash = append(k.ends[:0], uint32(len(key))), append(k.hash[:0], k.codec.hash(key))
-}
-
 // hash is the hash that gather gives a key.
 func (c *codec) hash(key []byte) uint64 {
 	if !c.fixed {

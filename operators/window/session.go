@@ -257,8 +257,7 @@ func (o *sessions) Hold(wm event.Time) event.Time {
 
 // Size is what the shard holds.
 func (o *sessions) Size() operators.Size {
-	n := int64(len(o.list) - len(o.free))
-	return operators.Size{Keys: int64(o.count), Items: n, Bytes: o.table.bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
+	return operators.Size{Keys: int64(o.count), Bytes: o.table.bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
 }
 
 // deadline is when to look at a session.

@@ -142,9 +142,17 @@ func describeAggregate(n *Aggregate) (string, []string) {
 	title := "WindowAggregate(" + n.Window.text(in) + ")"
 	lines := []string{"keys: " + groupText(n)}
 	for i := range n.Calls {
-		lines = append(lines, n.Out.Fields[len(n.Keys)+OutCalls+i].Name+" = "+n.Calls[i].text(in))
+		lines = append(lines, assignment(n.Out.Fields[len(n.Keys)+OutCalls+i].Name, n.Calls[i].text(in)))
 	}
 	return title, lines
+}
+
+// assignment is name = text, or text alone where the name is the same.
+func assignment(name, text string) string {
+	if name == text {
+		return text
+	}
+	return name + " = " + text
 }
 
 func groupText(n *Aggregate) string {
