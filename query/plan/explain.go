@@ -47,6 +47,8 @@ func describe(n Node) (title string, details []string) {
 		return "Match(" + partition(n) + ")", describeMatch(n)
 	case *Aggregate:
 		return describeAggregate(n)
+	case *Over:
+		return describeOver(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }

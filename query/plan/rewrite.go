@@ -64,6 +64,10 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Over:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Insert:
 		c := *n
 		c.Input = in[0]
