@@ -50,6 +50,7 @@ const (
 const (
 	partEnded   = 1 << iota // the partition has ended
 	partPayload             // the records follow
+	partIdle                // nothing was taken: the partition has turned idle
 )
 
 // part is what a step took from a unit.
@@ -108,13 +109,13 @@ func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {
 	e := binary.AppendVarint(j.entry[:0], now)
 	n := 0
 	for _, u := range units {
-		if u.took {
+		if u.took || u.turnsIdle {
 			n++
 		}
 	}
 	e = binary.AppendUvarint(e, uint64(n))
 	for i, u := range units {
-		if u.took {
+		if u.took || u.turnsIdle {
 			e = appendPart(e, i, u)
 		}
 	}
@@ -131,6 +132,9 @@ func appendPart(e []byte, i int, u *unit) []byte {
 	}
 	if len(u.payload) > 0 {
 		flags |= partPayload
+	}
+	if u.turnsIdle {
+		flags |= partIdle
 	}
 	e = binary.AppendUvarint(e, uint64(i))
 	e = binary.AppendVarint(e, u.position-u.from)

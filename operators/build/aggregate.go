@@ -20,7 +20,7 @@ func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 		return err
 	}
 	return b.stage(Stage{
-		Kind:      "window",
+		Kind:      KindWindow,
 		Prepared:  program.Prepared(),
 		Key:       program.Key(),
 		Proctime:  n.Window.Proctime,
