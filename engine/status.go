@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
-	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
 )
 
 // State is where a query stands in its life.

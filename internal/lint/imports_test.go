@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"query/check"},
 	{"query"},
 	{"operators"},
-	{"operators/aggregate"},
+	{"operators/aggregate", "operators/group"},
 	{"operators/pattern", "operators/window", "operators/over", "operators/relational", "operators/row", "operators/order", "operators/suppress"},
 	{"operators/build"},
 	{"internal/reference"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -23,7 +24,7 @@ type aligned struct {
 	last    event.Time
 	wm      event.Time
 	emitter *emitter
-	keys    batchKeys
+	keys    group.Keys
 	slots   []int32
 	track   bool
 	gone    [][]byte // prefixes of panes that snapshots hold and that are no more
@@ -31,7 +32,7 @@ type aligned struct {
 
 func newAligned(p *Program) *aligned {
 	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
-	a.keys.codec = p.codec
+	a.keys.Codec = p.codec
 	if k := p.plan.Window.Kind; k == plan.Hop || k == plan.Cumulate {
 		a.running = newRunning(p)
 	}
@@ -83,9 +84,9 @@ func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.B
 		return nil
 	}
 	pn := a.pane(w)
-	for set := range a.p.codec.sets {
-		a.keys.gather(b, rows, set)
-		a.slots = pn.slots(&a.keys, a.slots)
+	for set := range a.p.codec.Sets {
+		a.keys.Gather(b, rows, set)
+		a.slots = pn.Slots(&a.keys, a.slots)
 		if err := pn.add(a.slots, rows, b, a.track); err != nil {
 			return err
 		}
@@ -163,14 +164,14 @@ func (a *aligned) Advance(ctx *operators.Context, wm event.Time, out operators.C
 
 // report emits the groups of a pane that is a window.
 func (a *aligned) report(ctx *operators.Context, pn *pane, out operators.Collector) error {
-	for from := int32(0); from < pn.n; from += event.MaxRows {
+	for from := int32(0); from < pn.N; from += event.MaxRows {
 		slots := a.slots[:0]
-		for s := from; s < min(pn.n, from+event.MaxRows); s++ {
+		for s := from; s < min(pn.N, from+event.MaxRows); s++ {
 			slots = append(slots, s)
 		}
 		a.slots = slots
 		err := a.emitter.emit(ctx, source{
-			table: &pn.table, keys: slots, window: func(int) bounds { return pn.bounds },
+			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
 			result: func(c int, col *event.Vec, fail func(int, error)) error {
 				pn.states.Cols[c].Result(slots, col, fail)
 				return nil
@@ -206,7 +207,7 @@ func (a *aligned) slide(ctx *operators.Context, out operators.Collector) error {
 
 // nextEnd is the end of the next window that has rows.
 func (a *aligned) nextEnd() (event.Time, bool) {
-	if a.running.count > 0 {
+	if a.running.Count > 0 {
 		return a.p.grid.after(a.last), true
 	}
 	if a.merged < len(a.order) {
@@ -254,11 +255,11 @@ func (a *aligned) Hold(wm event.Time) event.Time {
 func (a *aligned) Size() operators.Size {
 	var s operators.Size
 	for _, pn := range a.order {
-		s.Keys += int64(pn.count)
+		s.Keys += int64(pn.Count)
 		s.Bytes += pn.memory()
 	}
 	if a.running != nil {
-		s.Keys += int64(a.running.count)
+		s.Keys += int64(a.running.Count)
 		s.Bytes += a.running.memory()
 	}
 	return s

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -28,7 +29,7 @@ type bounds struct{ start, end event.Time }
 // source is where the rows of a batch come from: row i is of the group
 // keys[i] of table, in window(i).
 type source struct {
-	table  *table
+	table  *group.Table
 	keys   []int32
 	window func(i int) bounds
 	// result writes call c of all rows.
@@ -39,9 +40,9 @@ type source struct {
 func (e *emitter) emit(ctx *operators.Context, s source, out operators.Collector) error {
 	b, n := e.batch, len(s.keys)
 	b.Reset(n)
-	keys := len(e.p.codec.cols)
+	keys := len(e.p.codec.Cols)
 	for i, slot := range s.keys {
-		e.row(s.table.key(slot), s.window(i), i, n)
+		e.row(s.table.Key(slot), s.window(i), i, n)
 	}
 	e.failed, e.reason = resize(e.failed, n), nil
 	clear(e.failed)
@@ -66,8 +67,8 @@ func (e *emitter) emit(ctx *operators.Context, s source, out operators.Collector
 
 // row writes everything of row i but the calls.
 func (e *emitter) row(key []byte, w bounds, i, n int) {
-	b, keys := e.batch, len(e.p.codec.cols)
-	g := e.p.codec.write(key, b.Cols[:keys], i, n)
+	b, keys := e.batch, len(e.p.codec.Cols)
+	g := e.p.codec.Write(key, b.Cols[:keys], i, n)
 	b.Cols[keys+plan.OutStart].I64[i] = w.start
 	b.Cols[keys+plan.OutEnd].I64[i] = w.end
 	b.Cols[keys+plan.OutTime].I64[i] = w.end - oneMilli

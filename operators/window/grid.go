@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
@@ -18,7 +19,7 @@ type grid struct {
 	offset int64
 }
 
-// OneMilli is by how much window_time lies before window_end.
+// oneMilli is by how much window_time lies before window_end.
 const oneMilli = 1000
 
 func newGrid(w *plan.Window) grid {
@@ -82,4 +83,16 @@ func (g *grid) describe() string {
 		return "as the rows say"
 	}
 	return g.kind.String()
+}
+
+// resize gives s n entries, new ones zero, in the memory it has where that is
+// enough; old entries keep what they were.
+func resize[T any](s []T, n int) []T {
+	old := len(s)
+	if n <= old {
+		return s[:n]
+	}
+	s = slices.Grow(s, n-old)[:n]
+	clear(s[old:])
+	return s
 }

@@ -3,12 +3,13 @@ package window
 import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/group"
 )
 
 // pane is the groups of a stretch of time, or of a window that rows bring.
 type pane struct {
 	bounds
-	table
+	group.Table
 	states *aggregate.States
 	rows   []int64 // of each group
 	links  []link  // of HOP, once the pane is in the running totals
@@ -25,7 +26,7 @@ func newPane(p *Program) *pane {
 // open readies a pane, new or used, for a window.
 func (pn *pane) open(w bounds) {
 	pn.bounds, pn.saved = w, false
-	pn.table.reset()
+	pn.Table.Reset()
 	pn.states.Resize(0)
 	pn.rows, pn.links, pn.dirty, pn.marked = pn.rows[:0], pn.links[:0], pn.dirty[:0], pn.marked[:0]
 }
@@ -46,10 +47,10 @@ func (pn *pane) add(slots, rows []int32, b *event.Batch, track bool) error {
 
 // grow makes room for the slots that the table has given out.
 func (pn *pane) grow() {
-	if int(pn.n) > len(pn.rows) {
-		pn.rows = resize(pn.rows, int(pn.n))
-		pn.marked = resize(pn.marked, int(pn.n))
-		pn.states.Resize(int(pn.n))
+	if int(pn.N) > len(pn.rows) {
+		pn.rows = resize(pn.rows, int(pn.N))
+		pn.marked = resize(pn.marked, int(pn.N))
+		pn.states.Resize(int(pn.N))
 	}
 }
 
@@ -61,5 +62,5 @@ func (pn *pane) touch(s int32) {
 }
 
 func (pn *pane) memory() int64 {
-	return pn.table.bytes() + pn.states.Bytes() + int64(cap(pn.rows))*9 + int64(cap(pn.links))*20
+	return pn.Table.Bytes() + pn.states.Bytes() + int64(cap(pn.rows))*9 + int64(cap(pn.links))*20
 }

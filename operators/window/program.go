@@ -9,6 +9,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -25,7 +26,7 @@ type Program struct {
 	opts  Options
 	in    *event.Schema
 	calls []aggregate.Call
-	codec *codec
+	codec *group.Codec
 	grid  grid
 	seed  uint64
 }
@@ -34,8 +35,8 @@ type Program struct {
 func Compile(n *plan.Aggregate, o Options) (*Program, error) {
 	in := n.Input.Schema()
 	p := &Program{plan: n, opts: o, in: in, seed: xxh3.HashString(o.Name)}
-	if len(n.Keys) > maxKeys || len(n.Sets) > maxSets {
-		return nil, fmt.Errorf("%d keys in %d grouping sets: at most %d and %d", len(n.Keys), len(n.Sets), maxKeys, maxSets)
+	if len(n.Keys) > group.MaxKeys || len(n.Sets) > group.MaxSets {
+		return nil, fmt.Errorf("%d keys in %d grouping sets: at most %d and %d", len(n.Keys), len(n.Sets), group.MaxKeys, group.MaxSets)
 	}
 	for i := range n.Calls {
 		p.calls = append(p.calls, call(&n.Calls[i], n.Out.Fields[len(n.Keys)+plan.OutCalls+i].Type, in))
@@ -44,7 +45,7 @@ func Compile(n *plan.Aggregate, o Options) (*Program, error) {
 	for i, c := range n.Keys {
 		types[i] = in.Fields[c].Type
 	}
-	p.codec = newCodec(n.Keys, types, membership(n.Sets, len(n.Keys)))
+	p.codec = group.NewCodec(n.Keys, types, membership(n.Sets, len(n.Keys)))
 	p.grid = newGrid(&n.Window)
 	return p, nil
 }
@@ -77,7 +78,7 @@ func (p *Program) Key() []int {
 	var key []int
 	for k, c := range p.plan.Keys {
 		all := true
-		for _, has := range p.codec.sets {
+		for _, has := range p.codec.Sets {
 			all = all && has[k]
 		}
 		if all {

@@ -4,6 +4,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -23,9 +24,9 @@ import (
 type running struct {
 	p      *Program
 	window bool // panes leave again
-	table
+	group.Table
 	states  *aggregate.States
-	groups  []group
+	groups  []total
 	stacked []int             // calls that use the two stacks
 	inverse []int             // calls that take panes out
 	tmp     *aggregate.States // values of stacked calls
@@ -36,11 +37,11 @@ type running struct {
 	stored bool    // snapshots hold some groups
 	gone   []int32 // groups that snapshots hold and that are no more
 	wiped  bool    // all of those that snapshots hold are no more
-	keys   batchKeys
+	keys   group.Keys
 	at, of []int32 // scratch
 }
 
-type group struct {
+type total struct {
 	rows         int64
 	first, last  ref   // entries
 	front        int32 // how many entries from the first on are front
@@ -60,8 +61,8 @@ var noRef = ref{-1, -1}
 
 func newRunning(p *Program) *running {
 	r := &running{p: p, window: p.plan.Window.Kind == plan.Hop, states: aggregate.NewStates(p.calls, p.opts.Aggregate)}
-	r.keys.codec = p.codec
-	r.reset()
+	r.keys.Codec = p.codec
+	r.Reset()
 	if !r.window {
 		return r
 	}
@@ -82,8 +83,8 @@ func (r *running) merge(pn *pane, track bool) error {
 		r.register(pn)
 	}
 	r.at, r.of = r.at[:0], r.of[:0]
-	for s := range pn.n {
-		g := r.group(pn, s)
+	for s := range pn.N {
+		g := r.groupOf(pn, s)
 		r.groups[g].rows += pn.rows[s]
 		r.at, r.of = append(r.at, g), append(r.of, s)
 		if r.window {
@@ -105,16 +106,16 @@ func (r *running) register(pn *pane) {
 		pn.id = int32(len(r.panes))
 		r.panes = append(r.panes, pn)
 	}
-	pn.links = resize(pn.links, int(pn.n))
+	pn.links = resize(pn.links, int(pn.N))
 }
 
-// group is the group of a pane's slot, new or old.
-func (r *running) group(pn *pane, s int32) int32 {
-	h, key := pn.hash[s], pn.key(s)
-	if g, ok := r.find(h, key); ok {
+// groupOf is the group of a pane's slot, new or old.
+func (r *running) groupOf(pn *pane, s int32) int32 {
+	h, key := pn.Hash(s), pn.Key(s)
+	if g, ok := r.Find(h, key); ok {
 		return g
 	}
-	g := r.add(h, key)
+	g := r.Add(h, key)
 	r.grow(g)
 	return g
 }
@@ -122,10 +123,10 @@ func (r *running) group(pn *pane, s int32) int32 {
 // grow readies a slot that was just given out.
 func (r *running) grow(g int32) {
 	if int(g) >= len(r.groups) {
-		r.groups = resize(r.groups, int(r.n))
-		r.states.Resize(int(r.n))
+		r.groups = resize(r.groups, int(r.N))
+		r.states.Resize(int(r.N))
 	}
-	r.groups[g] = group{first: noRef, last: noRef, dirty: r.groups[g].dirty, saved: r.groups[g].saved}
+	r.groups[g] = total{first: noRef, last: noRef, dirty: r.groups[g].dirty, saved: r.groups[g].saved}
 }
 
 // append puts an entry at the end of its group's list.
@@ -146,7 +147,7 @@ func (r *running) link(e ref) *link { return &r.panes[e.pane].links[e.slot] }
 // remove takes the oldest pane out of the totals.
 func (r *running) remove(pn *pane, track bool) error {
 	r.at, r.of = r.at[:0], r.of[:0]
-	for s := range pn.n {
+	for s := range pn.N {
 		g := pn.links[s].group
 		if err := r.pop(pn, s, g, track); err != nil {
 			return err
@@ -227,7 +228,7 @@ func (r *running) join(e, after ref) error {
 
 // forget drops a group without rows.
 func (r *running) forget(g int32) {
-	r.table.remove(g)
+	r.Table.Remove(g)
 	r.states.Clear([]int32{g})
 	if r.groups[g].saved {
 		r.groups[g].saved = false
@@ -237,7 +238,7 @@ func (r *running) forget(g int32) {
 
 // empty drops all groups.
 func (r *running) empty() {
-	r.reset()
+	r.Reset()
 	r.states.Resize(0)
 	r.groups, r.dirty, r.gone = r.groups[:0], r.dirty[:0], r.gone[:0]
 	r.wiped = r.stored
@@ -252,11 +253,11 @@ func (r *running) touch(g int32) {
 
 // report emits the groups of a window.
 func (r *running) report(ctx *operators.Context, e *emitter, w bounds, out operators.Collector) error {
-	r.at = r.live(r.at)
+	r.at = r.Live(r.at)
 	for from := 0; from < len(r.at); from += event.MaxRows {
 		slots := r.at[from:min(len(r.at), from+event.MaxRows)]
 		err := e.emit(ctx, source{
-			table: &r.table, keys: slots, window: func(int) bounds { return w },
+			table: &r.Table, keys: slots, window: func(int) bounds { return w },
 			result: func(c int, col *event.Vec, fail func(int, error)) error { return r.result(c, slots, col, fail) },
 		}, out)
 		if err != nil {
@@ -295,5 +296,5 @@ func (r *running) result(c int, slots []int32, out *event.Vec, fail func(int, er
 }
 
 func (r *running) memory() int64 {
-	return r.table.bytes() + r.states.Bytes() + int64(cap(r.groups))*40
+	return r.Table.Bytes() + r.states.Bytes() + int64(cap(r.groups))*40
 }

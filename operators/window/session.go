@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/group"
 )
 
 // sessions is the operator of SESSION windows: per key a list of the sessions
@@ -15,18 +16,18 @@ import (
 // row at that very time still belongs to it, so it is reported when the
 // watermark is there.
 type sessions struct {
-	p      *Program
-	gap    int64
-	table            // keys
-	heads  []int32   // first session of each key; -1: none
-	list   []session // by slot
-	states *aggregate.States
-	free   []int32
-	timers deadlines
-	wm     event.Time
+	p           *Program
+	gap         int64
+	group.Table           // keys
+	heads       []int32   // first session of each key; -1: none
+	list        []session // by slot
+	states      *aggregate.States
+	free        []int32
+	timers      deadlines
+	wm          event.Time
 
 	emitter *emitter
-	keys    batchKeys
+	keys    group.Keys
 	slots   []int32
 	at, of  []int32 // rows waiting to be added: session and row
 	due     []int32
@@ -46,8 +47,8 @@ type session struct {
 
 func newSessions(p *Program) *sessions {
 	o := &sessions{p: p, gap: p.plan.Window.Size, states: aggregate.NewStates(p.calls, p.opts.Aggregate), wm: event.MinTime, emitter: newEmitter(p)}
-	o.keys.codec = p.codec
-	o.table.reset()
+	o.keys.Codec = p.codec
+	o.Table.Reset()
 	return o
 }
 
@@ -55,14 +56,14 @@ func newSessions(p *Program) *sessions {
 func (o *sessions) Process(ctx *operators.Context, b *event.Batch, _ operators.Collector) error {
 	rows := b.LiveRows()
 	times := timesOf(&o.p.plan.Window, b)
-	o.keys.gather(b, rows, 0)
+	o.keys.Gather(b, rows, 0)
 	o.at, o.of = o.at[:0], o.of[:0]
 	for i, r := range rows {
 		if t := times[r]; t <= o.wm {
 			lateRows(ctx, rows[i:i+1], b, "the watermark "+formatTime(o.wm)+" had passed the row")
 			continue
 		}
-		s, err := o.place(b, o.key(i), times[r])
+		s, err := o.place(b, o.keyOf(i), times[r])
 		if err != nil {
 			return err
 		}
@@ -73,18 +74,18 @@ func (o *sessions) Process(ctx *operators.Context, b *event.Batch, _ operators.C
 	return o.flush(b)
 }
 
-// key is the table's slot of row i's key.
-func (o *sessions) key(i int) int32 {
-	h, key := o.keys.hash[i], o.keys.at(i)
-	if k, ok := o.find(h, key); ok {
+// keyOf is the table's slot of row i's key.
+func (o *sessions) keyOf(i int) int32 {
+	h, key := o.keys.Hash(i), o.keys.At(i)
+	if k, ok := o.Find(h, key); ok {
 		return k
 	}
 	return o.newKey(h, key)
 }
 
 func (o *sessions) newKey(h uint64, key []byte) int32 {
-	k := o.table.add(h, key)
-	o.heads = resize(o.heads, int(o.n))
+	k := o.Table.Add(h, key)
+	o.heads = resize(o.heads, int(o.N))
 	o.heads[k] = -1
 	return k
 }
@@ -137,7 +138,7 @@ func (o *sessions) link(key, next, s int32) {
 
 func (o *sessions) take() int32 {
 	if len(o.free) > 0 {
-		return popLeast(&o.free)
+		return group.PopLeast(&o.free)
 	}
 	o.list = append(o.list, session{})
 	o.states.Resize(len(o.list))
@@ -169,7 +170,7 @@ func (o *sessions) release(s int32) {
 	}
 	x.key, x.next = -1, -1
 	o.states.Clear([]int32{s})
-	pushLeast(&o.free, s)
+	group.PushLeast(&o.free, s)
 }
 
 // arm sets a session's timer. A session that grows keeps it; when it goes off
@@ -221,7 +222,7 @@ func (o *sessions) report(ctx *operators.Context, out operators.Collector) error
 			o.slots = append(o.slots, o.list[s].key)
 		}
 		err := o.emitter.emit(ctx, source{
-			table: &o.table, keys: o.slots, window: func(i int) bounds { return o.list[due[i]].bounds },
+			table: &o.Table, keys: o.slots, window: func(i int) bounds { return o.list[due[i]].bounds },
 			result: func(c int, col *event.Vec, fail func(int, error)) error {
 				o.states.Cols[c].Result(due, col, fail)
 				return nil
@@ -243,7 +244,7 @@ func (o *sessions) close(s int32) {
 	*at = o.list[s].next
 	o.release(s)
 	if o.heads[key] < 0 {
-		o.table.remove(key)
+		o.Table.Remove(key)
 	}
 }
 
@@ -257,7 +258,7 @@ func (o *sessions) Hold(wm event.Time) event.Time {
 
 // Size is what the shard holds.
 func (o *sessions) Size() operators.Size {
-	return operators.Size{Keys: int64(o.count), Bytes: o.table.bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
+	return operators.Size{Keys: int64(o.Count), Bytes: o.Table.Bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
 }
 
 // deadline is when to look at a session.

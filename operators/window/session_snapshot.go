@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/state"
 )
 
@@ -28,7 +29,7 @@ func (o *sessions) Snapshot(w state.Writer) error {
 			continue // over since
 		}
 		x.saved = true
-		buf = appendGroup(buf[:0], o.table.key(x.key), x.rows)
+		buf = appendGroup(buf[:0], o.Table.Key(x.key), x.rows)
 		buf = o.states.Append(appendTime(appendTime(buf, x.start), x.end), s)
 		if err := w.Put(slotKey([]byte{prefixSession}, s), buf); err != nil {
 			return err
@@ -54,7 +55,7 @@ func (o *sessions) Restore(r state.Reader) error {
 	}
 	for s := range o.list {
 		if o.list[s].key < 0 {
-			pushLeast(&o.free, int32(s))
+			group.PushLeast(&o.free, int32(s))
 		}
 	}
 	return nil
@@ -65,7 +66,7 @@ func (o *sessions) restoreSession(key, value []byte) error {
 		return event.ErrCorrupt
 	}
 	s := int32(binary.BigEndian.Uint32(key[1:]))
-	group, rows, rest, err := o.p.codec.readGroup(value)
+	id, rows, rest, err := readGroup(o.p.codec, value)
 	if err != nil || len(rest) < 16 || int(s) < len(o.list) {
 		return event.ErrCorrupt
 	}
@@ -77,16 +78,16 @@ func (o *sessions) restoreSession(key, value []byte) error {
 	if rest, err = o.states.Read(rest[16:], s); err != nil || len(rest) > 0 {
 		return event.ErrCorrupt
 	}
-	o.adopt(s, group)
+	o.adopt(s, id)
 	return nil
 }
 
 // adopt puts a session that was read into the list of its key.
-func (o *sessions) adopt(s int32, group []byte) {
-	h := o.p.codec.hash(group)
-	key, ok := o.find(h, group)
+func (o *sessions) adopt(s int32, id []byte) {
+	h := o.p.codec.Hash(id)
+	key, ok := o.Find(h, id)
 	if !ok {
-		key = o.newKey(h, group)
+		key = o.newKey(h, id)
 	}
 	x := &o.list[s]
 	next := o.heads[key]

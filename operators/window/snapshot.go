@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/state"
 )
 
@@ -46,9 +47,9 @@ func appendGroup(dst, key []byte, rows int64) []byte {
 	return binary.AppendVarint(dst, rows)
 }
 
-func (c *codec) readGroup(src []byte) (key []byte, rows int64, rest []byte, err error) {
+func readGroup(c *group.Codec, src []byte) (key []byte, rows int64, rest []byte, err error) {
 	n, w := binary.Uvarint(src)
-	if w <= 0 || n > uint64(len(src)-w) || !c.valid(src[w:][:n]) {
+	if w <= 0 || n > uint64(len(src)-w) || !c.Valid(src[w:][:n]) {
 		return nil, 0, nil, event.ErrCorrupt
 	}
 	key, src = src[w:][:n], src[w+int(n):]
@@ -84,7 +85,7 @@ func (pn *pane) snapshot(w state.Writer) error {
 	var buf []byte
 	for _, s := range pn.dirty {
 		pn.marked[s], pn.saved = false, true
-		buf = pn.states.Append(appendGroup(buf[:0], pn.key(s), pn.rows[s]), s)
+		buf = pn.states.Append(appendGroup(buf[:0], pn.Key(s), pn.rows[s]), s)
 		if err := w.Put(slotKey(prefix[:len(prefix):len(prefix)], s), buf); err != nil {
 			return err
 		}
@@ -110,11 +111,11 @@ func (r *running) snapshot(w state.Writer) error {
 	for _, g := range r.dirty {
 		x := &r.groups[g]
 		x.dirty = false
-		if r.span[g].Len == 0 {
+		if !r.Has(g) {
 			continue // forgotten since
 		}
 		x.saved, r.stored = true, true
-		buf = appendGroup(buf[:0], r.key(g), x.rows)
+		buf = appendGroup(buf[:0], r.Key(g), x.rows)
 		buf = r.states.Append(binary.AppendUvarint(buf, uint64(x.front)), g)
 		if err := w.Put(slotKey([]byte{prefixRunning}, g), buf); err != nil {
 			return err
@@ -144,7 +145,7 @@ func (a *aligned) Restore(r state.Reader) error {
 	if err := r.Scan([]byte{prefixRunning}, []byte{prefixRunning + 1}, a.running.restoreGroup); err != nil {
 		return err
 	}
-	a.running.holes()
+	a.running.Holes()
 	return a.relink()
 }
 
@@ -153,12 +154,12 @@ func (a *aligned) restoreGroup(key, value []byte) error {
 		return event.ErrCorrupt
 	}
 	pn := a.pane(bounds{end: readTime(key[1:]), start: readTime(key[9:])})
-	group, rows, rest, err := a.p.codec.readGroup(value)
+	id, rows, rest, err := readGroup(a.p.codec, value)
 	slot := int32(binary.BigEndian.Uint32(key[17:]))
-	if err != nil || slot != pn.n {
+	if err != nil || slot != pn.N {
 		return event.ErrCorrupt
 	}
-	pn.table.add(a.p.codec.hash(group), group)
+	pn.Table.Add(a.p.codec.Hash(id), id)
 	pn.grow()
 	pn.rows[slot], pn.saved = rows, true
 	if rest, err = pn.states.Read(rest, slot); err == nil && len(rest) > 0 {
@@ -172,15 +173,15 @@ func (r *running) restoreGroup(key, value []byte) error {
 		return event.ErrCorrupt
 	}
 	g := int32(binary.BigEndian.Uint32(key[1:]))
-	group, rows, rest, err := r.p.codec.readGroup(value)
+	id, rows, rest, err := readGroup(r.p.codec, value)
 	if err != nil {
 		return err
 	}
 	front, w := binary.Uvarint(rest)
-	if w <= 0 || g < r.n {
+	if w <= 0 || g < r.N {
 		return event.ErrCorrupt
 	}
-	r.addAt(g, r.p.codec.hash(group), group)
+	r.AddAt(g, r.p.codec.Hash(id), id)
 	r.grow(g)
 	x := &r.groups[g]
 	x.rows, x.front, x.saved, r.stored = rows, int32(front), true, true
@@ -199,8 +200,8 @@ func (a *aligned) relink() error {
 		}
 		a.merged++
 		r.register(pn)
-		for s := range pn.n {
-			g, ok := r.find(pn.hash[s], pn.key(s))
+		for s := range pn.N {
+			g, ok := r.Find(pn.Hash(s), pn.Key(s))
 			if !ok {
 				return event.ErrCorrupt
 			}

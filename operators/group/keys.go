@@ -1,4 +1,6 @@
-package window
+// Package group finds the slots of group keys: keys of a batch are encoded
+// column by column, and looked up in a table.
+package group
 
 import (
 	"encoding/binary"
@@ -8,7 +10,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 )
 
-// codec is the form of group keys. Where all columns fit a word a key is words,
+// Codec is the form of group keys. Where all columns fit a word a key is words,
 // else bytes; both begin with a word of flags:
 //
 //	bit i        column i is NULL
@@ -16,23 +18,25 @@ import (
 //
 //	| flags | column 0 | column 1 | …        fixed: 8 bytes each
 //	| flags | event.AppendValue of each …    otherwise
-type codec struct {
-	cols  []int // of the input
-	types []event.Type
-	sets  [][]bool // by grouping set: whether it has the column
+type Codec struct {
+	Cols  []int // of the input
+	Types []event.Type
+	Sets  [][]bool // by grouping set: whether it has the column
 	fixed bool
 }
 
 const setShift = 48
 
-// maxKeys and maxSets are what the word of flags has room for.
+// MaxKeys and MaxSets are what the word of flags has room for.
 const (
-	maxKeys = setShift
-	maxSets = 1 << 12
+	MaxKeys = setShift
+	MaxSets = 1 << 12
 )
 
-func newCodec(cols []int, types []event.Type, sets [][]bool) *codec {
-	c := &codec{cols: cols, types: types, sets: sets, fixed: true}
+// NewCodec is the form of keys of some columns and their types; sets are the
+// grouping sets, at least one.
+func NewCodec(cols []int, types []event.Type, sets [][]bool) *Codec {
+	c := &Codec{Cols: cols, Types: types, Sets: sets, fixed: true}
 	for _, t := range types {
 		p := t.Physical()
 		c.fixed = c.fixed && (p == event.PhysI64 || p == event.PhysF64)
@@ -40,17 +44,21 @@ func newCodec(cols []int, types []event.Type, sets [][]bool) *codec {
 	return c
 }
 
-func (c *codec) stride() int { return 8 * (1 + len(c.cols)) }
+func (c *Codec) stride() int { return 8 * (1 + len(c.Cols)) }
 
-// batchKeys is the encoded keys of some rows.
-type batchKeys struct {
-	codec *codec
-	buf   []byte
-	ends  []uint32 // of the keys in buf
-	hash  []uint64
+// Keys is the encoded keys of some rows.
+type Keys struct {
+	Codec  *Codec
+	buf    []byte
+	ends   []uint32 // of the keys in buf
+	hashes []uint64
 }
 
-func (k *batchKeys) at(i int) []byte {
+// Hash is the hash of key i.
+func (k *Keys) Hash(i int) uint64 { return k.hashes[i] }
+
+// At is key i: a view until the next Gather.
+func (k *Keys) At(i int) []byte {
 	from := uint32(0)
 	if i > 0 {
 		from = k.ends[i-1]
@@ -58,34 +66,34 @@ func (k *batchKeys) at(i int) []byte {
 	return k.buf[from:k.ends[i]]
 }
 
-// gather encodes the keys of rows for a grouping set.
-func (k *batchKeys) gather(b *event.Batch, rows []int32, set int) {
-	k.ends, k.hash = resize(k.ends, len(rows)), resize(k.hash, len(rows))
-	if k.codec.fixed {
+// Gather encodes the keys of rows for a grouping set.
+func (k *Keys) Gather(b *event.Batch, rows []int32, set int) {
+	k.ends, k.hashes = resize(k.ends, len(rows)), resize(k.hashes, len(rows))
+	if k.Codec.fixed {
 		k.gatherFixed(b, rows, set)
 		return
 	}
 	k.buf = k.buf[:0]
-	has := k.codec.sets[set]
+	has := k.Codec.Sets[set]
 	for i, r := range rows {
 		from := len(k.buf)
 		k.buf = k.encode(k.buf, b, int(r), set, has)
 		k.ends[i] = uint32(len(k.buf))
-		k.hash[i] = xxh3.Hash(k.buf[from:])
+		k.hashes[i] = xxh3.Hash(k.buf[from:])
 	}
 }
 
-func (k *batchKeys) encode(dst []byte, b *event.Batch, row, set int, has []bool) []byte {
+func (k *Keys) encode(dst []byte, b *event.Batch, row, set int, has []bool) []byte {
 	at := len(dst)
 	flags := uint64(set) << setShift
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
-	for c, col := range k.codec.cols {
+	for c, col := range k.Codec.Cols {
 		v := &b.Cols[col]
 		if !has[c] || v.Null(row) {
 			flags |= 1 << c
 			continue
 		}
-		dst = event.AppendValue(dst, k.codec.types[c], canonical(v.Type, v.Value(row)))
+		dst = event.AppendValue(dst, k.Codec.Types[c], canonical(v.Type, v.Value(row)))
 	}
 	binary.LittleEndian.PutUint64(dst[at:], flags)
 	return dst
@@ -100,16 +108,16 @@ func canonical(t event.Type, v event.Value) event.Value {
 }
 
 // gatherFixed writes the keys column by column.
-func (k *batchKeys) gatherFixed(b *event.Batch, rows []int32, set int) {
-	stride := k.codec.stride()
+func (k *Keys) gatherFixed(b *event.Batch, rows []int32, set int) {
+	stride := k.Codec.stride()
 	k.buf = resize(k.buf, len(rows)*stride)
 	for i := range rows {
 		binary.LittleEndian.PutUint64(k.buf[i*stride:], uint64(set)<<setShift)
 		k.ends[i] = uint32((i + 1) * stride)
-		k.hash[i] = mix(uint64(set) + 1)
+		k.hashes[i] = mix(uint64(set) + 1)
 	}
-	has := k.codec.sets[set]
-	for c, col := range k.codec.cols {
+	has := k.Codec.Sets[set]
+	for c, col := range k.Codec.Cols {
 		if !has[c] {
 			k.nullColumn(c, stride)
 			continue
@@ -118,13 +126,13 @@ func (k *batchKeys) gatherFixed(b *event.Batch, rows []int32, set int) {
 	}
 }
 
-func (k *batchKeys) nullColumn(c, stride int) {
-	for i := range k.hash {
+func (k *Keys) nullColumn(c, stride int) {
+	for i := range k.hashes {
 		k.set(i, c, stride, 0, true)
 	}
 }
 
-func (k *batchKeys) column(v *event.Vec, rows []int32, c, stride int) {
+func (k *Keys) column(v *event.Vec, rows []int32, c, stride int) {
 	float := v.Type.Float()
 	for i, r := range rows {
 		if v.Nulls != nil && v.Null(int(r)) {
@@ -140,27 +148,27 @@ func (k *batchKeys) column(v *event.Vec, rows []int32, c, stride int) {
 }
 
 // set writes column c of key i.
-func (k *batchKeys) set(i, c, stride int, word uint64, null bool) {
+func (k *Keys) set(i, c, stride int, word uint64, null bool) {
 	at := k.buf[i*stride:][:stride]
 	if null {
 		at[c>>3] |= 1 << (c & 7) // bit c of the flags, which are little endian
 		word = 0x9e3779b97f4a7c15
-		k.hash[i] = mix(k.hash[i] ^ word)
+		k.hashes[i] = mix(k.hashes[i] ^ word)
 		binary.LittleEndian.PutUint64(at[8+8*c:], 0)
 		return
 	}
 	binary.LittleEndian.PutUint64(at[8+8*c:], word)
-	k.hash[i] = mix(k.hash[i] ^ word)
+	k.hashes[i] = mix(k.hashes[i] ^ word)
 }
 
-// hash is the hash that gather gives a key.
-func (c *codec) hash(key []byte) uint64 {
+// Hash is the hash that Gather gives a key.
+func (c *Codec) Hash(key []byte) uint64 {
 	if !c.fixed {
 		return xxh3.Hash(key)
 	}
 	flags := binary.LittleEndian.Uint64(key)
 	h := mix(flags>>setShift + 1)
-	for i := range c.cols {
+	for i := range c.Cols {
 		word := binary.LittleEndian.Uint64(key[8+8*i:])
 		if flags>>i&1 != 0 {
 			word = 0x9e3779b97f4a7c15
@@ -170,12 +178,12 @@ func (c *codec) hash(key []byte) uint64 {
 	return h
 }
 
-// write decodes a key into row i of n of the output's key columns, and gives
+// Write decodes a key into row i of n of the output's key columns, and gives
 // its grouping.
-func (c *codec) write(key []byte, out []event.Vec, i, n int) int64 {
+func (c *Codec) Write(key []byte, out []event.Vec, i, n int) int64 {
 	flags := binary.LittleEndian.Uint64(key)
 	src := key[8:]
-	for k, t := range c.types {
+	for k, t := range c.Types {
 		null := flags>>k&1 != 0
 		switch {
 		case c.fixed:
@@ -189,12 +197,12 @@ func (c *codec) write(key []byte, out []event.Vec, i, n int) int64 {
 			out[k].Set(i, n, v)
 		}
 	}
-	return c.grouping(int(flags >> setShift))
+	return c.Grouping(int(flags >> setShift))
 }
 
-// grouping has a bit for each key that the set has not, the last key's lowest.
-func (c *codec) grouping(set int) (g int64) {
-	for _, has := range c.sets[set] {
+// Grouping has a bit for each key that the set has not, the last key's lowest.
+func (c *Codec) Grouping(set int) (g int64) {
+	for _, has := range c.Sets[set] {
 		g <<= 1
 		if !has {
 			g |= 1
@@ -203,7 +211,7 @@ func (c *codec) grouping(set int) (g int64) {
 	return g
 }
 
-// valid says whether bytes can be a key.
-func (c *codec) valid(key []byte) bool {
-	return len(key) >= 8 && (!c.fixed || len(key) == c.stride()) && int(binary.LittleEndian.Uint64(key)>>setShift) < len(c.sets)
+// Valid says whether bytes can be a key.
+func (c *Codec) Valid(key []byte) bool {
+	return len(key) >= 8 && (!c.fixed || len(key) == c.stride()) && int(binary.LittleEndian.Uint64(key)>>setShift) < len(c.Sets)
 }
