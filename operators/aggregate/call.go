@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -142,4 +143,12 @@ func (c *Call) Ordered() bool {
 func (c *Call) Invertible() bool {
 	_, ok := New(c, Options{}).(Inverse)
 	return ok
+}
+
+// Same says whether two calls have the same states and results.
+func (c *Call) Same(o *Call) bool {
+	return c.Fn == o.Fn && slices.Equal(c.Args, o.Args) && c.Filter == o.Filter && c.Distinct == o.Distinct &&
+		c.Result.Equal(o.Result) && slices.EqualFunc(c.OrderBy, o.OrderBy, func(a, b Key) bool {
+		return a.Column == b.Column && a.Desc == b.Desc && a.NullsFirst == b.NullsFirst
+	})
 }

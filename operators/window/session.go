@@ -23,7 +23,7 @@ type sessions struct {
 	list        []session // by slot
 	states      *aggregate.States
 	free        []int32
-	timers      deadlines
+	timers      group.Deadlines
 	wm          event.Time
 
 	emitter *emitter
@@ -177,7 +177,7 @@ func (o *sessions) release(s int32) {
 // too early it is set again.
 func (o *sessions) arm(s int32) {
 	o.list[s].armed = o.list[s].end
-	o.timers.push(deadline{o.list[s].end, s})
+	o.timers.Push(group.Deadline{At: o.list[s].end, Slot: s})
 }
 
 func (o *sessions) touch(s int32) {
@@ -191,15 +191,15 @@ func (o *sessions) touch(s int32) {
 func (o *sessions) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
 	o.wm = max(o.wm, wm)
 	o.due = o.due[:0]
-	for len(o.timers) > 0 && o.timers[0].at <= o.wm {
-		d := o.timers.pop()
-		switch x := &o.list[d.slot]; {
-		case x.key < 0 || x.armed != d.at: // merged into another, or armed again
+	for len(o.timers) > 0 && o.timers[0].At <= o.wm {
+		d := o.timers.Pop()
+		switch x := &o.list[d.Slot]; {
+		case x.key < 0 || x.armed != d.At: // merged into another, or armed again
 		case x.end > o.wm:
-			o.arm(d.slot)
+			o.arm(d.Slot)
 		default:
 			x.armed = event.MinTime
-			o.due = append(o.due, d.slot)
+			o.due = append(o.due, d.Slot)
 		}
 	}
 	slices.SortFunc(o.due, func(a, b int32) int {
@@ -253,51 +253,12 @@ func (o *sessions) Hold(wm event.Time) event.Time {
 	if len(o.timers) == 0 || wm == event.MinTime || wm == event.MaxTime {
 		return wm
 	}
-	return min(wm, o.timers[0].at-oneMilli-1)
+	return min(wm, o.timers[0].At-oneMilli-1)
 }
 
 // Size is what the shard holds.
 func (o *sessions) Size() operators.Size {
 	return operators.Size{Keys: int64(o.Count), Bytes: o.Table.Bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
-}
-
-// deadline is when to look at a session.
-type deadline struct {
-	at   event.Time
-	slot int32
-}
-
-// deadlines is a heap with the earliest first.
-type deadlines []deadline
-
-func (h *deadlines) push(d deadline) {
-	*h = append(*h, d)
-	a := *h
-	for i := len(a) - 1; i > 0 && a[i].at < a[(i-1)/2].at; i = (i - 1) / 2 {
-		a[i], a[(i-1)/2] = a[(i-1)/2], a[i]
-	}
-}
-
-func (h *deadlines) pop() deadline {
-	a := *h
-	first, last := a[0], len(a)-1
-	a[0] = a[last]
-	a = a[:last]
-	*h = a
-	for i := 0; ; {
-		c := 2*i + 1
-		if c >= len(a) {
-			return first
-		}
-		if c+1 < len(a) && a[c+1].at < a[c].at {
-			c++
-		}
-		if a[i].at <= a[c].at {
-			return first
-		}
-		a[i], a[c] = a[c], a[i]
-		i = c
-	}
 }
 
 func formatTime(t event.Time) string {
