@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/over"
 	"github.com/cepd/cepd/operators/window"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -30,6 +31,25 @@ func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 		Explain:   program.Explain,
 		Chain:     above,
 		To:        to,
+	}, n.Input, nil)
+}
+
+// over builds the stage of aggregates with OVER.
+func (b *builder) over(n *plan.Over, above Chain, to int) error {
+	o := b.aggregateOptions()
+	program, err := over.Compile(n, over.Options{ContinueOnError: b.options.Pattern.ContinueOnError, MaxRows: o.MaxRows, TTL: b.options.TTL, Aggregate: o})
+	if err != nil {
+		return err
+	}
+	return b.stage(Stage{
+		Kind:     "over",
+		Prepared: program.Prepared(),
+		Key:      program.Key(),
+		Proctime: n.Proctime,
+		New:      program.New,
+		Explain:  program.Explain,
+		Chain:    above,
+		To:       to,
 	}, n.Input, nil)
 }
 

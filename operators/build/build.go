@@ -87,6 +87,9 @@ func (c Chain) New() ([]operators.Operator, error) {
 type Options struct {
 	Zone    *time.Location // of the session; nil is UTC
 	Pattern pattern.Options
+	// TTL is after how long OVER forgets an idle key, where no frame says; µs, 0:
+	// never.
+	TTL int64
 	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
 	MaxSuppressed int
 }
@@ -146,6 +149,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.match(n, above, to)
 	case *plan.Aggregate:
 		return b.aggregate(n, above, to)
+	case *plan.Over:
+		return b.over(n, above, to)
 	case *plan.Suppress:
 		return b.suppress(n, above, to)
 	case *plan.Scan:

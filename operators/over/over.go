@@ -26,7 +26,7 @@ type Over struct {
 	works   []*work
 	ids     group.Keys
 	answers answers
-	sched   schedule
+	sched   [2]schedule // of ROWS, of RANGE
 	dirty   []int32
 	gone    [][]byte // keys that snapshots hold and that are no more
 	track   bool
@@ -156,8 +156,7 @@ func (o *Over) answer(ctx *operators.Context, b *event.Batch, live []int32, out 
 	}
 	o.answers.begin(b)
 	for f := range o.frames {
-		rounds := o.sched.rounds(o, w, !o.frames[f].Rows)
-		for _, round := range rounds {
+		for _, round := range o.rounds(w, !o.frames[f].Rows) {
 			if err := o.absorb(f, w, round); err != nil {
 				return err
 			}
@@ -188,6 +187,7 @@ func (o *Over) answerPeers(ctx *operators.Context, out operators.Collector) erro
 	}
 	for i, b := range o.pending {
 		w := o.work(i)
+		o.sched[0].ready = false
 		o.answers.begin(b)
 		if err := o.answerPeer(w); err != nil {
 			return err
@@ -210,7 +210,7 @@ func (o *Over) answerPeer(w *work) error {
 			}
 			continue
 		}
-		for _, round := range o.sched.rounds(o, w, false) {
+		for _, round := range o.rounds(w, false) {
 			if err := o.absorb(f, w, round); err != nil {
 				return err
 			}
@@ -232,6 +232,7 @@ func (o *Over) work(i int) *work {
 // begin finds the keys of the rows and keeps the rows.
 func (o *Over) begin(w *work, b *event.Batch, live []int32) error {
 	w.b, w.live = b, live
+	o.sched[0].ready, o.sched[1].ready = false, false
 	o.ids.Gather(b, live, 0)
 	w.slots = o.table.Slots(&o.ids, w.slots)
 	o.grow()

@@ -14,8 +14,9 @@ import (
 
 // Options of a Program.
 type Options struct {
-	ContinueOnError bool // rows whose result fails are rejected, instead of failing the query
-	MaxRows         int  // that a key keeps; 0: no limit
+	ContinueOnError bool  // rows whose result fails are rejected, instead of failing the query
+	MaxRows         int   // that a key keeps; 0: no limit
+	TTL             int64 // µs without rows after which a key is forgotten, where no frame says; 0: never
 	Aggregate       aggregate.Options
 }
 
@@ -103,10 +104,10 @@ func (p *Program) retention() {
 		p.ttl = max(p.ttl, f.Preceding+1)
 	}
 	switch {
-	case endless && p.plan.TTL == 0:
+	case endless && p.opts.TTL == 0:
 		p.ttl = 0
 	case endless:
-		p.ttl = max(p.ttl, p.plan.TTL)
+		p.ttl = max(p.ttl, p.opts.TTL)
 	}
 }
 
@@ -124,7 +125,6 @@ func (p *Program) Explain() string {
 	var b strings.Builder
 	for i := range p.frames {
 		f := &p.frames[i]
-		fmt.Fprintf(&b, "%s:", f.Frame)
 		for k, c := range f.calls {
 			how := "running"
 			if slices.Contains(f.stacked, k) {
@@ -132,9 +132,8 @@ func (p *Program) Explain() string {
 			} else if slices.Contains(f.inverse, k) {
 				how = "added and taken out"
 			}
-			fmt.Fprintf(&b, " %s (%s)", p.plan.Out.Fields[len(p.in.Fields)+c].Name, how)
+			fmt.Fprintf(&b, "%s: %s\n", p.plan.Out.Fields[len(p.in.Fields)+c].Name, how)
 		}
-		b.WriteString("\n")
 	}
 	if p.keeps {
 		fmt.Fprintf(&b, "kept of a row: time, and a state of each of %d aggregates\n", len(p.kinds))

@@ -4,6 +4,7 @@ import "github.com/cepd/cepd/internal/event"
 
 // schedule divides a batch into rounds.
 type schedule struct {
+	ready  bool    // out is of the batch at hand
 	last   []place // by key
 	stamp  uint32
 	number []int32 // round of each row
@@ -21,8 +22,20 @@ type place struct {
 
 // rounds divides the rows of w, given as places in w.live, so that no round has
 // two rows of a key; with peers, so that it has none of different times.
-func (s *schedule) rounds(o *Over, w *work, peers bool) [][]int32 {
-	for len(s.last) < len(o.keys) {
+func (o *Over) rounds(w *work, peers bool) [][]int32 {
+	s := &o.sched[0]
+	if peers {
+		s = &o.sched[1]
+	}
+	if !s.ready {
+		s.divide(w, len(o.keys), peers)
+		s.ready = true
+	}
+	return s.out
+}
+
+func (s *schedule) divide(w *work, keys int, peers bool) {
+	for len(s.last) < keys {
 		s.last = append(s.last, place{})
 	}
 	s.stamp++
@@ -41,11 +54,11 @@ func (s *schedule) rounds(o *Over, w *work, peers bool) [][]int32 {
 		s.ends[p.round]++
 		s.number = append(s.number, p.round)
 	}
-	return s.sort()
+	s.sort()
 }
 
 // sort is a counting sort of the rows by round.
-func (s *schedule) sort() [][]int32 {
+func (s *schedule) sort() {
 	s.order = append(s.order[:0], s.number...)
 	at := int32(0)
 	for r, n := range s.ends {
@@ -62,5 +75,4 @@ func (s *schedule) sort() [][]int32 {
 		s.out = append(s.out, s.order[from:end])
 		from = end
 	}
-	return s.out
 }

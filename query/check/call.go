@@ -13,6 +13,9 @@ import (
 // call binds a function of any sort.
 func (b *binder) call(e *ast.Call) expr.Expr {
 	name := strings.ToUpper(dotted(e.Name.Parts))
+	if e.Over != nil && b.over != nil {
+		return b.overCall(name, e)
+	}
 	if e.Over != nil {
 		b.refuseOver(e)
 		return nil
@@ -60,7 +63,8 @@ func (b *binder) refuseOver(e *ast.Call) {
 		b.add(diag.WindowFunction, e.Pos(), "OVER cannot be used inside MATCH_RECOGNIZE")
 		return
 	}
-	b.unsupported(e.Pos(), "a window function (OVER)")
+	d := b.add(diag.WindowFunction, e.Pos(), "OVER stands in the list of a SELECT without GROUP BY, not inside an aggregate or a condition")
+	d.WithHint("compute it in a sub-query, and use the result here")
 }
 
 func (b *binder) misplacedSemantics(name string, e *ast.Call) {

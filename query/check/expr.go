@@ -17,6 +17,7 @@ type binder struct {
 	match *matchScope // nil outside MEASURES and DEFINE
 	nav   *navigation // the argument of a navigation or aggregate being bound
 	group *grouping   // nil outside SELECT and HAVING with GROUP BY
+	over  *overScope  // nil where OVER cannot stand
 	outer string      // the aggregate over rows whose arguments are being bound
 }
 

@@ -76,12 +76,18 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 	}
 	b := &binder{Checker: c, rel: rel}
 	node, whereOK := b.where(q, rel)
+	if rel != nil {
+		b.over = &overScope{rel: rel, windows: q.Windows}
+	}
 	list := b.selectList(q)
 	if !ok || !whereOK || list == nil {
 		return nil
 	}
 	if rel == nil {
 		return &relation{node: oneRow(list)}
+	}
+	if len(b.over.calls) > 0 {
+		node, rel = b.over.node(c, node, list)
 	}
 	out := list.schema(rel)
 	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: rel.window.passed(list)}
@@ -95,9 +101,6 @@ func (c *Checker) refuseClauses(q *ast.Select) bool {
 	}
 	if q.Having != nil && !grouped(q) {
 		c.unsupported(q.Having.Pos(), "HAVING without GROUP BY").WithHint("write the condition in WHERE")
-	}
-	if len(q.Windows) > 0 {
-		c.unsupported(q.Windows[0].Pos(), "WINDOW")
 	}
 	if q.Qualify != nil {
 		c.unsupported(q.Qualify.Pos(), "QUALIFY")

@@ -142,7 +142,7 @@ func describeAggregate(n *Aggregate) (string, []string) {
 	title := "WindowAggregate(" + n.Window.text(in) + ")"
 	lines := []string{"keys: " + groupText(n)}
 	for i := range n.Calls {
-		lines = append(lines, assignment(n.Out.Fields[len(n.Keys)+OutCalls+i].Name, n.Calls[i].text(in)))
+		lines = append(lines, assignment(n.Out.Fields[len(n.Keys)+OutCalls+i].Name, n.Calls[i].Text(in)))
 	}
 	return title, lines
 }
@@ -204,7 +204,8 @@ func (w *Window) text(in *event.Schema) string {
 	return text
 }
 
-func (c *AggCall) text(in *event.Schema) string {
+// Text is the call as SQL over the columns of in.
+func (c *AggCall) Text(in *event.Schema) string {
 	args := strings.Join(names(c.Args, in), ", ")
 	if len(c.Args) == 0 {
 		args = "*"

@@ -14,9 +14,8 @@ import (
 type Over struct {
 	Input       Node
 	PartitionBy []int
-	Time        int   // input column
-	Proctime    bool  // Time is the processing time
-	TTL         int64 // µs without rows after which a key is forgotten; 0: never
+	Time        int  // input column
+	Proctime    bool // Time is the processing time
 	Frames      []Frame
 	Calls       []OverCall
 	Out         *event.Schema
@@ -99,12 +98,7 @@ func describeOver(n *Over) (string, []string) {
 	}
 	lines := []string{order}
 	for i := range n.Calls {
-		call := &n.Calls[i]
-		name := n.Out.Fields[len(in.Fields)+i].Name
-		lines = append(lines, name+" = "+call.text(in)+" OVER "+n.Frames[call.Frame].String())
-	}
-	if n.TTL > 0 {
-		lines = append(lines, "state.ttl: "+function.Format(event.TDay, event.IntValue(n.TTL)))
+		lines = append(lines, n.Calls[i].Text(in)+" OVER "+n.Frames[n.Calls[i].Frame].String())
 	}
 	return "Over(" + keys + ")", lines
 }
