@@ -100,7 +100,8 @@ func (o *Over) flip(r *running, slot int32, at *frameState) error {
 	}
 	at.front = at.n
 	for _, i := range r.stacked {
-		r.states.Cols[i].Clear([]int32{slot})
+		r.to[0] = slot
+		r.states.Cols[i].Clear(r.to[:])
 	}
 	return nil
 }
@@ -110,7 +111,8 @@ func (o *Over) stack(r *running, first, last int32) error {
 	r.suffix.Resize(len(o.rows.time))
 	after := int32(none)
 	for row := last; ; row = o.rows.prev[row] {
-		one := []int32{row}
+		r.to[0], r.from[0] = row, after
+		one := r.to[:]
 		for _, i := range r.stacked {
 			col := r.suffix.Cols[i]
 			col.Clear(one)
@@ -120,7 +122,7 @@ func (o *Over) stack(r *running, first, last int32) error {
 			if after == none {
 				continue
 			}
-			if err := col.Merge(one, col, []int32{after}); err != nil {
+			if err := col.Merge(one, col, r.from[:]); err != nil {
 				return err
 			}
 		}
@@ -168,7 +170,8 @@ func (o *Over) stackedValues(f, i int) (aggregate.Column, error) {
 	tmp.Resize(len(r.slots))
 	for k, slot := range r.slots {
 		if at := o.frame(slot, f); at.front > 0 {
-			if err := tmp.Merge([]int32{int32(k)}, r.suffix.Cols[i], []int32{at.first}); err != nil {
+			r.to[0], r.from[0] = int32(k), at.first
+			if err := tmp.Merge(r.to[:], r.suffix.Cols[i], r.from[:]); err != nil {
 				return nil, err
 			}
 		}

@@ -40,6 +40,8 @@ type running struct {
 	tmp    *aggregate.States
 	slots  []int32 // scratch
 	rows   []int32
+	to     [1]int32 // scratch for single slots
+	from   [1]int32
 }
 
 // work is a batch being worked on.

@@ -39,6 +39,8 @@ type running struct {
 	wiped  bool    // all of those that snapshots hold are no more
 	keys   group.Keys
 	at, of []int32 // scratch
+	to     [1]int32
+	from   [1]int32
 }
 
 type total struct {
@@ -208,9 +210,9 @@ func (r *running) flip(g int32, track bool) error {
 		}
 		after = e
 	}
-	one := []int32{g}
+	r.to[0] = g
 	for _, c := range r.stacked {
-		r.states.Cols[c].Clear(one)
+		r.states.Cols[c].Clear(r.to[:])
 	}
 	return nil
 }
@@ -218,8 +220,9 @@ func (r *running) flip(g int32, track bool) error {
 // join makes the state of e that of e and all entries after it.
 func (r *running) join(e, after ref) error {
 	a, b := r.panes[e.pane], r.panes[after.pane]
+	r.to[0], r.from[0] = e.slot, after.slot
 	for _, c := range r.stacked {
-		if err := a.states.Cols[c].Merge([]int32{e.slot}, b.states.Cols[c], []int32{after.slot}); err != nil {
+		if err := a.states.Cols[c].Merge(r.to[:], b.states.Cols[c], r.from[:]); err != nil {
 			return err
 		}
 	}
@@ -229,7 +232,8 @@ func (r *running) join(e, after ref) error {
 // forget drops a group without rows.
 func (r *running) forget(g int32) {
 	r.Table.Remove(g)
-	r.states.Clear([]int32{g})
+	r.to[0] = g
+	r.states.Clear(r.to[:])
 	if r.groups[g].saved {
 		r.groups[g].saved = false
 		r.gone = append(r.gone, g)
@@ -276,14 +280,13 @@ func (r *running) result(c int, slots []int32, out *event.Vec, fail func(int, er
 	tmp := r.tmp.Cols[c]
 	tmp.Resize(0)
 	tmp.Resize(len(slots))
-	to, from := []int32{0}, []int32{0}
 	for i, g := range slots {
 		x := &r.groups[g]
 		if x.front == 0 {
 			continue
 		}
-		to[0], from[0] = int32(i), x.first.slot
-		if err := tmp.Merge(to, r.panes[x.first.pane].states.Cols[c], from); err != nil {
+		r.to[0], r.from[0] = int32(i), x.first.slot
+		if err := tmp.Merge(r.to[:], r.panes[x.first.pane].states.Cols[c], r.from[:]); err != nil {
 			return err
 		}
 	}
