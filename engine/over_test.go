@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/function"
 )
 
 // refFrame is a frame of OVER; n is seconds or rows, -1 without bound.
@@ -178,4 +179,62 @@ func TestOverOfManyPeers(t *testing.T) {
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestTopNAgrees numbers the rows of windows by another column, limited or not.
+func TestTopNAgrees(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 23))
+		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(120), 5, 5)
+		c.window = refWindow{kind: "TUMBLE", size: int64(2 + rng.IntN(20))}
+		limit := rng.IntN(4)
+		sql := topNQuery(c, limit)
+		for _, poll := range []int{0, 1, 50} {
+			w := enginetest.NewWorld()
+			w.Poll = poll
+			w.Input("t", c.input()...)
+			if diff := cmp.Diff(c.topN(limit), enginetest.Sorted(w.Run(t, sql))); diff != "" {
+				t.Fatalf("seed %d, polls of %d: %s\n%s", seed, poll, sql, diff)
+			}
+		}
+		compareCrashes(t, rng, sql, "t", "o", c.input(), fmt.Sprintf("seed %d", seed))
+	}
+}
+
+func topNQuery(c *windowCase, limit int) string {
+	where := ""
+	if limit > 0 {
+		where = fmt.Sprintf(" WHERE rn <= %d", limit)
+	}
+	return fmt.Sprintf(refTable, c.delay, "k BIGINT, e TIMESTAMP(3), v INT, s STRING, rn BIGINT") +
+		`INSERT INTO o SELECT k, window_end, v, s, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, k ORDER BY v DESC, s) AS rn FROM ` +
+		c.window.from() + ")" + where + ";"
+}
+
+// topN sorts the rows of each window and key; NULL is the least.
+func (c *windowCase) topN(limit int) []string {
+	groups := map[string][]refRow{}
+	for _, rows := range c.parts {
+		for _, r := range rows {
+			key := show(event.TInt64, intOrNull(r.k)) + " | " + show(event.TTimestamp, event.IntValue(c.window.of(r.ts)[0].end))
+			groups[key] = append(groups[key], r)
+		}
+	}
+	var out []string
+	for key, list := range groups {
+		slices.SortStableFunc(list, func(a, b refRow) int { return int(a.ts - b.ts) })
+		slices.SortStableFunc(list, func(a, b refRow) int {
+			if c := -function.Compare(event.TInt32, intOrNull(a.v), intOrNull(b.v)); c != 0 {
+				return c
+			}
+			return strings.Compare(a.s, b.s)
+		})
+		for i, r := range list {
+			if limit == 0 || i < limit {
+				out = append(out, fmt.Sprintf("%s | %s | '%s' | %d", key, show(event.TInt32, intOrNull(r.v)), r.s, i+1))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }

@@ -106,7 +106,7 @@ func (c *collected) sorted(slot int32) [][]event.Value {
 	}
 	slices.SortStableFunc(rows, func(a, b []event.Value) int {
 		for i := range c.call.OrderBy {
-			if d := c.call.OrderBy[i].compare(a[n+i], b[n+i]); d != 0 {
+			if d := c.call.OrderBy[i].Compare(a[n+i], b[n+i]); d != 0 {
 				return d
 			}
 		}

@@ -266,7 +266,7 @@ func (c *distinct) sorted(slot int32) [][]event.Value {
 	slices.SortFunc(rows, func(a, b []event.Value) int {
 		for _, k := range c.call.OrderBy {
 			at := slices.Index(c.call.Args, k.Column)
-			if d := k.compare(a[at], b[at]); d != 0 {
+			if d := k.Compare(a[at], b[at]); d != 0 {
 				return d
 			}
 		}
@@ -289,7 +289,8 @@ func decode(src []byte, types []event.Type) []event.Value {
 	return row
 }
 
-func (k *Key) compare(a, b event.Value) int {
+// Compare orders two values: -1, 0 or 1.
+func (k *Key) Compare(a, b event.Value) int {
 	switch {
 	case a.Null && b.Null:
 		return 0

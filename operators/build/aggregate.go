@@ -53,6 +53,21 @@ func (b *builder) over(n *plan.Over, above Chain, to int) error {
 	}, n.Input, nil)
 }
 
+// topN builds the stage of ROW_NUMBER over windows.
+func (b *builder) topN(n *plan.TopN, above Chain, to int) error {
+	program := window.CompileTopN(n, window.Options{Name: b.stageName(), Aggregate: b.aggregateOptions()})
+	return b.stage(Stage{
+		Kind:      KindWindow,
+		Prepared:  n.Input.Schema(),
+		Key:       n.PartitionBy,
+		Unordered: true,
+		New:       program.New,
+		Explain:   program.Explain,
+		Chain:     above,
+		To:        to,
+	}, n.Input, nil)
+}
+
 func (b *builder) aggregateOptions() aggregate.Options {
 	limit := b.options.Pattern.MaxRows
 	if limit == 0 {

@@ -149,6 +149,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.match(n, above, to)
 	case *plan.Aggregate:
 		return b.aggregate(n, above, to)
+	case *plan.TopN:
+		return b.topN(n, above, to)
 	case *plan.Over:
 		return b.over(n, above, to)
 	case *plan.Suppress:

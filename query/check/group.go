@@ -562,14 +562,19 @@ func (g *grouping) planCall(a *expr.Agg) plan.AggCall {
 
 // project computes what the Aggregate reads.
 func (g *grouping) project(rowtime int) plan.Node {
-	out := &event.Schema{Rowtime: -1}
-	for i, x := range g.in {
-		if i == rowtime && g.rel.schema().Rowtime >= 0 {
-			out.Rowtime = i
-		}
+	if g.rel.schema().Rowtime < 0 {
+		rowtime = -1
+	}
+	return &plan.Project{Input: g.input, Exprs: g.in, Out: g.schema(rowtime)}
+}
+
+// schema is the columns of g.in.
+func (g *grouping) schema(rowtime int) *event.Schema {
+	out := &event.Schema{Rowtime: rowtime}
+	for _, x := range g.in {
 		out.Fields = append(out.Fields, event.Field{Name: g.nameOf(x), Type: x.Type()})
 	}
-	return &plan.Project{Input: g.input, Exprs: g.in, Out: out}
+	return out
 }
 
 func (g *grouping) nameOf(x expr.Expr) string {

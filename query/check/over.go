@@ -22,6 +22,13 @@ type overScope struct {
 	frames    []plan.Frame
 	calls     []*expr.Agg
 	frameOf   []int
+	rank      *ranking // the one call, where it is ROW_NUMBER of windows
+}
+
+// ranking is ROW_NUMBER over the rows of a window.
+type ranking struct {
+	keys []expr.SortKey
+	span diag.Span
 }
 
 // overBase is above any column of an input.
@@ -32,6 +39,13 @@ func (b *binder) overCall(name string, e *ast.Call) expr.Expr {
 	o := b.over
 	spec := o.spec(b, e.Over)
 	if spec == nil {
+		return nil
+	}
+	if name == "ROW_NUMBER" && o.ofWindows(b, spec) {
+		return b.overRank(e, spec)
+	}
+	if o.rank != nil {
+		b.mixedRank(e.Pos())
 		return nil
 	}
 	agg := b.overAggregate(name, e)
@@ -231,14 +245,19 @@ func (o *overScope) add(agg *expr.Agg, f plan.Frame) expr.Expr {
 	return &expr.Column{Base: agg.Base, Index: overBase + len(o.calls) - 1, Name: "over"}
 }
 
-// node puts the Over between its input and the SELECT, whose columns it moves.
-func (o *overScope) node(c *Checker, input plan.Node, list *selectList) (plan.Node, *relation) {
+// below collects the columns under an Over or TopN: first those of the input.
+func (o *overScope) below(c *Checker) *grouping {
 	in := o.rel.schema()
 	exprs := make([]expr.Expr, len(in.Fields))
 	for i := range exprs {
 		exprs[i] = columnOf(in, i, diag.Span{})
 	}
-	g := &grouping{Checker: c, rel: o.rel, in: exprs}
+	return &grouping{Checker: c, rel: o.rel, in: exprs}
+}
+
+// node puts the Over between its input and the SELECT, whose columns it moves.
+func (o *overScope) node(c *Checker, input plan.Node, list *selectList) (plan.Node, *relation) {
+	g := o.below(c)
 	out := &plan.Over{Time: o.time.Index, Proctime: o.rel.proctime[o.time.Index], Frames: o.frames}
 	for _, k := range o.partition {
 		out.PartitionBy = append(out.PartitionBy, g.below(k))
@@ -246,12 +265,9 @@ func (o *overScope) node(c *Checker, input plan.Node, list *selectList) (plan.No
 	for i, a := range o.calls {
 		out.Calls = append(out.Calls, plan.OverCall{AggCall: g.planCall(a), Frame: o.frameOf[i]})
 	}
-	below := &event.Schema{Rowtime: in.Rowtime}
-	for _, x := range g.in {
-		below.Fields = append(below.Fields, event.Field{Name: g.nameOf(x), Type: x.Type()})
-	}
+	below := g.schema(o.rel.schema().Rowtime)
 	out.Input = &plan.Project{Input: input, Exprs: g.in, Out: below}
-	out.Out = &event.Schema{Rowtime: in.Rowtime, Fields: append([]event.Field(nil), below.Fields...)}
+	out.Out = &event.Schema{Rowtime: below.Rowtime, Fields: append([]event.Field(nil), below.Fields...)}
 	for i, a := range o.calls {
 		name := out.Calls[i].Text(below) + " OVER " + o.frames[o.frameOf[i]].String()
 		out.Out.Fields = append(out.Out.Fields, event.Field{Name: name, Type: a.T})

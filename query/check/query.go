@@ -86,6 +86,9 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 	if rel == nil {
 		return &relation{node: oneRow(list)}
 	}
+	if b.over.rank != nil {
+		node, rel = b.over.rankNode(c, node, list)
+	}
 	if len(b.over.calls) > 0 {
 		node, rel = b.over.node(c, node, list)
 	}

@@ -54,6 +54,8 @@ func describe(n Node) (title string, details []string) {
 		return "Match(" + partition(n) + ")", describeMatch(n)
 	case *Aggregate:
 		return describeAggregate(n)
+	case *TopN:
+		return describeTopN(n)
 	case *Over:
 		return describeOver(n)
 	}

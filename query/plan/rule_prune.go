@@ -42,6 +42,8 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneMatch(n, need)
 	case *Aggregate:
 		return pruneAggregate(n)
+	case *TopN:
+		return pruneTopN(n, need)
 	case *Over:
 		return pruneOver(n, need)
 	case *Insert:
