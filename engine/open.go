@@ -85,6 +85,10 @@ func (b *opener) start(ctx context.Context) error {
 	if err := p.load(); err != nil {
 		return err
 	}
+	if err := p.takeMarks(ctx); err != nil {
+		return err
+	}
+	p.carry()
 	ready := func() { signal(p.ready) }
 	for i, u := range p.units {
 		from := connectors.Start

@@ -13,12 +13,10 @@ import (
 
 	segment "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/compress"
-	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/rawproduce"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka"
-	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -124,49 +122,28 @@ func TestOffsetOutOfRange(t *testing.T) {
 	})
 }
 
-// transaction writes values as one transaction of its own producer.
+// transaction writes values as one transaction of another client's producer.
 func transaction(t *testing.T, bootstrap, topic string, commit bool, values []string) {
 	t.Helper()
-	transport := &segment.Transport{}
-	defer transport.CloseIdleConnections()
-	c := &segment.Client{Addr: segment.TCP(bootstrap), Transport: transport}
-	id := fmt.Sprintf("%s-%v-%s", topic, commit, values[0])
 	ctx := testContext(t)
-	var pid, epoch int
-	eventually(t, func() error {
-		r, err := c.InitProducerID(ctx, &segment.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 30000, ProducerID: -1, ProducerEpoch: -1})
-		if err == nil && r.Error == nil {
-			pid, epoch = r.Producer.ProducerID, r.Producer.ProducerEpoch
-		}
-		return errors.Join(err, r.Error)
-	})
-	eventually(t, func() error {
-		r, err := c.AddPartitionsToTxn(ctx, &segment.AddPartitionsToTxnRequest{TransactionalID: id, ProducerID: pid, ProducerEpoch: epoch,
-			Topics: map[string][]segment.AddPartitionToTxn{topic: {{Partition: 0}}}})
-		if err == nil {
-			err = r.Topics[topic][0].Error
-		}
-		return err
-	})
-	var builder recordbatch.Builder
-	for _, v := range values {
-		builder.Append(time.Now().UnixMilli(), nil, []byte(v), nil)
-	}
-	var compressor recordbatch.Compressor
-	set, err := compressor.Finish(nil, &builder, recordbatch.Producer{ID: int64(pid), Epoch: int16(epoch), Transactional: true}, recordbatch.LZ4)
+	c, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.DefaultProduceTopic(topic),
+		kgo.TransactionalID(fmt.Sprintf("%s-%v-%s", topic, commit, values[0])), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
-		_, err := transport.RoundTrip(ctx, c.Addr, &rawproduce.Request{TransactionalID: id, Acks: -1, Timeout: 10000,
-			Topics: []rawproduce.RequestTopic{{Topic: topic, Partitions: []rawproduce.RequestPartition{
-				{RecordSet: protocol.RawRecordSet{Reader: strings.NewReader(string(set))}}}}}})
-		return err
-	})
-	eventually(t, func() error {
-		r, err := c.EndTxn(ctx, &segment.EndTxnRequest{TransactionalID: id, ProducerID: pid, ProducerEpoch: epoch, Committed: commit})
-		return errors.Join(err, r.Error)
-	})
+	defer c.Close()
+	if err := c.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range values {
+		c.Produce(ctx, kgo.StringRecord(v), nil)
+	}
+	if err := c.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func eventually(t *testing.T, op func() error) {
