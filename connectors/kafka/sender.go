@@ -400,13 +400,6 @@ func partitionError(r *produce.Response, part int32) error {
 	return kafka.NetworkException // it did not say: ask again
 }
 
-func explain(err error) error {
-	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) {
-		return fmt.Errorf("%w (lower 'properties.batch.size' and 'properties.max.request.size', or raise max.message.bytes of the topic)", err)
-	}
-	return err
-}
-
 func (s *sender) acknowledged(q *queue) {
 	b := q.batches[0]
 	q.batches = append(q.batches[:0], q.batches[1:]...)

@@ -55,8 +55,16 @@ var verdicts = map[protocol.ApiKey]map[kafka.Error]verdict{
 	},
 	protocol.AddPartitionsToTxn: oldEpoch,
 	protocol.AddOffsetsToTxn:    oldEpoch,
-	protocol.TxnOffsetCommit:    oldEpoch,
 	protocol.EndTxn:             oldEpoch,
+	protocol.TxnOffsetCommit: {
+		kafka.InvalidProducerEpoch:     lost,
+		kafka.ProducerFenced:           lost,
+		kafka.InvalidTransactionState:  lost,
+		kafka.InvalidProducerIDMapping: lost,
+		kafka.UnknownProducerId:        lost,
+		transactionAbortable:           lost,
+		kafka.RebalanceInProgress:      again, // of members that should not be there
+	},
 }
 
 var oldEpoch = map[kafka.Error]verdict{
