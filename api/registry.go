@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -277,5 +278,13 @@ func parseSubmission(list []Statement, sub *Submission) (cat *catalog.Catalog, s
 		return nil, nil, nil, err
 	}
 	result, err = query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
-	return base.catalog, script, result, err
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(sub.Params)) {
+		if !slices.Contains(result.Params, name) {
+			return nil, nil, nil, badRequest("a value was given for :%s, which the text does not use", name)
+		}
+	}
+	return base.catalog, script, result, nil
 }

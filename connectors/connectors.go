@@ -135,6 +135,14 @@ type ColumnReader interface {
 	PollColumns(max int, until int64, dst *event.Batch) error
 }
 
+// Marker is a Reader that knows how far its partition is complete, beside what
+// the table's WATERMARK makes of the rows: rule tests say it. The journal does
+// not keep it, so a query with state on disk refuses such a reader.
+type Marker interface {
+	// Mark is the time up to which no row comes any more.
+	Mark() event.Time
+}
+
 // RawBatch is records of one partition. All spans are of Buf, which may alias
 // the reader's memory. The offset after the last record taken is Next: gaps
 // (compaction, control records) make it larger than the last Offset + 1.

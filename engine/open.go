@@ -56,7 +56,7 @@ func (b *opener) open(ctx context.Context) error {
 	graph, err := build.Build(b.root, columnSchema(columns), from, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		Name: b.root.Name, MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: p.settings.policy != policyFail,
-	}})
+	}, MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(
 // source opens the source of graph.Sources[i] and makes its units.
 func (b *opener) source(ctx context.Context, i int) error {
 	p, plan := b.p, &b.p.graph.Sources[i]
-	s := &source{index: i, plan: plan, policy: p.settings.policy}
+	s := &source{index: i, plan: plan, policy: p.settings.policy, kept: p.journal.store != nil}
 	p.sources = append(p.sources, s)
 	var err error
 	if plan.Scan == nil {

@@ -20,6 +20,7 @@ type source struct {
 	plan        *build.Source
 	source      connectors.Source
 	replayable  bool
+	kept        bool // there is a journal
 	bounded     bool
 	newDecoder  func() (connectors.Decoder, error)
 	read        *event.Schema // what the connector fills

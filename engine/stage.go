@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -24,6 +25,7 @@ type stage struct {
 	router router      // for the stage below
 	runs   []*run      // output of this step, routed for the stage below
 	n      int
+	times  []event.Time // the clock, for a stage below in processing time
 }
 
 // shard is the single-threaded task that owns the state of its keys.
@@ -145,20 +147,45 @@ func (s *stage) finish() error {
 	}
 	for _, h := range s.shards {
 		for _, b := range h.out.list() {
-			s.routeDown(b)
+			s.routeDown(h, b)
 		}
 	}
 	return nil
 }
 
-func (s *stage) routeDown(b *event.Batch) {
+// routeDown passes on a batch of shard h.
+func (s *stage) routeDown(h *shard, b *event.Batch) {
 	if s.n == len(s.runs) {
 		s.runs = append(s.runs, &run{})
 	}
 	r := s.runs[s.n]
 	s.n++
 	r.b = *b
+	if s.below.proctime {
+		r.b.Time = fillTimes(&s.times, b.N, s.now)
+	} else {
+		h.dropLate(&r.b)
+	}
 	s.router.route(r)
+}
+
+// dropLate rejects the rows that the stage below has gone past: it did not wait
+// for this stage while all inputs of it were idle.
+func (h *shard) dropLate(b *event.Batch) {
+	bound := h.stage.below.combined
+	if !slices.ContainsFunc(b.Time[:b.N], func(t event.Time) bool { return t <= bound }) {
+		return
+	}
+	kept := make([]int32, 0, b.N)
+	for _, row := range b.LiveRows() {
+		if t := b.Time[row]; t > bound {
+			kept = append(kept, row)
+			continue
+		}
+		h.rejects = append(h.rejects, reject{stage: h.stage, Reject: operators.Reject{Kind: operators.RejectLate, ID: b.ID[row], Time: b.Time[row],
+			Reason: "the watermark " + formatTime(bound) + " had passed the detection"}})
+	}
+	b.Sel = kept
 }
 
 // size sums what the shards hold, and what their order buffers hold of it.

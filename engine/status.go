@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
@@ -155,10 +156,25 @@ func (p *Pipeline) holder() *unit {
 	return least
 }
 
-// holdback says which partition holds the watermark back, and why.
+// openStage is the stage whose open matches hold the watermark of the next one
+// furthest back; nil when none does.
+func (p *Pipeline) openStage() *stage {
+	var least *stage
+	for _, s := range p.stages {
+		if s.below != nil && s.output < s.told && (least == nil || s.output < least.output) {
+			least = s
+		}
+	}
+	return least
+}
+
+// holdback says which partition, or which stage, holds the watermark back, and
+// why.
 func (p *Pipeline) holdback() string {
-	u := p.holder()
+	u, s := p.holder(), p.openStage()
 	switch {
+	case s != nil && (u == nil || s.output < u.mark):
+		return fmt.Sprintf("open matches of stage %d may still be reported, from %s on", s.index, formatTime(s.output+1))
 	case u == nil:
 		return ""
 	case u.mark == event.MinTime && u.src.idleTimeout > 0:
@@ -199,13 +215,13 @@ func (p *Pipeline) silence(rows int64) string {
 	if len(p.stages) == 0 {
 		return fmt.Sprintf("all %d rows were filtered out", rows)
 	}
-	s := p.stages[len(p.stages)-1]
-	size, waiting := s.size()
-	switch {
-	case waiting.Rows > 0:
-		return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
-	case size.Items > 0:
-		return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+	for _, s := range slices.Backward(p.stages) {
+		switch size, waiting := s.size(); {
+		case waiting.Rows > 0:
+			return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
+		case size.Items > 0:
+			return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+		}
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)
 }

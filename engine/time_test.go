@@ -20,7 +20,7 @@ import (
 // timeTest is a query over table t, whose partitions are fed line by line:
 //
 //	query         compile and open; args: partitions
-//	step          rows of a step, "partition: seconds,value", then the outputs
+//	step          rows of a step, "partition: seconds,value" ("u: …" of table u), then the outputs
 //	clock         move the clock by the argument and step
 //	show          partition, n: only the first n records can be read (-1: all); step
 //	stall         rows of a step after which the sink is full for as long as the argument; step
@@ -30,6 +30,7 @@ type timeTest struct {
 	t     *testing.T
 	w     *enginetest.World
 	in    *enginetest.Input
+	other *enginetest.Input // table u, of one partition
 	q     *enginetest.Compiled
 	store state.Store
 	p     *engine.Pipeline
@@ -74,6 +75,7 @@ func (c *timeTest) open(d *datadriven.TestData) {
 	d.ScanArgs(c.t, "partitions", &partitions)
 	c.w, c.clock, c.shown = enginetest.NewWorld(), &clock.Manual{}, map[string]int{}
 	c.in = c.w.Input("t", make([][]string, partitions)...).Open()
+	c.other = c.w.Input("u", nil).Open()
 	var err error
 	if c.q, err = enginetest.Compile(d.Input); err != nil {
 		c.t.Fatal(err)
@@ -91,8 +93,10 @@ func (c *timeTest) start() {
 func (c *timeTest) feed(lines string) {
 	for _, line := range strings.Split(lines, "\n") {
 		part, values, _ := strings.Cut(line, ": ")
-		n, err := strconv.Atoi(part)
-		if err != nil {
+		in, n := c.in, 0
+		if part == "u" {
+			in = c.other
+		} else if _, err := fmt.Sscan(part, &n); err != nil {
 			c.t.Fatal(err)
 		}
 		for _, v := range strings.Fields(values) {
@@ -100,7 +104,7 @@ func (c *timeTest) feed(lines string) {
 			if second != "" {
 				second += "000"
 			}
-			c.in.Append(n, second+","+v)
+			in.Append(n, second+","+v)
 		}
 	}
 }

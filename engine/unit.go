@@ -80,8 +80,20 @@ func (u *unit) begin(now event.Time) {
 // takeLive polls once.
 func (u *unit) takeLive() {
 	defer guard(&u.err)
-	if !u.eof {
-		_, u.err = u.poll(u.max, -1)
+	if u.eof {
+		return
+	}
+	if _, u.err = u.poll(u.max, -1); u.err == nil {
+		u.takeMark()
+	}
+}
+
+// takeMark takes what the reader itself knows of time, when it has nothing
+// left to give.
+func (u *unit) takeMark() {
+	m, ok := u.reader.(connectors.Marker)
+	if ok && u.lag() <= 0 && m.Mark() > u.own {
+		u.own, u.took = m.Mark(), true
 	}
 }
 
@@ -136,7 +148,7 @@ func (u *unit) take() error {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
 	if d := u.src.domain; d != nil && d.proctime {
-		b.Time = u.clockTimes(b.N)
+		b.Time = fillTimes(&u.times, b.N, u.ctx.Now)
 	}
 	r := u.newRun()
 	u.track(b)
@@ -233,14 +245,15 @@ func (u *unit) Emit(b *event.Batch) error {
 	return nil
 }
 
-func (u *unit) clockTimes(n int) []event.Time {
-	for len(u.times) < n {
-		u.times = append(u.times, 0)
+// fillTimes is n times t, in the memory of buf.
+func fillTimes(buf *[]event.Time, n int, t event.Time) []event.Time {
+	for len(*buf) < n {
+		*buf = append(*buf, 0)
 	}
-	for i := range u.times[:n] {
-		u.times[i] = u.ctx.Now
+	for i := range (*buf)[:n] {
+		(*buf)[i] = t
 	}
-	return u.times[:n]
+	return (*buf)[:n]
 }
 
 // activeRuns is the runs of the step.
@@ -274,6 +287,9 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 		return fmt.Errorf("open %s: %w", u, err)
 	}
 	u.reader = r
+	if _, ok := r.(connectors.Marker); ok && u.src.kept {
+		return fmt.Errorf("open %s: its watermarks are not its rows', and cannot be replayed: run it without a data directory", u)
+	}
 	switch r := r.(type) {
 	case connectors.RawReader:
 		u.raws = r

@@ -96,8 +96,8 @@ func (u *unit) confirmLate() {
 				continue
 			}
 			dropped = u.dropRow(r, l.row) || dropped
-			u.rejects = append(u.rejects, reject{operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
-				Reason: "the watermark " + formatTime(bound) + " had passed the row"}, l.value})
+			u.rejects = append(u.rejects, reject{value: l.value, Reject: operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
+				Reason: "the watermark " + formatTime(bound) + " had passed the row"}})
 		}
 		if dropped {
 			u.router.route(r)

@@ -34,8 +34,10 @@ type Options struct {
 
 // Result is a compiled script.
 type Result struct {
-	Queries  []Query  // to run, in order
-	Actions  []Action // to carry out, in order
+	Queries  []Query          // to run, in order
+	Actions  []Action         // to carry out, in order
+	Tables   []*catalog.Table // created
+	Params   []string         // names of the parameters that were used, ascending
 	Warnings *diag.List
 }
 
@@ -56,6 +58,15 @@ type Action struct {
 	Plan      *plan.Insert // of EXPLAIN
 	Columns   []string     // of the answer; nil when the caller knows it, such as SHOW QUERIES
 	Rows      [][]string
+}
+
+// Roots are the plans of the queries.
+func (r *Result) Roots() []*plan.Insert {
+	roots := make([]*plan.Insert, len(r.Queries))
+	for i := range r.Queries {
+		roots[i] = r.Queries[i].Insert
+	}
+	return roots
 }
 
 // CompileText parses and compiles a file. The error is a *diag.List.
@@ -82,6 +93,7 @@ func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, e
 		return nil, err
 	}
 	cat.Become(c.cat)
+	c.result.Params = c.check.Used()
 	c.result.Warnings = list
 	return &c.result, nil
 }
@@ -120,7 +132,9 @@ type compiler struct {
 func (c *compiler) statement(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.CreateTable:
-		c.check.CreateTable(s)
+		if t := c.check.CreateTable(s); t != nil {
+			c.result.Tables = append(c.result.Tables, t)
+		}
 	case *ast.CreateView:
 		c.check.CreateView(s)
 	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement:

@@ -65,6 +65,8 @@ func (c Chain) New() ([]operators.Operator, error) {
 type Options struct {
 	Zone    *time.Location // of the session; nil is UTC
 	Pattern pattern.Options
+	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
+	MaxSuppressed int
 }
 
 // Build makes the graph of a query. Operators are compiled once here, so that
@@ -103,6 +105,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return nil
 	case *plan.Match:
 		return b.match(n, above, to)
+	case *plan.Suppress:
+		return b.suppress(n, above, to)
 	case *plan.Scan:
 		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Chain: above, To: to, NewScan: func() (*relational.Scan, error) {
 			return relational.NewScan(n.Exprs, n.Watermark, n.Out, b.options.Zone)
@@ -121,7 +125,9 @@ func push(above Chain, op func() (operators.Operator, error)) Chain {
 
 // match builds the stage of a pattern.
 func (b *builder) match(n *plan.Match, above Chain, to int) error {
-	program, err := pattern.Compile(n, b.options.Pattern)
+	o := b.options.Pattern
+	o.Ordered = to != ToSink
+	program, err := pattern.Compile(n, o)
 	if err != nil {
 		return err
 	}
@@ -183,9 +189,6 @@ func (b *builder) try() error {
 		m := &b.graph.Stages[i]
 		if _, err := m.Chain.New(); err != nil {
 			return err
-		}
-		if _, ok := m.New(0).(operators.Holder); !ok && m.To != ToSink {
-			return fmt.Errorf("a pattern over the detections of a pattern is not supported yet: write the inner one to a table and match that")
 		}
 	}
 	return nil

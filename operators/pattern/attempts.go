@@ -8,13 +8,21 @@ import (
 	"github.com/cepd/cepd/query/ast"
 )
 
-// run follows the key's attempts as far as they can be decided now.
+// run follows the key's matches as far as they can be decided now.
 func (m *Matcher) run(index int32) error {
 	k := m.keys.at(index)
 	m.touch(index, k)
+	follow := m.attempts
 	if m.edges != nil {
-		return m.runEdges(index, k)
+		follow = m.runEdges
 	}
+	err := follow(index, k)
+	m.hold(index, k)
+	return err
+}
+
+// attempts makes one attempt after the other.
+func (m *Matcher) attempts(index int32, k *keyState) error {
 	for {
 		if k.flags&keyActive == 0 {
 			if k.start >= k.n {

@@ -20,6 +20,8 @@ type Options struct {
 	// with a reject, and matching goes on at the next row. Otherwise it fails
 	// the query.
 	ContinueOnError bool
+	// Ordered: the results are put in the order of time again, so Hold is asked.
+	Ordered bool
 }
 
 // The default limits.
@@ -63,6 +65,7 @@ type Program struct {
 	retains   bool     // a key is kept for good once seen: PREV, ^
 	numbered  bool     // a key is kept once it has matched: MATCH_NUMBER()
 	live      []uint64 // per instruction: the registers that conditions from there on read
+	shortest  int      // rows of the shortest match that has any
 }
 
 // variable is a primary pattern variable.
@@ -132,6 +135,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	c.layOut()
 	p.entry()
 	p.liveness()
+	p.shortest = p.shortestMatch()
 	return p, nil
 }
 

@@ -37,6 +37,7 @@ type Matcher struct {
 	arena  *arena
 	keys   *keyTable
 	timers timerHeap
+	holds  holds
 	det    *automaton // nil: threads
 	edges  *edges     // not nil: the pattern has edges …
 	tecs   *tecs      // not nil: … and its partial matches can be shared
@@ -61,7 +62,7 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	p = p.private()
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
-	m.timers.keys = m.keys
+	m.timers.keys, m.holds.keys = m.keys, m.keys
 	m.view = view{p: p, arena: a}
 	m.out = newEmitter(p)
 	m.space = newWorkspace(p)

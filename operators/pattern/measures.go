@@ -296,10 +296,10 @@ func (e *emitter) unmatched(w *view) error {
 	return e.done(w, nil, 0, 1<<63)
 }
 
-// done closes the output row: its time is that of row last (in a pattern with
-// edges, of the detection), its ID a hash of the query, the match's start, that
-// row, and which row of the match it is; where many matches may have one start
-// and one end, of all rows of the match.
+// done closes the output row: its time is that of row last, or, where a match
+// with edges gives one row, of the detection; its ID a hash of the query, the
+// match's start, that row, and which row of the match it is; where many matches
+// may have one start and one end, of all rows of the match.
 func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 	first := 0
 	if e.p.match.Edges {
@@ -313,10 +313,10 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 	}
 	h := xxh3.Hash128(key[:])
 	e.slots.Time[e.n] = event.Time(z[wordTime])
-	if e.p.match.Edges {
+	if e.p.match.Edges && e.p.match.Rows == ast.OneRow {
 		e.slots.Time[e.n] = w.at
 	}
-	e.slots.ID[e.n] = event.ID{Hi: h.Hi, Lo: h.Lo}
+	e.slots.ID[e.n] = event.Detection(h.Hi, h.Lo)
 	e.n++
 	if e.n == event.MaxRows {
 		return e.flush()

@@ -97,7 +97,9 @@ func (m *Matcher) restoreKey(key, src []byte) error {
 			return err
 		}
 	}
-	return m.resume(index, k)
+	err := m.resume(index, k)
+	m.hold(index, k)
+	return err
 }
 
 // resume starts the attempt again over the rows kept.

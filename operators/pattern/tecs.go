@@ -253,6 +253,7 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 	if w := m.p.match.Within; w > 0 && k.timer < 0 {
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
+	m.hold(index, k)
 	return s.row(k, k.before+int64(k.n)-1, k.before, symbol)
 }
 
@@ -262,7 +263,7 @@ func (m *Matcher) forget(k *keyState, t event.Time) {
 	if w == 0 {
 		return
 	}
-	for k.start < k.n && t-m.rowTime(k, int(k.start)) >= w {
+	for k.start < k.n && deadline(m.rowTime(k, int(k.start)), w) <= t {
 		k.start++
 	}
 	m.trim(k)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -19,6 +20,7 @@ type matcher struct {
 	scope *matchScope
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
+	bound []ast.Expr     // what out.Measures were written as
 	ok    bool
 }
 
@@ -28,10 +30,6 @@ func (m *matcher) fail() { m.ok = false }
 func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	in := c.from(e.Input)
 	if in == nil {
-		return nil
-	}
-	if overMatch(in.node) {
-		c.unsupported(e.Input.Pos(), "a pattern over the detections of a pattern")
 		return nil
 	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
@@ -52,19 +50,6 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m.advise()
 	return rel
-}
-
-// overMatch says whether rows of n are detections.
-func overMatch(n plan.Node) bool {
-	if _, ok := n.(*plan.Match); ok {
-		return true
-	}
-	for _, in := range n.Inputs() {
-		if overMatch(in) {
-			return true
-		}
-	}
-	return false
 }
 
 // clauseSpan is the clause without its input.
@@ -89,9 +74,6 @@ func (m *matcher) refuseExtensions() {
 	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
 	if e.Limit != nil {
 		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
-	}
-	if e.Suppress != nil {
-		refuse(true, e.Suppress.Pos(), "SUPPRESS")
 	}
 }
 
@@ -270,8 +252,8 @@ func (m *matcher) skip() {
 }
 
 func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval(m.ast.Within))
-	m.out.Gap = m.interval(m.ast.Gap)
+	m.out.Within = shorter(m.out.Within, m.interval("WITHIN", m.ast.Within))
+	m.out.Gap = m.interval("WITHIN", m.ast.Gap)
 	m.timeouts()
 }
 
@@ -283,13 +265,13 @@ func shorter(a, b int64) int64 {
 	return a
 }
 
-// interval is the constant of a WITHIN, µs; 0 when there is none.
-func (m *matcher) interval(within ast.Expr) int64 {
-	if within == nil {
+// interval is the constant interval of a clause, µs; 0 when there is none.
+func (m *matcher) interval(clause string, e ast.Expr) int64 {
+	if e == nil {
 		return 0
 	}
-	span := within.Pos()
-	x := (&binder{Checker: m.Checker}).top(within)
+	span := e.Pos()
+	x := (&binder{Checker: m.Checker}).top(e)
 	if x == nil {
 		m.fail()
 		return 0
@@ -297,13 +279,13 @@ func (m *matcher) interval(within ast.Expr) int64 {
 	k, ok := x.(*expr.Const)
 	switch {
 	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval of days to seconds: months differ in length").WithHint("write INTERVAL '30' DAY")
+		m.add(diag.TypeMismatch, span, "%s takes an interval of days to seconds: months differ in length", clause).WithHint("write INTERVAL '30' DAY")
 	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval, not %s", x.Type()).WithHint("write WITHIN INTERVAL '10' MINUTE")
+		m.add(diag.TypeMismatch, span, "%s takes an interval, not %s", clause, x.Type()).WithHint("write %s INTERVAL '10' MINUTE", clause)
 	case !ok:
-		m.unsupported(span, "WITHIN an interval that is no constant")
+		m.unsupported(span, clause+" an interval that is no constant")
 	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of WITHIN must be positive")
+		m.add(diag.NumberOutOfRange, span, "the interval of %s must be positive", clause)
 	default:
 		return k.Value.I
 	}
@@ -355,11 +337,15 @@ func (m *matcher) measures() {
 		} else {
 			seen[key] = true
 		}
+		if m.suppressColumn(&e) != 0 {
+			continue
+		}
 		x := (&binder{Checker: m.Checker, rel: m.in, match: m.scope}).top(e.Expr)
 		if x == nil {
 			m.fail()
 			x = null(event.TNull, e.Pos())
 		}
+		m.bound = append(m.bound, e.Expr)
 		m.out.Measures = append(m.out.Measures, plan.Measure{Name: e.Name.Name, Expr: untypedAsString(x)})
 	}
 }
@@ -405,8 +391,11 @@ func (m *matcher) output() *relation {
 			add(i)
 		}
 	}
+	if m.out.Proctime {
+		out.Rowtime = -1 // the results are in the order of another time
+	}
 	m.out.Out = out
-	return m.named(rel)
+	return m.named(m.suppress(rel))
 }
 
 // measureFields adds the measures; the time of the match's last row is the
@@ -414,28 +403,54 @@ func (m *matcher) output() *relation {
 func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
-		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
-		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(e.Expr, in.Rowtime) {
+		proctime[len(out.Fields)] = isCall(m.bound[i], "MATCH_PROCTIME")
+		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && m.isRowtime(e.Expr) {
 			out.Rowtime = len(out.Fields)
 		}
 		out.Fields = append(out.Fields, event.Field{Name: e.Name, Type: e.Expr.Type()})
 	}
 }
 
-func isRowtime(e expr.Expr, rowtime int) bool {
+// isRowtime says whether a measure is when the match was found: the time of its
+// last row, unless it may have none, or the lapse of time may find it.
+func (m *matcher) isRowtime(e expr.Expr) bool {
 	if _, ok := e.(*expr.MatchTime); ok {
 		return true
 	}
 	n, ok := e.(*expr.Nav)
-	if !ok {
+	if !ok || m.out.Timeouts || endsInNot(m.out.Pattern) || !m.out.Edges && nullable(m.out.Pattern) {
 		return false
 	}
 	col, ok := n.X.(*expr.Column)
-	return ok && col.Index == rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+	return ok && col.Index == m.in.schema().Rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+}
+
+// endsInNot says whether what comes after the last row of a match decides it.
+func endsInNot(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatNot:
+		return true
+	case plan.PatConcat:
+		return endsInNot(p.Items[len(p.Items)-1])
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, endsInNot)
+	case plan.PatQuant:
+		return endsInNot(p.Item)
+	case plan.PatEdge:
+		return endsInNot(p.Item)
+	case plan.PatWithin:
+		return endsInNot(p.Item)
+	case plan.PatExclude:
+		return endsInNot(p.Item)
+	}
+	return false
 }
 
 func (m *matcher) named(rel *relation) *relation {
-	if len(m.out.Out.Fields) == 0 {
+	if rel == nil {
+		return nil
+	}
+	if len(rel.schema().Fields) == 0 {
 		m.add(diag.NoOutputColumns, m.ast.Pos(), "the match has no output columns").WithHint("add MEASURES, PARTITION BY or ALL ROWS PER MATCH")
 		return nil
 	}

@@ -43,6 +43,8 @@ func describe(n Node) (title string, details []string) {
 		return "Union", []string{"columns: " + fields(n.Out)}
 	case *Values:
 		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), valueLines(n)
+	case *Suppress:
+		return describeSuppress(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
 	}
