@@ -85,7 +85,11 @@ func (p *Pipeline) takeMark(ctx context.Context, i byte, o *outbox) error {
 	if found && l.Marked {
 		return nil
 	}
-	if err := o.commit(ctx, o.acked, nil); err != nil {
+	err = o.commit(ctx, o.acked, nil)
+	switch {
+	case errors.Is(err, connectors.ErrInDoubt): // until the sink has had enough
+		return p.takeMark(ctx, i, o)
+	case err != nil:
 		return err
 	}
 	l.Marked = true
