@@ -236,7 +236,7 @@ func TestAdmin(t *testing.T) {
 		recovered(t, s)
 		writeRows(t, s, 0, 10)
 		d, err := a.Describe(testContext(t), s.Identity())
-		if err != nil || d.State != "Ongoing" || d.Timeout != time.Minute || len(d.Partitions) != 1 || d.Partitions[0] != (kafka.TopicPartition{Topic: topic}) || time.Since(d.Started) > time.Hour {
+		if err != nil || d.State != "Ongoing" || d.TimeoutMillis != 60000 || len(d.Partitions) != 1 || d.Partitions[0] != (kafka.TopicPartition{Topic: topic}) || time.Since(d.Started) > time.Hour {
 			t.Errorf("%+v, %v", d, err)
 		}
 		list, err := a.List(testContext(t), "Ongoing")

@@ -21,13 +21,13 @@ type Admin struct{ client *client }
 
 // Transaction is what a coordinator says of a transactional id.
 type Transaction struct {
-	ID         string           `json:"id"`
-	State      string           `json:"state"` // Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, …
-	ProducerID int64            `json:"producer_id"`
-	Epoch      int16            `json:"epoch"`
-	Timeout    time.Duration    `json:"timeout_ns"`
-	Started    time.Time        `json:"started,omitzero"`    // zero: none is open
-	Partitions []TopicPartition `json:"partitions,omitzero"` // of the open one
+	ID            string           `json:"id"`
+	State         string           `json:"state"` // Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, …
+	ProducerID    int64            `json:"producer_id"`
+	Epoch         int16            `json:"epoch"`
+	TimeoutMillis int32            `json:"timeout_ms"`
+	Started       time.Time        `json:"started,omitzero"`    // zero: none is open
+	Partitions    []TopicPartition `json:"partitions,omitzero"` // of the open one
 }
 
 // TopicPartition is a partition of a topic.
@@ -119,7 +119,7 @@ func (a *Admin) describe(ctx context.Context, id string) (Transaction, error) {
 
 func describedTransaction(s *kmsg.DescribeTransactionsResponseTransactionState) Transaction {
 	t := Transaction{ID: s.TransactionalID, State: s.State, ProducerID: s.ProducerID, Epoch: s.ProducerEpoch,
-		Timeout: time.Duration(s.TimeoutMillis) * time.Millisecond}
+		TimeoutMillis: s.TimeoutMillis}
 	if s.StartTimestamp >= 0 {
 		t.Started = time.UnixMilli(s.StartTimestamp).UTC()
 	}
@@ -155,7 +155,7 @@ func (a *Admin) Abort(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	timeout := max(t.Timeout, time.Second)
+	timeout := max(time.Duration(t.TimeoutMillis)*time.Millisecond, time.Second)
 	_, err = newCoordinator(a.client, transactionCoordinator, id).begin(ctx, nobody, timeout)
 	return err
 }
