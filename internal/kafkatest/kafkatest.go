@@ -31,7 +31,8 @@ import (
 type Kafka struct {
 	Bootstrap string // plaintext
 	// With Secure:
-	SASLBootstrap, User, Password, CA string
+	SASLBootstrap, User, Password, CA   string
+	SSLBootstrap, ClientCert, ClientKey string // wants the certificate; files
 
 	dir string // of the broker; "" when it is not ours
 }
@@ -71,7 +72,8 @@ func Broker(t testing.TB) *Kafka {
 	return shared.plain
 }
 
-// Secure is a broker of its own with TLS and SCRAM, also once per test binary.
+// Secure is a broker of its own with TLS, SASL and client certificates, also
+// once per test binary.
 func Secure(t testing.TB) *Kafka {
 	t.Helper()
 	shared.Lock()
@@ -98,6 +100,9 @@ func start(t testing.TB, flags ...string) *Kafka {
 		t.Fatal(err)
 	}
 	k := &Kafka{dir: filepath.Join(tmp, "broker")}
+	if len(flags) > 0 {
+		k.ClientCert, k.ClientKey = clientCertificate(t, tmp)
+	}
 	out, err := k.script(append(append([]string{"start"}, flags...), k.dir)...)
 	if err != nil {
 		t.Fatalf("kafka broker: %v", err)
@@ -132,6 +137,9 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "bash", append([]string{path}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	if k.ClientCert != "" {
+		cmd.Env = append(os.Environ(), "KAFKA_CLIENT_CERT="+k.ClientCert)
+	}
 	cmd.WaitDelay = time.Second
 	// The broker outlives the script and must not hold its output open.
 	out, err := os.CreateTemp("", "cepd-kafka-out-")
@@ -150,7 +158,7 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 func (k *Kafka) readEnv(env []byte) {
 	values := map[string]*string{
 		"KAFKA_BOOTSTRAP": &k.Bootstrap, "KAFKA_SASL_BOOTSTRAP": &k.SASLBootstrap,
-		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA,
+		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA, "KAFKA_SSL_BOOTSTRAP": &k.SSLBootstrap,
 	}
 	lines := bufio.NewScanner(bytes.NewReader(env))
 	for lines.Scan() {

@@ -23,7 +23,7 @@ const (
 
 // bed is what a test works on.
 type bed struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	broker  *kafkatest.Kafka
 	in, out string // topics
@@ -32,7 +32,19 @@ type bed struct {
 	stopFed context.CancelFunc
 }
 
-func newBed(t *testing.T, guarantee string, rate int, options ...string) *bed {
+func newBed(t testing.TB, guarantee string, rate int, options ...string) *bed {
+	t.Helper()
+	b := prepare(t, guarantee, query, options...)
+	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
+	ctx, stop := context.WithCancel(context.Background())
+	b.stopFed = stop
+	t.Cleanup(stop)
+	go func() { b.fed <- b.world.play(ctx, rate) }()
+	return b
+}
+
+// prepare makes topics, the program and the file with its query.
+func prepare(t testing.TB, guarantee, query string, options ...string) *bed {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("with a real Kafka broker; not with -short")
@@ -51,11 +63,6 @@ func newBed(t *testing.T, guarantee string, rate int, options ...string) *bed {
 	if err := os.WriteFile(b.file("query.sql"), []byte(sql), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
-	ctx, stop := context.WithCancel(context.Background())
-	b.stopFed = stop
-	t.Cleanup(stop)
-	go func() { b.fed <- b.world.play(ctx, rate) }()
 	return b
 }
 
@@ -114,6 +121,17 @@ func (b *bed) kill(c *cepd, after time.Duration) {
 	}
 }
 
+// killAtSight kills when something new is committed after all that could be
+// seen.
+func (b *bed) killAtSight(c *cepd, r *reader) {
+	b.t.Helper()
+	r.rest(b.t, 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
+	defer cancel()
+	r.until(ctx, b.t, r.total+1)
+	b.kill(c, 0)
+}
+
 // finish ends the feed, lets cepd catch up, stops it in order, and compares.
 func (b *bed) finish(c *cepd) {
 	b.t.Helper()
@@ -131,9 +149,7 @@ func (b *bed) finish(c *cepd) {
 	if err := <-c.done; err != nil {
 		b.t.Errorf("after SIGTERM: %v\n%s", err, &c.stderr)
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), extra)
-	defer cancel()
-	r.until(ctx, b.t, 1<<60)
+	r.rest(b.t, extra)
 	if diff := b.world.compare(r.seen); diff != "" {
 		b.t.Errorf("%s\n%s", diff, &c.stderr)
 	}

@@ -55,7 +55,7 @@ type world struct {
 	want map[rise]bool
 }
 
-func newWorld(t *testing.T, bootstrap, topic string, seed uint64) *world {
+func newWorld(t testing.TB, bootstrap, topic string, seed uint64) *world {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -66,10 +66,10 @@ func newWorld(t *testing.T, bootstrap, topic string, seed uint64) *world {
 	return &world{client: c, topic: topic, rng: rand.New(rand.NewPCG(seed, 7)), want: map[rise]bool{}}
 }
 
-// play sends readings at a rate until the context ends, and then one to each
-// partition that is much later, so that all before it are decided.
+// play sends readings at a rate, in bursts, until the context ends, and then
+// one to each partition that is much later, so that all before it are decided.
 func (w *world) play(ctx context.Context, perSecond int) error {
-	const tick = 10 * time.Millisecond
+	const tick = 250 * time.Millisecond
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
@@ -81,7 +81,7 @@ func (w *world) play(ctx context.Context, perSecond int) error {
 			}
 			return w.client.Flush(context.Background())
 		case <-ticker.C:
-			for range perSecond / int(time.Second/tick) {
+			for range perSecond * int(tick) / int(time.Second) {
 				w.next()
 			}
 		}
@@ -118,9 +118,10 @@ func (w *world) wanted() int {
 type reader struct {
 	client *kgo.Client
 	seen   map[rise]int
+	total  int
 }
 
-func newReader(t *testing.T, bootstrap, topic string) *reader {
+func newReader(t testing.TB, bootstrap, topic string) *reader {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -132,22 +133,28 @@ func newReader(t *testing.T, bootstrap, topic string) *reader {
 }
 
 // until reads until n rises have been seen, or the context ends.
-func (r *reader) until(ctx context.Context, t *testing.T, n int) {
+func (r *reader) until(ctx context.Context, t testing.TB, n int) {
 	t.Helper()
-	total := 0
-	for _, k := range r.seen {
-		total += k
-	}
-	for total < n && ctx.Err() == nil {
-		fetches := r.client.PollFetches(ctx)
-		fetches.EachRecord(func(rec *kgo.Record) {
+	for r.total < n && ctx.Err() == nil {
+		r.client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
 			var x rise
 			if err := json.Unmarshal(rec.Value, &x); err != nil {
 				t.Errorf("record %q: %v", rec.Value, err)
 			}
 			r.seen[x]++
-			total++
+			r.total++
 		})
+	}
+}
+
+// rest reads until nothing has come for a while.
+func (r *reader) rest(t testing.TB, quiet time.Duration) {
+	t.Helper()
+	for before := -1; before != r.total; {
+		before = r.total
+		ctx, cancel := context.WithTimeout(context.Background(), quiet)
+		r.until(ctx, t, 1<<60)
+		cancel()
 	}
 }
 
