@@ -167,7 +167,8 @@ func newTxnDescribe(g *global, f *txnFlags) *cobra.Command {
 }
 
 func printTransaction(w io.Writer, t *kafka.Transaction) {
-	fmt.Fprintf(w, "%s: %s, producer %d, epoch %d, time-out %v\n", t.ID, t.State, t.ProducerID, t.Epoch, time.Duration(t.TimeoutMillis)*time.Millisecond)
+	fmt.Fprintf(w, "%s: %s, producer %d, epoch %d, time-out %v, coordinator %d\n", t.ID, t.State, t.ProducerID, t.Epoch,
+		time.Duration(t.TimeoutMillis)*time.Millisecond, t.Coordinator)
 	if !t.Started.IsZero() {
 		fmt.Fprintf(w, "open since %s, %v\n", t.Started.Format(time.RFC3339Nano), time.Since(t.Started).Round(time.Second))
 	}

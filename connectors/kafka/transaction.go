@@ -31,6 +31,7 @@ type transactionalSink struct {
 	marks    *coordinator            // of the group that keeps the mark
 	groups   map[string]*coordinator // of groups whose offsets are committed
 	failing  time.Time               // first failure since the last commit
+	open     bool                    // the coordinator may know of a transaction
 }
 
 var _ connectors.Transactional = (*transactionalSink)(nil)
@@ -64,7 +65,7 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 	if err != nil {
 		return m, false, err
 	}
-	t.producer = p
+	t.producer, t.open = p, false
 	t.sender = newSender(t.client, t.config, t.parts, t.producer)
 	return t.mark(ctx, true)
 }
@@ -109,6 +110,7 @@ func (t *transactionalSink) enroll(ctx context.Context) error {
 	if len(parts) == 0 {
 		return nil
 	}
+	t.open = true
 	err := t.co.ask(ctx, "add partitions to a transaction", protocol.AddPartitionsToTxn, func(ctx context.Context, broker int32) error {
 		m, err := t.client.roundTrip(ctx, &addPartitionsRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn,
 			ProducerID: t.producer.id, Epoch: t.producer.epoch, Topics: []topicOfPartition{{Name: t.client.topic, Partitions: parts}}}, 0)
@@ -138,16 +140,17 @@ func outcome(topics []topicOutcome) (err error) {
 
 // Commit implements connectors.Transactional.
 func (t *transactionalSink) Commit(ctx context.Context, m connectors.Mark, read []connectors.Progress) error {
+	t.open = true
 	for _, o := range t.offsets(m, read) {
 		if err := t.addOffsets(ctx, o); err != nil {
 			return err
 		}
 	}
-	if err := t.end(ctx); err != nil {
+	if err := t.end(ctx, true); err != nil {
 		return err
 	}
 	t.sender.newTransaction()
-	t.failing = time.Time{}
+	t.failing, t.open = time.Time{}, false
 	return nil
 }
 
@@ -233,14 +236,34 @@ func (t *transactionalSink) addOffsets(ctx context.Context, o groupOffsets) erro
 	})
 }
 
-// end commits. It may be asked again: a coordinator that has committed says so.
-func (t *transactionalSink) end(ctx context.Context) error {
-	return t.co.ask(ctx, "commit a transaction", protocol.EndTxn, func(ctx context.Context, broker int32) error {
+// end commits or aborts. It may be asked again: a coordinator that has done it
+// says so.
+func (t *transactionalSink) end(ctx context.Context, commit bool) error {
+	return t.co.ask(ctx, "end a transaction", protocol.EndTxn, func(ctx context.Context, broker int32) error {
 		m, err := t.client.roundTrip(ctx, &endTxnRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn,
-			ProducerID: t.producer.id, Epoch: t.producer.epoch, Commit: true}, 0)
+			ProducerID: t.producer.id, Epoch: t.producer.epoch, Commit: commit}, 0)
 		if err != nil {
 			return err
 		}
 		return check(m.(*endTxnResponse).ErrorCode)
 	})
+}
+
+// closeTimeout is how long Close tries to abort.
+const closeTimeout = 2 * time.Second
+
+// Close implements connectors.Sink. A transaction that is still open is
+// aborted, so that readers need not wait for its time-out; one that was being
+// committed stays what its coordinator has made of it.
+func (t *transactionalSink) Close() error {
+	if t.open {
+		t.stopSender()
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if err := t.end(ctx, false); err != nil {
+			t.client.log.Info("open transaction not aborted", "id", t.producer.txn, "error", err)
+		}
+		t.open = false
+	}
+	return t.sink.Close()
 }

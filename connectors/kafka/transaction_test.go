@@ -88,7 +88,12 @@ func TestTransactionsCommitRowsAndMark(t *testing.T) {
 		deliver(t, s, 100, 2500)
 		writeRows(t, s, 2500, 3000) // and no commit
 		wantCommitted(t, b.bootstrap, topic, 3, 2500)
-		s.Close()
+		if err := s.Close(); err != nil { // aborts it
+			t.Error(err)
+		}
+		if open, err := newAdmin(t, b.bootstrap).List(testContext(t), "Ongoing"); err != nil || slices.ContainsFunc(open, func(x kafka.Transaction) bool { return x.ID == s.Identity() }) {
+			t.Errorf("left open: %+v, %v", open, err)
+		}
 		again := exactly(t, b.bootstrap, topic, "none")
 		if m, found := recovered(t, again); !found || m != mark(2500) {
 			t.Errorf("the mark is %+v, %v", m, found)
@@ -99,9 +104,9 @@ func TestTransactionsCommitRowsAndMark(t *testing.T) {
 }
 
 // A second writer takes over: the first can do nothing any more, whatever it
-// is doing.
+// is doing. The embedded broker does not tell the two epochs apart.
 func TestFencing(t *testing.T) {
-	forEachBroker(t, func(t *testing.T, b target) {
+	forReal(t, func(t *testing.T, b target) {
 		for name, act := range map[string]func(s connectors.Transactional) error{
 			"write": func(s connectors.Transactional) error {
 				return errors.Join(s.Write(testContext(t), rows(0, 10)), s.Flush(testContext(t)))

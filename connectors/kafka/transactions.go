@@ -28,6 +28,7 @@ type Transaction struct {
 	TimeoutMillis int32            `json:"timeout_ms"`
 	Started       time.Time        `json:"started,omitzero"`    // zero: none is open
 	Partitions    []TopicPartition `json:"partitions,omitzero"` // of the open one
+	Coordinator   int32            `json:"coordinator"`         // broker; Describe tells it
 }
 
 // TopicPartition is a partition of a topic.
@@ -100,7 +101,11 @@ func (a *Admin) Describe(ctx context.Context, id string) (t Transaction, err err
 }
 
 func (a *Admin) describe(ctx context.Context, id string) (Transaction, error) {
-	address, err := a.coordinator(ctx, id)
+	broker, err := newCoordinator(a.client, transactionCoordinator, id).find(ctx)
+	if err != nil {
+		return Transaction{}, err
+	}
+	address, err := a.address(ctx, broker)
 	if err != nil {
 		return Transaction{}, err
 	}
@@ -114,7 +119,9 @@ func (a *Admin) describe(ctx context.Context, id string) (Transaction, error) {
 	if len(states) != 1 {
 		return Transaction{}, kafka.TransactionalIDNotFound
 	}
-	return describedTransaction(&states[0]), check(states[0].ErrorCode)
+	t := describedTransaction(&states[0])
+	t.Coordinator = broker
+	return t, check(states[0].ErrorCode)
 }
 
 func describedTransaction(s *kmsg.DescribeTransactionsResponseTransactionState) Transaction {
@@ -129,15 +136,6 @@ func describedTransaction(s *kmsg.DescribeTransactionsResponseTransactionState) 
 		}
 	}
 	return t
-}
-
-// coordinator is the address of the broker that keeps a transactional id.
-func (a *Admin) coordinator(ctx context.Context, id string) (string, error) {
-	broker, err := newCoordinator(a.client, transactionCoordinator, id).find(ctx)
-	if err != nil {
-		return "", err
-	}
-	return a.address(ctx, broker)
 }
 
 func (a *Admin) address(ctx context.Context, broker int32) (string, error) {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,34 +31,27 @@ type bed struct {
 	stopFed context.CancelFunc
 }
 
-func newBed(t testing.TB, guarantee string, rate int, options ...string) *bed {
+func newBed(t testing.TB, k *kafkatest.Kafka) *bed {
 	t.Helper()
-	b := prepare(t, guarantee, query, options...)
+	b := prepare(t, k, "exactly-once", query)
 	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stopFed = stop
 	t.Cleanup(stop)
-	go func() { b.fed <- b.world.play(ctx, rate) }()
+	go func() { b.fed <- b.world.play(ctx, *rate) }()
 	return b
 }
 
 // prepare makes topics, the program and the file with its query.
-func prepare(t testing.TB, guarantee, query string, options ...string) *bed {
+func prepare(t testing.TB, k *kafkatest.Kafka, guarantee, query string) *bed {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("with a real Kafka broker; not with -short")
-	}
-	b := &bed{t: t, dir: t.TempDir(), broker: kafkatest.Broker(t), fed: make(chan error, 1)}
+	b := &bed{t: t, dir: t.TempDir(), broker: k, fed: make(chan error, 1)}
 	b.in, b.out = b.broker.Topic(t, partitions), b.broker.Topic(t, partitions)
 	build := exec.Command("go", "build", "-o", b.file("cepd"), "github.com/cepd/cepd/cmd/cepd")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	var more strings.Builder
-	for i := 0; i < len(options); i += 2 {
-		fmt.Fprintf(&more, ", '%s'='%s'", options[i], options[i+1])
-	}
-	sql := fmt.Sprintf(query, b.broker.Bootstrap, b.in, b.out, guarantee, &more)
+	sql := fmt.Sprintf(query, b.broker.Bootstrap, b.in, b.out, guarantee)
 	if err := os.WriteFile(b.file("query.sql"), []byte(sql), 0o600); err != nil {
 		t.Fatal(err)
 	}

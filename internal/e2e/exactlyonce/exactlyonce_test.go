@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 // committed, the journal does not know of it yet, and the next one is open.
 func TestKillsUnderLoad(t *testing.T) {
 	t.Logf("seed %d: repeat with -exactly.seed=%d", *seed, *seed)
-	b := newBed(t, "exactly-once", *rate)
+	b := newBed(t, kafkatest.Broker(t))
 	rnd := rand.New(rand.NewPCG(*seed, 1))
 	sight := newReader(t, b.broker.Bootstrap, b.out)
 	for i := range *kills {
@@ -52,7 +53,7 @@ func TestKillsUnderLoad(t *testing.T) {
 // A process that was stopped and wakes up after another has taken over on a
 // copy of its state can do nothing any more.
 func TestZombie(t *testing.T) {
-	b := newBed(t, "exactly-once", *rate)
+	b := newBed(t, kafkatest.Broker(t))
 	old := b.start("state")
 	b.await(1000)
 	if err := old.Signal(syscall.SIGSTOP); err != nil {
@@ -75,7 +76,7 @@ func TestZombie(t *testing.T) {
 
 // The broker, which is the coordinator too, dies and comes back.
 func TestBrokerRestarts(t *testing.T) {
-	b := newBed(t, "exactly-once", *rate)
+	b := newBed(t, kafkatest.Broker(t))
 	if !b.broker.Own() {
 		t.Skip("the broker is not ours to kill")
 	}
@@ -89,10 +90,36 @@ func TestBrokerRestarts(t *testing.T) {
 	b.finish(c)
 }
 
+// Of three brokers the one that coordinates the transactions dies under load,
+// and comes back: leaders and coordinators move.
+func TestCoordinatorMoves(t *testing.T) {
+	b := newBed(t, kafkatest.Cluster(t))
+	c := b.start("state")
+	b.await(300)
+	a, err := kafka.NewAdmin(map[string]string{"properties.bootstrap.servers": b.broker.Bootstrap}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	list, err := a.List(t.Context(), "")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("transactional ids: %+v, %v", list, err)
+	}
+	d, err := a.Describe(t.Context(), list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.broker.KillNode(t, int(d.Coordinator))
+	b.await(b.world.wanted() + 300)
+	b.broker.UpNode(t, int(d.Coordinator))
+	b.await(b.world.wanted() + 300)
+	b.finish(c)
+}
+
 // An old copy of the state does not know of what was delivered since: it is
 // refused.
 func TestOldCopyIsRefused(t *testing.T) {
-	b := newBed(t, "exactly-once", *rate)
+	b := newBed(t, kafkatest.Broker(t))
 	c := b.start("state")
 	b.await(500)
 	b.kill(c, 0)

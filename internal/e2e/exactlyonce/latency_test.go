@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cepd/cepd/internal/kafkatest"
 )
 
 // passThrough delivers every row, so that what is measured is reading, the
@@ -17,7 +19,7 @@ const passThrough = `CREATE TABLE readings (meter BIGINT, n BIGINT, v BIGINT)
   WITH ('connector'='kafka', 'topic'='%[2]s', 'properties.bootstrap.servers'='%[1]s', 'format'='json', 'scan.startup.mode'='earliest-offset');
 CREATE TABLE rises (meter BIGINT, n BIGINT)
   WITH ('connector'='kafka', 'topic'='%[3]s', 'properties.bootstrap.servers'='%[1]s', 'format'='json', 'key.fields'='meter',
-        'sink.delivery-guarantee'='%[4]s', 'properties.linger.ms'='0'%[5]s);
+        'sink.delivery-guarantee'='%[4]s', 'properties.linger.ms'='0');
 INSERT INTO rises SELECT meter, n FROM readings;`
 
 const measureTime = 10 * time.Second
@@ -45,7 +47,7 @@ func BenchmarkLatency(b *testing.B) {
 
 // measure sends records for measureTime and gives the latency of each.
 func measure(b *testing.B, guarantee string, perSecond int) []time.Duration {
-	bed := prepare(b, guarantee, passThrough)
+	bed := prepare(b, kafkatest.Broker(b), guarantee, passThrough)
 	c := bed.start("state")
 	defer func() {
 		_ = c.Kill()

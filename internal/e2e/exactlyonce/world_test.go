@@ -21,7 +21,7 @@ const query = `CREATE TABLE readings (meter BIGINT, n BIGINT, v BIGINT, ts TIMES
         'properties.group.id'='%[2]s-group', 'scan.startup.mode'='earliest-offset', 'scan.watermark.idle-timeout'='1 h');
 CREATE TABLE rises (meter BIGINT, a BIGINT, b BIGINT)
   WITH ('connector'='kafka', 'topic'='%[3]s', 'properties.bootstrap.servers'='%[1]s', 'format'='json', 'key.fields'='meter',
-        'sink.delivery-guarantee'='%[4]s'%[5]s);
+        'sink.delivery-guarantee'='%[4]s');
 INSERT INTO rises SELECT * FROM readings MATCH_RECOGNIZE (PARTITION BY meter ORDER BY ts
   MEASURES A.n AS a, B.n AS b AFTER MATCH SKIP PAST LAST ROW PATTERN (A B) DEFINE B AS B.v > A.v);`
 
@@ -57,7 +57,7 @@ type world struct {
 
 func newWorld(t testing.TB, bootstrap, topic string, seed uint64) *world {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(time.Millisecond),
+	c, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ type reader struct {
 
 func newReader(t testing.TB, bootstrap, topic string) *reader {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	c, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
