@@ -196,7 +196,7 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateView:
 			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)
-		case *ast.Insert, *ast.CreateQuery:
+		case *ast.Insert, *ast.CreateQuery, *ast.StatementSet:
 			st.Settings = result.Queries[next].Settings
 			err = c.query(st, sub.Name, &result.Queries[next])
 			next++

@@ -18,9 +18,11 @@ func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
 		return err
 	}
 	v := &validator{engine: e, cat: cat, root: root, lists: map[string]*diag.List{}, seen: map[*catalog.Table]bool{}}
-	v.scans(root.Input)
-	columns, _ := sinkColumns(root)
-	v.sink(root.Table, columns)
+	for _, n := range root.All() {
+		v.scans(n.Input)
+		columns, _ := sinkColumns(n)
+		v.sink(n.Table, columns)
+	}
 	return v.findings()
 }
 
@@ -42,8 +44,10 @@ func (v *validator) findings() error {
 func (e *Engine) ValidateTables(tables []*catalog.Table, queries []*plan.Insert) error {
 	used := map[string]bool{}
 	for _, q := range queries {
-		used[q.Table.Name] = true
-		markTables(q.Input, used)
+		for _, n := range q.All() {
+			used[n.Table.Name] = true
+			markTables(n.Input, used)
+		}
 	}
 	v := &validator{engine: e, lists: map[string]*diag.List{}}
 	for _, t := range tables {

@@ -137,7 +137,7 @@ func (c *compiler) statement(s ast.Statement) {
 		}
 	case *ast.CreateView:
 		c.check.CreateView(s)
-	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement:
+	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement, *ast.StatementSet:
 		if root, print := c.root(s); root != nil {
 			c.query(root, s, print)
 		}
@@ -161,8 +161,6 @@ func (c *compiler) refuse(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.CreateFunction:
 		what = "CREATE FUNCTION"
-	case *ast.StatementSet:
-		what = "EXECUTE STATEMENT SET"
 	case *ast.AlterQuery:
 		what = "ALTER QUERY … " + s.Action
 	}
@@ -183,13 +181,44 @@ func (c *compiler) root(s ast.Statement) (root *plan.Insert, print bool) {
 		}
 	case *ast.QueryStatement:
 		root, print = c.check.Print(s.Query), true
+	case *ast.StatementSet:
+		return c.statementSet(s), false
 	default:
-		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY and queries have a plan to explain")
+		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY, statement sets and queries have a plan to explain")
 	}
 	if root != nil {
-		root = plan.Optimize(root, foldQuietly).(*plan.Insert)
+		root = optimize(root)
 	}
 	return root, print
+}
+
+func optimize(root *plan.Insert) *plan.Insert {
+	return plan.Optimize(root, foldQuietly).(*plan.Insert)
+}
+
+// set is the plan of a statement set: its first insert, with the others.
+func (c *compiler) statementSet(s *ast.StatementSet) *plan.Insert {
+	var list []*plan.Insert
+	names := map[string]bool{}
+	for _, i := range s.Inserts {
+		n := c.check.Insert(i)
+		if n == nil {
+			continue
+		}
+		switch {
+		case n.Name == "":
+			n.Name = freeName(names, n.Table.Name)
+		case names[n.Name]:
+			c.list.Add(diag.DuplicateName, i.Pos(), "there is an insert %q in the set already", n.Name)
+		}
+		names[n.Name] = true
+		list = append(list, optimize(n))
+	}
+	if len(list) < len(s.Inserts) || len(list) == 0 {
+		return nil
+	}
+	list[0].Also = list[1:]
+	return list[0]
 }
 
 // query adds a plan under a name of its own.
@@ -199,15 +228,16 @@ func (c *compiler) query(root *plan.Insert, s ast.Statement, print bool) {
 		return
 	}
 	if root.Name == "" {
-		root.Name = c.freeName(root.Table.Name)
+		root.Name = freeName(c.names, root.Table.Name)
 	}
 	c.names[root.Name] = true
 	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: maps.Clone(c.cat.Settings), Print: print, Span: s.Pos()})
 }
 
-func (c *compiler) freeName(base string) string {
+// freeName is base, or base_2 and so on where that is taken.
+func freeName(taken map[string]bool, base string) string {
 	name := base
-	for n := 2; c.names[name]; n++ {
+	for n := 2; taken[name]; n++ {
 		name = fmt.Sprintf("%s_%d", base, n)
 	}
 	return name

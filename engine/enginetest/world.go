@@ -44,6 +44,7 @@ type Input struct {
 	ready      []func()
 	committed  map[int32]int64
 	taken      map[int32]int64 // by polls
+	opened     int
 }
 
 // Input makes a bounded table with these partitions.
@@ -70,6 +71,13 @@ func (in *Input) Taken(part int32) int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return in.taken[part]
+}
+
+// Opened is how many readers there have been.
+func (in *Input) Opened() int {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	return in.opened
 }
 
 // Open says that the table does not end.
@@ -205,6 +213,7 @@ func (s source) Open(_ context.Context, part int32, from int64, ready func()) (c
 	s.in.world.mu.Lock()
 	defer s.in.world.mu.Unlock()
 	s.in.ready = append(s.in.ready, ready)
+	s.in.opened++
 	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0)}, nil
 }
 

@@ -21,6 +21,8 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+	opCount                // of loop v: go on with x or y as its count says
+	opNext                 // count one more repetition of loop v, go to x
 
 	// Only in patterns with edges.
 	opNot    // from here to the next row taken, no row of v (once: the next row is not of v)
@@ -31,12 +33,13 @@ const (
 // instr is an instruction of the nondeterministic automaton.
 type instr struct {
 	op       opcode
-	v        int16    // opRow, opNot, opAbsent: the variable
+	v        int16    // opRow, opNot, opAbsent: the variable; opCount, opNext: the loop
 	until    int16    // opRow: a row of this variable is not taken, -1: none …
 	entry    bool     // … and ends the wait, but for the first row of a loop
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
 	loop     bool     // opNot: of a possessive loop
+	few      bool     // opCount: prefer y
 	excluded bool     // opRow: inside {- -}
 	x, y     int32    // opEnter: x is the part
 	parts    []int16  // opRow: the time-limited parts it lies in
@@ -48,9 +51,11 @@ type assembler struct {
 	excluded int // depth of {- -}
 	edge     led // of the item at hand
 	until    int16
-	entry    bool // the item at hand is the first of a loop
+	entry    bool          // the item at hand is the first of a loop
+	after    []plan.PatNot // the negations right behind the item at hand
 	parts    []int16
-	limits   []int64 // of the time-limited parts, µs
+	limits   []int64                 // of the time-limited parts, µs
+	loops    map[int16]plan.PatQuant // that count, by their bounds
 	err      error
 }
 
@@ -89,12 +94,7 @@ func (a *assembler) pattern(p plan.Pattern) {
 	case plan.PatAnchor:
 		a.emit(instr{op: anchorOp(p.Start)})
 	case plan.PatConcat:
-		for _, item := range p.Items {
-			a.pattern(item)
-			if _, not := item.(plan.PatNot); !not {
-				a.edge = led{}
-			}
-		}
+		a.concat(p.Items)
 	case plan.PatAlt:
 		a.alternatives(len(p.Alts), func(i int) { a.pattern(p.Alts[i]) })
 	case plan.PatPermute:
@@ -111,10 +111,39 @@ func (a *assembler) pattern(p plan.Pattern) {
 		}
 		a.pattern(p.Item)
 	case plan.PatNot:
-		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+		a.not(p)
 	case plan.PatWithin:
 		a.part(p)
 	}
+}
+
+func (a *assembler) not(p plan.PatNot) {
+	a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+}
+
+func (a *assembler) concat(items []plan.Pattern) {
+	after := a.after
+	for i, item := range items {
+		a.after = negations(items[i+1:], after)
+		a.pattern(item)
+		if _, not := item.(plan.PatNot); !not {
+			a.edge = led{}
+		}
+	}
+	a.after = after
+}
+
+// negations are those that rest begins with; behind nothing, those of after.
+func negations(rest []plan.Pattern, after []plan.PatNot) []plan.PatNot {
+	var list []plan.PatNot
+	for _, item := range rest {
+		not, ok := item.(plan.PatNot)
+		if !ok {
+			return list
+		}
+		list = append(list, not)
+	}
+	return append(list, after...)
 }
 
 func anchorOp(start bool) opcode {
@@ -153,10 +182,14 @@ func (a *assembler) permute(items []plan.Pattern) {
 	if len(items) == 0 {
 		return
 	}
+	after := a.after
 	a.alternatives(len(items), func(i int) {
+		if a.after = after; len(items) > 1 {
+			a.after = nil
+		}
 		rest := append(append([]plan.Pattern(nil), items[:i]...), items[i+1:]...)
 		a.pattern(items[i])
-		a.edge = led{}
+		a.edge, a.after = led{}, after
 		a.permute(rest)
 	})
 }
@@ -166,10 +199,13 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	if q.Until != nil {
 		a.until, a.entry = int16(q.Until.Var), true
 	}
-	if q.Max < 0 {
-		a.copies(q.Item, q.Min-1)
-		a.loop(q)
-	} else {
+	switch {
+	case q.Bounds > 0:
+		a.counted(q)
+	case q.Max < 0:
+		a.copies(q, q.Min-1)
+		a.loop(q, max(q.Min-1, 0))
+	default:
 		a.bounded(q)
 	}
 	a.until, a.entry = outer, false
@@ -177,11 +213,11 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 
 // bounded lays out p{min,max}.
 func (a *assembler) bounded(q plan.PatQuant) {
-	a.copies(q.Item, q.Min)
+	a.copies(q, q.Min)
 	var skips []int32
-	for range q.Max - q.Min {
+	for n := q.Min; n < q.Max; n++ {
 		skips = append(skips, a.optional(q.Reluctant))
-		a.iteration(q.Item)
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
@@ -192,6 +228,41 @@ func (a *assembler) bounded(q plan.PatQuant) {
 	if q.Possessive && len(skips) > 0 {
 		a.keep(q)
 	}
+}
+
+// counted lays out a loop whose bounds are data of the match:
+//
+//	again: count(body, exit)  body: item  next(again)  exit:
+//
+// An edge from outside leads the first iteration, which then has a copy of its
+// own before that.
+func (a *assembler) counted(q plan.PatQuant) {
+	loop := int16(q.Bounds - 1)
+	a.loops[loop] = q
+	first := int32(-1)
+	if a.edge.outer {
+		first = a.turn(q, loop)
+		a.code[len(a.code)-1].x = int32(len(a.code))
+	}
+	again := a.turn(q, loop)
+	if a.err != nil {
+		return
+	}
+	a.code[len(a.code)-1].x = again
+	for _, count := range []int32{first, again} {
+		if count >= 0 {
+			a.set(count, count+1, int32(len(a.code)))
+		}
+	}
+}
+
+// turn lays out one copy of what a counted loop repeats; its last instruction
+// has still to learn where to go.
+func (a *assembler) turn(q plan.PatQuant, loop int16) int32 {
+	count := a.emit(instr{op: opCount, v: loop, few: q.Reluctant, until: -1})
+	a.iteration(q, 0)
+	a.emit(instr{op: opNext, v: loop, until: -1})
+	return count
 }
 
 // keep guards the way out of a possessive loop: a row that fits the loop
@@ -213,19 +284,38 @@ func loopVar(p plan.Pattern) (int16, bool) {
 	return 0, false
 }
 
-func (a *assembler) copies(item plan.Pattern, n int) {
-	for range n {
-		a.iteration(item)
+// copies lays out the first iterations.
+func (a *assembler) copies(q plan.PatQuant, most int) {
+	for n := range most {
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
 	}
 }
 
-// iteration lays out one copy; the edge from outside leads only the first.
-func (a *assembler) iteration(item plan.Pattern) {
-	a.pattern(item)
-	a.edge, a.entry = led{}, false
+// iteration lays out iteration n. The edge from outside leads only the first;
+// before the others, what the negations behind the loop forbid is forbidden.
+func (a *assembler) iteration(q plan.PatQuant, n int) {
+	after := a.after
+	if n > 0 || q.Min == 0 {
+		for _, not := range between(q, n, after) {
+			a.not(not)
+		}
+	}
+	a.after = between(q, n+1, after)
+	a.pattern(q.Item)
+	a.edge, a.entry, a.after = led{}, false, after
+}
+
+// between is what the negations behind a loop forbid before iteration n: what
+// they would if the loop ended here and, where it cannot end yet, the rows that
+// may not lie between (as in Flink CEP).
+func between(q plan.PatQuant, n int, after []plan.PatNot) []plan.PatNot {
+	if n >= q.Min {
+		return after
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(not plan.PatNot) bool { return not.Edge == ast.EdgeDefault })
 }
 
 // part lays out an item with a time limit of its own.
@@ -274,7 +364,7 @@ func (a *assembler) leave(s int32, reluctant bool) {
 	}
 }
 
-// loop lays out the last required iteration and those after it:
+// loop lays out the last required iteration, number n, and those after it:
 //
 //	[skip?]  body: item  again: split(body, exit)  exit:
 //
@@ -282,18 +372,18 @@ func (a *assembler) leave(s int32, reluctant bool) {
 // required leaves the loop, and one that is not comes back to a split that has
 // been taken at this row, and is dropped: the alternatives inside the item are
 // tried before the loop is left, as the corpus has it (empty-cycles).
-func (a *assembler) loop(q plan.PatQuant) {
+func (a *assembler) loop(q plan.PatQuant, n int) {
 	skip := int32(-1)
-	if q.Min == 0 {
+	if n >= q.Min {
 		skip = a.optional(q.Reluctant)
 	}
-	if a.edge.outer || a.entry { // the first iteration is led from outside, the others are not
-		a.iteration(q.Item)
+	if a.edge.outer || a.entry || n < q.Min && len(a.after) > 0 { // the next iteration is not like those after it
+		a.iteration(q, n)
 		rest := q
-		rest.Min, rest.Possessive = 0, false
-		a.loop(rest)
+		rest.Possessive = false
+		a.loop(rest, n+1)
 	} else {
-		a.body(q)
+		a.body(q, n)
 	}
 	if skip >= 0 {
 		a.leave(skip, q.Reluctant)
@@ -303,9 +393,9 @@ func (a *assembler) loop(q plan.PatQuant) {
 	}
 }
 
-func (a *assembler) body(q plan.PatQuant) {
+func (a *assembler) body(q plan.PatQuant, n int) {
 	start := int32(len(a.code))
-	a.iteration(q.Item)
+	a.iteration(q, n)
 	again := a.emit(instr{op: opSplit})
 	if a.err != nil {
 		return

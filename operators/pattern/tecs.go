@@ -1,11 +1,11 @@
 package pattern
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // tecs runs patterns with edges whose conditions all lie in the symbol and
@@ -24,7 +24,7 @@ type tecs struct {
 	m      *Matcher
 	p      *Program
 	places []placeInfo
-	starts []int32 // places where a match may start
+	starts []start
 	acts   map[uint64][]int32
 	idle   []*graph
 	muted  bool // restoring: what comes out came out before
@@ -32,16 +32,8 @@ type tecs struct {
 	moves    []move // of the row at hand
 	complete []int32
 	pending  []branch
+	ranking  ranking
 	steps    []step
-}
-
-// placeInfo is a place: an instruction and the guards it is reached with.
-type placeInfo struct {
-	in      *instr
-	stop    uint64  // variables whose row ends what waits here
-	next    []int32 // the places after its row
-	accepts bool    // a match is complete with its row
-	stays   int32   // where what passes over a row waits on: -1 nowhere (the row had to be the next)
 }
 
 // move is a new node on its way to a place.
@@ -50,7 +42,7 @@ type move struct{ node, place int32 }
 // sharable says whether partial matches at one place have one future.
 func (p *Program) sharable() bool {
 	m := p.match
-	if !m.Edges || !p.deterministic() || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
+	if !m.Edges || !p.deterministic() || p.places.merges || p.numbered || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
 		return false
 	}
 	for i := range p.code {
@@ -96,63 +88,7 @@ func (p *Program) mayEnd(pc int) bool {
 }
 
 func newTECS(m *Matcher) *tecs {
-	s := &tecs{m: m, p: m.p, acts: map[uint64][]int32{}}
-	ids := map[place]int32{}
-	var todo []place
-	id := func(at place) int32 {
-		i, ok := ids[at]
-		if !ok {
-			i = int32(len(todo))
-			ids[at] = i
-			todo = append(todo, at)
-		}
-		return i
-	}
-	s.starts, _ = s.follow(place{}, id)
-	for i := 0; i < len(todo); i++ {
-		s.places = append(s.places, s.describe(todo[i], id))
-	}
-	return s
-}
-
-// describe works out what happens at a place.
-func (s *tecs) describe(at place, id func(place) int32) placeInfo {
-	in := &s.p.code[at.pc]
-	info := placeInfo{in: in, stop: at.g.not | at.g.once | at.g.loop, stays: none}
-	info.next, info.accepts = s.follow(place{pc: at.pc + 1}, id)
-	if in.edge != ast.EdgeDefault {
-		at.g.once = 0
-		info.stays = id(at)
-	}
-	return info
-}
-
-// follow lists the places reached without a row, and says whether the end is
-// among them.
-func (s *tecs) follow(from place, id func(place) int32) (to []int32, accepts bool) {
-	var seen []place
-	stack := []place{from}
-	for len(stack) > 0 {
-		at := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if slices.Contains(seen, at) {
-			continue
-		}
-		seen = append(seen, at)
-		switch in := &s.p.code[at.pc]; in.op {
-		case opSplit:
-			stack = append(stack, place{in.y, at.g}, place{in.x, at.g})
-		case opJump:
-			stack = append(stack, place{in.x, at.g})
-		case opNot:
-			stack = append(stack, place{at.pc + 1, at.g.with(in)})
-		case opRow:
-			to = append(to, id(at))
-		case opAccept:
-			accepts = true
-		}
-	}
-	return to, accepts
+	return &tecs{m: m, p: m.p, ranking: ranking{p: m.p}, places: m.p.places.list, starts: m.p.places.starts, acts: map[uint64][]int32{}}
 }
 
 // concerned lists the places that a symbol does something at.
@@ -163,7 +99,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	var list []int32
 	for i := range s.places {
 		info := &s.places[i]
-		if info.stays != int32(i) || s.takes(info, symbol) || s.stops(info, symbol) {
+		if info.stays != int32(i) || s.p.fitsAny(symbol, info.heed) {
 			list = append(list, int32(i))
 		}
 	}
@@ -174,19 +110,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	return list
 }
 
-func (s *tecs) takes(info *placeInfo, symbol uint64) bool {
-	mask := s.p.vars[info.in.v].mask
-	return symbol&mask == mask
-}
-
-func (s *tecs) stops(info *placeInfo, symbol uint64) bool {
-	for bad := info.stop; bad != 0; bad &= bad - 1 {
-		if mask := s.p.vars[bits.TrailingZeros64(bad)].mask; symbol&mask == mask {
-			return true
-		}
-	}
-	return false
-}
+func (s *tecs) takes(info *placeInfo, symbol uint64) bool { return s.p.fits(symbol, int(info.in.v)) }
 
 func (s *tecs) take() *graph {
 	if n := len(s.idle); n > 0 {
@@ -254,7 +178,13 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
 	m.hold(index, k)
-	return s.row(k, k.before+int64(k.n)-1, k.before, symbol)
+	if err := s.row(k, k.before+int64(k.n)-1, k.before, symbol); err != nil {
+		return err
+	}
+	if len(s.complete) > 0 && m.p.consumes() {
+		m.consume(index)
+	}
+	return nil
 }
 
 // forget drops the rows with which no match can start any more at t.
@@ -301,12 +231,17 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 
 // begins says whether a match may start with the row.
 func (s *tecs) begins(symbol uint64) bool {
-	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
+	for _, at := range s.starts {
+		if s.opens(&s.places[at.place], symbol) {
 			return true
 		}
 	}
 	return false
+}
+
+// opens says whether a match may start at a place with a row.
+func (s *tecs) opens(info *placeInfo, symbol uint64) bool {
+	return s.takes(info, symbol) && !s.p.fitsAny(symbol, info.stop) && (len(info.ends) > 0 || !s.p.fitsAny(symbol, info.not))
 }
 
 // row feeds kept row number of the key; oldest is the first row that a match
@@ -322,39 +257,99 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 		}
 		info := &s.places[i]
 		g.heads[i] = none
-		if g.nodes[head].max < oldest || s.stops(info, symbol) {
+		if g.nodes[head].max < oldest || s.p.fitsAny(symbol, info.stop) {
 			continue
 		}
-		taken := s.takes(info, symbol)
+		taken, forbidden := s.takes(info, symbol), s.p.fitsAny(symbol, info.not)
 		if taken {
-			s.arrive(info, g.extend(number, info.in.v, head))
+			s.arrive(info, g.extend(number, info.in.v, head), forbidden)
 		}
-		if info.stays != none && (!taken || info.in.edge == ast.EdgeAny) {
+		if info.stays != none && !forbidden && (!taken || info.in.edge == ast.EdgeAny) {
 			s.moves = append(s.moves, move{head, info.stays})
 		}
 	}
-	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
-			s.arrive(info, g.start(number, info.in.v))
+	for _, at := range s.starts {
+		if info := &s.places[at.place]; s.opens(info, symbol) {
+			s.arrive(info, g.start(number, info.in.v), s.p.fitsAny(symbol, info.not))
 		}
 	}
 	for _, mv := range s.moves {
 		g.heads[mv.place] = g.union(g.heads[mv.place], mv.node)
 	}
-	for _, n := range s.complete {
-		if err := s.enumerate(k, n, oldest); err != nil {
-			return err
-		}
+	if err := s.matches(k, oldest); err != nil {
+		return err
 	}
 	g.compact(oldest)
 	return nil
 }
 
-func (s *tecs) arrive(info *placeInfo, n int32) {
-	for _, to := range info.next {
-		s.moves = append(s.moves, move{n, to})
+// matches reports the matches that the row completes, all or those selected.
+func (s *tecs) matches(k *keyState, oldest int64) error {
+	switch {
+	case s.muted || len(s.complete) == 0:
+		return nil
+	case s.p.choosy():
+		return s.selected(k, oldest)
 	}
-	if info.accepts {
+	for _, n := range s.complete {
+		if err := s.enumerate(k, n, oldest, s.report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selected reports the matches that SELECT and LIMIT choose.
+func (s *tecs) selected(k *keyState, oldest int64) error {
+	if s.p.match.Select == plan.SelectMaximal {
+		return s.maximal(k, oldest)
+	}
+	for _, cell := range s.ranking.first(k.graph, s.complete, oldest, s.p.most()) {
+		s.steps = s.ranking.steps(s.steps[:0], cell)
+		slices.Reverse(s.steps)
+		if err := s.report(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maximal needs all matches to compare.
+func (s *tecs) maximal(k *keyState, oldest int64) error {
+	var all []choice
+	keep := func(*keyState) error {
+		if len(all) == s.p.opts.MaxThreads {
+			return &LimitError{What: "matches that one row completes", Limit: s.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
+		}
+		steps := slices.Clone(s.steps)
+		slices.Reverse(steps)
+		all = append(all, choice{steps: steps})
+		return nil
+	}
+	for _, n := range s.complete {
+		if err := s.enumerate(k, n, oldest, keep); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.p.choose(all) {
+		s.steps = append(s.steps[:0], c.steps...)
+		slices.Reverse(s.steps)
+		if err := s.report(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrive sends a node on from a place; last says that it may only complete a
+// match.
+func (s *tecs) arrive(info *placeInfo, n int32, last bool) {
+	if !last {
+		for _, to := range info.next {
+			s.moves = append(s.moves, move{n, to})
+		}
+	}
+	if len(info.ends) > 0 {
 		s.complete = append(s.complete, n)
 	}
 }
@@ -366,11 +361,9 @@ type branch struct {
 	depth int32
 }
 
-// enumerate reports every match that ends in n and started at oldest or later.
-func (s *tecs) enumerate(k *keyState, n int32, oldest int64) error {
-	if s.muted {
-		return nil
-	}
+// enumerate calls each with every match that ends in n and started at oldest or
+// later in steps, last row first.
+func (s *tecs) enumerate(k *keyState, n int32, oldest int64, each func(*keyState) error) error {
 	g := k.graph
 	s.pending = append(s.pending[:0], branch{n, 0})
 	for len(s.pending) > 0 {
@@ -389,7 +382,7 @@ func (s *tecs) enumerate(k *keyState, n int32, oldest int64) error {
 			s.steps = append(s.steps, step{v: x.v, row: x.row})
 			at = x.left
 		}
-		if err := s.report(k); err != nil {
+		if err := each(k); err != nil {
 			return err
 		}
 	}
