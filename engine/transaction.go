@@ -229,11 +229,12 @@ type carried struct {
 	parts  []int32 // by unit; -1: of another source
 }
 
-// carry finds the sources whose offsets the query's sink commits. The units
-// must be in their final order.
+// carry finds the sources whose offsets the query's sink commits; where there
+// are several sinks, none of them can tell for all. The units must be in their
+// final order.
 func (p *Pipeline) carry() {
 	o := p.boxes[0]
-	if o.tx == nil {
+	if o.tx == nil || len(p.graph.Sinks) > 1 {
 		return
 	}
 	for _, s := range p.sources {

@@ -182,7 +182,10 @@ func (o *options) delivery(c *sinkConfig, t connectors.Table) {
 		o.useless("sink.transactional-id-prefix", "properties.transaction.timeout.ms")
 		return
 	}
-	c.transactionalID = strings.TrimPrefix(prefix+"-"+t.Query+"-"+t.Name, "-")
+	c.transactionalID = prefix + "-" + t.Query + "-" + t.Name
+	if t.Writer > 0 {
+		c.transactionalID += fmt.Sprintf("-%d", t.Writer+1)
+	}
 	c.transactionTimeout = o.millis("properties.transaction.timeout.ms")
 }
 

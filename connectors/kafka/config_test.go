@@ -107,6 +107,10 @@ func TestDelivery(t *testing.T) {
 	if err != nil || c.transactionalID != "cepd-q-alerts" || c.transactionTimeout != time.Minute || !c.idempotent || c.acks != acksAll {
 		t.Errorf("exactly once: %+v, %v", c, err)
 	}
+	exactly.Writer = 1
+	if c, err := parseSink(exactly); err != nil || c.transactionalID != "cepd-q-alerts-2" {
+		t.Errorf("second writer: %+v, %v", c, err)
+	}
 	for want, options := range map[bool][]string{true: nil, false: {"properties.enable.idempotence", "false"}} {
 		if c, err := parseSink(tableOf(options...)); err != nil || c.idempotent != want || c.transactionalID != "" {
 			t.Errorf("%q: %+v, %v", options, c, err)

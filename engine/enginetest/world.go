@@ -191,6 +191,9 @@ func (c connector) Source(t connectors.Table) (connectors.Source, error) {
 func (c connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	out := c.w.Output(t.Name)
 	if out.tx != nil {
+		if t.Writer > 0 {
+			return nil, fmt.Errorf("the test has one transactional writer per table")
+		}
 		return &transactionalSink{tx: out.tx, name: t.Query + "/" + t.Name}, nil
 	}
 	return &sink{out: out}, nil

@@ -120,7 +120,9 @@ func (b *bed) killAtSight(c *cepd, r *reader) {
 	r.rest(b.t, 50*time.Millisecond)
 	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
 	defer cancel()
-	r.until(ctx, b.t, r.total+1)
+	if r.until(ctx, b.t, r.total+1); ctx.Err() != nil {
+		b.t.Fatalf("nothing new is committed\n%s", &c.stderr)
+	}
 	b.kill(c, 0)
 }
 
