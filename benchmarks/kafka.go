@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cepd/cepd/benchmarks/measure"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/all"
@@ -82,8 +83,8 @@ func writeAll(ctx context.Context, sink connectors.Sink, n int) (total int, err 
 // EndToEnd measures Q2 from a topic of n transactions to another topic, with
 // state kept in dir. All of the process's CPU counts: fetching, decoding,
 // matching, journal and snapshots, sending.
-func EndToEnd(ctx context.Context, bootstrap, in, out, dir string, n int) (Result, error) {
-	r := Result{Workload: "Q2", System: "cepd", Events: n}
+func EndToEnd(ctx context.Context, bootstrap, in, out, dir string, n int) (measure.Result, error) {
+	r := measure.Result{Workload: "Q2", System: "cepd", Events: n}
 	e, err := engine.New(engine.Options{Registry: all.New(), DataDir: dir})
 	if err != nil {
 		return r, err
@@ -94,7 +95,7 @@ func EndToEnd(ctx context.Context, bootstrap, in, out, dir string, n int) (Resul
 		return r, errors.Join(err, e.Close(ctx))
 	}
 	var q *engine.Query
-	u, err := Measure(func() error {
+	u, err := measure.Run(func() error {
 		if q, err = e.Start(ctx, c.Queries[0].Insert, cat); err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func EndToEnd(ctx context.Context, bootstrap, in, out, dir string, n int) (Resul
 		return r, errors.Join(err, e.Close(ctx))
 	}
 	r.Matches = int(q.Status().Sinks[0].Acknowledged)
-	r.WallSeconds, r.CPUSeconds, r.RSSMB = u.Wall.Seconds(), u.CPU.Seconds(), PeakRSS()
+	r.Take(u)
 	r.Note = fmt.Sprintf("Kafka to Kafka, JSON, at least once, state on disk; %.2f allocations per event", float64(u.Mallocs)/float64(n))
 	r.Stamp(time.Now())
 	return r, e.Close(ctx)

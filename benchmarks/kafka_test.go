@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cepd/cepd/benchmarks/measure"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -34,7 +35,7 @@ func TestKafkaToKafka(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := HandQ2(Generate(*kafkaEvents)); r.Matches != want {
+	if want := HandQ2(NewTransactions(*kafkaEvents)); r.Matches != want {
 		t.Errorf("%d detections, expected %d", r.Matches, want)
 	}
 	t.Logf("%d events of %.0f bytes: %.2f s, %.2f s of CPU, %.0f events per CPU-second, %d detections, %.0f MB; %s",
@@ -42,7 +43,7 @@ func TestKafkaToKafka(t *testing.T) {
 	if *kafkaResults == "" {
 		return
 	}
-	if err := Write(*kafkaResults, []Result{r}); err != nil {
+	if err := measure.Write(*kafkaResults, []measure.Result{r}); err != nil {
 		t.Fatal(err)
 	}
 }
