@@ -26,7 +26,10 @@ const (
 	digits   = 3
 )
 
-func newOutcome() outcome { return outcome{latency: hdrhistogram.New(shortest, longest, digits)} }
+func newOutcome() outcome { return outcome{latency: NewHistogram()} }
+
+// NewHistogram is of latencies in µs.
+func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(shortest, longest, digits) }
 
 // arrived takes rows that reached a sink.
 func (r *run) arrived(t connectors.Table, b *event.Batch) {

@@ -107,7 +107,7 @@ func (r *run) report(processed, resumed, ended measure.Sample, state []engine.St
 	}
 	out.addState(state)
 	if r.o.Rate > 0 {
-		out.Latency = newLatency(r.result.latency, r.result.byEnd)
+		out.Latency = NewLatency(r.result.latency, r.result.byEnd)
 	}
 	return out
 }
@@ -133,7 +133,8 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 // curve is the percentiles that a latency plot shows.
 var curve = []float64{0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100}
 
-func newLatency(h *hdrhistogram.Histogram, byEnd int64) *Latency {
+// NewLatency reads the percentiles off a histogram of µs.
+func NewLatency(h *hdrhistogram.Histogram, byEnd int64) *Latency {
 	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
 	l := &Latency{Count: h.TotalCount(), ByEnd: byEnd, P50Millis: at(50), P90Millis: at(90), P99Millis: at(99), P999Millis: at(99.9), MaxMillis: float64(h.Max()) / 1000}
 	for _, q := range curve {
