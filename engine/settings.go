@@ -18,6 +18,7 @@ const (
 	setSinkBuffer   = "sink.buffer-max-bytes"             // of rows on their way to a sink
 	setMatchRows    = "state.max-rows-per-key"            // rows that a pattern keeps of a key
 	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
+	setSuppressed   = "state.max-suppressed-keys"         // keys that SUPPRESS holds in a shard
 )
 
 // settings are the parsed SET values of a query.
@@ -30,6 +31,7 @@ type settings struct {
 	sinkBufferBytes  int64
 	matchRows        int
 	matchThreads     int
+	suppressed       int
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
@@ -51,6 +53,7 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	s.sinkBufferBytes = number(setSinkBuffer, 1, 1<<40, 16<<20)
 	s.matchRows = int(number(setMatchRows, 1, 1<<40, 0))
 	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
+	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)

@@ -32,6 +32,7 @@ type Row struct {
 // partition are in order; Partition numbers the partitions by first appearance.
 type OutRow struct {
 	Values    []event.Value
+	Time      event.Time // of the row's input row; with edges, of the detection
 	Partition int
 }
 
@@ -59,8 +60,9 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 		if err := s.all(); err != nil {
 			return nil, err
 		}
-		for _, values := range s.out {
-			out = append(out, OutRow{values, i})
+		for _, r := range s.out {
+			r.Partition = i
+			out = append(out, r)
 		}
 	}
 	return out, nil
@@ -77,7 +79,7 @@ type step struct {
 type search struct {
 	*program
 	rows    []Row
-	out     [][]event.Value
+	out     []OutRow
 	budget  *int
 	err     error
 	lenient bool // Options.ContinueOnError
