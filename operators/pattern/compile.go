@@ -134,6 +134,8 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && (p.after > 0 || p.define.numbered) {
 		return nil, errors.New("NEXT in MEASURES and MATCH_NUMBER() in DEFINE are not supported yet in a pattern with edges")
 	}
+	p.define.feed(len(p.vars))
+	p.measures.feed(len(p.vars))
 	c.layOut()
 	p.entry()
 	p.liveness()
