@@ -96,6 +96,8 @@ func (p *Program) instruction(in instr, pc int) string {
 		return fmt.Sprintf("try %d, then %d", in.x, in.y)
 	case opJump:
 		return fmt.Sprintf("go to %d", in.x)
+	case opCount, opNext:
+		return p.loopInstruction(in)
 	case opStart:
 		return "only at the first row of the partition"
 	case opEnd:
@@ -151,6 +153,7 @@ func (p *Program) explainState(b *strings.Builder) {
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
 	}
+	p.explainOwn(b)
 	for i := range p.define.aggs {
 		a := &p.define.aggs[i]
 		fmt.Fprintf(b, "  register: running aggregate over %s, %d values\n", p.varNames(a.vars), a.size)

@@ -19,9 +19,10 @@ type frame struct {
 	context  []slot // of contextual conditions: no registers
 	navs     []navRegister
 	aggs     []aggRegister
+	loops    []loopRegister
 	feeds    []feeds // per variable
-	ints     int // size of the nav registers
-	vals     int // size of the aggregate states
+	ints     int     // size of the nav and loop registers
+	vals     int     // size of the aggregate states
 	numbered bool
 	pathDep  bool // a slot needs the variable of a row by its place: threads never merge
 }
