@@ -148,7 +148,7 @@ func (p *Program) explainState(b *strings.Builder) {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
 	}
 	if p.sharable() {
-		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
+		fmt.Fprintf(b, "  a partial match costs its row and %d bytes in the graph\n", nodeBytes)
 	}
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
