@@ -184,6 +184,7 @@ type compiler struct {
 	p     *Program
 	in    *event.Schema
 	loops map[int16]plan.PatQuant
+	atoms []expr.Expr // conjuncts on the row alone, bound, of all variables
 }
 
 // keep gives a row-local expression a cell of the kept rows.

@@ -21,6 +21,7 @@ type tecs struct {
 	m      *Matcher
 	p      *Program
 	acts   map[uint64]*sharedAction
+	recent [64]recentAction // of acts
 	pool   *nodePool
 	idle   []*graph
 	active int  // keys with a graph
@@ -38,6 +39,12 @@ type tecs struct {
 type sharedAction struct {
 	starts []sharedStep
 	steps  []sharedStep
+}
+
+// recentAction spares the common symbols the map.
+type recentAction struct {
+	symbol uint64
+	action *sharedAction
 }
 
 // sharedStep is what a symbol does at a place: take the row, wait on, neither or
@@ -129,11 +136,25 @@ func newTECS(m *Matcher) *tecs {
 	return s
 }
 
-// action works out what a symbol does.
+// action is what a symbol does.
 func (s *tecs) action(symbol uint64) *sharedAction {
-	if a, ok := s.acts[symbol]; ok {
-		return a
+	r := &s.recent[mix(symbol)>>58]
+	if r.action != nil && r.symbol == symbol {
+		return r.action
 	}
+	a, ok := s.acts[symbol]
+	if !ok {
+		a = s.workOut(symbol)
+		if len(s.acts) >= maxStates {
+			clear(s.acts)
+		}
+		s.acts[symbol] = a
+	}
+	*r = recentAction{symbol, a}
+	return a
+}
+
+func (s *tecs) workOut(symbol uint64) *sharedAction {
 	a := &sharedAction{}
 	places := s.p.places
 	for i := range places.list {
@@ -146,10 +167,6 @@ func (s *tecs) action(symbol uint64) *sharedAction {
 			a.starts = append(a.starts, step)
 		}
 	}
-	if len(s.acts) >= maxStates {
-		clear(s.acts)
-	}
-	s.acts[symbol] = a
 	return a
 }
 
