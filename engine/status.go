@@ -55,13 +55,14 @@ type PartitionStatus struct {
 
 // OperatorStatus is what a stateful stage holds.
 type OperatorStatus struct {
-	Stage   int   `json:"stage"`
-	Shards  int   `json:"shards"`
-	Keys    int64 `json:"keys"`
-	Rows    int64 `json:"rows"`
-	Items   int64 `json:"partial_matches"`
-	Bytes   int64 `json:"bytes"`
-	Waiting int64 `json:"waiting_rows"` // for the watermark
+	Stage    int   `json:"stage"`
+	Shards   int   `json:"shards"`
+	Keys     int64 `json:"keys"`
+	Rows     int64 `json:"rows"`
+	Items    int64 `json:"partial_matches"`
+	Bytes    int64 `json:"bytes"`
+	Waiting  int64 `json:"waiting_rows"`            // for the watermark
+	Withheld int64 `json:"withheld_rows,omitempty"` // by SUPPRESS, so far
 }
 
 // SinkStatus is an outbox.
@@ -113,7 +114,7 @@ func (p *Pipeline) Status() Status {
 	}
 	for _, st := range p.stages {
 		size, waiting := st.size()
-		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows})
+		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows, st.withheld()})
 	}
 	for _, o := range p.boxes {
 		s.Sinks = append(s.Sinks, o.status())
@@ -126,6 +127,16 @@ func (p *Pipeline) Status() Status {
 		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
 	}
 	return s
+}
+
+// withheld counts the rows that SUPPRESS has withheld since the query began.
+func (s *stage) withheld() (n int64) {
+	for _, h := range s.shards {
+		if op, ok := h.op.(interface{ Withheld() int64 }); ok {
+			n += op.Withheld()
+		}
+	}
+	return n
 }
 
 func (o *outbox) status() SinkStatus {

@@ -175,6 +175,9 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 		Chain:    above,
 		To:       to,
 	}
+	if n.Consume == plan.ConsumeAny {
+		m.Key = nil // a match of one key uses up the rows of all
+	}
 	for _, k := range program.Order() {
 		m.Order = append(m.Order, order.Key(k))
 	}

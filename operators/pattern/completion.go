@@ -85,7 +85,10 @@ func (e *edges) endStarts(r *runs, last int64) {
 // or one moment completes, as AFTER MATCH says, and forgets what no run needs.
 func (e *edges) finish(k *keyState) error {
 	e.arrange()
+	e.choose()
+	complete := false
 	for _, f := range e.done {
+		complete = complete || !f.timedOut
 		if f.timedOut || e.p.match.Skip == ast.NoSkip {
 			if err := e.report(k, f); err != nil {
 				return err
@@ -96,6 +99,10 @@ func (e *edges) finish(k *keyState) error {
 		e.hold(k.runs, f)
 	}
 	e.done = e.done[:0]
+	if complete && e.p.consumes() {
+		e.endStarts(k.runs, event.MaxTime)
+		e.m.consumed = true
+	}
 	if err := e.release(k); err != nil {
 		return err
 	}
@@ -153,6 +160,9 @@ func (e *edges) dropHeld(r *runs, n int) {
 // and drops what each leaves no room for.
 func (e *edges) release(k *keyState) error {
 	r := k.runs
+	if e.muted && e.p.recalls() {
+		return nil // who waits for whom is known when all rows have been fed again
+	}
 	for len(r.held) > 0 && (r.first == none || r.held[0].start <= e.store.starts.at(r.first).number) {
 		f := r.held[0]
 		if err := e.report(k, f); err != nil {

@@ -87,6 +87,7 @@ func (p *Program) explainState(b *strings.Builder) {
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
 	}
+	p.explainOwn(b)
 	for i := range p.define.aggs {
 		a := &p.define.aggs[i]
 		fmt.Fprintf(b, "  register: running aggregate over %s, %d values\n", p.varNames(a.vars), a.size)

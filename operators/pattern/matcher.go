@@ -50,11 +50,14 @@ type Matcher struct {
 	ended  bool
 	rows   int64
 	steps  []step
-	keyBuf []byte
-	dirty  []int32
-	gone   [][]byte // encoded keys that snapshots hold and that are no more
-	track  bool
-	octx   *operators.Context
+	// consumed: a match has used up the rows of its key; with CONSUME BY ANY those
+	// of the others have to follow.
+	consumed bool
+	keyBuf   []byte
+	dirty    []int32
+	gone     [][]byte // encoded keys that snapshots hold and that are no more
+	track    bool
+	octx     *operators.Context
 }
 
 // NewMatcher makes the operator of one shard.
@@ -220,7 +223,9 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	if err := m.append(m.keys.at(index), b, i, symbol); err != nil {
 		return err
 	}
-	return m.run(index)
+	err := m.run(index)
+	m.settle()
+	return err
 }
 
 // keeps says whether a row matters to its key; index is 0 for a key without

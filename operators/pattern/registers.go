@@ -19,7 +19,8 @@ type frame struct {
 	context  []slot // of contextual conditions: no registers
 	navs     []navRegister
 	aggs     []aggRegister
-	ints     int // size of the nav registers
+	loops    []loopRegister
+	ints     int // size of the nav and loop registers
 	vals     int // size of the aggregate states
 	numbered bool
 	pathDep  bool // a slot needs the variable of a row by its place: threads never merge

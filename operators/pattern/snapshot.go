@@ -51,6 +51,9 @@ func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	for i := range int(k.n) {
 		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
 	}
+	if m.p.recalls() {
+		dst = m.edges.appendHeld(dst, k.runs)
+	}
 	return dst
 }
 
@@ -94,6 +97,11 @@ func (m *Matcher) restoreKey(key, src []byte) error {
 		m.rows++
 		var err error
 		if src, err = m.p.layout.readRow(m.arena, src, k.row(m.p, m.arena, int(k.n)-1)); err != nil {
+			return err
+		}
+	}
+	if m.p.recalls() {
+		if err := m.edges.readHeld(src, k); err != nil {
 			return err
 		}
 	}

@@ -53,10 +53,12 @@ type Guard struct {
 	Start bool  // only before the first row of the partition
 	End   bool  // only after its last
 	Enter []int // time-limited parts that begin
+	Again []int // loops with bounds from data that go on
+	Leave []int // those that end
 }
 
 func (g *Guard) none() bool {
-	return len(g.Not)+len(g.Next)+len(g.Loop)+len(g.Enter) == 0 && !g.Start && !g.End
+	return len(g.Not)+len(g.Next)+len(g.Loop)+len(g.Enter)+len(g.Again)+len(g.Leave) == 0 && !g.Start && !g.End
 }
 
 // Automaton derives the states from the instructions: one per instruction that
@@ -108,7 +110,9 @@ func (b *stateBuilder) follow(pc int32) State {
 		case opSplit:
 			visit(in.x, g)
 			visit(in.y, g)
-		case opJump:
+		case opCount:
+			b.count(in, g, visit)
+		case opJump, opNext:
 			visit(in.x, g)
 		case opRow, opAbsent:
 			s.Steps = append(s.Steps, b.step(in, pc, g))
@@ -124,6 +128,20 @@ func (b *stateBuilder) follow(pc int32) State {
 	return s
 }
 
+// count follows a loop with bounds from data both ways, the preferred first.
+func (b *stateBuilder) count(in *instr, g Guard, visit func(int32, Guard)) {
+	again, leave := g, g
+	again.Again = added(g.Again, int(in.v))
+	leave.Leave = added(g.Leave, int(in.v))
+	if in.few {
+		visit(in.y, leave)
+	}
+	visit(in.x, again)
+	if !in.few {
+		visit(in.y, leave)
+	}
+}
+
 func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
 	s := Step{Var: int(in.v), To: -1, Edge: in.edge, Absent: in.op == opAbsent, Once: in.once, Excluded: in.excluded, Until: -1, Guard: g}
 	if in.op == opRow {
@@ -135,27 +153,29 @@ func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
 	return s
 }
 
+// added is list with x.
+func added(list []int, x int) []int {
+	if slices.Contains(list, x) {
+		return list
+	}
+	return append(slices.Clip(list), x)
+}
+
 // with adds what an instruction demands.
 func (g Guard) with(in *instr) Guard {
-	add := func(list []int, x int) []int {
-		if slices.Contains(list, x) {
-			return list
-		}
-		return append(slices.Clip(list), x)
-	}
 	switch {
 	case in.op == opStart:
 		g.Start = true
 	case in.op == opEnd:
 		g.End = true
 	case in.op == opEnter:
-		g.Enter = add(g.Enter, int(in.x))
+		g.Enter = added(g.Enter, int(in.x))
 	case in.loop:
-		g.Loop = add(g.Loop, int(in.v))
+		g.Loop = added(g.Loop, int(in.v))
 	case in.once:
-		g.Next = add(g.Next, int(in.v))
+		g.Next = added(g.Next, int(in.v))
 	default:
-		g.Not = add(g.Not, int(in.v))
+		g.Not = added(g.Not, int(in.v))
 	}
 	return g
 }

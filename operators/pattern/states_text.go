@@ -175,6 +175,12 @@ func (p *Program) guardNotes(g *Guard) (notes []string) {
 	if g.End {
 		notes = append(notes, "only after the last row of the partition")
 	}
+	for _, loop := range g.Again {
+		notes = append(notes, "repeated "+p.loopText(loop))
+	}
+	for _, loop := range g.Leave {
+		notes = append(notes, "after "+p.loopText(loop))
+	}
 	for _, v := range g.Not {
 		notes = append(notes, "no "+p.vars[v].name+" before it")
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // tecs runs patterns with edges whose conditions all lie in the symbol and
@@ -31,6 +32,7 @@ type tecs struct {
 	moves    []move // of the row at hand
 	complete []int32
 	pending  []branch
+	ranking  ranking
 	steps    []step
 }
 
@@ -86,7 +88,7 @@ func (p *Program) mayEnd(pc int) bool {
 }
 
 func newTECS(m *Matcher) *tecs {
-	return &tecs{m: m, p: m.p, places: m.p.places.list, starts: m.p.places.starts, acts: map[uint64][]int32{}}
+	return &tecs{m: m, p: m.p, ranking: ranking{p: m.p}, places: m.p.places.list, starts: m.p.places.starts, acts: map[uint64][]int32{}}
 }
 
 // concerned lists the places that a symbol does something at.
@@ -176,7 +178,13 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
 	m.hold(index, k)
-	return s.row(k, k.before+int64(k.n)-1, k.before, symbol)
+	if err := s.row(k, k.before+int64(k.n)-1, k.before, symbol); err != nil {
+		return err
+	}
+	if len(s.complete) > 0 && m.p.consumes() {
+		m.consume(index)
+	}
+	return nil
 }
 
 // forget drops the rows with which no match can start any more at t.
@@ -268,12 +276,68 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 	for _, mv := range s.moves {
 		g.heads[mv.place] = g.union(g.heads[mv.place], mv.node)
 	}
+	if err := s.matches(k, oldest); err != nil {
+		return err
+	}
+	g.compact(oldest)
+	return nil
+}
+
+// matches reports the matches that the row completes, all or those selected.
+func (s *tecs) matches(k *keyState, oldest int64) error {
+	switch {
+	case s.muted || len(s.complete) == 0:
+		return nil
+	case s.p.choosy():
+		return s.selected(k, oldest)
+	}
 	for _, n := range s.complete {
-		if err := s.enumerate(k, n, oldest); err != nil {
+		if err := s.enumerate(k, n, oldest, s.report); err != nil {
 			return err
 		}
 	}
-	g.compact(oldest)
+	return nil
+}
+
+// selected reports the matches that SELECT and LIMIT choose.
+func (s *tecs) selected(k *keyState, oldest int64) error {
+	if s.p.match.Select == plan.SelectMaximal {
+		return s.maximal(k, oldest)
+	}
+	for _, cell := range s.ranking.first(k.graph, s.complete, oldest, s.p.most()) {
+		s.steps = s.ranking.steps(s.steps[:0], cell)
+		slices.Reverse(s.steps)
+		if err := s.report(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maximal needs all matches to compare.
+func (s *tecs) maximal(k *keyState, oldest int64) error {
+	var all []choice
+	keep := func(*keyState) error {
+		if len(all) == s.p.opts.MaxThreads {
+			return &LimitError{What: "matches that one row completes", Limit: s.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
+		}
+		steps := slices.Clone(s.steps)
+		slices.Reverse(steps)
+		all = append(all, choice{steps: steps})
+		return nil
+	}
+	for _, n := range s.complete {
+		if err := s.enumerate(k, n, oldest, keep); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.p.choose(all) {
+		s.steps = append(s.steps[:0], c.steps...)
+		slices.Reverse(s.steps)
+		if err := s.report(k); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -297,11 +361,9 @@ type branch struct {
 	depth int32
 }
 
-// enumerate reports every match that ends in n and started at oldest or later.
-func (s *tecs) enumerate(k *keyState, n int32, oldest int64) error {
-	if s.muted {
-		return nil
-	}
+// enumerate calls each with every match that ends in n and started at oldest or
+// later in steps, last row first.
+func (s *tecs) enumerate(k *keyState, n int32, oldest int64, each func(*keyState) error) error {
 	g := k.graph
 	s.pending = append(s.pending[:0], branch{n, 0})
 	for len(s.pending) > 0 {
@@ -320,7 +382,7 @@ func (s *tecs) enumerate(k *keyState, n int32, oldest int64) error {
 			s.steps = append(s.steps, step{v: x.v, row: x.row})
 			at = x.left
 		}
-		if err := s.report(k); err != nil {
+		if err := each(k); err != nil {
 			return err
 		}
 	}

@@ -39,10 +39,16 @@ const (
 	trialMatches = 1000                  // more are not looked at
 )
 
-var errManyMatches = errors.New("more matches than are looked at")
+var (
+	errManyMatches = errors.New("more matches than are looked at")
+	errDataBounds  = errors.New("how often a loop repeats depends on the data")
+)
 
 func (p *Program) newTrial() (*trial, error) {
 	m := *p.match
+	if len(m.Bounds) > 0 {
+		return nil, errDataBounds
+	}
 	t := &trial{}
 	schema := &event.Schema{Fields: []event.Field{{Name: "at", Type: event.TTimestamp}}}
 	m.Vars = slices.Clone(p.match.Vars)
@@ -58,6 +64,7 @@ func (p *Program) newTrial() (*trial, error) {
 	m.Input = &plan.Values{Out: schema}
 	m.PartitionBy, m.OrderBy, m.Proctime = nil, []plan.OrderKey{{Column: 0}}, false
 	m.Rows, m.Skip, m.SkipTo, m.Timeouts = ast.OneRow, ast.SkipToNext, nil, false
+	m.WithinOf, m.Selection = nil, plan.Selection{}
 	if m.Edges {
 		m.Skip = ast.NoSkip
 	}

@@ -45,7 +45,7 @@ func (m *matcher) adviseState() {
 		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
 			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
 	}
-	if m.out.Within > 0 || m.unbounded(m.in.node) == nil {
+	if m.out.Within > 0 || m.out.WithinOf != nil || m.unbounded(m.in.node) == nil {
 		return
 	}
 	if q := m.endlessTail(m.ast.Pattern); q != nil {
@@ -62,7 +62,7 @@ func (m *matcher) adviseState() {
 // adviseEdges warns of partial matches that nothing ends: several are kept for
 // every row that begins one.
 func (m *matcher) adviseEdges() {
-	if m.out.Within == 0 && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
+	if m.out.Within == 0 && m.out.WithinOf == nil && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
 		m.list.Warn(diag.UnboundedState, m.ast.Pattern.Pos(), "a partial match may wait for its next row without end: the pattern has no WITHIN").
 			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
 	}

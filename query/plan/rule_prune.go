@@ -182,6 +182,11 @@ func pruneMatch(n *Match, need []bool) (Node, []int) {
 	for _, v := range n.Vars {
 		MarkColumns(v.Define, below)
 	}
+	MarkColumns(n.WithinOf, below)
+	for _, b := range n.Bounds {
+		MarkColumns(b.Min, below)
+		MarkColumns(b.Max, below)
+	}
 	kept := keepMeasures(n, layout, need, below)
 	for out, in := range layout {
 		if in >= 0 && need[out] {
@@ -249,6 +254,11 @@ func (n *Match) remap(old *Match, moved []int, kept []bool) {
 	n.Vars = append([]Var(nil), old.Vars...)
 	for i := range n.Vars {
 		n.Vars[i].Define = Remap(n.Vars[i].Define, moved)
+	}
+	n.WithinOf = Remap(old.WithinOf, moved)
+	n.Bounds = append([]Bounds(nil), old.Bounds...)
+	for i, b := range n.Bounds {
+		n.Bounds[i] = Bounds{Remap(b.Min, moved), Remap(b.Max, moved)}
 	}
 	n.Measures = nil
 	for i, m := range old.Measures {
