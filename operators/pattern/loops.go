@@ -226,16 +226,6 @@ func (w *walk) fresh(pc int32) bool {
 
 // ---- EXPLAIN
 
-// loopText is how often the item of a counted loop is repeated.
-func (p *Program) loopText(loop int) string {
-	l := &p.define.loops[loop]
-	least, most := p.boundText(l.min), p.boundText(l.max)
-	if least == most {
-		return least + " times"
-	}
-	return least + " to " + most + " times"
-}
-
 func (p *Program) boundText(b bound) string {
 	switch {
 	case b.cell >= 0:

@@ -175,12 +175,6 @@ func (p *Program) guardNotes(g *Guard) (notes []string) {
 	if g.End {
 		notes = append(notes, "only after the last row of the partition")
 	}
-	for _, loop := range g.Again {
-		notes = append(notes, "repeated "+p.loopText(loop))
-	}
-	for _, loop := range g.Leave {
-		notes = append(notes, "after "+p.loopText(loop))
-	}
 	for _, v := range g.Not {
 		notes = append(notes, "no "+p.vars[v].name+" before it")
 	}
@@ -189,6 +183,12 @@ func (p *Program) guardNotes(g *Guard) (notes []string) {
 	}
 	for _, v := range g.Loop {
 		notes = append(notes, "not while rows are "+p.vars[v].name)
+	}
+	for _, l := range g.Again {
+		notes = append(notes, "at most "+p.boundText(p.define.loops[l].max)+" times")
+	}
+	for _, l := range g.Leave {
+		notes = append(notes, "after "+p.boundText(p.define.loops[l].min)+" times or more")
 	}
 	return notes
 }

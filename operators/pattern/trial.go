@@ -39,16 +39,10 @@ const (
 	trialMatches = 1000                  // more are not looked at
 )
 
-var (
-	errManyMatches = errors.New("more matches than are looked at")
-	errDataBounds  = errors.New("how often a loop repeats depends on the data")
-)
+var errManyMatches = errors.New("more matches than are looked at")
 
 func (p *Program) newTrial() (*trial, error) {
 	m := *p.match
-	if len(m.Bounds) > 0 {
-		return nil, errDataBounds
-	}
 	t := &trial{}
 	schema := &event.Schema{Fields: []event.Field{{Name: "at", Type: event.TTimestamp}}}
 	m.Vars = slices.Clone(p.match.Vars)
