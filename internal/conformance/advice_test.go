@@ -130,6 +130,7 @@ func patternText(q string) string {
 func counting(m *plan.Match) *plan.Match {
 	c := *m
 	c.Rows, c.Skip, c.Timeouts, c.Measures = ast.OneRow, ast.SkipToNext, false, nil
+	c.Selection = plan.Selection{}
 	if m.Edges {
 		c.Skip = ast.NoSkip
 	}

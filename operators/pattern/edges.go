@@ -178,12 +178,12 @@ func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) erro
 		e.sortVisit()
 	}
 	for _, i := range e.visit {
-		if err := e.step(r, i); err != nil {
+		if err := e.step(k, i); err != nil {
 			return err
 		}
 	}
 	if len(a.starts) > 0 {
-		if err := e.begin(r, a.starts); err != nil {
+		if err := e.begin(k, a.starts); err != nil {
 			return err
 		}
 	}
