@@ -13,7 +13,9 @@ import (
 // compared, over texts of all lengths, NULLs and selections.
 func TestTexts(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	text := func() string { return strings.Repeat(string(rune('a'+r.IntN(3))), r.IntN(14)) + string(rune('x'+r.IntN(2))) }
+	text := func() string {
+		return strings.Repeat(string(rune('a'+r.IntN(3))), r.IntN(14)) + string(rune('x'+r.IntN(2)))
+	}
 	for range 200 {
 		var list []condition
 		var constants []string
