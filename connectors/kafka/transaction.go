@@ -19,8 +19,8 @@ import (
 //
 //	Recover  InitProducerID (fences), stable OffsetFetch of the mark
 //	Write    AddPartitionsToTxn for partitions that are new to the transaction
-//	Flush    Produce
-//	Commit   AddOffsetsToTxn, TxnOffsetCommit (mark; groups of sources), EndTxn
+//	Flush    Produce, and meanwhile AddOffsetsToTxn for the groups of last time
+//	Commit   AddOffsetsToTxn for new groups, TxnOffsetCommit (mark; groups of sources), EndTxn
 //
 // Whatever goes wrong in between, Recover is the way back: a new epoch with
 // sequences from 0, and the mark says what has been committed.
@@ -32,6 +32,8 @@ type transactionalSink struct {
 	groups   map[string]*coordinator // of groups whose offsets are committed
 	failing  time.Time               // first failure since the last commit
 	open     bool                    // the coordinator may know of a transaction
+	joined   []*coordinator          // groups that are part of the transaction
+	last     []*coordinator          // groups of the last transaction
 }
 
 var _ connectors.Transactional = (*transactionalSink)(nil)
@@ -65,7 +67,7 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 	if err != nil {
 		return m, false, err
 	}
-	t.producer, t.open = p, false
+	t.producer, t.open, t.joined = p, false, nil
 	t.sender = newSender(t.client, t.config, t.parts, t.producer)
 	return t.mark(ctx, true)
 }
@@ -125,6 +127,36 @@ func (t *transactionalSink) enroll(ctx context.Context) error {
 	return err
 }
 
+// Flush implements connectors.Sink.
+func (t *transactionalSink) Flush(ctx context.Context) error {
+	joined := make(chan error, 1)
+	go func() { joined <- t.join(ctx, t.last) }()
+	err := t.sink.Flush(ctx)
+	return errors.Join(err, <-joined)
+}
+
+// join makes groups part of the transaction.
+func (t *transactionalSink) join(ctx context.Context, groups []*coordinator) error {
+	for _, g := range groups {
+		if slices.Contains(t.joined, g) {
+			continue
+		}
+		err := t.co.ask(ctx, "add offsets to a transaction", protocol.AddOffsetsToTxn, func(ctx context.Context, broker int32) error {
+			m, err := t.client.roundTrip(ctx, &addOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn,
+				ProducerID: t.producer.id, Epoch: t.producer.epoch, GroupID: g.key}, 0)
+			if err != nil {
+				return err
+			}
+			return check(m.(*addOffsetsResponse).ErrorCode)
+		})
+		if err != nil {
+			return err
+		}
+		t.joined = append(t.joined, g)
+	}
+	return nil
+}
+
 // outcome is the error of the partitions; "not attempted" is never the reason.
 func outcome(topics []topicOutcome) (err error) {
 	const operationNotAttempted = 55
@@ -141,8 +173,16 @@ func outcome(topics []topicOutcome) (err error) {
 // Commit implements connectors.Transactional.
 func (t *transactionalSink) Commit(ctx context.Context, m connectors.Mark, read []connectors.Progress) error {
 	t.open = true
-	for _, o := range t.offsets(m, read) {
-		if err := t.addOffsets(ctx, o); err != nil {
+	offsets := t.offsets(m, read)
+	t.last = nil
+	for _, o := range offsets {
+		t.last = append(t.last, o.co)
+	}
+	if err := t.join(ctx, t.last); err != nil {
+		return err
+	}
+	for _, o := range offsets {
+		if err := t.commitOffsets(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -150,7 +190,7 @@ func (t *transactionalSink) Commit(ctx context.Context, m connectors.Mark, read 
 		return err
 	}
 	t.sender.newTransaction()
-	t.failing, t.open = time.Time{}, false
+	t.failing, t.open, t.joined = time.Time{}, false, nil
 	return nil
 }
 
@@ -213,22 +253,10 @@ func sameBrokers(a, b string) bool {
 	return slices.Equal(x, y)
 }
 
-func (t *transactionalSink) addOffsets(ctx context.Context, o groupOffsets) error {
-	p := t.producer
-	err := t.co.ask(ctx, "add offsets to a transaction", protocol.AddOffsetsToTxn, func(ctx context.Context, broker int32) error {
-		m, err := t.client.roundTrip(ctx, &addOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: p.txn,
-			ProducerID: p.id, Epoch: p.epoch, GroupID: o.co.key}, 0)
-		if err != nil {
-			return err
-		}
-		return check(m.(*addOffsetsResponse).ErrorCode)
-	})
-	if err != nil {
-		return err
-	}
+func (t *transactionalSink) commitOffsets(ctx context.Context, o groupOffsets) error {
 	return o.co.ask(ctx, "commit offsets in a transaction", protocol.TxnOffsetCommit, func(ctx context.Context, broker int32) error {
-		m, err := t.client.roundTrip(ctx, &txnOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: p.txn, GroupID: o.co.key,
-			ProducerID: p.id, Epoch: p.epoch, Generation: noGeneration, Topics: o.topics}, 0)
+		m, err := t.client.roundTrip(ctx, &txnOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn, GroupID: o.co.key,
+			ProducerID: t.producer.id, Epoch: t.producer.epoch, Generation: noGeneration, Topics: o.topics}, 0)
 		if err != nil {
 			return err
 		}

@@ -332,4 +332,3 @@ func setCalm(mu *sync.Mutex, calm *bool, to bool) {
 	defer mu.Unlock()
 	*calm = to
 }
-
