@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 )
@@ -26,6 +27,26 @@ type markText struct {
 func formatMark(m connectors.Mark) string {
 	text, _ := json.Marshal(markText(m)) // two numbers
 	return string(text)
+}
+
+// settleTime is how long a first mark may be on its way: the coordinator says
+// that a transaction is committed before the offset can be read.
+const settleTime = time.Second
+
+// lastMark is the mark before it is known whose transaction is open: it does
+// not wait for that one, unless there is no mark yet.
+func (t *transactionalSink) lastMark(ctx context.Context) (connectors.Mark, bool, error) {
+	m, found, err := t.mark(ctx, false)
+	if err != nil || found {
+		return m, found, err
+	}
+	short, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	m, found, err = t.mark(short, true)
+	if short.Err() != nil && ctx.Err() == nil {
+		return m, false, nil
+	}
+	return m, found, err
 }
 
 // mark reads the mark; a stable one waits for the transaction that may be

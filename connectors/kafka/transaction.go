@@ -57,11 +57,11 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 		return m, false, err
 	}
 	t.stopSender()
-	if m, found, err = t.mark(ctx, false); err != nil {
-		return m, false, err
+	if m, found, err = t.lastMark(ctx); err == nil && found && m.State != state {
+		err = t.otherState(m)
 	}
-	if found && m.State != state {
-		return m, false, t.otherState(m)
+	if err != nil {
+		return m, false, err
 	}
 	p, err := t.co.begin(ctx, t.producer, t.config.transactionTimeout)
 	if err != nil {
@@ -69,7 +69,10 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 	}
 	t.producer, t.open, t.joined = p, false, nil
 	t.sender = newSender(t.client, t.config, t.parts, t.producer)
-	return t.mark(ctx, true)
+	if m, found, err = t.mark(ctx, true); err == nil && found && m.State != state {
+		err = t.otherState(m)
+	}
+	return m, found, err
 }
 
 func (t *transactionalSink) otherState(m connectors.Mark) error {
