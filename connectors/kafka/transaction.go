@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +29,8 @@ import (
 type transactionalSink struct {
 	*sink
 	producer producer // as begun last
+	owner    string   // of the marks it writes
+	before   string   // owner of the mark that it found
 	co       *coordinator
 	marks    *coordinator            // of the group that keeps the mark
 	groups   map[string]*coordinator // of groups whose offsets are committed
@@ -40,7 +44,7 @@ var _ connectors.Transactional = (*transactionalSink)(nil)
 
 func newTransactionalSink(s *sink) *transactionalSink {
 	id := s.config.transactionalID
-	return &transactionalSink{sink: s, producer: nobody,
+	return &transactionalSink{sink: s, producer: nobody, owner: fmt.Sprintf("%016x", rand.Uint64()),
 		co:    newCoordinator(s.client, transactionCoordinator, id),
 		marks: newCoordinator(s.client, groupCoordinator, id), groups: map[string]*coordinator{}}
 }
@@ -57,28 +61,42 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 		return m, false, err
 	}
 	t.stopSender()
-	if m, found, err = t.lastMark(ctx); err == nil && found && m.State != state {
-		err = t.otherState(m)
+	last, found, err := t.lastMark(ctx)
+	if err == nil {
+		err = t.ours(last, found, state)
+	}
+	if err == nil {
+		err = t.takeOver(ctx)
 	}
 	if err != nil {
 		return m, false, err
 	}
-	p, err := t.co.begin(ctx, t.producer, t.config.transactionTimeout)
-	if err != nil {
-		return m, false, err
-	}
-	t.producer, t.open, t.joined = p, false, nil
 	t.sender = newSender(t.client, t.config, t.parts, t.producer)
-	if m, found, err = t.mark(ctx, true); err == nil && found && m.State != state {
-		err = t.otherState(m)
+	if last, found, err = t.mark(ctx, true); err == nil {
+		err = t.ours(last, found, state)
 	}
-	return m, found, err
+	if found {
+		t.before = last.Owner
+	}
+	return connectors.Mark{State: last.State, Rows: last.Rows}, found, err
 }
 
-func (t *transactionalSink) otherState(m connectors.Mark) error {
-	return fmt.Errorf("kafka: %d rows were delivered under the transactional id %q by another state of the query, begun %s: "+
-		"if that runs elsewhere, choose another 'sink.transactional-id-prefix'; if it is lost or was dropped and rows may be delivered again, run: cepd txn forget %s",
-		m.Rows, t.config.transactionalID, time.UnixMicro(m.State).UTC().Format(time.RFC3339), t.config.transactionalID)
+// takeOver gets a new epoch.
+func (t *transactionalSink) takeOver(ctx context.Context) error {
+	p, err := t.co.begin(ctx, t.producer, t.config.transactionTimeout)
+	if errors.Is(err, connectors.ErrFenced) && t.producer != nobody {
+		rival, mark := t.rival(ctx)
+		if mark != nil || rival {
+			return cmp.Or(mark, err)
+		}
+		t.client.log.Warn("fenced by nobody who writes: taking over again", "id", t.config.transactionalID)
+		p, err = t.co.begin(ctx, nobody, t.config.transactionTimeout)
+	}
+	if err != nil {
+		return err
+	}
+	t.producer, t.open, t.joined = p, false, nil
+	return nil
 }
 
 // Forget implements connectors.Transactional.
@@ -205,7 +223,7 @@ type groupOffsets struct {
 
 // offsets is the mark, and how far sources with a group have been read.
 func (t *transactionalSink) offsets(m connectors.Mark, read []connectors.Progress) []groupOffsets {
-	text := formatMark(m)
+	text := t.formatMark(m)
 	out := []groupOffsets{{co: t.marks, topics: []txnOffsetsTopic{{Name: t.client.topic,
 		Partitions: []txnOffsetsPartition{{Partition: markPartition, Offset: int64(m.Rows), LeaderEpoch: -1, Metadata: text}}}}}}
 	for _, p := range read {
