@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
 )
 
 // State is where a query stands in its life.
@@ -232,6 +233,8 @@ func (p *Pipeline) silence(rows int64) string {
 			return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
 		case size.Items > 0:
 			return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+		case size.Keys > 0 && s.plan.Kind == build.KindWindow:
+			return fmt.Sprintf("the windows of %d groups are open; the watermark is %s", size.Keys, formatTime(s.domain.combined))
 		}
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)

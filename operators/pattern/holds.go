@@ -137,7 +137,7 @@ func (p *Program) shortestMatch() int {
 	for changed := true; changed; {
 		changed = false
 		for pc := len(p.code) - 1; pc >= 0; pc-- {
-			n := far
+			var n int
 			switch in := p.code[pc]; in.op {
 			case opAccept:
 				n = 0
@@ -147,6 +147,10 @@ func (p *Program) shortestMatch() int {
 				n = rows[in.x]
 			case opRow:
 				n = rows[pc+1] + 1
+			case opRows:
+				if n = rows[pc+1]; in.x >= 0 {
+					n = min(n, rows[in.x])
+				}
 			default:
 				n = rows[pc+1]
 			}
