@@ -16,7 +16,6 @@ import (
 type overScope struct {
 	rel       *relation
 	windows   []ast.NamedWindow
-	base      int
 	time      *expr.Column
 	partition []expr.Expr
 	frames    []plan.Frame
