@@ -19,13 +19,14 @@ import (
 // windowCase is a random query over windows, and its input.
 type windowCase struct {
 	window refWindow
+	phases string // ONE_PHASE or TWO_PHASE
 	aggs   []refAgg
 	delay  int
 	parts  [][]refRow
 }
 
 func randomWindowCase(rng *rand.Rand, partitions, n, disorder, delay int) *windowCase {
-	c := &windowCase{window: randomWindow(rng), delay: delay}
+	c := &windowCase{window: randomWindow(rng), delay: delay, phases: []string{"ONE_PHASE", "TWO_PHASE"}[rng.IntN(2)]}
 	for range 1 + rng.IntN(4) {
 		c.aggs = append(c.aggs, refAggs[rng.IntN(len(refAggs))])
 	}
@@ -42,7 +43,7 @@ func (c *windowCase) sql() string {
 		columns = append(columns, fmt.Sprintf("a%d %s", i, c.aggs[i].typ))
 		list = append(list, c.aggs[i].sql)
 	}
-	return fmt.Sprintf(refTable, c.delay, strings.Join(columns, ", ")) +
+	return "SET 'table.optimizer.agg-phase-strategy' = '" + c.phases + "';\n" + fmt.Sprintf(refTable, c.delay, strings.Join(columns, ", ")) +
 		fmt.Sprintf("INSERT INTO o SELECT %s FROM %s GROUP BY window_start, window_end, k;", strings.Join(list, ", "), c.window.from())
 }
 

@@ -124,7 +124,9 @@ func explainStage(b *strings.Builder, i int, stages []build.Stage, sinks []strin
 		keys[k] = m.Prepared.Fields[column].Name
 	}
 	unit := "one shard"
-	if len(keys) > 0 {
+	if m.Spread {
+		unit = "each shard of partitions"
+	} else if len(keys) > 0 {
 		unit = "each shard of (" + strings.Join(keys, ", ") + ")"
 	}
 	fmt.Fprintf(b, "%s %d, %s: %s%s%s -> %s\n", m.Kind, i, unit, ordering(m), m.Kind, chain(m.Chain), target(stages, sinks, m.To))

@@ -37,7 +37,7 @@ func (g *grouping) relation(having expr.Expr, list *selectList) *relation {
 
 func (g *grouping) aggregate() {
 	in := g.rel.schema()
-	out := &plan.Aggregate{Window: g.window, Sets: g.sets}
+	out := &plan.Aggregate{Window: g.window, Sets: g.sets, TwoPhases: g.cat.Settings["table.optimizer.agg-phase-strategy"] == "TWO_PHASE"}
 	w, rowtime := &out.Window, -1
 	var t event.Type
 	if w.Kind == plan.Attached {
