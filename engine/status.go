@@ -124,7 +124,7 @@ func (p *Pipeline) Status() Status {
 		s.Watermark = showTime(p.stages[n-1].domain.combined)
 	}
 	s.Durability = DurabilityStatus{
-		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableStep(), LastCommit: showTime(p.journal.committed.Load()),
+		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
 		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
 	}
 	return s

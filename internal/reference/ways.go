@@ -281,7 +281,7 @@ func (s *search) wait(v int, at place, next func(guards)) {
 	if s.last {
 		return
 	}
-	for row := s.first(); s.arrives(row) && !s.stops(row, at); row++ {
+	for row := s.first(); s.inParts(row, at.parts) && s.arrives(row) && !s.stops(row, at); row++ {
 		fits := s.maps(step{row, v, at.excluded})
 		forbidden := s.any(row, at.not)
 		if fits && !s.ends(row, at.until) {
@@ -295,6 +295,23 @@ func (s *search) wait(v int, at place, next func(guards)) {
 		at.next = nil
 		at.kept = slices.DeleteFunc(slices.Clone(at.kept), func(l loop) bool { return s.ends(row, l.until) })
 	}
+}
+
+// inParts says whether, when row comes, the parts that have begun still have
+// time. A partial match ends with them, unless time-outs are wanted: it then
+// times out as a whole.
+func (s *search) inParts(row int, parts []*part) bool {
+	end := s.deadline()
+	for _, p := range parts {
+		if p.first < len(s.steps) && !s.m.Timeouts {
+			end = min(end, later(s.rows[s.steps[p.first].row].Time, p.limit))
+		}
+	}
+	if end == s.deadline() || row < len(s.rows) && s.rows[row].Time < end {
+		return true
+	}
+	s.lives(moment{end, -1})
+	return false
 }
 
 // take goes on with st as a row of the match.

@@ -64,6 +64,7 @@ type Stage struct {
 	Deadline func(t event.Time) event.Time
 	New      func(shard int) operators.Stateful
 	Explain  func() string
+	Pattern  *pattern.Program // of a match; nil otherwise
 	Chain    Chain
 	To       int
 }
@@ -191,6 +192,7 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      program.NewMatcher,
 		Explain:  program.Explain,
+		Pattern:  program,
 		Chain:    above,
 		To:       to,
 	}

@@ -139,6 +139,8 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
 	}
 	c.limits()
+	p.define.feed(len(p.vars))
+	p.measures.feed(len(p.vars))
 	c.layOut()
 	p.entry()
 	p.liveness()
@@ -182,6 +184,7 @@ type compiler struct {
 	p     *Program
 	in    *event.Schema
 	loops map[int16]plan.PatQuant
+	atoms []expr.Expr // conjuncts on the row alone, bound, of all variables
 }
 
 // keep gives a row-local expression a cell of the kept rows.

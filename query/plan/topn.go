@@ -67,7 +67,7 @@ func limitTopN(n Node) Node {
 		return n
 	}
 	c := *top
-	for _, cond := range conjuncts(f.Cond) {
+	for _, cond := range Conjuncts(f.Cond) {
 		if limit := rankLimit(cond, len(top.Out.Fields)-1); limit > 0 && (c.Limit == 0 || limit < c.Limit) {
 			c.Limit = limit
 		}
