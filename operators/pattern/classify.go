@@ -78,7 +78,7 @@ func (c *compiler) collect() {
 		if d.Define == nil {
 			continue
 		}
-		for _, e := range conjuncts(d.Define) {
+		for _, e := range plan.Conjuncts(d.Define) {
 			if c.class(v, e) != local {
 				continue
 			}
