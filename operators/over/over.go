@@ -65,7 +65,7 @@ func newOver(p *Program) *Over {
 func newRunning(p *Program, f frame) running {
 	calls := make([]aggregate.Call, len(f.calls))
 	for i, c := range f.calls {
-		calls[i] = p.kinds[p.kindOf[c]]
+		calls[i] = p.calls[c]
 	}
 	r := running{frame: f, states: aggregate.NewStates(calls, p.opts.Aggregate)}
 	if len(f.stacked) > 0 {
