@@ -68,7 +68,7 @@ func (b *opener) open(ctx context.Context) error {
 	}
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
-		ContinueOnError: p.settings.policy != policyFail,
+		ContinueOnError: true, // what is rejected meets the policy of its source
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err

@@ -192,13 +192,7 @@ func (e *edges) pruneTo(k *keyState, f finished) (int64, error) {
 	}
 	to, err := e.m.skipTarget(steps)
 	if err != nil {
-		if !e.p.opts.ContinueOnError {
-			return 0, err
-		}
-		if !e.muted {
-			e.m.reject(k, int(f.start-k.before), err)
-		}
-		return -1, nil
+		return -1, e.m.tolerated(k, int(f.start-k.before), err)
 	}
 	return steps[to].row - 1, nil
 }

@@ -53,8 +53,8 @@ type Guard struct {
 	Start bool  // only before the first row of the partition
 	End   bool  // only after its last
 	Enter []int // time-limited parts that begin
-	Again []int // loops with bounds from data that may repeat once more
-	Leave []int // loops with bounds from data that have repeated enough
+	Again []int // loops with bounds from data that go on
+	Leave []int // those that end
 }
 
 func (g *Guard) none() bool {
@@ -99,29 +99,31 @@ func (b *stateBuilder) state(pc int32) int {
 func (b *stateBuilder) follow(pc int32) State {
 	var s State
 	seen := map[string]bool{}
-	var visit func(pc int32, g Guard)
-	visit = func(pc int32, g Guard) {
-		key := fmt.Sprint(pc, g)
+	// empty has the depths of the iterations that have no row on the way
+	var visit func(pc int32, g Guard, empty uint64)
+	visit = func(pc int32, g Guard, empty uint64) {
+		key := fmt.Sprint(pc, g, empty)
 		if seen[key] || s.Accepts && !b.p.match.Edges { // what is less preferred than the end is never tried
 			return
 		}
 		seen[key] = true
 		switch in := &b.p.code[pc]; in.op {
 		case opSplit:
-			visit(in.x, g)
-			visit(in.y, g)
+			visit(in.x, g, empty)
+			visit(in.y, g, empty)
 		case opCount:
-			again, leave := g, g
-			again.Again, leave.Leave = with(g.Again, int(in.v)), with(g.Leave, int(in.v))
-			if in.few {
-				visit(in.y, leave)
-				visit(in.x, again)
-			} else {
-				visit(in.x, again)
-				visit(in.y, leave)
-			}
+			b.count(in, g, func(pc int32, g Guard) { visit(pc, g, empty) })
 		case opJump, opNext:
-			visit(in.x, g)
+			visit(in.x, g, empty)
+		case opBegin:
+			visit(pc+1, g, empty|1<<in.x)
+		case opRows:
+			switch none := empty >> in.y & 1; {
+			case none == 0:
+				visit(pc+1, g, empty)
+			case in.x >= 0:
+				visit(in.x, g, empty&^(1<<in.y))
+			}
 		case opRow, opAbsent:
 			s.Steps = append(s.Steps, b.step(in, pc, g))
 		case opAccept:
@@ -129,11 +131,25 @@ func (b *stateBuilder) follow(pc int32) State {
 				s.Accepts, s.Guard, s.Prefers = true, g, len(s.Steps)
 			}
 		default:
-			visit(pc+1, g.with(in))
+			visit(pc+1, g.with(in), empty)
 		}
 	}
-	visit(pc, Guard{})
+	visit(pc, Guard{}, 0)
 	return s
+}
+
+// count follows a loop with bounds from data both ways, the preferred first.
+func (b *stateBuilder) count(in *instr, g Guard, visit func(int32, Guard)) {
+	again, leave := g, g
+	again.Again = added(g.Again, int(in.v))
+	leave.Leave = added(g.Leave, int(in.v))
+	if in.few {
+		visit(in.y, leave)
+	}
+	visit(in.x, again)
+	if !in.few {
+		visit(in.y, leave)
+	}
 }
 
 func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
@@ -147,6 +163,14 @@ func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
 	return s
 }
 
+// added is list with x.
+func added(list []int, x int) []int {
+	if slices.Contains(list, x) {
+		return list
+	}
+	return append(slices.Clip(list), x)
+}
+
 // with adds what an instruction demands.
 func (g Guard) with(in *instr) Guard {
 	switch {
@@ -155,23 +179,15 @@ func (g Guard) with(in *instr) Guard {
 	case in.op == opEnd:
 		g.End = true
 	case in.op == opEnter:
-		g.Enter = with(g.Enter, int(in.x))
+		g.Enter = added(g.Enter, int(in.x))
 	case in.loop:
-		g.Loop = with(g.Loop, int(in.v))
+		g.Loop = added(g.Loop, int(in.v))
 	case in.once:
-		g.Next = with(g.Next, int(in.v))
+		g.Next = added(g.Next, int(in.v))
 	default:
-		g.Not = with(g.Not, int(in.v))
+		g.Not = added(g.Not, int(in.v))
 	}
 	return g
-}
-
-// with is the list with x.
-func with(list []int, x int) []int {
-	if slices.Contains(list, x) {
-		return list
-	}
-	return append(slices.Clip(list), x)
 }
 
 // merged puts states together that no sequence of rows tells apart, the start
