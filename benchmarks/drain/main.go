@@ -84,12 +84,20 @@ func usage() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// peakRSS is the highest resident set in MB. getrusage has that of the parent
+// too, if it was higher.
 func peakRSS() float64 {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return float64(r.Maxrss) / 1024
+	for line := range strings.Lines(string(text)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kb); n == 1 {
+			return kb / 1024
+		}
+	}
+	return 0
 }
 
 func brokers(bootstrap string) []string { return strings.Split(bootstrap, ",") }

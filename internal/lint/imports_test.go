@@ -84,13 +84,14 @@ func sameFamily(a, b string) bool {
 // only says which packages, apart from their tests, may import a module.
 var only = map[string][]string{
 	"github.com/cockroachdb/pebble":     {"state/pebblestore"},
-	"github.com/segmentio/kafka-go":     {"connectors/kafka"},
+	"github.com/segmentio/kafka-go":     {"connectors/kafka", "benchmarks/drain"},
 	"github.com/antlr4-go/antlr":        {"query/parse"},
-	"github.com/twmb/franz-go":          {"internal/broker", "internal/kafkatest", "internal/demo"},
+	"github.com/twmb/franz-go":          {"internal/broker", "internal/kafkatest", "internal/demo", "benchmarks/drain"},
 	"github.com/danielgtaylor/huma":     {"api"},
 	"github.com/spf13":                  {"cmd"},
 	"go.yaml.in/yaml":                   {"cmd", "internal/conformance"},
 	"github.com/prometheus":             {"engine", "api", "cmd"},
+	"github.com/HdrHistogram":           {"benchmarks"},
 	"github.com/cockroachdb/datadriven": {},
 	"github.com/google/go-cmp":          {},
 	"pgregory.net/rapid":                {},
