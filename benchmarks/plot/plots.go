@@ -28,7 +28,7 @@ func workloads(list []result) (names []string) {
 func dots(title, x string, labels []string) *plot.Plot {
 	p := blank(title, x)
 	p.X.Scale = plot.LogScale{}
-	p.X.Tick.Marker = decades{rate}
+	p.X.Tick.Marker = decades{label: rate}
 	ticks := make([]plot.Tick, len(labels))
 	for i, l := range labels {
 		ticks[i] = plot.Tick{Value: float64(len(labels) - 1 - i), Label: l}
@@ -84,6 +84,7 @@ func peersPlot(list []result, path string) error {
 		p.Legend.Add(n.name, s)
 	}
 	fit(p, all...)
+	p.X.Tick.Marker = decades{rate, p.X.Max}
 	p.X.Max *= 60 // room for the legend
 	return p.Save(width, vg.Length(4+len(labels))*vg.Centimeter, path)
 }
@@ -106,7 +107,7 @@ func handPlot(list []result, path string) error {
 	}
 	slices.Sort(labels)
 	p := dots("CPU time of cepd's operators as a multiple of a hand-written loop's (1 is the floor; logarithmic)", "times the loop", labels)
-	p.X.Tick.Marker = decades{number}
+	p.X.Tick.Marker = decades{label: number}
 	values := []float64{1}
 	var xy plotter.XYs
 	for i, w := range labels {
@@ -187,21 +188,22 @@ func latencyPlot(r *results, path string) error {
 		return nil
 	}
 	p := blank("Latency by percentile, from when the releasing event was due (less is better; both axes logarithmic)", "percentile")
-	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "ms", plot.LogScale{}, decades{number}
+	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "ms", plot.LogScale{}, decades{label: number}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.ConstantTicks(nines)
 	p.X.Min, p.X.Max = 1, 10_000
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
 	p.Add(grid)
-	for i, c := range curves {
+	colours := map[string]color.Color{} // by query
+	for _, c := range curves {
 		line, err := plotter.NewLine(c.xy)
 		if err != nil {
 			return err
 		}
-		line.Color, line.Width = looks[names[i%len(names)].system].colour, vg.Points(1.6)
-		if i >= len(names) {
-			line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
+		if colours[c.query] == nil {
+			colours[c.query] = looks[names[len(colours)%len(names)].system].colour
 		}
+		line.Color, line.Width, line.Dashes = colours[c.query], vg.Points(1.6), c.dashes
 		p.Add(line)
 		p.Legend.Add(c.name, line)
 		for _, at := range c.xy {
@@ -210,7 +212,8 @@ func latencyPlot(r *results, path string) error {
 	}
 	p.Y.Min, p.Y.Max = 0.1, math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
 	p.Legend.Top, p.Legend.Left = true, true
-	return p.Save(width, 14*vg.Centimeter, path)
+	p.Legend.Padding = vg.Points(3)
+	return p.Save(width, 16*vg.Centimeter, path)
 }
 
 // nines are the percentiles at 1/(1-q).
@@ -221,15 +224,26 @@ var nines = []plot.Tick{
 
 // line is a named curve.
 type line struct {
-	name string
-	xy   plotter.XYs
+	query, name string
+	dashes      []vg.Length
+	xy          plotter.XYs
 }
+
+// The dashes of what keeps state on disk, and of what goes through Kafka too.
+var dashed, dotted = []vg.Length{vg.Points(5), vg.Points(3)}, []vg.Length{vg.Points(1.5), vg.Points(2.5)}
 
 // curves are those of the runs with enough detections for their percentiles.
 func curves(r *results) (list []line) {
 	for _, p := range append(r.latency[:len(r.latency):len(r.latency)], r.kafkaLatency...) {
 		if p.Latency != nil && p.Latency.Count >= enough {
-			list = append(list, line{p.name(), curveOf(p.Latency)})
+			l := line{query: p.Query + p.Workload, name: p.name(), xy: curveOf(p.Latency)}
+			switch {
+			case p.Workload != "":
+				l.dashes = dotted
+			case p.Durable:
+				l.dashes = dashed
+			}
+			list = append(list, l)
 		}
 	}
 	return list

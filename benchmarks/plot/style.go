@@ -55,7 +55,10 @@ func blank(title, x string) *plot.Plot {
 }
 
 // decades are ticks of a logarithmic axis, labelled with plain numbers.
-type decades struct{ label func(float64) string }
+type decades struct {
+	label func(float64) string
+	most  float64 // beyond it the axis has no ticks; 0: no such end
+}
 
 // Ticks implements plot.Ticker.
 func (d decades) Ticks(low, high float64) (ticks []plot.Tick) {
@@ -66,7 +69,7 @@ func (d decades) Ticks(low, high float64) (ticks []plot.Tick) {
 			if m == 1 {
 				t.Label = d.label(t.Value)
 			}
-			if t.Value >= low*0.999 && t.Value <= high*1.001 {
+			if t.Value >= low*0.999 && t.Value <= high*1.001 && (d.most == 0 || t.Value <= d.most*1.001) {
 				ticks = append(ticks, t)
 			}
 		}
@@ -87,4 +90,10 @@ func rate(x float64) string {
 	return number(x)
 }
 
-func number(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
+// number writes a number to three digits, and large ones in full.
+func number(x float64) string {
+	if x >= 1000 {
+		return strconv.FormatFloat(math.Round(x), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}

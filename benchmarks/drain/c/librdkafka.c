@@ -89,7 +89,8 @@ int main(int argc, char **argv) {
   for (int runs = atoi(argv[4]); runs > 0; runs--) {
     double w = wall(), c = cpu();
     if (!drain(argv[1], argv[2], n)) die("no bytes");
-    printf("{\"events\":%ld,\"wall_seconds\":%.6f,\"cpu_seconds\":%.6f,\"matches\":0,\"rss_mb\":%ld}\n", n, wall() - w, cpu() - c, peak_kb() / 1024);
+    printf("{\"version\":\"%s\",\"events\":%ld,\"wall_seconds\":%.6f,\"cpu_seconds\":%.6f,\"matches\":0,\"rss_mb\":%ld}\n",
+           rd_kafka_version_str(), n, wall() - w, cpu() - c, peak_kb() / 1024);
     fflush(stdout);
   }
   return 0;
