@@ -93,6 +93,7 @@ func peersTable(list []result) string {
 		return ""
 	}
 	var b strings.Builder
+	b.WriteString("![Events per CPU-second by workload and system](peers.svg)\n\n")
 	head, rule := "|", "|"
 	for _, n := range names {
 		head, rule = head+" | "+n.name, rule+"---|"
@@ -127,6 +128,7 @@ func memoryTable(r *results) string {
 		return ""
 	}
 	var b strings.Builder
+	b.WriteString("![CPU time as a multiple of the hand-written loop's](memory.svg)\n\n")
 	b.WriteString("| | operators, ns/event | loop, ns/event | ratio | engine, M events/CPU-s | engine, M events/s |\n|---|---|---|---|---|---|\n")
 	for _, w := range workloads(r.memory) {
 		own, hand, through := find(r.memory, w, "cepd"), find(r.memory, w, "hand"), find(r.engine, w, "cepd")
@@ -168,6 +170,7 @@ func kafkaTable(list []result) string {
 		return ""
 	}
 	var b strings.Builder
+	b.WriteString("![Events per CPU-second with Kafka](kafka.svg)\n\n")
 	b.WriteString("| | M events/CPU-s | spread | M events/s | RSS MB | |\n|---|---|---|---|---|---|\n")
 	for i := range list {
 		r := &list[i]
@@ -182,6 +185,7 @@ func latencyTable(r *results) string {
 		return ""
 	}
 	var b strings.Builder
+	b.WriteString("![Latency by percentile](latency.svg)\n\n")
 	b.WriteString("| | p50 ms | p90 | p99 | p99.9 | max | detections |\n|---|---|---|---|---|---|---|\n")
 	for i := range list {
 		l := list[i].Latency

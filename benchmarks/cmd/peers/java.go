@@ -48,26 +48,26 @@ func theirs(ctx context.Context, s *settings, d *benchmarks.Data) (results []mea
 	return results, errors.Join(errs...)
 }
 
-func (p *peer) measure(ctx context.Context, s *settings, d *benchmarks.Data) (measure.Result, error) {
+func (p *peer) measure(ctx context.Context, s *settings, d *benchmarks.Data) (r measure.Result, err error) {
 	n := p.at(s.scale)
 	args, runs := []string{p.workload}, s.runs
 	if p.system == "kafka-streams" {
-		b, err := broker.Start(ctx, ".")
-		if err != nil {
-			return measure.Result{}, err
+		b, startErr := broker.Start(ctx, ".")
+		if startErr != nil {
+			return r, startErr
 		}
-		defer b.Stop()
+		defer func() { err = errors.Join(err, b.Stop()) }()
 		if args, err = topics(ctx, b, n); err != nil {
-			return measure.Result{}, err
+			return r, err
 		}
 		runs = min(runs, streamsRuns)
 	}
 	args = append(args, strconv.Itoa(n), strconv.FormatFloat(warmup*min(1, s.scale), 'f', 3, 64), strconv.Itoa(runs))
 	list, err := peers.Run(ctx, p.module, p.class, args...)
 	if err != nil {
-		return measure.Result{}, err
+		return r, err
 	}
-	r := measure.Median(list)
+	r = measure.Median(list)
 	r.Workload, r.System, r.Note = p.workload, p.system, p.note
 	r.Stamp(time.Now())
 	return r, p.check(&r, d)
