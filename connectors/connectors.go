@@ -66,6 +66,7 @@ type Table struct {
 	Log      *slog.Logger
 	Delivery Delivery
 	Query    string // name of the reading or writing query: consumer group, client id
+	Writer   int    // tells sinks of a query that write the same table apart
 }
 
 // Delivery is the guarantee asked of a sink.
@@ -133,6 +134,14 @@ type ColumnReader interface {
 	Reader
 	// PollColumns is as Poll; it fills columns and IDs (Hi = partition, Lo = offset).
 	PollColumns(max int, until int64, dst *event.Batch) error
+}
+
+// Marker is a Reader that knows how far its partition is complete, beside what
+// the table's WATERMARK makes of the rows: rule tests say it. The journal does
+// not keep it, so a query with state on disk refuses such a reader.
+type Marker interface {
+	// Mark is the time up to which no row comes any more.
+	Mark() event.Time
 }
 
 // RawBatch is records of one partition. All spans are of Buf, which may alias

@@ -68,6 +68,8 @@ type crashRun struct {
 	w    *enginetest.World
 	fs   *vfs.MemFS
 	time *clock.Manual
+
+	rejected int64 // in all lives
 }
 
 // life does some of step, commit, deliver and snapshot, as production might
@@ -87,6 +89,11 @@ func (c *crashRun) life(rounds int) (finished bool) {
 	o := c.w.Options()
 	o.Clock = c.time
 	p := c.w.Pipeline(c.t, q, o, store)
+	defer func() {
+		for _, n := range p.Status().Rejected {
+			c.rejected += n
+		}
+	}()
 	for range rounds {
 		c.must(p.Step(context.Background()))
 		if c.rng.IntN(2) == 0 {

@@ -21,8 +21,10 @@ type router struct {
 // run is what one batch of a unit, or of a stage before, brings into a step.
 type run struct {
 	b    event.Batch
-	late span      // candidates: a range of unit.late
 	sels [][]int32 // rows of b by shard
+	// placed: b.Time is times, since late rows have another place than their own.
+	placed bool
+	times  []event.Time
 }
 
 type span struct{ from, to int }

@@ -27,13 +27,21 @@ type journal struct {
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
-	first   uint64 // step of the first pending entry
-	last    uint64 // step of the last entry
-	durable uint64
+	first   uint64  // step of the first pending entry
+	last    uint64  // step of the last entry
+	at      []int64 // where the units are after the last step
+	durable cut
 	since   int64 // bytes since the last snapshot
 	due     chan struct{}
 
 	committed atomic.Int64 // clock of the last commit, µs
+}
+
+// cut is a step boundary: the number of the step before it, and where the
+// units then are (nil: not known).
+type cut struct {
+	step uint64
+	at   []int64
 }
 
 // The parts of a query's range.
@@ -43,6 +51,7 @@ const (
 	sectionJournal  = 'j' // + step
 	sectionAcked    = 'a' // + outbox
 	sectionOutbox   = 'o' // + outbox + number of the last row
+	sectionLedger   = 'x' // + outbox
 	sectionState    = 'u' // + stage + shard + operator
 )
 
@@ -50,6 +59,7 @@ const (
 const (
 	partEnded   = 1 << iota // the partition has ended
 	partPayload             // the records follow
+	partIdle                // nothing was taken: the partition has turned idle
 )
 
 // part is what a step took from a unit.
@@ -80,7 +90,7 @@ func fromBE64(p []byte) uint64 {
 func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*outbox, urgent bool) {
 	if j.store == nil {
 		j.mu.Lock()
-		j.last, j.durable = number, number
+		j.last, j.durable.step = number, number
 		j.mu.Unlock()
 		wake(boxes)
 		return
@@ -93,11 +103,20 @@ func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*
 	j.pending = binary.AppendUvarint(j.pending, uint64(len(j.entry)))
 	j.pending = append(j.pending, j.entry...)
 	j.last = number
+	j.note(units)
 	j.since += int64(len(j.entry))
 	urgent = urgent || len(j.pending) > maxPendingJournal
 	j.mu.Unlock()
 	if urgent {
 		signal(j.due)
+	}
+}
+
+// note remembers where the units are; the lock is held.
+func (j *journal) note(units []*unit) {
+	j.at = j.at[:0]
+	for _, u := range units {
+		j.at = append(j.at, u.position)
 	}
 }
 
@@ -108,13 +127,13 @@ func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {
 	e := binary.AppendVarint(j.entry[:0], now)
 	n := 0
 	for _, u := range units {
-		if u.took {
+		if u.took || u.turnsIdle {
 			n++
 		}
 	}
 	e = binary.AppendUvarint(e, uint64(n))
 	for i, u := range units {
-		if u.took {
+		if u.took || u.turnsIdle {
 			e = appendPart(e, i, u)
 		}
 	}
@@ -131,6 +150,9 @@ func appendPart(e []byte, i int, u *unit) []byte {
 	}
 	if len(u.payload) > 0 {
 		flags |= partPayload
+	}
+	if u.turnsIdle {
+		flags |= partIdle
 	}
 	e = binary.AppendUvarint(e, uint64(i))
 	e = binary.AppendVarint(e, u.position-u.from)
@@ -173,7 +195,7 @@ func (j *journal) commit(boxes []*outbox) error {
 		return nil
 	}
 	j.mu.Lock()
-	entries, first, last := j.pending, j.first, j.last
+	entries, first, end := j.pending, j.first, cut{j.last, slices.Clone(j.at)}
 	j.pending, j.spare = j.spare[:0], nil
 	j.mu.Unlock()
 	acked := positions(boxes)
@@ -189,7 +211,7 @@ func (j *journal) commit(boxes []*outbox) error {
 	}
 	j.acked = acked
 	j.mu.Lock()
-	j.durable, j.spare = max(j.durable, last), entries[:0]
+	j.durable, j.spare = end, entries[:0]
 	j.mu.Unlock()
 	wake(boxes)
 	return nil
@@ -226,8 +248,8 @@ func positions(boxes []*outbox) []uint64 {
 	return p
 }
 
-// durableStep is the last step whose entry a crash cannot undo.
-func (j *journal) durableStep() uint64 {
+// durableCut is the last step boundary that a crash cannot undo.
+func (j *journal) durableCut() cut {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.durable

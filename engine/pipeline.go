@@ -17,26 +17,29 @@ import (
 // but for Commit and Deliver, each of which may have one of its own.
 type Pipeline struct {
 	name     string
-	salt     event.ID // tells IDs of input rows from those of other queries; matches have IDs of their own
+	salts    []event.ID // per output: tells IDs of input rows from those of other outputs; matches have IDs of their own
 	settings settings
 	clock    clock.Clock
 	graph    *build.Graph
 	sources  []*source
 	units    []*unit // in the order of accounting
 	stages   []*stage
-	boxes    []*outbox // boxes[0] is the query's sink
+	boxes    []*outbox // first the sinks of the graph
 	workers  *workers
 	journal  journal
 	ready    chan struct{} // signalled when a reader may have rows
 
-	number   uint64     // of the last step in the journal
-	now      event.Time // of the last step
-	ticked   event.Time // last step of streams in processing time
-	failed   error      // of the step that failed
-	done     bool       // the input has ended and all is put
-	recovery *recovery  // nil: live
-	takeLive func(i int)
-	takeBack func(i int)
+	format      int        // version of what the store holds
+	fingerprint string     // of what the state depends on
+	number      uint64     // of the last step in the journal
+	now         event.Time // of the last step
+	ticked      event.Time // last step of streams in processing time
+	waited      bool       // for a sink, since the last step
+	failed      error      // of the step that failed
+	done        bool       // the input has ended and all is put
+	recovery    *recovery  // nil: live
+	takeLive    func(i int)
+	takeBack    func(i int)
 
 	stageRejects [rejectKindCount]int64
 	steps        int64
@@ -60,17 +63,27 @@ func (p *Pipeline) Step(ctx context.Context) (idle bool, err error) {
 }
 
 func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
-	if p.done || p.blocked() {
+	if p.done {
+		return true, nil
+	}
+	if p.blocked() {
+		p.waited = true
 		return true, nil
 	}
 	if p.recovery != nil {
 		return false, p.replayStep(ctx)
 	}
 	now := p.tick()
+	if p.waited {
+		p.heard(now)
+	}
 	p.begin(now)
 	p.workers.run(len(p.units), p.takeLive)
 	if err := p.taken(); err != nil {
 		return false, err
+	}
+	for _, u := range p.units {
+		u.turnsIdle = u.becomesIdle(now)
 	}
 	if !p.worth(now) {
 		return true, nil
@@ -86,6 +99,15 @@ func (p *Pipeline) blocked() bool {
 		}
 	}
 	return false
+}
+
+// heard counts the silence of the partitions anew: while a sink was behind,
+// nothing was read of them.
+func (p *Pipeline) heard(now event.Time) {
+	p.waited = false
+	for _, u := range p.units {
+		u.seen = now
+	}
 }
 
 // tick reads the clock; it never goes back, and in processing time no two steps
@@ -130,7 +152,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 		return true
 	}
 	for _, u := range p.units {
-		if u.took || u.becomesIdle(now) {
+		if u.took || u.turnsIdle {
 			return true
 		}
 	}
@@ -169,24 +191,19 @@ func (p *Pipeline) advance(now event.Time) error {
 
 func (p *Pipeline) account(now event.Time) {
 	for _, u := range p.units {
-		if u.becomesIdle(now) {
-			u.idle = true
-		}
+		u.idle = u.idle || u.turnsIdle
 	}
 	for _, u := range p.units {
 		u.account(now)
 	}
 }
 
-// collect puts the output of the step into the sink's outbox, in unit order.
+// collect puts the output of the step into the sinks' outboxes, in unit order.
 func (p *Pipeline) collect() {
 	for _, u := range p.units {
-		if u.src.domain != nil {
-			continue
-		}
-		for _, r := range u.activeRuns() {
-			if r.b.N > 0 {
-				p.boxes[0].put(&r.b, p.number+1, p.salt)
+		for _, r := range u.branches {
+			if r.domain == nil {
+				p.collectBranch(r)
 			}
 		}
 	}
@@ -196,8 +213,16 @@ func (p *Pipeline) collect() {
 		}
 		for _, h := range s.shards {
 			for _, b := range h.out.list() {
-				p.boxes[0].put(b, p.number+1, event.ID{})
+				p.boxes[s.sink].put(b, p.number+1, event.ID{})
 			}
+		}
+	}
+}
+
+func (p *Pipeline) collectBranch(r *branch) {
+	for _, x := range r.activeRuns() {
+		if x.b.N > 0 {
+			p.boxes[r.sink].put(&x.b, p.number+1, p.salts[r.plan.Output])
 		}
 	}
 }
@@ -242,7 +267,7 @@ func (p *Pipeline) Commit() error { return p.journal.commit(p.boxes) }
 // batches went.
 func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
 	for _, o := range p.boxes {
-		k, err := o.deliver(ctx, p.journal.durableStep())
+		k, err := o.deliver(ctx, p.journal.durableCut())
 		if n += k; err != nil {
 			return n, err
 		}
@@ -262,6 +287,16 @@ func (p *Pipeline) Drained() bool {
 		}
 	}
 	return true
+}
+
+// undelivered says whether rows of whole steps wait for a sink.
+func (p *Pipeline) undelivered() bool {
+	for _, o := range p.boxes {
+		if o.waiting(p.number) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close lets go of sources and sinks. State not in a snapshot is replayed from

@@ -15,23 +15,32 @@ type recovery struct {
 	numbers []uint64
 	at      int
 	back    []part // of the step at hand, by unit; count < 0: nothing
+	// Before format 2 the clock alone told who was idle, and the journal did not.
+	timedIdle bool
 }
 
 // load restores the last snapshot and reads the journal behind it. Without
 // either the query begins.
-func (p *Pipeline) load(fingerprint string) error {
+func (p *Pipeline) load() error {
 	if p.journal.store == nil {
 		return nil
 	}
-	found, err := p.checkMeta(fingerprint)
+	found, err := p.checkMeta()
 	if err != nil {
 		return err
 	}
 	if !found {
-		if err := p.writeMeta(fingerprint); err != nil {
+		if err := p.writeMeta(); err != nil {
 			return err
 		}
 	}
+	if err := p.loadSnapshot(); err != nil || p.recovery != nil || p.format == formatVersion {
+		return err
+	}
+	return p.writeMeta()
+}
+
+func (p *Pipeline) loadSnapshot() error {
 	text, found, err := p.readUnder().Get([]byte{sectionSnapshot})
 	if err != nil {
 		return err
@@ -119,7 +128,7 @@ func findUnit(units []*unit, st unitState) *unit {
 }
 
 func (p *Pipeline) loadJournal(after uint64) error {
-	r := &recovery{}
+	r := &recovery{timedIdle: p.format < 2}
 	err := p.readUnder(sectionJournal).Scan(be64(after+1), nil, func(key, value []byte) error {
 		number := fromBE64(key)
 		if number != after+uint64(len(r.steps))+1 {
@@ -132,7 +141,7 @@ func (p *Pipeline) loadJournal(after uint64) error {
 	if err != nil {
 		return fmt.Errorf("read the journal of query %q: %w", p.name, err)
 	}
-	p.journal.last, p.journal.durable = after+uint64(len(r.steps)), after+uint64(len(r.steps))
+	p.journal.last, p.journal.durable.step = after+uint64(len(r.steps)), after+uint64(len(r.steps))
 	if len(r.steps) > 0 {
 		r.back = make([]part, len(p.units))
 		p.recovery = r
@@ -171,6 +180,11 @@ func (p *Pipeline) replayStep(ctx context.Context) error {
 	}
 	if err := p.takeAll(ctx); err != nil {
 		return err
+	}
+	if r.timedIdle {
+		for _, u := range p.units {
+			u.turnsIdle = u.silent(s.now)
+		}
 	}
 	if err := p.advance(s.now); err != nil {
 		return err
@@ -218,6 +232,10 @@ func (u *unit) takeAgain(p *part) {
 	if p.count < 0 || u.err != nil {
 		return
 	}
+	if p.flags&partIdle != 0 {
+		u.turnsIdle, p.count = true, -1
+		return
+	}
 	to := u.from + p.count
 	switch {
 	case p.flags&partPayload != 0:
@@ -253,7 +271,7 @@ func (u *unit) takePayload(src []byte) error {
 }
 
 func (u *unit) takeRecords(src []byte) error {
-	u.keepRun()
+	u.keepRuns()
 	if u.raws == nil {
 		if err := state.ReadBatch(src, u.in); err != nil {
 			return err
@@ -276,9 +294,13 @@ func (p *Pipeline) goLive() error {
 			u.position = u.reader.Position()
 		}
 	}
+	wake(p.boxes) // what the replay has made may leave
 	write, _, err := p.Snapshot()
-	if err != nil || write == nil {
+	if err == nil && write != nil {
+		err = write()
+	}
+	if err != nil || p.journal.store == nil || p.format == formatVersion {
 		return err
 	}
-	return write()
+	return p.writeMeta()
 }

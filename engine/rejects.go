@@ -32,6 +32,7 @@ func parsePolicy(s string) (policy, error) {
 type reject struct {
 	operators.Reject
 	value []byte // of the record; nil: not known
+	stage *stage // that dropped it; nil: the row's own partition
 }
 
 // rejectColumns are the columns that a dead-letter or late table may have.
@@ -39,8 +40,8 @@ var rejectColumns = map[string]func(q *Pipeline, r *reject) event.Value{
 	"source":    func(q *Pipeline, r *reject) event.Value { return event.StringValue(q.sourceOf(r).name) },
 	"table":     func(q *Pipeline, r *reject) event.Value { return event.StringValue(q.sourceOf(r).name) },
 	"topic":     func(q *Pipeline, r *reject) event.Value { return event.StringValue(q.sourceOf(r).topic()) },
-	"partition": func(_ *Pipeline, r *reject) event.Value { return event.IntValue(int64(uint32(r.ID.Hi))) },
-	"offset":    func(_ *Pipeline, r *reject) event.Value { return event.IntValue(int64(r.ID.Lo)) },
+	"partition": func(_ *Pipeline, r *reject) event.Value { return r.place(int64(uint32(r.ID.Hi))) },
+	"offset":    func(_ *Pipeline, r *reject) event.Value { return r.place(int64(r.ID.Lo)) },
 	"kind":      func(_ *Pipeline, r *reject) event.Value { return event.StringValue(r.Kind.String()) },
 	"reason":    func(_ *Pipeline, r *reject) event.Value { return event.StringValue(r.Reason) },
 	"value":     func(_ *Pipeline, r *reject) event.Value { return event.Value{Null: r.value == nil, S: r.value} },
@@ -74,6 +75,11 @@ func checkRejectTable(t *catalog.Table) error {
 	return nil
 }
 
+// place is where a row stood in its source; a detection stood in none.
+func (r *reject) place(n int64) event.Value {
+	return event.Value{Null: r.ID.Detected(), I: n}
+}
+
 func timeValue(t event.Time) event.Value {
 	return event.Value{Null: t == event.MinTime || t == event.MaxTime, I: t}
 }
@@ -90,15 +96,23 @@ func formatTime(t event.Time) string {
 
 // reject notes a dropped row of the unit, with its record when that is wanted.
 func (u *unit) reject(r operators.Reject) {
-	u.rejects = append(u.rejects, reject{r, u.value(r.ID)})
+	u.rejects = append(u.rejects, reject{Reject: r, value: u.value(r.ID)})
 }
 
-// takeRejects takes what operators of the chain have rejected.
+// takeRejects takes what the scan and the operators of the branches have
+// rejected.
 func (u *unit) takeRejects() {
-	for _, r := range u.ctx.Rejects {
+	u.takeFrom(&u.ctx)
+	for _, r := range u.branches {
+		u.takeFrom(&r.ctx)
+	}
+}
+
+func (u *unit) takeFrom(ctx *operators.Context) {
+	for _, r := range ctx.Rejects {
 		u.reject(r)
 	}
-	u.ctx.Rejects = u.ctx.Rejects[:0]
+	ctx.Rejects = ctx.Rejects[:0]
 }
 
 // value copies the record of a row of the poll at hand, if a table wants it.
@@ -116,14 +130,25 @@ func (u *unit) value(id event.ID) []byte {
 
 func (h *shard) takeRejects() {
 	for _, r := range h.ctx.Rejects {
-		h.rejects = append(h.rejects, reject{Reject: r})
+		h.rejects = append(h.rejects, reject{Reject: r, stage: h.stage})
 	}
 	h.ctx.Rejects = h.ctx.Rejects[:0]
 }
 
-// sourceOf is the source a row came from: the high half of ID.Hi.
+// sourceOf is the source a row came from: the high half of ID.Hi; of a
+// detection, the first of those that feed the stage.
 func (p *Pipeline) sourceOf(r *reject) *source {
-	return p.sources[min(int(r.ID.Hi>>32), len(p.sources)-1)]
+	if r.ID.Detected() {
+		return r.stage.source()
+	}
+	return p.sources[r.ID.Hi>>32&0xffff]
+}
+
+func (s *stage) source() *source {
+	if d := &s.domain; len(d.branches) > 0 {
+		return d.branches[0].unit.src
+	}
+	return s.domain.stages[0].source()
 }
 
 // settle counts and routes the rejects of the step, in unit and shard order.
@@ -159,14 +184,21 @@ func (p *Pipeline) route(r *reject, number uint64) error {
 	case operators.RejectTime:
 	default:
 		if src.policy == policyFail {
-			return fmt.Errorf("%s: %s error in partition %d at offset %d: %s (the row is not skipped: see 'scan.error-policy' and 'scan.dead-letter-table')",
-				src.name, r.Kind, uint32(r.ID.Hi), r.ID.Lo, r.Reason)
+			return fmt.Errorf("%s: %s error %s: %s (the row is not skipped: see 'scan.error-policy' and 'scan.dead-letter-table')",
+				src.name, r.Kind, r.where(), r.Reason)
 		}
 	}
 	if box != nil {
 		p.putReject(box, r, number)
 	}
 	return nil
+}
+
+func (r *reject) where() string {
+	if r.ID.Detected() {
+		return "in a detection of " + formatTime(r.Time)
+	}
+	return fmt.Sprintf("in partition %d at offset %d", uint32(r.ID.Hi), r.ID.Lo)
 }
 
 // putReject makes the row of a rejected row.
@@ -182,5 +214,5 @@ func (p *Pipeline) putReject(box *outbox, r *reject, number uint64) {
 		b.Cols[i].Set(0, 1, rejectColumns[f.Name](p, r))
 	}
 	b.ID[0], b.Time[0] = r.ID, r.Time
-	box.put(b, number, p.salt)
+	box.put(b, number, p.salts[0])
 }

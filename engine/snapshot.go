@@ -10,8 +10,12 @@ import (
 )
 
 // formatVersion is the version of everything the engine and its operators
-// write. A store of a newer one is refused.
-const formatVersion = 1
+// write. A store of a newer one is refused, one of an older one is read and
+// from then on written as this one.
+//
+//	1  the clock and the offsets of a journal entry tell which partitions turn idle
+//	2  the entry tells it itself
+const formatVersion = 2
 
 // meta says what a query's range was written by.
 type meta struct {
@@ -124,7 +128,7 @@ func queryRange(name string) []byte {
 
 // checkMeta refuses a range that this query or this version cannot go on from;
 // found is false when the range is empty.
-func (p *Pipeline) checkMeta(fingerprint string) (found bool, err error) {
+func (p *Pipeline) checkMeta() (found bool, err error) {
 	text, found, err := p.readUnder().Get([]byte{sectionMeta})
 	if err != nil || !found {
 		return false, err
@@ -136,14 +140,15 @@ func (p *Pipeline) checkMeta(fingerprint string) (found bool, err error) {
 	if m.Format > formatVersion {
 		return false, fmt.Errorf("the state of query %q was written by a newer cepd (format %d, this one reads up to %d): use that version, or drop the query's state", p.name, m.Format, formatVersion)
 	}
-	if m.Fingerprint != fingerprint {
+	if m.Fingerprint != p.fingerprint {
 		return false, fmt.Errorf("the state of query %q was made by another text of the query, or of the tables it reads: restore that text, give the query another name, or drop its state", p.name)
 	}
+	p.format = m.Format
 	return true, nil
 }
 
-func (p *Pipeline) writeMeta(fingerprint string) error {
-	text, err := json.Marshal(meta{formatVersion, fingerprint})
+func (p *Pipeline) writeMeta() error {
+	text, err := json.Marshal(meta{formatVersion, p.fingerprint})
 	if err != nil {
 		return err
 	}
@@ -151,5 +156,6 @@ func (p *Pipeline) writeMeta(fingerprint string) error {
 	if err := p.under(b).Put([]byte{sectionMeta}, text); err != nil {
 		return errors.Join(err, b.Close())
 	}
+	p.format = formatVersion
 	return b.Commit(true)
 }

@@ -20,17 +20,18 @@ type source struct {
 	plan        *build.Source
 	source      connectors.Source
 	replayable  bool
+	kept        bool // there is a journal
 	bounded     bool
 	newDecoder  func() (connectors.Decoder, error)
 	read        *event.Schema // what the connector fills
 	metadata    []fillMetadata
-	domain      *domain // nil: the rows go to the sink without a keyed stage
-	idleTimeout int64   // µs; 0: never idle
+	idleTimeout int64 // µs; 0: never idle
 	policy      policy
 	deadLetters *outbox // nil: none
 	lateRows    *outbox // nil: none
 	wantValue   bool    // the records of rejects are wanted
 	units       []*unit
+	carried     bool // its offsets go with the sink's transactions
 }
 
 // readColumns is what the connector of a scan gets to know of the columns.
@@ -58,11 +59,16 @@ func (s *source) topic() string {
 	return t.Option("topic", t.Option("path", s.name))
 }
 
+// watermark is that of the first stage which the source feeds.
 func (s *source) watermark() event.Time {
-	if s.domain == nil {
-		return event.MinTime
+	for _, u := range s.units {
+		for _, r := range u.branches {
+			if r.domain != nil {
+				return r.domain.combined
+			}
+		}
 	}
-	return s.domain.combined
+	return event.MinTime
 }
 
 // addFillers prepares the metadata columns, for readers of records: other
@@ -94,11 +100,13 @@ func (s *source) newUnit(part int32, maxRows int) (*unit, error) {
 		}
 		u.scan = scan
 	}
-	ops, err := s.plan.Chain.New()
-	if err != nil {
-		return nil, err
+	for i := range s.plan.Branches {
+		r, err := newBranch(u, &s.plan.Branches[i])
+		if err != nil {
+			return nil, err
+		}
+		u.branches = append(u.branches, r)
 	}
-	u.head = chain(ops, &u.ctx, u)
 	return u, nil
 }
 

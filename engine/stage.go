@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -20,10 +21,12 @@ type stage struct {
 	output event.Time // watermark of the rows they emit
 	now    event.Time
 	step   func(i int) // bound once: workers.run takes it each step
-	below  *domain     // of the stage that takes the output; nil: the sink
+	below  *domain     // of the stage that takes the output; nil: a sink
+	sink   int         // index into Pipeline.boxes
 	router router      // for the stage below
 	runs   []*run      // output of this step, routed for the stage below
 	n      int
+	times  []event.Time // the clock, for a stage below in processing time
 }
 
 // shard is the single-threaded task that owns the state of its keys.
@@ -44,7 +47,7 @@ type shard struct {
 
 func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage, error) {
 	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
-	s.domain = domain{proctime: m.Proctime, combined: event.MinTime}
+	s.domain = domain{proctime: m.Proctime, deadline: m.Deadline, combined: event.MinTime}
 	s.step = func(i int) { s.shards[i].step() }
 	if len(m.Key) == 0 {
 		shards = 1
@@ -74,13 +77,27 @@ func (h *shard) step() {
 		return
 	}
 	h.ctx.Now = s.now
-	if h.err = h.order.Step(h.in, s.domain.combined, h.toOp); h.err == nil && s.domain.combined > s.told {
+	if h.err = h.take(); h.err == nil && s.domain.combined > s.told {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
 	if h.err != nil {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
 	}
+}
+
+// take gives the operator the rows: in order as far as the watermark goes, or
+// as they are.
+func (h *shard) take() error {
+	if !h.stage.plan.Unordered {
+		return h.order.Step(h.in, h.stage.domain.combined, h.toOp)
+	}
+	for i := range h.in {
+		if err := h.toOp.Emit(&h.in[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *shard) advance(wm event.Time) error {
@@ -108,8 +125,8 @@ func chainFrom(h *shard, i int) operators.Collector {
 // before.
 func (h *shard) gather() {
 	h.in = h.in[:0]
-	for _, u := range h.stage.domain.units {
-		h.gatherRuns(u.activeRuns())
+	for _, r := range h.stage.domain.branches {
+		h.gatherRuns(r.activeRuns())
 	}
 	for _, s := range h.stage.domain.stages {
 		h.gatherRuns(s.runs[:s.n])
@@ -145,20 +162,45 @@ func (s *stage) finish() error {
 	}
 	for _, h := range s.shards {
 		for _, b := range h.out.list() {
-			s.routeDown(b)
+			s.routeDown(h, b)
 		}
 	}
 	return nil
 }
 
-func (s *stage) routeDown(b *event.Batch) {
+// routeDown passes on a batch of shard h.
+func (s *stage) routeDown(h *shard, b *event.Batch) {
 	if s.n == len(s.runs) {
 		s.runs = append(s.runs, &run{})
 	}
 	r := s.runs[s.n]
 	s.n++
 	r.b = *b
+	if s.below.proctime {
+		r.b.Time = fillTimes(&s.times, b.N, s.now)
+	} else {
+		h.dropLate(&r.b)
+	}
 	s.router.route(r)
+}
+
+// dropLate rejects the rows that the stage below has gone past: it did not wait
+// for this stage while all inputs of it were idle.
+func (h *shard) dropLate(b *event.Batch) {
+	bound := h.stage.below.combined
+	if !slices.ContainsFunc(b.Time[:b.N], func(t event.Time) bool { return t <= bound }) {
+		return
+	}
+	kept := make([]int32, 0, b.N)
+	for _, row := range b.LiveRows() {
+		if t := b.Time[row]; t > bound {
+			kept = append(kept, row)
+			continue
+		}
+		h.rejects = append(h.rejects, reject{stage: h.stage, Reject: operators.Reject{Kind: operators.RejectLate, ID: b.ID[row], Time: b.Time[row],
+			Reason: "the watermark " + formatTime(bound) + " had passed the detection"}})
+	}
+	b.Sel = kept
 }
 
 // size sums what the shards hold, and what their order buffers hold of it.

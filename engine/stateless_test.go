@@ -40,3 +40,16 @@ func TestProcessingTime(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestPatternOverDetectionsInProcessingTime(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Poll = 1
+	w.Input("t", []string{`{"v":3}`, `{"v":4}`, `{"v":1}`, `{"v":2}`, `{"v":5}`, `{"v":9}`, `{"v":7}`})
+	got := w.Run(t, `CREATE TABLE t (v INT, proc AS PROCTIME()) WITH ('connector'='test','format'='json');
+		CREATE TABLE o (a INT, b INT) WITH ('connector'='test');
+		CREATE VIEW rises AS SELECT * FROM t MATCH_RECOGNIZE (ORDER BY proc MEASURES MATCH_PROCTIME() AS at, B.v AS v PATTERN (A B) DEFINE B AS B.v > A.v);
+		INSERT INTO o SELECT * FROM rises MATCH_RECOGNIZE (ORDER BY at MEASURES X.v AS a, Y.v AS b PATTERN (X Y) DEFINE Y AS Y.v < X.v)`)
+	if diff := cmp.Diff([]string{"4 | 2"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
 )
 
 // State is where a query stands in its life.
@@ -54,13 +56,14 @@ type PartitionStatus struct {
 
 // OperatorStatus is what a stateful stage holds.
 type OperatorStatus struct {
-	Stage   int   `json:"stage"`
-	Shards  int   `json:"shards"`
-	Keys    int64 `json:"keys"`
-	Rows    int64 `json:"rows"`
-	Items   int64 `json:"partial_matches"`
-	Bytes   int64 `json:"bytes"`
-	Waiting int64 `json:"waiting_rows"` // for the watermark
+	Stage    int   `json:"stage"`
+	Shards   int   `json:"shards"`
+	Keys     int64 `json:"keys"`
+	Rows     int64 `json:"rows"`
+	Items    int64 `json:"partial_matches"`
+	Bytes    int64 `json:"bytes"`
+	Waiting  int64 `json:"waiting_rows"`            // for the watermark
+	Withheld int64 `json:"withheld_rows,omitempty"` // by SUPPRESS, so far
 }
 
 // SinkStatus is an outbox.
@@ -112,7 +115,7 @@ func (p *Pipeline) Status() Status {
 	}
 	for _, st := range p.stages {
 		size, waiting := st.size()
-		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows})
+		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows, st.withheld()})
 	}
 	for _, o := range p.boxes {
 		s.Sinks = append(s.Sinks, o.status())
@@ -121,10 +124,20 @@ func (p *Pipeline) Status() Status {
 		s.Watermark = showTime(p.stages[n-1].domain.combined)
 	}
 	s.Durability = DurabilityStatus{
-		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableStep(), LastCommit: showTime(p.journal.committed.Load()),
+		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
 		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
 	}
 	return s
+}
+
+// withheld counts the rows that SUPPRESS has withheld since the query began.
+func (s *stage) withheld() (n int64) {
+	for _, h := range s.shards {
+		if op, ok := h.op.(interface{ Withheld() int64 }); ok {
+			n += op.Withheld()
+		}
+	}
+	return n
 }
 
 func (o *outbox) status() SinkStatus {
@@ -148,17 +161,32 @@ func (p *Pipeline) rejected() [rejectKindCount]int64 {
 func (p *Pipeline) holder() *unit {
 	var least *unit
 	for _, u := range p.units {
-		if u.src.domain != nil && u.active() && (least == nil || u.mark < least.mark) {
+		if u.staged() && u.active() && (least == nil || u.mark < least.mark) {
 			least = u
 		}
 	}
 	return least
 }
 
-// holdback says which partition holds the watermark back, and why.
+// openStage is the stage whose open matches hold the watermark of the next one
+// furthest back; nil when none does.
+func (p *Pipeline) openStage() *stage {
+	var least *stage
+	for _, s := range p.stages {
+		if s.below != nil && s.output < s.told && (least == nil || s.output < least.output) {
+			least = s
+		}
+	}
+	return least
+}
+
+// holdback says which partition, or which stage, holds the watermark back, and
+// why.
 func (p *Pipeline) holdback() string {
-	u := p.holder()
+	u, s := p.holder(), p.openStage()
 	switch {
+	case s != nil && (u == nil || s.output < u.mark):
+		return fmt.Sprintf("open matches of stage %d may still be reported, from %s on", s.index, formatTime(s.output+1))
 	case u == nil:
 		return ""
 	case u.mark == event.MinTime && u.src.idleTimeout > 0:
@@ -199,13 +227,15 @@ func (p *Pipeline) silence(rows int64) string {
 	if len(p.stages) == 0 {
 		return fmt.Sprintf("all %d rows were filtered out", rows)
 	}
-	s := p.stages[len(p.stages)-1]
-	size, waiting := s.size()
-	switch {
-	case waiting.Rows > 0:
-		return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
-	case size.Items > 0:
-		return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+	for _, s := range slices.Backward(p.stages) {
+		switch size, waiting := s.size(); {
+		case waiting.Rows > 0:
+			return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
+		case size.Items > 0:
+			return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+		case size.Keys > 0 && s.plan.Kind == build.KindWindow:
+			return fmt.Sprintf("the windows of %d groups are open; the watermark is %s", size.Keys, formatTime(s.domain.combined))
+		}
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)
 }

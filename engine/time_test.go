@@ -13,18 +13,26 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/state"
+	"github.com/cepd/cepd/state/memstore"
 )
 
 // timeTest is a query over table t, whose partitions are fed line by line:
 //
 //	query         compile and open; args: partitions
-//	step          rows of a step, "partition: seconds,value", then the outputs
+//	step          rows of a step, "partition: seconds,value" ("u: …" of table u), then the outputs
 //	clock         move the clock by the argument and step
+//	show          partition, n: only the first n records can be read (-1: all); step
+//	stall         rows of a step after which the sink is full for as long as the argument; step
+//	crash         open the query again from what was committed, and step
 //	end           end the input and step
 type timeTest struct {
 	t     *testing.T
 	w     *enginetest.World
 	in    *enginetest.Input
+	other *enginetest.Input // table u, of one partition
+	q     *enginetest.Compiled
+	store state.Store
 	p     *engine.Pipeline
 	clock *clock.Manual
 	shown map[string]int
@@ -39,26 +47,21 @@ func TestTime(t *testing.T) {
 				c.open(d)
 				return "ok\n"
 			case "step":
-				for _, line := range strings.Split(d.Input, "\n") {
-					part, values, _ := strings.Cut(line, ": ")
-					n, err := strconv.Atoi(part)
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, v := range strings.Fields(values) {
-						second, v, _ := strings.Cut(v, ",")
-						if second != "" {
-							second += "000"
-						}
-						c.in.Append(n, second+","+v)
-					}
-				}
+				c.feed(d.Input)
 			case "clock":
 				d, err := time.ParseDuration(d.CmdArgs[0].Key)
 				if err != nil {
 					t.Fatal(err)
 				}
 				c.clock.Advance(d)
+			case "show":
+				part, _ := strconv.Atoi(d.CmdArgs[0].Key)
+				n, _ := strconv.Atoi(d.CmdArgs[1].Key)
+				c.in.Show(part, n)
+			case "stall":
+				c.stall(d)
+			case "crash":
+				c.start()
 			case "end":
 				c.in.End()
 			}
@@ -72,13 +75,54 @@ func (c *timeTest) open(d *datadriven.TestData) {
 	d.ScanArgs(c.t, "partitions", &partitions)
 	c.w, c.clock, c.shown = enginetest.NewWorld(), &clock.Manual{}, map[string]int{}
 	c.in = c.w.Input("t", make([][]string, partitions)...).Open()
-	q, err := enginetest.Compile(d.Input)
+	c.other = c.w.Input("u", nil).Open()
+	var err error
+	if c.q, err = enginetest.Compile(d.Input); err != nil {
+		c.t.Fatal(err)
+	}
+	c.store = memstore.New()
+	c.start()
+}
+
+func (c *timeTest) start() {
+	o := c.w.Options()
+	o.Clock = c.clock
+	c.p = c.w.Pipeline(c.t, c.q, o, c.store)
+}
+
+func (c *timeTest) feed(lines string) {
+	for _, line := range strings.Split(lines, "\n") {
+		part, values, _ := strings.Cut(line, ": ")
+		in, n := c.in, 0
+		if part == "u" {
+			in = c.other
+		} else if _, err := fmt.Sscan(part, &n); err != nil {
+			c.t.Fatal(err)
+		}
+		for _, v := range strings.Fields(values) {
+			second, v, _ := strings.Cut(v, ",")
+			if second != "" {
+				second += "000"
+			}
+			in.Append(n, second+","+v)
+		}
+	}
+}
+
+// stall takes the rows, whose output fills the sink, and finds it full until
+// the clock has moved.
+func (c *timeTest) stall(d *datadriven.TestData) {
+	wait, err := time.ParseDuration(d.CmdArgs[0].Key)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	o := c.w.Options()
-	o.Clock = c.clock
-	c.p = c.w.Pipeline(c.t, q, o, nil)
+	c.feed(d.Input)
+	for range 2 {
+		if _, err := c.p.Step(context.Background()); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	c.clock.Advance(wait)
 }
 
 // step runs until nothing happens and shows what has come out since, and the

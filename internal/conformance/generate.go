@@ -6,19 +6,35 @@ import (
 	"strings"
 )
 
+// randomSchema is the columns of random cases.
+var randomSchema = [][2]string{{"id", "INT"}, {"ts", "TIMESTAMP"}, {"k", "VARCHAR"}, {"kind", "VARCHAR"}, {"v", "INT"}, {"x", "DOUBLE"}}
+
+// inputsPerQuery is how many seeds in a row share a query: compiling it costs
+// far more than a run.
+const inputsPerQuery = 16
+
 // Generate makes a random case without an expectation: the same seed gives the
 // same case. Conditions overlap on purpose, since that is where preference,
 // giving back and running values matter.
 func Generate(seed uint64) *Case {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x6d61746368))}
 	c := &Case{
 		Area:   "fuzz",
 		Name:   fmt.Sprintf("fuzz/%d", seed),
-		Schema: [][2]string{{"id", "INT"}, {"ts", "TIMESTAMP"}, {"k", "VARCHAR"}, {"kind", "VARCHAR"}, {"v", "INT"}, {"x", "DOUBLE"}},
+		Schema: randomSchema,
 	}
-	c.Input = g.input()
-	c.Query = g.query()
+	g := newGenerator(seed / inputsPerQuery)
+	c.Lenient = g.chance(50)
+	if g.chance(50) {
+		c.Query = g.query()
+	} else {
+		c.Query = g.edgeQuery()
+	}
+	c.Input = newGenerator(^seed).input()
 	return c
+}
+
+func newGenerator(seed uint64) *generator {
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x6d61746368))}
 }
 
 // generator draws the parts of one case.
@@ -34,13 +50,16 @@ func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
-// input is up to 24 rows of up to three keys, with ties; a third of the inputs
-// have watermarks, and rows that come too late for them.
+// input is up to 24 rows, mostly 8 or more, of up to three keys, with ties; a
+// third of the inputs have watermarks, and rows that come too late for them.
 func (g *generator) input() []Entry {
 	var in []Entry
-	keys, marks := 1+g.IntN(3), g.chance(33)
+	keys, marks, rows := 1+g.IntN(3), g.chance(33), 8+g.IntN(17)
+	if g.chance(10) {
+		rows = g.IntN(8)
+	}
 	now := int64(1000)
-	for id := range g.IntN(25) {
+	for id := range rows {
 		now += 1000 * int64(g.IntN(4))
 		at := now
 		if marks && g.chance(15) {
@@ -139,6 +158,9 @@ func (g *generator) skip() string {
 func (g *generator) within() string {
 	if g.chance(75) {
 		return ""
+	}
+	if g.chance(25) {
+		return g.ownWithin()
 	}
 	return fmt.Sprintf(" WITHIN INTERVAL '%d' SECOND", 1+g.IntN(8))
 }

@@ -31,34 +31,43 @@ type Pipeline struct {
 
 // NewPipeline makes the operators of a plan; results go to sink.
 func NewPipeline(root *plan.Insert, sink operators.Collector) (*Pipeline, error) {
-	return newPipeline(root, sink, build.Options{})
-}
-
-func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (*Pipeline, error) {
-	width := len(root.Schema().Fields)
-	columns := make([]int, width)
-	for i := range columns {
-		columns[i] = i
-	}
-	g, err := build.Build(root, root.Schema(), columns, o)
+	g, err := newGraph(root, build.Options{})
 	if err != nil {
 		return nil, err
 	}
-	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil {
+	return newPipeline(g, sink, false)
+}
+
+// newGraph is what several pipelines of one plan are made from.
+func newGraph(root *plan.Insert, o build.Options) (*build.Graph, error) {
+	columns := make([]int, len(root.Schema().Fields))
+	for i := range columns {
+		columns[i] = i
+	}
+	out := build.Output{Name: o.Pattern.Name, Input: root.Input, Columns: columns}
+	g, err := build.Build([]build.Output{out}, []*event.Schema{root.Schema()}, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil || len(g.Sources[0].Branches) > 1 {
 		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Stages))
 	}
-	p := &Pipeline{lenient: o.Pattern.ContinueOnError}
+	return g, nil
+}
+
+func newPipeline(g *build.Graph, sink operators.Collector, lenient bool) (p *Pipeline, err error) {
+	p = &Pipeline{lenient: lenient}
 	if p.scan, err = g.Sources[0].NewScan(); err != nil {
 		return nil, err
 	}
-	out := sink
+	next := sink
 	if len(g.Stages) == 1 {
 		if err := p.pattern(&g.Stages[0], sink); err != nil {
 			return nil, err
 		}
-		out = &p.step
+		next = &p.step
 	}
-	p.source, err = newChain(&p.ctx, g.Sources[0].Chain, out)
+	p.source, err = newChain(&p.ctx, g.Sources[0].Branches[0].Chain, next)
 	return p, err
 }
 

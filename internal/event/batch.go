@@ -4,9 +4,17 @@ package event
 const MaxRows = 4096
 
 // ID names a row for good: of a source row Hi is the partition and Lo the
-// offset; of a detection the two are a 128-bit hash of what made it. Ties in
-// event time are broken by ID.
+// offset; of a detection the two are a hash of what made it, behind a bit that
+// no source row has set. Ties in event time are broken by ID.
 type ID struct{ Hi, Lo uint64 }
+
+const detectionBit = 1 << 63
+
+// Detection is the ID of a detection with this hash.
+func Detection(hi, lo uint64) ID { return ID{hi | detectionBit, lo} }
+
+// Detected says whether the row is a detection.
+func (a ID) Detected() bool { return a.Hi&detectionBit != 0 }
 
 // Compare orders IDs as (Hi, Lo).
 func (a ID) Compare(b ID) int {

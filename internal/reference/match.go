@@ -26,20 +26,22 @@ func (SkipError) Code() diag.Code { return "runtime-skip" }
 type Row struct {
 	Values []event.Value
 	Time   event.Time
+	rank   int // among the rows of all partitions, as they are looked at
 }
 
 // OutRow is an output row, in the columns of plan.Match.Out. Rows of one
 // partition are in order; Partition numbers the partitions by first appearance.
 type OutRow struct {
 	Values    []event.Value
+	Time      event.Time // of the row's input row; with edges, of the detection
 	Partition int
 }
 
 // Options bound the work.
 type Options struct {
 	Steps int // rows tried, over the whole input; 0: 10 million
-	// ContinueOnError: in a pattern with edges, AFTER MATCH SKIP TO that has
-	// nowhere to go drops nothing.
+	// ContinueOnError: AFTER MATCH SKIP TO that has nowhere to go goes to the next
+	// row and, in a pattern with edges, drops nothing.
 	ContinueOnError bool
 }
 
@@ -53,17 +55,44 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	if budget == 0 {
 		budget = 10_000_000
 	}
+	var searches []*search
+	for _, part := range partitions(m, ranked(m, rows)) {
+		searches = append(searches, &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"})
+	}
+	if err := searchAll(searches, m.Consume == plan.ConsumeAny); err != nil {
+		return nil, err
+	}
 	var out []OutRow
-	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError}
-		if err := s.all(); err != nil {
-			return nil, err
-		}
-		for _, values := range s.out {
-			out = append(out, OutRow{values, i})
+	for i, s := range searches {
+		for _, r := range s.out {
+			r.Partition = i
+			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// searchAll matches each partition on its own, or, where what one consumes is
+// gone for the others too, all at once.
+func searchAll(list []*search, together bool) error {
+	if !together {
+		for _, s := range list {
+			if err := s.all(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all []*thinning
+	for _, s := range list {
+		t, err := s.thinning()
+		if err != nil {
+			return err
+		}
+		all = append(all, t)
+		t.consumed = all[0].consumed
+	}
+	return sweep(all)
 }
 
 // step is one row of a match.
@@ -77,11 +106,12 @@ type step struct {
 type search struct {
 	*program
 	rows    []Row
-	out     [][]event.Value
+	out     []OutRow
 	budget  *int
 	err     error
 	lenient bool // Options.ContinueOnError
 
+	own    own    // of the match under trial
 	start  int    // row at which the match under trial starts
 	steps  []step // rows mapped so far
 	number int64  // MATCH_NUMBER() of the match under trial
@@ -90,6 +120,7 @@ type search struct {
 	at     event.Time // when it was detected
 	status string
 	began  *beginning // of the start being followed
+	last   bool       // the row just taken may only complete the match
 }
 
 // all finds the matches of the partition.
@@ -106,7 +137,10 @@ func (s *search) run() error {
 	s.number = 1
 	for s.start < len(s.rows) {
 		s.steps = s.steps[:0]
-		found := s.try(s.m.Pattern, false, func() bool { return true })
+		var found bool
+		if s.own, found = s.ownOf(s.start); found {
+			found = s.try(s.m.Pattern, false, func() bool { return true })
+		}
 		if s.err != nil {
 			return s.err
 		}
@@ -119,7 +153,9 @@ func (s *search) run() error {
 		if err := s.emit(); err != nil {
 			return err
 		}
-		if err := s.skip(); err != nil {
+		if err := s.skip(); err == (SkipError{}) && s.lenient {
+			s.start++
+		} else if err != nil {
 			return err
 		}
 		s.number++
@@ -231,20 +267,21 @@ func (s *search) permute(items []plan.Pattern, excluded bool, next func() bool) 
 // through the item is tried. In a bounded loop an empty iteration is one like
 // others.
 func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool) bool {
+	low, high := s.bounds(p)
 	again := func() bool {
-		if n == p.Max {
+		if n == high {
 			return false
 		}
 		before := len(s.steps)
 		return s.try(p.Item, excluded, func() bool {
-			if empty := len(s.steps) == before; empty && p.Max < 0 && n+1 >= p.Min {
-				return n+1 <= max(p.Min, 1) && next()
+			if empty := len(s.steps) == before; empty && high < 0 && n+1 >= low {
+				return n+1 <= max(low, 1) && next()
 			}
 			return s.repeat(p, n+1, excluded, next)
 		})
 	}
 	switch {
-	case n < p.Min:
+	case n < low:
 		return again()
 	case p.Reluctant:
 		return next() || again()
@@ -263,7 +300,7 @@ func (s *search) row(v int, excluded bool, next func() bool) bool {
 	if at == len(s.rows) || !s.spend() {
 		return false
 	}
-	if s.m.Within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.m.Within {
+	if s.own.within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.own.within {
 		return false
 	}
 	s.steps = append(s.steps, step{at, v, excluded})

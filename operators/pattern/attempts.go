@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/cepd/cepd/internal/event"
@@ -8,13 +9,21 @@ import (
 	"github.com/cepd/cepd/query/ast"
 )
 
-// run follows the key's attempts as far as they can be decided now.
+// run follows the key's matches as far as they can be decided now.
 func (m *Matcher) run(index int32) error {
 	k := m.keys.at(index)
 	m.touch(index, k)
+	follow := m.attempts
 	if m.edges != nil {
-		return m.runEdges(index, k)
+		follow = m.runEdges
 	}
+	err := follow(index, k)
+	m.hold(index, k)
+	return err
+}
+
+// attempts makes one attempt after the other.
+func (m *Matcher) attempts(index int32, k *keyState) error {
 	for {
 		if k.flags&keyActive == 0 {
 			if k.start >= k.n {
@@ -42,12 +51,34 @@ func (m *Matcher) run(index int32) error {
 // failed turns an error of a condition into a reject where the options say so;
 // the attempt then fails.
 func (m *Matcher) failed(k *keyState, err error) error {
-	if _, ok := err.(*LimitError); ok || !m.p.opts.ContinueOnError {
+	if err = m.tolerated(k, int(k.start), err); err == nil {
+		k.cand = -1
+	}
+	return err
+}
+
+// tolerated turns an error in the match that begins at a row into a reject
+// where the options say so.
+func (m *Matcher) tolerated(k *keyState, row int, err error) error {
+	if _, limit := err.(*LimitError); limit {
 		return err
 	}
-	m.reject(k, int(k.start), err)
-	k.cand = -1
+	if !m.p.opts.ContinueOnError {
+		return m.located(k, row, err)
+	}
+	if m.edges == nil || !m.edges.muted { // else it was told before the snapshot
+		m.reject(k, row, err)
+	}
 	return nil
+}
+
+// located says in which match an error came up.
+func (m *Matcher) located(k *keyState, row int, err error) error {
+	id := m.rowID(k, row)
+	if id.Detected() {
+		return err
+	}
+	return fmt.Errorf("%w, in the match that begins in partition %d at offset %d (see 'scan.error-policy' to go on behind it)", err, uint32(id.Hi), id.Lo)
 }
 
 func (m *Matcher) reject(k *keyState, row int, err error) {
@@ -59,8 +90,8 @@ func (m *Matcher) reject(k *keyState, row int, err error) {
 func (m *Matcher) start(index int32, k *keyState) {
 	k.flags |= keyActive
 	m.place(k)
-	if w := m.p.match.Within; w > 0 {
-		m.timers.set(timer{deadline: deadline(m.rowTime(k, int(k.start)), w), id: m.rowID(k, int(k.start)), key: index})
+	if d := m.deadline(k); event.MinTime < d && d < event.MaxTime {
+		m.timers.set(timer{deadline: d, id: m.rowID(k, int(k.start)), key: index})
 	}
 }
 
@@ -145,14 +176,18 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 	if m.det != nil && k.epoch != m.det.epoch {
 		m.place(k)
 	}
-	limit := deadline(m.rowTime(k, int(k.start)), m.p.match.Within)
+	limit, err := m.opening(k)
+	if err != nil || limit == event.MinTime {
+		k.cand = -1
+		return true, err
+	}
 	for {
 		switch {
 		case !m.alive(k):
 			return true, nil
 		case k.pos >= k.n:
 			return m.ended || m.expired(limit), nil
-		case m.p.match.Within > 0 && m.rowTime(k, int(k.pos)) >= limit:
+		case m.rowTime(k, int(k.pos)) >= limit:
 			return true, nil
 		case int(k.n)-int(k.pos) <= m.p.ahead && !m.ended:
 			return m.expired(limit) && m.p.ahead == 0, nil
@@ -165,7 +200,7 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 
 // expired says whether no row within the limit can come any more.
 func (m *Matcher) expired(limit event.Time) bool {
-	return m.p.match.Within > 0 && m.wm >= limit-1
+	return limit < event.MaxTime && m.wm >= limit-1
 }
 
 func (m *Matcher) alive(k *keyState) bool {
@@ -283,11 +318,10 @@ func (m *Matcher) matched(k *keyState) (int32, error) {
 		return 0, err
 	}
 	next, err := m.skip(k)
-	if err != nil && m.p.opts.ContinueOnError {
-		m.reject(k, int(k.start), err)
-		return k.start + 1, nil
+	if err != nil {
+		return k.start + 1, m.tolerated(k, int(k.start), err)
 	}
-	return next, err
+	return next, nil
 }
 
 // path finds the variables of the match's rows.

@@ -20,6 +20,8 @@ type Options struct {
 	// with a reject, and matching goes on at the next row. Otherwise it fails
 	// the query.
 	ContinueOnError bool
+	// Ordered: the results are put in the order of time again, so Hold is asked.
+	Ordered bool
 }
 
 // The default limits.
@@ -58,11 +60,14 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
-	starts    []uint64 // local bits of the variables a match may start with
-	anyStart  bool     // also a row of no variable matters: empty matches, unmatched rows …
-	retains   bool     // a key is kept for good once seen: PREV, ^
-	numbered  bool     // a key is kept once it has matched: MATCH_NUMBER()
-	live      []uint64 // per instruction: the registers that conditions from there on read
+	limit     int         // cell of a match's own time limit, -1: none
+	starts    []uint64    // local bits of the variables a match may start with
+	anyStart  bool        // also a row of no variable matters: empty matches, unmatched rows …
+	retains   bool        // a key is kept for good once seen: PREV, ^
+	numbered  bool        // a key is kept once it has matched: MATCH_NUMBER()
+	places    *placeTable // of a pattern with edges
+	live      []uint64    // per instruction: the registers that conditions from there on read
+	shortest  int         // rows of the shortest match that has any
 }
 
 // variable is a primary pattern variable.
@@ -72,6 +77,7 @@ type variable struct {
 	ctx   uint64    // contextual bits, counted from 0
 	mask  uint64    // both, as they stand in the symbol
 	hist  *residual // nil: the bits decide
+	equal *equality // how partial matches that wait for it are indexed; nil: they are not
 	label event.Value
 }
 
@@ -99,7 +105,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	p := &Program{match: m, opts: opts}
 	var err error
-	a := assembler{}
+	a := assembler{edges: m.Edges, loops: map[int16]plan.PatQuant{}}
 	if err = a.assemble(m.Pattern); err != nil {
 		return nil, err
 	}
@@ -113,7 +119,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && len(m.Vars) > 64 {
 		return nil, fmt.Errorf("a pattern with edges may have 64 variables, this one has %d", len(m.Vars))
 	}
-	c := &compiler{p: p, in: m.Input.Schema()}
+	c := &compiler{p: p, in: m.Input.Schema(), loops: a.loops}
 	if err := c.variables(); err != nil {
 		return nil, err
 	}
@@ -129,10 +135,20 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && (p.after > 0 || p.define.numbered) {
 		return nil, errors.New("NEXT in MEASURES and MATCH_NUMBER() in DEFINE are not supported yet in a pattern with edges")
 	}
+	if m.Consume == plan.ConsumeAny && p.ahead > 0 {
+		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
+	}
+	c.limits()
+	p.define.feed(len(p.vars))
+	p.measures.feed(len(p.vars))
 	c.layOut()
 	p.entry()
 	p.liveness()
-	return p, nil
+	p.shortest = p.shortestMatch()
+	if m.Edges {
+		p.places, err = p.findPlaces()
+	}
+	return p, err
 }
 
 // tryKernels compiles what each unit and shard will compile for itself, so that
@@ -162,11 +178,13 @@ func (p *Program) Key() []int { return p.keys }
 func (p *Program) Order() []plan.OrderKey { return p.order }
 
 // deterministic says whether symbols decide everything.
-func (p *Program) deterministic() bool { return len(p.define.slots) == 0 }
+func (p *Program) deterministic() bool { return !p.define.stateful() }
 
 type compiler struct {
-	p  *Program
-	in *event.Schema
+	p     *Program
+	in    *event.Schema
+	loops map[int16]plan.PatQuant
+	atoms []expr.Expr // conjuncts on the row alone, bound, of all variables
 }
 
 // keep gives a row-local expression a cell of the kept rows.
@@ -269,9 +287,19 @@ func (p *Program) entry() {
 		case opSplit:
 			visit(in.x)
 			visit(in.y)
-		case opJump:
+		case opJump, opNext:
 			visit(in.x)
-		case opStart, opEnd, opNot, opEnter:
+		case opRows:
+			visit(pc + 1)
+			if in.x >= 0 {
+				visit(in.x)
+			}
+		case opCount:
+			visit(in.x)
+			if p.mayBeZero(&in) {
+				visit(in.y)
+			}
+		case opStart, opEnd, opNot, opEnter, opBegin:
 			visit(pc + 1)
 		case opAccept:
 			p.anyStart = true
@@ -330,11 +358,16 @@ func (p *Program) liveAfter(pc int) uint64 {
 			l |= p.define.registersOf(r.slots)
 		}
 		return l
-	case opSplit:
+	case opSplit, opCount:
 		return p.live[in.x] | p.live[in.y]
-	case opJump:
+	case opJump, opNext:
 		return p.live[in.x]
-	case opStart, opEnd:
+	case opRows:
+		if in.x >= 0 {
+			return p.live[in.x] | p.live[pc+1]
+		}
+		return p.live[pc+1]
+	case opStart, opEnd, opBegin:
 		return p.live[pc+1]
 	}
 	return 0

@@ -41,6 +41,7 @@ const (
 	keyDirty                       // changed since the last snapshot
 	keyStored                      // the snapshots hold it
 	keyUsed                        // the slot is taken
+	keyHeld                        // an item of holds is the slot's, whoever has it
 )
 
 func (k *keyState) row(p *Program, a *arena, i int) []uint64 {
@@ -134,7 +135,7 @@ func (t *keyTable) add(hash uint64, key []byte) int32 {
 	}
 	i := t.take()
 	k := t.at(i)
-	*k = keyState{hash: hash, cand: -1, timer: -1, flags: keyUsed}
+	*k = keyState{hash: hash, cand: -1, timer: -1, flags: k.flags&keyHeld | keyUsed}
 	storeString(t.arena, k.key[:], key)
 	t.place(hash, keySlot{uint32(hash), i})
 	t.count++
@@ -164,7 +165,7 @@ func (t *keyTable) remove(index int32) {
 	}
 	t.closeGap(i, mask)
 	freeString(t.arena, k.key[:])
-	k.flags = 0
+	k.flags &= keyHeld
 	t.free = append(t.free, index)
 	t.count--
 }

@@ -37,6 +37,7 @@ type Matcher struct {
 	arena  *arena
 	keys   *keyTable
 	timers timerHeap
+	holds  holds
 	det    *automaton // nil: threads
 	edges  *edges     // not nil: the pattern has edges …
 	tecs   *tecs      // not nil: … and its partial matches can be shared
@@ -49,11 +50,14 @@ type Matcher struct {
 	ended  bool
 	rows   int64
 	steps  []step
-	keyBuf []byte
-	dirty  []int32
-	gone   [][]byte // encoded keys that snapshots hold and that are no more
-	track  bool
-	octx   *operators.Context
+	// consumed: a match has used up the rows of its key; with CONSUME BY ANY those
+	// of the others have to follow.
+	consumed bool
+	keyBuf   []byte
+	dirty    []int32
+	gone     [][]byte // encoded keys that snapshots hold and that are no more
+	track    bool
+	octx     *operators.Context
 }
 
 // NewMatcher makes the operator of one shard.
@@ -61,7 +65,7 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	p = p.private()
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
-	m.timers.keys = m.keys
+	m.timers.keys, m.holds.keys = m.keys, m.keys
 	m.view = view{p: p, arena: a}
 	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
@@ -89,11 +93,22 @@ func (p *Program) private() *Program {
 
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
-	bytes := m.arena.used*8 + int64(len(m.keys.slots))*8 + int64(m.keys.count)*int64(keyStateBytes)
-	return operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	bytes := m.arena.used*8 + int64(m.keys.count)*int64(keyStateBytes+keySlotBytes)
+	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	if m.tecs != nil {
+		size.Bytes += m.tecs.bytes()
+	}
+	if m.edges != nil {
+		size.Items = int64(m.edges.store.runs.used())
+		size.Bytes += m.edges.bytes()
+	}
+	return size
 }
 
-const keyStateBytes = 136
+const (
+	keyStateBytes = 136
+	keySlotBytes  = 8
+)
 
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
@@ -205,16 +220,27 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
+	if !m.keeps(index, symbol) {
+		return nil
+	}
 	if index == 0 {
-		if !m.p.anyStart && !m.p.maybeStart(symbol) {
-			return nil
-		}
 		index = m.keys.add(hash, m.keyBuf)
 	}
 	if err := m.append(m.keys.at(index), b, i, symbol); err != nil {
 		return err
 	}
-	return m.run(index)
+	err := m.run(index)
+	m.settle()
+	return err
+}
+
+// keeps says whether a row matters to its key; index is 0 for a key without
+// state.
+func (m *Matcher) keeps(index int32, symbol uint64) bool {
+	if m.edges != nil {
+		return m.edges.keeps(index, symbol)
+	}
+	return index != 0 || m.p.anyStart || m.p.maybeStart(symbol)
 }
 
 // encodeKey writes the partition columns of row i to keyBuf.
@@ -306,7 +332,7 @@ func (m *Matcher) release(index int32, k *keyState) {
 		k.graph = nil
 	}
 	if k.runs != nil {
-		m.edges.idle = append(m.edges.idle, k.runs)
+		m.edges.give(k.runs)
 		k.runs = nil
 	}
 	if k.n == 0 && k.rows != 0 {

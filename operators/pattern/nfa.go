@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,6 +22,10 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+	opBegin                // an iteration that may have no rows begins, at depth x
+	opRows                 // it ends: with rows go on, without go to x (-1: nowhere); y is the depth
+	opCount                // of loop v: go on with x or y as its count says
+	opNext                 // count one more repetition of loop v, go to x
 
 	// Only in patterns with edges.
 	opNot    // from here to the next row taken, no row of v (once: the next row is not of v)
@@ -31,12 +36,13 @@ const (
 // instr is an instruction of the nondeterministic automaton.
 type instr struct {
 	op       opcode
-	v        int16    // opRow, opNot, opAbsent: the variable
+	v        int16    // opRow, opNot, opAbsent: the variable; opCount, opNext: the loop
 	until    int16    // opRow: a row of this variable is not taken, -1: none …
 	entry    bool     // … and ends the wait, but for the first row of a loop
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
 	loop     bool     // opNot: of a possessive loop
+	few      bool     // opCount: prefer y
 	excluded bool     // opRow: inside {- -}
 	x, y     int32    // opEnter: x is the part
 	parts    []int16  // opRow: the time-limited parts it lies in
@@ -45,12 +51,16 @@ type instr struct {
 // assembler lowers a bound pattern to instructions.
 type assembler struct {
 	code     []instr
+	edges    bool
 	excluded int // depth of {- -}
+	checked  int // depth of iterations that may have no rows
 	edge     led // of the item at hand
 	until    int16
-	entry    bool // the item at hand is the first of a loop
+	entry    bool          // the item at hand is the first of a loop
+	after    []plan.PatNot // the negations right behind the item at hand
 	parts    []int16
-	limits   []int64 // of the time-limited parts, µs
+	limits   []int64                 // of the time-limited parts, µs
+	loops    map[int16]plan.PatQuant // that count, by their bounds
 	err      error
 }
 
@@ -89,12 +99,7 @@ func (a *assembler) pattern(p plan.Pattern) {
 	case plan.PatAnchor:
 		a.emit(instr{op: anchorOp(p.Start)})
 	case plan.PatConcat:
-		for _, item := range p.Items {
-			a.pattern(item)
-			if _, not := item.(plan.PatNot); !not {
-				a.edge = led{}
-			}
-		}
+		a.concat(p.Items)
 	case plan.PatAlt:
 		a.alternatives(len(p.Alts), func(i int) { a.pattern(p.Alts[i]) })
 	case plan.PatPermute:
@@ -111,10 +116,39 @@ func (a *assembler) pattern(p plan.Pattern) {
 		}
 		a.pattern(p.Item)
 	case plan.PatNot:
-		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+		a.not(p)
 	case plan.PatWithin:
 		a.part(p)
 	}
+}
+
+func (a *assembler) not(p plan.PatNot) {
+	a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+}
+
+func (a *assembler) concat(items []plan.Pattern) {
+	after := a.after
+	for i, item := range items {
+		a.after = negations(items[i+1:], after)
+		a.pattern(item)
+		if _, not := item.(plan.PatNot); !not {
+			a.edge = led{}
+		}
+	}
+	a.after = after
+}
+
+// negations are those that rest begins with; behind nothing, those of after.
+func negations(rest []plan.Pattern, after []plan.PatNot) []plan.PatNot {
+	var list []plan.PatNot
+	for _, item := range rest {
+		not, ok := item.(plan.PatNot)
+		if !ok {
+			return list
+		}
+		list = append(list, not)
+	}
+	return append(list, after...)
 }
 
 func anchorOp(start bool) opcode {
@@ -153,10 +187,14 @@ func (a *assembler) permute(items []plan.Pattern) {
 	if len(items) == 0 {
 		return
 	}
+	after := a.after
 	a.alternatives(len(items), func(i int) {
+		if a.after = after; len(items) > 1 {
+			a.after = nil
+		}
 		rest := append(append([]plan.Pattern(nil), items[:i]...), items[i+1:]...)
 		a.pattern(items[i])
-		a.edge = led{}
+		a.edge, a.after = led{}, after
 		a.permute(rest)
 	})
 }
@@ -166,22 +204,28 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	if q.Until != nil {
 		a.until, a.entry = int16(q.Until.Var), true
 	}
-	if q.Max < 0 {
-		a.copies(q.Item, q.Min-1)
-		a.loop(q)
-	} else {
+	switch {
+	case q.Bounds > 0:
+		a.counted(q)
+	case q.Max >= 0:
 		a.bounded(q)
+	case nullable(q.Item) && !a.edges: // where every match counts, so does no preference among empty ones
+		a.copies(q, q.Min-1)
+		a.nullableLoop(q)
+	default:
+		a.copies(q, q.Min-1)
+		a.loop(q, max(q.Min-1, 0))
 	}
 	a.until, a.entry = outer, false
 }
 
 // bounded lays out p{min,max}.
 func (a *assembler) bounded(q plan.PatQuant) {
-	a.copies(q.Item, q.Min)
+	a.copies(q, q.Min)
 	var skips []int32
-	for range q.Max - q.Min {
+	for n := q.Min; n < q.Max; n++ {
 		skips = append(skips, a.optional(q.Reluctant))
-		a.iteration(q.Item)
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
@@ -192,6 +236,41 @@ func (a *assembler) bounded(q plan.PatQuant) {
 	if q.Possessive && len(skips) > 0 {
 		a.keep(q)
 	}
+}
+
+// counted lays out a loop whose bounds are data of the match:
+//
+//	again: count(body, exit)  body: item  next(again)  exit:
+//
+// An edge from outside leads the first iteration, which then has a copy of its
+// own before that.
+func (a *assembler) counted(q plan.PatQuant) {
+	loop := int16(q.Bounds - 1)
+	a.loops[loop] = q
+	first := int32(-1)
+	if a.edge.outer {
+		first = a.turn(q, loop)
+		a.code[len(a.code)-1].x = int32(len(a.code))
+	}
+	again := a.turn(q, loop)
+	if a.err != nil {
+		return
+	}
+	a.code[len(a.code)-1].x = again
+	for _, count := range []int32{first, again} {
+		if count >= 0 {
+			a.set(count, count+1, int32(len(a.code)))
+		}
+	}
+}
+
+// turn lays out one copy of what a counted loop repeats; its last instruction
+// has still to learn where to go.
+func (a *assembler) turn(q plan.PatQuant, loop int16) int32 {
+	count := a.emit(instr{op: opCount, v: loop, few: q.Reluctant, until: -1})
+	a.iteration(q, 0)
+	a.emit(instr{op: opNext, v: loop, until: -1})
+	return count
 }
 
 // keep guards the way out of a possessive loop: a row that fits the loop
@@ -213,19 +292,38 @@ func loopVar(p plan.Pattern) (int16, bool) {
 	return 0, false
 }
 
-func (a *assembler) copies(item plan.Pattern, n int) {
-	for range n {
-		a.iteration(item)
+// copies lays out the first iterations.
+func (a *assembler) copies(q plan.PatQuant, most int) {
+	for n := range most {
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
 	}
 }
 
-// iteration lays out one copy; the edge from outside leads only the first.
-func (a *assembler) iteration(item plan.Pattern) {
-	a.pattern(item)
-	a.edge, a.entry = led{}, false
+// iteration lays out iteration n. The edge from outside leads only the first;
+// before the others, what the negations behind the loop forbid is forbidden.
+func (a *assembler) iteration(q plan.PatQuant, n int) {
+	after := a.after
+	if n > 0 || q.Min == 0 {
+		for _, not := range between(q, n, after) {
+			a.not(not)
+		}
+	}
+	a.after = between(q, n+1, after)
+	a.pattern(q.Item)
+	a.edge, a.entry, a.after = led{}, false, after
+}
+
+// between is what the negations behind a loop forbid before iteration n: what
+// they would if the loop ended here and, where it cannot end yet, the rows that
+// may not lie between (as in Flink CEP).
+func between(q plan.PatQuant, n int, after []plan.PatNot) []plan.PatNot {
+	if n >= q.Min {
+		return after
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(not plan.PatNot) bool { return not.Edge == ast.EdgeDefault })
 }
 
 // part lays out an item with a time limit of its own.
@@ -274,26 +372,21 @@ func (a *assembler) leave(s int32, reluctant bool) {
 	}
 }
 
-// loop lays out the last required iteration and those after it:
+// loop lays out the last required iteration, number n, and those after it:
 //
 //	[skip?]  body: item  again: split(body, exit)  exit:
-//
-// The choice to go on stands after the item. So an empty iteration that is
-// required leaves the loop, and one that is not comes back to a split that has
-// been taken at this row, and is dropped: the alternatives inside the item are
-// tried before the loop is left, as the corpus has it (empty-cycles).
-func (a *assembler) loop(q plan.PatQuant) {
+func (a *assembler) loop(q plan.PatQuant, n int) {
 	skip := int32(-1)
-	if q.Min == 0 {
+	if n >= q.Min {
 		skip = a.optional(q.Reluctant)
 	}
-	if a.edge.outer || a.entry { // the first iteration is led from outside, the others are not
-		a.iteration(q.Item)
+	if a.edge.outer || a.entry || n < q.Min && len(a.after) > 0 { // the next iteration is not like those after it
+		a.iteration(q, n)
 		rest := q
-		rest.Min, rest.Possessive = 0, false
-		a.loop(rest)
+		rest.Possessive = false
+		a.loop(rest, n+1)
 	} else {
-		a.body(q)
+		a.body(q, n)
 	}
 	if skip >= 0 {
 		a.leave(skip, q.Reluctant)
@@ -303,9 +396,9 @@ func (a *assembler) loop(q plan.PatQuant) {
 	}
 }
 
-func (a *assembler) body(q plan.PatQuant) {
+func (a *assembler) body(q plan.PatQuant, n int) {
 	start := int32(len(a.code))
-	a.iteration(q.Item)
+	a.iteration(q, n)
 	again := a.emit(instr{op: opSplit})
 	if a.err != nil {
 		return
@@ -315,4 +408,60 @@ func (a *assembler) body(q plan.PatQuant) {
 	} else {
 		a.set(again, start, again+1)
 	}
+}
+
+// nullableLoop is loop over an item that may match no row. The last required
+// iteration, or the first, may be empty, and then there is no further one. A
+// later one that is empty is none: another way through the item is tried.
+//
+//	[skip?]  begin item rows(exit)  again: split(body, exit)  body: begin item rows(nowhere) jump(again)  exit:
+func (a *assembler) nullableLoop(q plan.PatQuant) {
+	skip := int32(-1)
+	if q.Min == 0 {
+		skip = a.optional(q.Reluctant)
+	}
+	first := a.checkedIteration(q.Item)
+	again := a.optional(q.Reluctant)
+	a.checkedIteration(q.Item)
+	a.set(a.emit(instr{op: opJump}), again, 0)
+	if a.err != nil {
+		return
+	}
+	a.leave(again, q.Reluctant)
+	a.code[first].x = int32(len(a.code))
+	if skip >= 0 {
+		a.leave(skip, q.Reluctant)
+	}
+}
+
+// checkedIteration lays out an item that may match no row, with the check
+// whether it did, which it returns.
+func (a *assembler) checkedIteration(item plan.Pattern) int32 {
+	depth := int32(a.checked)
+	if a.emit(instr{op: opBegin, x: depth}); depth == 63 {
+		a.err = errors.New("loops over what may match no row are nested more than 63 deep")
+	}
+	a.checked++
+	a.pattern(item)
+	a.checked--
+	return a.emit(instr{op: opRows, x: -1, y: depth})
+}
+
+// nullable says whether p can match no row.
+func nullable(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatVar:
+		return false
+	case plan.PatConcat:
+		return !slices.ContainsFunc(p.Items, func(item plan.Pattern) bool { return !nullable(item) })
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, nullable)
+	case plan.PatPermute:
+		return !slices.ContainsFunc(p.Items, func(item plan.Pattern) bool { return !nullable(item) })
+	case plan.PatExclude:
+		return nullable(p.Item)
+	case plan.PatQuant:
+		return p.Min == 0 || nullable(p.Item)
+	}
+	return true
 }

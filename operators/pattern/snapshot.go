@@ -51,6 +51,9 @@ func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	for i := range int(k.n) {
 		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
 	}
+	if m.p.recalls() {
+		dst = m.edges.appendHeld(dst, k.runs)
+	}
 	return dst
 }
 
@@ -97,11 +100,19 @@ func (m *Matcher) restoreKey(key, src []byte) error {
 			return err
 		}
 	}
-	return m.resume(index, k)
+	if m.p.recalls() {
+		if err := m.edges.readHeld(src, k); err != nil {
+			return err
+		}
+	}
+	err := m.resume(index, k)
+	m.hold(index, k)
+	return err
 }
 
 // resume starts the attempt again over the rows kept.
 func (m *Matcher) resume(index int32, k *keyState) error {
+	k.pos = k.start
 	if k.start >= k.n {
 		return nil
 	}
@@ -110,7 +121,6 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 	}
 	if m.edges != nil {
 		m.edges.muted = true
-		k.pos = k.start
 		err := m.runEdges(index, k)
 		m.edges.muted = false
 		return err

@@ -3,13 +3,40 @@ package check
 import (
 	"slices"
 
+	"github.com/cepd/cepd/internal/constraint"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
 
 // advise warns of patterns that are right but likely not what is wanted.
 func (m *matcher) advise() {
+	m.adviseDefine()
+	m.adviseReach(m.ast.Pattern, true)
+	m.adviseTime()
+	m.advisePartition()
+	m.adviseState()
+}
+
+// adviseWhere warns of a filter that no row passes.
+func (b *binder) adviseWhere(e ast.Expr, cond expr.Expr) {
+	conds := plan.Conjuncts(cond)
+	if _, constant := cond.(*expr.Const); constant || len(conds) > maxAdvised || !constraint.Never(conds...) {
+		return
+	}
+	switch x, y := clash(conds); {
+	case x == nil:
+		b.list.Warn(diag.NeverTrue, e.Pos(), "no row passes: the conditions contradict each other")
+	case y == nil:
+		b.list.Warn(diag.NeverTrue, x.Pos(), "no row passes: %s never holds", b.text(x.Pos()))
+	default:
+		b.list.Warn(diag.NeverTrue, y.Pos(), "no row passes: %s contradicts %s", b.text(y.Pos()), b.text(x.Pos()))
+	}
+}
+
+// adviseState warns of what may wait or grow without bound.
+func (m *matcher) adviseState() {
 	if m.out.Edges {
 		m.adviseEdges()
 		return
@@ -18,7 +45,7 @@ func (m *matcher) advise() {
 		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
 			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
 	}
-	if m.out.Within > 0 || m.unbounded(m.in.node) == nil {
+	if m.out.Within > 0 || m.out.WithinOf != nil || m.unbounded(m.in.node) == nil {
 		return
 	}
 	if q := m.endlessTail(m.ast.Pattern); q != nil {
@@ -35,7 +62,7 @@ func (m *matcher) advise() {
 // adviseEdges warns of partial matches that nothing ends: several are kept for
 // every row that begins one.
 func (m *matcher) adviseEdges() {
-	if m.out.Within == 0 && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
+	if m.out.Within == 0 && m.out.WithinOf == nil && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
 		m.list.Warn(diag.UnboundedState, m.ast.Pattern.Pos(), "a partial match may wait for its next row without end: the pattern has no WITHIN").
 			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
 	}

@@ -28,6 +28,7 @@ type Checker struct {
 	cat   *catalog.Catalog
 	list  *diag.List
 	opts  Options
+	used  map[string]bool // parameters that were read
 	ctes  *cte
 	views []string // being expanded
 }
@@ -37,7 +38,7 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 	if opts.Bounded == nil {
 		opts.Bounded = endsByItself
 	}
-	return &Checker{cat: cat, list: list, opts: opts}
+	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}}
 }
 
 func endsByItself(t *catalog.Table) bool {
@@ -55,6 +56,7 @@ type relation struct {
 	node     plan.Node
 	alias    string       // qualifies the columns; "" when nothing does
 	proctime map[int]bool // columns that are the processing time
+	window   *windowed    // nil: the rows are not of windows
 }
 
 func (r *relation) schema() *event.Schema { return r.node.Schema() }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -19,6 +20,8 @@ type matcher struct {
 	scope *matchScope
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
+	bound []ast.Expr     // what out.Measures were written as
+	read  []bool         // for advice: variables of which definitions read more than the row at hand
 	ok    bool
 }
 
@@ -30,14 +33,11 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	if in == nil {
 		return nil
 	}
-	if overMatch(in.node) {
-		c.unsupported(e.Input.Pos(), "a pattern over the detections of a pattern")
-		return nil
-	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
-	m.refuseExtensions()
+	m.refuseModifier()
 	m.edges()
+	m.selection()
 	m.partitionBy()
 	m.orderBy()
 	m.variables()
@@ -54,44 +54,17 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	return rel
 }
 
-// overMatch says whether rows of n are detections.
-func overMatch(n plan.Node) bool {
-	if _, ok := n.(*plan.Match); ok {
-		return true
-	}
-	for _, in := range n.Inputs() {
-		if overMatch(in) {
-			return true
-		}
-	}
-	return false
-}
-
 // clauseSpan is the clause without its input.
 func clauseSpan(e *ast.MatchRecognize) diag.Span {
 	return diag.Span{Start: e.Input.Pos().End, End: e.Pos().End}
 }
 
-// refuseExtensions refuses each extension of the standard at its own place.
-func (m *matcher) refuseExtensions() {
+// refuseModifier refuses what the standard has and no engine: INITIAL, SEEK.
+func (m *matcher) refuseModifier() {
 	e := m.ast
-	refuse := func(on bool, span diag.Span, what string) {
-		if on {
-			m.unsupported(span, what)
-			m.fail()
-		}
-	}
 	if e.SearchMod != "" {
 		m.add(diag.NotSupported, e.SearchModSpan, "the search modifier %s is not supported in MATCH_RECOGNIZE", e.SearchMod).WithHint("leave %s out", e.SearchMod)
 		m.fail()
-	}
-	refuse(e.Select != "", e.SelectSpan, "AFTER MATCH SELECT "+e.Select)
-	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
-	if e.Limit != nil {
-		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
-	}
-	if e.Suppress != nil {
-		refuse(true, e.Suppress.Pos(), "SUPPRESS")
 	}
 }
 
@@ -269,48 +242,6 @@ func (m *matcher) skip() {
 	}
 }
 
-func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval(m.ast.Within))
-	m.out.Gap = m.interval(m.ast.Gap)
-	m.timeouts()
-}
-
-// shorter is the smaller of two limits, 0 being none.
-func shorter(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// interval is the constant of a WITHIN, µs; 0 when there is none.
-func (m *matcher) interval(within ast.Expr) int64 {
-	if within == nil {
-		return 0
-	}
-	span := within.Pos()
-	x := (&binder{Checker: m.Checker}).top(within)
-	if x == nil {
-		m.fail()
-		return 0
-	}
-	k, ok := x.(*expr.Const)
-	switch {
-	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval of days to seconds: months differ in length").WithHint("write INTERVAL '30' DAY")
-	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval, not %s", x.Type()).WithHint("write WITHIN INTERVAL '10' MINUTE")
-	case !ok:
-		m.unsupported(span, "WITHIN an interval that is no constant")
-	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of WITHIN must be positive")
-	default:
-		return k.Value.I
-	}
-	m.fail()
-	return 0
-}
-
 func (m *matcher) define() {
 	defined := map[string]bool{}
 	m.scope.define = true
@@ -355,11 +286,15 @@ func (m *matcher) measures() {
 		} else {
 			seen[key] = true
 		}
+		if m.suppressColumn(&e) != 0 {
+			continue
+		}
 		x := (&binder{Checker: m.Checker, rel: m.in, match: m.scope}).top(e.Expr)
 		if x == nil {
 			m.fail()
 			x = null(event.TNull, e.Pos())
 		}
+		m.bound = append(m.bound, e.Expr)
 		m.out.Measures = append(m.out.Measures, plan.Measure{Name: e.Name.Name, Expr: untypedAsString(x)})
 	}
 }
@@ -405,8 +340,11 @@ func (m *matcher) output() *relation {
 			add(i)
 		}
 	}
+	if m.out.Proctime {
+		out.Rowtime = -1 // the results are in the order of another time
+	}
 	m.out.Out = out
-	return m.named(rel)
+	return m.named(m.suppress(rel))
 }
 
 // measureFields adds the measures; the time of the match's last row is the
@@ -414,28 +352,54 @@ func (m *matcher) output() *relation {
 func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
-		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
-		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && isRowtime(e.Expr, in.Rowtime) {
+		proctime[len(out.Fields)] = isCall(m.bound[i], "MATCH_PROCTIME")
+		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && m.isRowtime(e.Expr) {
 			out.Rowtime = len(out.Fields)
 		}
 		out.Fields = append(out.Fields, event.Field{Name: e.Name, Type: e.Expr.Type()})
 	}
 }
 
-func isRowtime(e expr.Expr, rowtime int) bool {
+// isRowtime says whether a measure is when the match was found: the time of its
+// last row, unless it may have none, or the lapse of time may find it.
+func (m *matcher) isRowtime(e expr.Expr) bool {
 	if _, ok := e.(*expr.MatchTime); ok {
 		return true
 	}
 	n, ok := e.(*expr.Nav)
-	if !ok {
+	if !ok || m.out.Timeouts || endsInNot(m.out.Pattern) || !m.out.Edges && nullable(m.out.Pattern) {
 		return false
 	}
 	col, ok := n.X.(*expr.Column)
-	return ok && col.Index == rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+	return ok && col.Index == m.in.schema().Rowtime && n.Vars == nil && !n.First && n.Final && n.Offset == 0 && n.Physical == 0
+}
+
+// endsInNot says whether what comes after the last row of a match decides it.
+func endsInNot(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatNot:
+		return true
+	case plan.PatConcat:
+		return endsInNot(p.Items[len(p.Items)-1])
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, endsInNot)
+	case plan.PatQuant:
+		return endsInNot(p.Item)
+	case plan.PatEdge:
+		return endsInNot(p.Item)
+	case plan.PatWithin:
+		return endsInNot(p.Item)
+	case plan.PatExclude:
+		return endsInNot(p.Item)
+	}
+	return false
 }
 
 func (m *matcher) named(rel *relation) *relation {
-	if len(m.out.Out.Fields) == 0 {
+	if rel == nil {
+		return nil
+	}
+	if len(rel.schema().Fields) == 0 {
 		m.add(diag.NoOutputColumns, m.ast.Pos(), "the match has no output columns").WithHint("add MEASURES, PARTITION BY or ALL ROWS PER MATCH")
 		return nil
 	}

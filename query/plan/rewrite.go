@@ -56,7 +56,23 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.In = in
 		return &c
+	case *Suppress:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Match:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *Aggregate:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *TopN:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *Over:
 		c := *n
 		c.Input = in[0]
 		return &c

@@ -1,0 +1,231 @@
+package ruletest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/all"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/event"
+)
+
+// world is the tables of one run of a test.
+type world struct {
+	tables map[string]*table // by folded name
+	now    clock.Manual
+	opened []*table // that a query has begun to write, to be taken by its runner
+	mark   event.Time // no row before it comes any more
+	ended  bool
+}
+
+// table is the records of each partition, and the rows that queries wrote.
+type table struct {
+	name       string
+	partitions [][]record
+	writers    int // queries that write it and have not ended
+	rows       []json.RawMessage
+	taken      int // rows that were expected
+	ready      []func()
+}
+
+// record is a record as a source gives it.
+type record struct {
+	value, key []byte
+	time       event.Time
+}
+
+func newWorld() *world { return &world{tables: map[string]*table{}, mark: event.MinTime} }
+
+// table finds or makes a table.
+func (w *world) table(name string) *table {
+	key := strings.ToLower(name)
+	if w.tables[key] == nil {
+		w.tables[key] = &table{name: name, partitions: make([][]record, 1)}
+	}
+	return w.tables[key]
+}
+
+// append adds a record to a partition.
+func (t *table) append(part int, r record) {
+	for len(t.partitions) <= part {
+		t.partitions = append(t.partitions, nil)
+	}
+	t.partitions[part] = append(t.partitions[part], r)
+	t.wake()
+}
+
+func (t *table) wake() {
+	for _, f := range t.ready {
+		f()
+	}
+}
+
+// wake has every reader look again.
+func (w *world) wake() {
+	for _, t := range w.tables {
+		t.wake()
+	}
+}
+
+// registry has every connector there is, each over the tables of the world.
+func (w *world) registry() *connectors.Registry {
+	real := all.New()
+	var list []connectors.Connector
+	for _, name := range real.Names() {
+		c, _ := real.Lookup(name)
+		list = append(list, stand{c, w})
+	}
+	return connectors.NewRegistry(formats.Specs(), list...)
+}
+
+// stand stands for a connector: its name, options and metadata are the real
+// ones.
+type stand struct {
+	connectors.Connector
+	world *world
+}
+
+// Source implements connectors.Connector.
+func (c stand) Source(t connectors.Table) (connectors.Source, error) {
+	t.Stdin = strings.NewReader("")
+	if _, err := c.Connector.Source(t); err != nil {
+		return nil, err
+	}
+	return &source{c.world, c.world.table(t.Name)}, nil
+}
+
+// Sink implements connectors.Connector.
+func (c stand) Sink(t connectors.Table) (connectors.Sink, error) {
+	t.Stdout = io.Discard
+	if _, err := c.Connector.Sink(t); err != nil {
+		return nil, err
+	}
+	rows, err := formats.NewEncoder(asJSON(t))
+	if err != nil {
+		return nil, err
+	}
+	records, err := formats.NewEncoder(withFormat(t))
+	if err != nil {
+		return nil, err
+	}
+	out := c.world.table(t.Name)
+	out.writers++
+	c.world.opened = append(c.world.opened, out)
+	return &sink{world: c.world, table: out, rows: rows, records: records}, nil
+}
+
+// withFormat gives a table of columns, which has no format, that of JSON.
+func withFormat(t connectors.Table) connectors.Table {
+	if t.Options["format"] == "" && t.Options["value.format"] == "" {
+		return asJSON(t)
+	}
+	return t
+}
+
+func asJSON(t connectors.Table) connectors.Table {
+	t.Options = map[string]string{"format": "json"}
+	return t
+}
+
+func newDecoder(t connectors.Table) (connectors.Decoder, error) {
+	return formats.NewDecoder(withFormat(t))
+}
+
+// ---- reading
+
+type source struct {
+	world *world
+	table *table
+}
+
+func (s *source) Partitions(context.Context) ([]int32, error) {
+	parts := make([]int32, len(s.table.partitions))
+	for i := range parts {
+		parts[i] = int32(i)
+	}
+	return parts, nil
+}
+
+func (s *source) Replayable() bool { return true }
+func (s *source) Bounded() bool    { return false }
+func (s *source) Close() error     { return nil }
+
+// Open implements connectors.Source.
+func (s *source) Open(_ context.Context, part int32, _ int64, ready func()) (connectors.Reader, error) {
+	s.table.ready = append(s.table.ready, ready)
+	return &reader{source: s, part: part}, nil
+}
+
+type reader struct {
+	*source
+	part int32
+	at   int
+	buf  []byte
+}
+
+func (r *reader) Position() int64  { return int64(r.at) }
+func (r *reader) End() int64       { return int64(len(r.table.partitions[r.part])) }
+func (r *reader) Mark() event.Time { return r.world.mark }
+
+// Poll implements connectors.RawReader.
+func (r *reader) Poll(limit int, _ int64, dst *connectors.RawBatch) error {
+	records := r.table.partitions[r.part]
+	dst.Reset()
+	dst.Topic, dst.Part = r.table.name, r.part
+	buf := r.buf[:0]
+	for ; r.at < len(records) && dst.N() < limit; r.at++ {
+		rec := &records[r.at]
+		dst.Append(event.Span{Off: uint32(len(buf)), Len: uint32(len(rec.value))}, int64(r.at))
+		buf = append(buf, rec.value...)
+		last := dst.N() - 1
+		dst.Time[last] = rec.time
+		dst.Headers = append(dst.Headers, event.Span{})
+		if rec.key != nil {
+			dst.Key[last], dst.Flags[last] = event.Span{Off: uint32(len(buf)), Len: uint32(len(rec.key))}, 0
+			buf = append(buf, rec.key...)
+		}
+	}
+	r.buf, dst.Buf, dst.Next = buf, buf, int64(r.at)
+	if dst.N() == 0 && r.world.ended && r.table.writers == 0 {
+		return io.EOF
+	}
+	return nil
+}
+
+// ---- writing
+
+type sink struct {
+	world         *world
+	table         *table
+	rows, records connectors.Encoder
+	out           connectors.Encoded
+}
+
+func (s *sink) Open(context.Context) error  { return nil }
+func (s *sink) Flush(context.Context) error { return nil }
+func (s *sink) Close() error                { return nil }
+
+// Write implements connectors.Sink: rows to compare, and records for the
+// queries that read the table.
+func (s *sink) Write(_ context.Context, b *event.Batch) error {
+	s.out.Reset()
+	if err := s.rows.Encode(b, &s.out); err != nil {
+		return fmt.Errorf("table %s: %w", s.table.name, err)
+	}
+	for _, v := range s.out.Value {
+		s.table.rows = append(s.table.rows, append([]byte(nil), s.out.Buf[v.Off:v.Off+v.Len]...))
+	}
+	s.out.Reset()
+	if err := s.records.Encode(b, &s.out); err != nil {
+		return fmt.Errorf("table %s: %w", s.table.name, err)
+	}
+	for _, v := range s.out.Value {
+		s.table.append(0, record{value: append([]byte(nil), s.out.Buf[v.Off:v.Off+v.Len]...), time: s.world.now.Now()})
+	}
+	return nil
+}
