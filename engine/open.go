@@ -55,7 +55,7 @@ func (b *opener) open(ctx context.Context) error {
 	columns, from := sinkColumns(b.root)
 	graph, err := build.Build(b.root, columnSchema(columns), from, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		Name: b.root.Name, MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
-		ContinueOnError: p.settings.policy != policyFail,
+		ContinueOnError: p.settings.policy != policyFail, Policy: p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
 	}})
 	if err != nil {
 		return err

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/pattern"
 )
 
 // Settings of SET that the engine reads.
@@ -18,6 +20,8 @@ const (
 	setSinkBuffer   = "sink.buffer-max-bytes"             // of rows on their way to a sink
 	setMatchRows    = "state.max-rows-per-key"            // rows that a pattern keeps of a key
 	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
+	setMatchPolicy  = "state.limit-policy"                // of a key that has as many: fail, drop-oldest, reject-new
+	setTTL          = "state.ttl"                         // of partial matches, and of what is kept of idle keys
 )
 
 // settings are the parsed SET values of a query.
@@ -30,6 +34,8 @@ type settings struct {
 	sinkBufferBytes  int64
 	matchRows        int
 	matchThreads     int
+	matchPolicy      pattern.LimitPolicy
+	ttl              time.Duration
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
@@ -54,6 +60,18 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
+		}
+	}
+	if text, ok := set[setMatchPolicy]; ok && err == nil {
+		i := slices.Index([]string{"fail", "drop-oldest", "reject-new"}, text)
+		if i < 0 {
+			err = fmt.Errorf("SET '%s': expected 'fail', 'drop-oldest' or 'reject-new', found '%s'", setMatchPolicy, text)
+		}
+		s.matchPolicy = pattern.LimitPolicy(max(i, 0))
+	}
+	if text, ok := set[setTTL]; ok && err == nil {
+		if s.ttl, err = ParseDuration(text); err != nil {
+			err = fmt.Errorf("SET '%s': %w", setTTL, err)
 		}
 	}
 	if s.zone = time.UTC; set[setTimeZone] != "" && err == nil {

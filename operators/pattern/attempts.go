@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/cepd/cepd/internal/event"
@@ -50,7 +51,10 @@ func (m *Matcher) attempts(index int32, k *keyState) error {
 // failed turns an error of a condition into a reject where the options say so;
 // the attempt then fails.
 func (m *Matcher) failed(k *keyState, err error) error {
-	if _, ok := err.(*LimitError); ok || !m.p.opts.ContinueOnError {
+	if limit, ok := err.(*LimitError); ok && m.p.opts.Policy == LimitDropOldest {
+		m.drop(k, int(k.start), fmt.Sprintf("a partial match was given up: '%s' is %d", limit.Setting, limit.Limit))
+		return nil
+	} else if ok || !m.p.opts.ContinueOnError {
 		return err
 	}
 	m.reject(k, int(k.start), err)
@@ -67,7 +71,7 @@ func (m *Matcher) reject(k *keyState, row int, err error) {
 func (m *Matcher) start(index int32, k *keyState) {
 	k.flags |= keyActive
 	m.place(k)
-	if w := m.p.match.Within; w > 0 {
+	if w := m.p.within; w > 0 {
 		m.timers.set(timer{deadline: deadline(m.rowTime(k, int(k.start)), w), id: m.rowID(k, int(k.start)), key: index})
 	}
 }
@@ -153,17 +157,17 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 	if m.det != nil && k.epoch != m.det.epoch {
 		m.place(k)
 	}
-	limit := deadline(m.rowTime(k, int(k.start)), m.p.match.Within)
+	limit := deadline(m.rowTime(k, int(k.start)), m.p.within)
 	for {
 		switch {
 		case !m.alive(k):
 			return true, nil
 		case k.pos >= k.n:
 			return m.ended || m.expired(limit), nil
-		case m.p.match.Within > 0 && m.rowTime(k, int(k.pos)) >= limit:
+		case m.p.within > 0 && m.rowTime(k, int(k.pos)) >= limit:
 			return true, nil
 		case int(k.n)-int(k.pos) <= m.p.ahead && !m.ended:
-			return m.expired(limit) && m.p.ahead == 0, nil
+			return m.expired(limit) && m.p.ahead == 0 || m.overdue(k), nil
 		}
 		if err := m.feedRow(k); err != nil {
 			return false, err
@@ -173,7 +177,7 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 
 // expired says whether no row within the limit can come any more.
 func (m *Matcher) expired(limit event.Time) bool {
-	return m.p.match.Within > 0 && m.wm >= limit-1
+	return m.p.within > 0 && m.wm >= limit-1
 }
 
 func (m *Matcher) alive(k *keyState) bool {
@@ -199,7 +203,7 @@ func (m *Matcher) feedRow(k *keyState) error {
 		if better, err = k.at.feed(&m.view, &m.p.define, int(k.pos-k.start), symbol); err != nil {
 			return err
 		}
-		if n := len(k.at.cur.threads); n > m.p.opts.MaxThreads {
+		if n := len(k.at.cur.threads); n > m.p.opts.MaxThreads && m.p.opts.Policy != LimitRejectNew {
 			return &LimitError{What: "partial matches", Limit: m.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
 		}
 	}
@@ -258,6 +262,9 @@ func (m *Matcher) conclude(index int32, k *keyState) error {
 	var err error
 	switch {
 	case k.cand < 0:
+		if m.overdue(k) {
+			m.drop(k, int(k.start), reasonTTL)
+		}
 		if k.before+int64(k.start) >= k.covered && m.p.match.Rows == ast.AllRowsUnmatch {
 			m.look(k)
 			err = m.out.unmatched(&m.view)

@@ -20,6 +20,10 @@ type Options struct {
 	// with a reject, and matching goes on at the next row. Otherwise it fails
 	// the query.
 	ContinueOnError bool
+	Policy          LimitPolicy
+	// TTL ends a partial match that is as old, without a result but counted; and
+	// forgets what is kept of a key that has been idle for as long. µs; 0: never.
+	TTL event.Time
 	// Ordered: the results are put in the order of time again, so Hold is asked.
 	Ordered bool
 }
@@ -60,12 +64,14 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
-	starts    []uint64 // local bits of the variables a match may start with
-	anyStart  bool     // also a row of no variable matters: empty matches, unmatched rows …
-	retains   bool     // a key is kept for good once seen: PREV, ^
-	numbered  bool     // a key is kept once it has matched: MATCH_NUMBER()
-	live      []uint64 // per instruction: the registers that conditions from there on read
-	shortest  int      // rows of the shortest match that has any
+	starts    []uint64   // local bits of the variables a match may start with
+	anyStart  bool       // also a row of no variable matters: empty matches, unmatched rows …
+	retains   bool       // a key is kept for good once seen: PREV, ^
+	numbered  bool       // a key is kept once it has matched: MATCH_NUMBER()
+	live      []uint64   // per instruction: the registers that conditions from there on read
+	shortest  int        // rows of the shortest match that has any
+	within    event.Time // how long a partial match may stay, 0: for ever
+	drops     bool       // the time to live may end it
 }
 
 // variable is a primary pattern variable.
@@ -136,6 +142,10 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	p.entry()
 	p.liveness()
 	p.shortest = p.shortestMatch()
+	p.lifetime()
+	if err := p.checkLimits(); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // deadline is when the run is out of time.
 func (e *edges) deadline(x *run) event.Time {
 	d := event.MaxTime
-	if w := e.p.match.Within; w > 0 {
+	if w := e.p.within; w > 0 {
 		d = deadline(x.first, w)
 	}
 	if g := e.p.match.Gap; g > 0 {
@@ -32,12 +32,18 @@ func (e *edges) expire(k *keyState, t event.Time) error {
 	}
 	e.next.clear()
 	e.done = e.done[:0]
+	dropped := int32(-2)
 	for i := range r.list {
 		x := &r.list[i]
 		d := e.deadline(x)
 		switch {
 		case d > t || d == event.MaxTime:
 			e.next.push(*x, e.registers(r, i))
+		case e.p.drops && d == deadline(x.first, e.p.within):
+			if x.path != dropped && !e.muted && e.m.wm < event.MaxTime { // runs of one path differ only in what they wait for
+				e.m.drop(k, int(x.start-k.before), reasonTTL)
+			}
+			dropped = x.path
 		case e.p.code[x.pc].op == opAbsent && !e.p.code[x.pc].once:
 			e.done = append(e.done, finished{path: x.path, start: x.start, at: d})
 		case e.p.match.Timeouts:

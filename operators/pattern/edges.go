@@ -163,8 +163,10 @@ func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) erro
 		return err
 	}
 	e.swap(r)
-	if n := len(r.list); n > e.p.opts.MaxThreads {
-		return &LimitError{What: "partial matches", Limit: e.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
+	if len(r.list) > e.p.opts.MaxThreads {
+		if err := e.overflow(k); err != nil {
+			return err
+		}
 	}
 	return e.finish(k, e.done)
 }

@@ -136,8 +136,18 @@ func (p *Program) explainState(b *strings.Builder) {
 	if p.sharable() {
 		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
 	}
-	if w := p.match.Within; w > 0 {
-		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
+	switch {
+	case p.within == 0:
+	case p.within == p.match.Within:
+		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(p.within))
+	default:
+		fmt.Fprintf(b, "  'state.ttl' drops and counts what is older than %s\n", interval(p.within))
+	}
+	switch p.opts.Policy {
+	case LimitDropOldest:
+		b.WriteString("  a key that is full gives up, and counts, what began first\n")
+	case LimitRejectNew:
+		b.WriteString("  a key that is full takes no further rows, and counts them\n")
 	}
 	for i := range p.define.aggs {
 		a := &p.define.aggs[i]

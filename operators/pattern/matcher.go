@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -17,18 +16,6 @@ func (e *SkipError) Error() string { return "AFTER MATCH SKIP failed: " + e.Reas
 
 // Code classes the error for reports.
 func (e *SkipError) Code() diag.Code { return "runtime-skip" }
-
-// LimitError says that a key outgrew a declared limit.
-type LimitError struct {
-	What    string
-	Limit   int
-	Setting string
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("one partition key holds more than %d %s for a match that is still open: add or shorten WITHIN, make the pattern's loops end, or raise '%s'",
-		e.Limit, e.What, e.Setting)
-}
 
 // Matcher finds the matches of one shard. Input: prepared rows in the order of
 // time. It implements operators.Stateful.
@@ -47,6 +34,7 @@ type Matcher struct {
 	idle   []*attempt
 	out    *emitter
 	wm     event.Time
+	clock  event.Time // of the row or timer at hand
 	ended  bool
 	rows   int64
 	steps  []step
@@ -145,14 +133,32 @@ func (m *Matcher) fire(t event.Time) error {
 	for m.timers.due(t) {
 		key := m.timers.items[0].key
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
-		at := m.timers.items[0].deadline
-		m.timers.remove(key) // an attempt that waits for rows after it (NEXT) goes on when they come
-		if m.tecs != nil {
-			m.lapse(key, at)
-			continue
-		}
-		if err := m.run(key); err != nil {
+		m.clock = m.timers.items[0].deadline
+		m.timers.remove(key)
+		if err := m.timeUp(key, m.keys.at(key)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// timeUp is the timer of a key. An attempt that waits for rows after it (NEXT)
+// goes on when they come, or its time to live ends.
+func (m *Matcher) timeUp(index int32, k *keyState) error {
+	switch {
+	case k.start >= k.n:
+		m.forgetKey(index, k)
+		return nil
+	case m.tecs != nil:
+		m.lapse(index, m.clock)
+		return nil
+	}
+	if err := m.run(index); err != nil {
+		return err
+	}
+	if m.p.drops && k.timer < 0 && k.flags&(keyUsed|keyActive) == keyUsed|keyActive {
+		if d := deadline(m.rowTime(k, int(k.start)), m.p.opts.TTL); d > m.clock {
+			m.timers.set(timer{deadline: d, id: m.rowID(k, int(k.start)), key: index})
 		}
 	}
 	return nil
@@ -200,9 +206,16 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 			return err
 		}
 	}
+	m.clock = b.Time[i]
 	m.encodeKey(b, i)
 	hash := hashKey(m.keyBuf)
 	index := m.keys.find(hash, m.keyBuf)
+	if index != 0 && m.p.opts.Policy != LimitFail && m.tecs == nil {
+		if taken, err := m.makeRoom(index, b, i); !taken || err != nil {
+			return err
+		}
+		index = m.keys.find(hash, m.keyBuf)
+	}
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
@@ -278,10 +291,13 @@ func (m *Matcher) touch(index int32, k *keyState) {
 
 // trim drops the rows that neither the next start nor PREV needs.
 func (m *Matcher) trim(k *keyState) {
-	n := int(k.start) - m.p.history
-	if n <= 0 {
-		return
+	if n := int(k.start) - m.p.history; n > 0 {
+		m.dropRows(k, n)
 	}
+}
+
+// dropRows drops the first n rows.
+func (m *Matcher) dropRows(k *keyState, n int) {
 	if len(m.p.layout.strings) > 0 {
 		for i := range n {
 			m.p.layout.drop(m.arena, k.row(m.p, m.arena, i))
@@ -310,15 +326,19 @@ func (m *Matcher) release(index int32, k *keyState) {
 		m.edges.idle = append(m.edges.idle, k.runs)
 		k.runs = nil
 	}
-	if k.n == 0 && k.rows != 0 {
+	if k.n == 0 {
+		m.releaseBlock(k)
+	}
+	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
+		m.retire(index)
+		return
+	}
+	m.forgetKey(index, k)
+}
+
+func (m *Matcher) releaseBlock(k *keyState) {
+	if k.rows != 0 {
 		m.arena.release(k.rows, int(k.class))
 		k.rows, k.head = 0, 0
 	}
-	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
-		return
-	}
-	if k.flags&keyStored != 0 {
-		m.gone = append(m.gone, append([]byte(nil), k.keyBytes(m.arena)...))
-	}
-	m.keys.remove(index)
 }

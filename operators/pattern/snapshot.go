@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
@@ -9,12 +10,13 @@ import (
 
 // A snapshot has one entry per key, its kept rows among them:
 //
-//	"k" key -> version | matches | before | covered | start | n | rows …
+//	"k" key -> version | matches | before | covered | start | n | until | rows …
 //
 // and one for the shard: "w" -> watermark. What the attempt has made of the
-// rows is not stored: feeding them again gives the same.
+// rows is not stored: feeding them again gives the same. Until is when an idle
+// key is forgotten, 0: never; version 1 has not got it.
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	prefixKey       = 'k'
 	prefixMark      = 'w'
 )
@@ -45,7 +47,11 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 
 func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	dst = append(dst, snapshotVersion)
-	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n)} {
+	until := event.Time(0)
+	if k.start >= k.n && k.timer >= 0 {
+		until = m.timers.items[k.timer].deadline
+	}
+	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n), until} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
 	for i := range int(k.n) {
@@ -69,12 +75,20 @@ func (m *Matcher) Restore(r state.Reader) error {
 }
 
 func (m *Matcher) restoreKey(key, src []byte) error {
-	if len(src) == 0 || src[0] != snapshotVersion {
+	if len(src) == 0 {
 		return errCorrupt
 	}
+	var head [6]int64
+	fields := len(head)
+	switch src[0] {
+	case 1:
+		fields--
+	case snapshotVersion:
+	default:
+		return fmt.Errorf("pattern: the state of a key has format %d, this cepd reads formats up to %d: use the version that wrote it, or drop the query's state", src[0], snapshotVersion)
+	}
 	src = src[1:]
-	var head [5]int64
-	for i := range head {
+	for i := range fields {
 		n, w := binary.Uvarint(src)
 		if w <= 0 {
 			return errCorrupt
@@ -96,6 +110,9 @@ func (m *Matcher) restoreKey(key, src []byte) error {
 		if src, err = m.p.layout.readRow(m.arena, src, k.row(m.p, m.arena, int(k.n)-1)); err != nil {
 			return err
 		}
+	}
+	if k.start >= k.n && head[5] > 0 {
+		m.timers.set(timer{deadline: head[5], key: index})
 	}
 	err := m.resume(index, k)
 	m.hold(index, k)
