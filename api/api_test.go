@@ -29,6 +29,8 @@ type fakeRunner struct {
 	refuse  string            // name of a query that does not start
 }
 
+func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }
+
 func (r *fakeRunner) Validate(q *query.Query, _ *catalog.Catalog) error {
 	if q.Table.Option("connector", "") == "nowhere" {
 		return errors.New("there is no connector \"nowhere\"")

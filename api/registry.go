@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -195,7 +196,7 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateView:
 			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)
-		case *ast.Insert, *ast.CreateQuery:
+		case *ast.Insert, *ast.CreateQuery, *ast.StatementSet:
 			st.Settings = result.Queries[next].Settings
 			err = c.query(st, sub.Name, &result.Queries[next])
 			next++
@@ -277,5 +278,13 @@ func parseSubmission(list []Statement, sub *Submission) (cat *catalog.Catalog, s
 		return nil, nil, nil, err
 	}
 	result, err = query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
-	return base.catalog, script, result, err
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(sub.Params)) {
+		if !slices.Contains(result.Params, name) {
+			return nil, nil, nil, badRequest("a value was given for :%s, which the text does not use", name)
+		}
+	}
+	return base.catalog, script, result, nil
 }

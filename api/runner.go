@@ -28,6 +28,12 @@ func (r EngineRunner) Validate(q *query.Query, cat *catalog.Catalog) error {
 	return r.Engine.Validate(q.Insert, WithSettings(cat, q))
 }
 
+// ValidateTables checks the options of the tables that a text creates and does
+// not use.
+func (r EngineRunner) ValidateTables(result *query.Result) error {
+	return r.Engine.ValidateTables(result.Tables, result.Roots())
+}
+
 // Start opens the query and lets it run.
 func (r EngineRunner) Start(q *query.Query, cat *catalog.Catalog) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)

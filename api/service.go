@@ -22,6 +22,9 @@ type Runner interface {
 	// Validate says whether the query could start. The error has a *diag.List
 	// when the text is to blame.
 	Validate(q *query.Query, cat *catalog.Catalog) error
+	// ValidateTables is about the tables that the text creates and none of its
+	// queries uses.
+	ValidateTables(result *query.Result) error
 	// Start starts the query, from its state where there is one.
 	Start(q *query.Query, cat *catalog.Catalog) error
 	// Drop stops the query and deletes its state.
@@ -187,7 +190,7 @@ func (s *Service) validate(cat *catalog.Catalog, result *query.Result) error {
 			return err
 		}
 	}
-	return nil
+	return s.runner.ValidateTables(result)
 }
 
 // carryOut keeps the changed list, then starts and drops: what was promised is

@@ -21,7 +21,6 @@ type router struct {
 // run is what one batch of a unit, or of a stage before, brings into a step.
 type run struct {
 	b    event.Batch
-	late span      // candidates: a range of unit.late
 	sels [][]int32 // rows of b by shard
 }
 

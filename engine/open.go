@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -34,7 +35,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		return nil, err
 	}
 	p := &Pipeline{
-		name: root.Name, salt: saltOf(root.Name), settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		name: root.Name, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}
@@ -52,17 +53,23 @@ func saltOf(name string) event.ID {
 
 func (b *opener) open(ctx context.Context) error {
 	p := b.p
-	columns, from := sinkColumns(b.root)
-	graph, err := build.Build(b.root, columnSchema(columns), from, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
-		Name: b.root.Name, MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
+	outputs, sinks := b.outputs()
+	schemas := make([]*event.Schema, len(sinks))
+	for i := range sinks {
+		schemas[i] = columnSchema(sinks[i].columns)
+	}
+	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
+		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: p.settings.policy != policyFail, Policy: p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
-	}})
+	}, MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
 	}
 	p.graph = graph
-	if err := b.openSink(ctx, b.root.Table, columns); err != nil {
-		return err
+	for _, s := range sinks {
+		if err := b.openSink(ctx, s.table, s.columns); err != nil {
+			return err
+		}
 	}
 	if err := b.stages(); err != nil {
 		return err
@@ -103,6 +110,36 @@ func (b *opener) start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// sinkSpec is a table with the columns that are written.
+type sinkSpec struct {
+	table   *catalog.Table
+	columns []connectors.Column
+}
+
+// outputs are the inserts of the query, and the sinks they write: one per table
+// where they write the same columns of it.
+func (b *opener) outputs() (outputs []build.Output, sinks []sinkSpec) {
+	for i, n := range b.root.All() {
+		columns, from := sinkColumns(n)
+		at := slices.IndexFunc(sinks, func(s sinkSpec) bool {
+			return s.table.Name == n.Table.Name && slices.EqualFunc(s.columns, columns, sameColumn)
+		})
+		if at < 0 {
+			at = len(sinks)
+			sinks = append(sinks, sinkSpec{n.Table, columns})
+		}
+		name := n.Name
+		if i > 0 {
+			name = fmt.Sprintf("%s+%s", b.root.Name, n.Name)
+		}
+		outputs = append(outputs, build.Output{Name: name, Input: n.Input, Columns: from, Sink: at})
+		b.p.salts = append(b.p.salts, saltOf(name))
+	}
+	return outputs, sinks
+}
+
+func sameColumn(a, b connectors.Column) bool { return a.Name == b.Name && a.Metadata == b.Metadata }
 
 // sinkColumns is the columns that a sink gets, and for each the column of the
 // plan's input, or -1: those of the table that are stored.
@@ -167,7 +204,7 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 	if err := checkRejectTable(t); err != nil {
 		return nil, err
 	}
-	for _, o := range b.p.boxes[1:] {
+	for _, o := range b.p.boxes[len(b.p.graph.Sinks):] {
 		if o.table == t.Name {
 			return o, nil
 		}
@@ -218,8 +255,10 @@ func (b *opener) stages() error {
 	p := b.p
 	for i := range p.graph.Stages {
 		m := &p.graph.Stages[i]
-		out := p.graph.Out
-		if m.To != build.ToSink {
+		var out *event.Schema
+		if sink, ok := build.SinkOf(m.To); ok {
+			out = p.graph.Sinks[sink]
+		} else {
 			out = p.graph.Stages[m.To].Prepared
 		}
 		s, err := newStage(i, m, p.settings.shards, out)
@@ -229,13 +268,31 @@ func (b *opener) stages() error {
 		p.stages = append(p.stages, s)
 	}
 	for _, s := range p.stages {
-		if to := s.plan.To; to != build.ToSink {
-			below := p.stages[to]
+		if sink, ok := build.SinkOf(s.plan.To); ok {
+			s.sink = sink
+		} else {
+			below := p.stages[s.plan.To]
 			s.below, s.router = &below.domain, below.newRouter()
 			below.domain.stages = append(below.domain.stages, s)
 		}
 	}
 	return nil
+}
+
+// connect leads a branch to its stage or sink.
+func (b *opener) connect(r *branch) {
+	if sink, ok := build.SinkOf(r.plan.To); ok {
+		r.sink = sink
+		return
+	}
+	s := b.p.stages[r.plan.To]
+	for _, o := range s.domain.branches {
+		if o.unit == r.unit {
+			r.twin++
+		}
+	}
+	r.domain, r.router = &s.domain, s.newRouter()
+	s.domain.branches = append(s.domain.branches, r)
 }
 
 func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(s.shards)} }
@@ -318,10 +375,8 @@ func (b *opener) unit(s *source, part int32) error {
 	if err != nil {
 		return err
 	}
-	if to := s.plan.To; to != build.ToSink {
-		stage := b.p.stages[to]
-		s.domain, u.router = &stage.domain, stage.newRouter()
-		stage.domain.units = append(stage.domain.units, u)
+	for _, r := range u.branches {
+		b.connect(r)
 	}
 	s.units = append(s.units, u)
 	b.p.units = append(b.p.units, u)

@@ -17,14 +17,14 @@ import (
 // but for Commit and Deliver, each of which may have one of its own.
 type Pipeline struct {
 	name     string
-	salt     event.ID // tells IDs of input rows from those of other queries; matches have IDs of their own
+	salts    []event.ID // per output: tells IDs of input rows from those of other outputs; matches have IDs of their own
 	settings settings
 	clock    clock.Clock
 	graph    *build.Graph
 	sources  []*source
 	units    []*unit // in the order of accounting
 	stages   []*stage
-	boxes    []*outbox // boxes[0] is the query's sink
+	boxes    []*outbox // first the sinks of the graph
 	workers  *workers
 	journal  journal
 	ready    chan struct{} // signalled when a reader may have rows
@@ -198,15 +198,12 @@ func (p *Pipeline) account(now event.Time) {
 	}
 }
 
-// collect puts the output of the step into the sink's outbox, in unit order.
+// collect puts the output of the step into the sinks' outboxes, in unit order.
 func (p *Pipeline) collect() {
 	for _, u := range p.units {
-		if u.src.domain != nil {
-			continue
-		}
-		for _, r := range u.activeRuns() {
-			if r.b.N > 0 {
-				p.boxes[0].put(&r.b, p.number+1, p.salt)
+		for _, r := range u.branches {
+			if r.domain == nil {
+				p.collectBranch(r)
 			}
 		}
 	}
@@ -216,8 +213,16 @@ func (p *Pipeline) collect() {
 		}
 		for _, h := range s.shards {
 			for _, b := range h.out.list() {
-				p.boxes[0].put(b, p.number+1, event.ID{})
+				p.boxes[s.sink].put(b, p.number+1, event.ID{})
 			}
+		}
+	}
+}
+
+func (p *Pipeline) collectBranch(r *branch) {
+	for _, x := range r.activeRuns() {
+		if x.b.N > 0 {
+			p.boxes[r.sink].put(&x.b, p.number+1, p.salts[r.plan.Output])
 		}
 	}
 }

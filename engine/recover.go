@@ -271,7 +271,7 @@ func (u *unit) takePayload(src []byte) error {
 }
 
 func (u *unit) takeRecords(src []byte) error {
-	u.keepRun()
+	u.keepRuns()
 	if u.raws == nil {
 		if err := state.ReadBatch(src, u.in); err != nil {
 			return err

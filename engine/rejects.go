@@ -99,12 +99,20 @@ func (u *unit) reject(r operators.Reject) {
 	u.rejects = append(u.rejects, reject{Reject: r, value: u.value(r.ID)})
 }
 
-// takeRejects takes what operators of the chain have rejected.
+// takeRejects takes what the scan and the operators of the branches have
+// rejected.
 func (u *unit) takeRejects() {
-	for _, r := range u.ctx.Rejects {
+	u.takeFrom(&u.ctx)
+	for _, r := range u.branches {
+		u.takeFrom(&r.ctx)
+	}
+}
+
+func (u *unit) takeFrom(ctx *operators.Context) {
+	for _, r := range ctx.Rejects {
 		u.reject(r)
 	}
-	u.ctx.Rejects = u.ctx.Rejects[:0]
+	ctx.Rejects = ctx.Rejects[:0]
 }
 
 // value copies the record of a row of the poll at hand, if a table wants it.
@@ -133,12 +141,12 @@ func (p *Pipeline) sourceOf(r *reject) *source {
 	if r.ID.Detected() {
 		return r.stage.source()
 	}
-	return p.sources[r.ID.Hi>>32]
+	return p.sources[r.ID.Hi>>32&0xffff]
 }
 
 func (s *stage) source() *source {
-	if d := &s.domain; len(d.units) > 0 {
-		return d.units[0].src
+	if d := &s.domain; len(d.branches) > 0 {
+		return d.branches[0].unit.src
 	}
 	return s.domain.stages[0].source()
 }
@@ -210,5 +218,5 @@ func (p *Pipeline) putReject(box *outbox, r *reject, number uint64) {
 		b.Cols[i].Set(0, 1, rejectColumns[f.Name](p, r))
 	}
 	b.ID[0], b.Time[0] = r.ID, r.Time
-	box.put(b, number, p.salt)
+	box.put(b, number, p.salts[0])
 }

@@ -22,6 +22,7 @@ const (
 	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
 	setMatchPolicy  = "state.limit-policy"                // of a key that has as many: fail, drop-oldest, reject-new
 	setTTL          = "state.ttl"                         // of partial matches, and of what is kept of idle keys
+	setSuppressed   = "state.max-suppressed-keys"         // keys that SUPPRESS holds in a shard
 )
 
 // settings are the parsed SET values of a query.
@@ -36,6 +37,7 @@ type settings struct {
 	matchThreads     int
 	matchPolicy      pattern.LimitPolicy
 	ttl              time.Duration
+	suppressed       int
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
@@ -57,6 +59,7 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	s.sinkBufferBytes = number(setSinkBuffer, 1, 1<<40, 16<<20)
 	s.matchRows = int(number(setMatchRows, 1, 1<<40, 0))
 	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
+	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)

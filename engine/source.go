@@ -25,8 +25,7 @@ type source struct {
 	newDecoder  func() (connectors.Decoder, error)
 	read        *event.Schema // what the connector fills
 	metadata    []fillMetadata
-	domain      *domain // nil: the rows go to the sink without a keyed stage
-	idleTimeout int64   // µs; 0: never idle
+	idleTimeout int64 // µs; 0: never idle
 	policy      policy
 	deadLetters *outbox // nil: none
 	lateRows    *outbox // nil: none
@@ -59,11 +58,16 @@ func (s *source) topic() string {
 	return t.Option("topic", t.Option("path", s.name))
 }
 
+// watermark is that of the first stage which the source feeds.
 func (s *source) watermark() event.Time {
-	if s.domain == nil {
-		return event.MinTime
+	for _, u := range s.units {
+		for _, r := range u.branches {
+			if r.domain != nil {
+				return r.domain.combined
+			}
+		}
 	}
-	return s.domain.combined
+	return event.MinTime
 }
 
 // addFillers prepares the metadata columns, for readers of records: other
@@ -95,11 +99,13 @@ func (s *source) newUnit(part int32, maxRows int) (*unit, error) {
 		}
 		u.scan = scan
 	}
-	ops, err := s.plan.Chain.New()
-	if err != nil {
-		return nil, err
+	for i := range s.plan.Branches {
+		r, err := newBranch(u, &s.plan.Branches[i])
+		if err != nil {
+			return nil, err
+		}
+		u.branches = append(u.branches, r)
 	}
-	u.head = chain(ops, &u.ctx, u)
 	return u, nil
 }
 

@@ -21,7 +21,8 @@ type stage struct {
 	output event.Time // watermark of the rows they emit
 	now    event.Time
 	step   func(i int) // bound once: workers.run takes it each step
-	below  *domain     // of the stage that takes the output; nil: the sink
+	below  *domain     // of the stage that takes the output; nil: a sink
+	sink   int         // index into Pipeline.boxes
 	router router      // for the stage below
 	runs   []*run      // output of this step, routed for the stage below
 	n      int
@@ -110,8 +111,8 @@ func chainFrom(h *shard, i int) operators.Collector {
 // before.
 func (h *shard) gather() {
 	h.in = h.in[:0]
-	for _, u := range h.stage.domain.units {
-		h.gatherRuns(u.activeRuns())
+	for _, r := range h.stage.domain.branches {
+		h.gatherRuns(r.activeRuns())
 	}
 	for _, s := range h.stage.domain.stages {
 		h.gatherRuns(s.runs[:s.n])

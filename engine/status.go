@@ -149,7 +149,7 @@ func (p *Pipeline) rejected() [rejectKindCount]int64 {
 func (p *Pipeline) holder() *unit {
 	var least *unit
 	for _, u := range p.units {
-		if u.src.domain != nil && u.active() && (least == nil || u.mark < least.mark) {
+		if u.staged() && u.active() && (least == nil || u.mark < least.mark) {
 			least = u
 		}
 	}

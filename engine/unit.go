@@ -13,20 +13,19 @@ import (
 )
 
 // unit is the stage-1 task of one source partition: poll, decode, finish the
-// scan, track the watermark, run the stateless chain.
+// scan, track the watermark, run the branches.
 type unit struct {
-	src     *source
-	part    int32
-	reader  connectors.Reader
-	raws    connectors.RawReader    // nil: cols
-	cols    connectors.ColumnReader // nil: raws
-	decoder connectors.Decoder
-	raw     connectors.RawBatch
-	in      *event.Batch
-	scan    *relational.Scan
-	head    operators.Collector // the chain, ending in Emit
-	ctx     operators.Context
-	router  router
+	src      *source
+	part     int32
+	reader   connectors.Reader
+	raws     connectors.RawReader    // nil: cols
+	cols     connectors.ColumnReader // nil: raws
+	decoder  connectors.Decoder
+	raw      connectors.RawBatch
+	in       *event.Batch
+	scan     *relational.Scan
+	ctx      operators.Context
+	branches []*branch
 
 	// State, changed only at the end of a step.
 	position int64
@@ -43,16 +42,15 @@ type unit struct {
 	ended     bool
 	turnsIdle bool
 	own       event.Time // mark, as the rows go by
-	floor     event.Time // the combined watermark at the start of the step
-	runs      []*run
-	n         int // runs in use
+	floor     event.Time // the highest of the branches
 	late      []lateRow
+	spans     []span // of late, per batch of the step
 	rejects   []reject
 	decoding  []connectors.Reject
 	sel       []int32
-	spare     []*event.Batch
-	times     []event.Time // the clock, for streams in processing time
-	payload   []byte       // the records, for the journal of a source that cannot replay
+	timed     event.Batch // the batch, without rows that have no event time
+	kept      []int32     // of timed
+	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
 	err       error
 }
@@ -60,6 +58,7 @@ type unit struct {
 // lateRow is a row that is late if its partition's own mark decides.
 type lateRow struct {
 	row   int32
+	told  bool // it is among the rejects
 	time  event.Time
 	own   event.Time // mark just before the row
 	id    event.ID
@@ -69,12 +68,13 @@ type lateRow struct {
 // begin readies the unit for a step.
 func (u *unit) begin(now event.Time) {
 	u.ctx.Now = now
-	u.took, u.ended, u.turnsIdle, u.n = false, false, false, 0
-	u.own, u.from = u.mark, u.position
-	if d := u.src.domain; d != nil {
-		u.floor = d.combined
+	u.took, u.ended, u.turnsIdle = false, false, false
+	u.own, u.from, u.floor = u.mark, u.position, event.MinTime
+	for _, r := range u.branches {
+		r.begin(now)
+		u.floor = max(u.floor, r.floor)
 	}
-	u.late, u.rejects, u.payload = u.late[:0], u.rejects[:0], u.payload[:0]
+	u.late, u.spans, u.rejects, u.payload = u.late[:0], u.spans[:0], u.rejects[:0], u.payload[:0]
 }
 
 // takeLive polls once.
@@ -100,7 +100,7 @@ func (u *unit) takeMark() {
 // poll takes the next records, none at until or later, and says whether there
 // were any.
 func (u *unit) poll(limit int, until int64) (progress bool, err error) {
-	u.keepRun()
+	u.keepRuns()
 	n, err := u.read(limit, until)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("read %s: %w", u, err)
@@ -147,15 +147,16 @@ func (u *unit) take() error {
 	if u.scan != nil {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
-	if d := u.src.domain; d != nil && d.proctime {
-		b.Time = fillTimes(&u.times, b.N, u.ctx.Now)
+	from := len(u.late)
+	sel := u.track(b)
+	u.spans = append(u.spans, span{from, len(u.late)})
+	for _, r := range u.branches {
+		if err := r.take(b, sel); err != nil {
+			return err
+		}
 	}
-	r := u.newRun()
-	u.track(b)
-	r.late.to = len(u.late)
-	err := u.head.Emit(b)
 	u.takeRejects()
-	return err
+	return nil
 }
 
 // decode fills in from raw.
@@ -200,49 +201,11 @@ func (u *unit) globalID(row int32) event.ID {
 	return id
 }
 
-// newRun starts the next run.
-func (u *unit) newRun() *run {
-	if u.n == len(u.runs) {
-		u.runs = append(u.runs, &run{})
+// keepRuns keeps the runs of the step from the poll that comes.
+func (u *unit) keepRuns() {
+	for _, r := range u.branches {
+		r.keepRun()
 	}
-	r := u.runs[u.n]
-	u.n++
-	r.b.N, r.b.Sel, r.late = 0, nil, span{len(u.late), len(u.late)}
-	for i := range r.sels {
-		r.sels[i] = r.sels[i][:0]
-	}
-	return r
-}
-
-// keepRun copies the batch of the last run, row positions kept, before another
-// poll overwrites the memory it lies in. That happens only in a replay, where a
-// source may cut a step into several polls.
-func (u *unit) keepRun() {
-	if u.n == 0 || u.runs[u.n-1].b.N == 0 {
-		return
-	}
-	r := u.runs[u.n-1]
-	for len(u.spare) < u.n {
-		u.spare = append(u.spare, event.NewBatch(r.b.Schema))
-	}
-	c := u.spare[u.n-1]
-	c.Reset(0)
-	c.AppendRows(&r.b, event.Rows(0, r.b.N))
-	if r.b.Sel != nil {
-		c.Sel = append([]int32{}, r.b.Sel...)
-	}
-	r.b = *c
-}
-
-// Emit ends the chain: the batch stays where it is, valid until the unit's next
-// poll, which is after the step.
-func (u *unit) Emit(b *event.Batch) error {
-	r := u.runs[u.n-1]
-	r.b = *b
-	if u.src.domain != nil {
-		u.router.route(r)
-	}
-	return nil
 }
 
 // fillTimes is n times t, in the memory of buf.
@@ -255,9 +218,6 @@ func fillTimes(buf *[]event.Time, n int, t event.Time) []event.Time {
 	}
 	return (*buf)[:n]
 }
-
-// activeRuns is the runs of the step.
-func (u *unit) activeRuns() []*run { return u.runs[:u.n] }
 
 func (u *unit) String() string {
 	return fmt.Sprintf("%s partition %d", u.src.name, u.part)

@@ -18,9 +18,16 @@ func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
 		return err
 	}
 	v := &validator{engine: e, cat: cat, root: root, lists: map[string]*diag.List{}, seen: map[*catalog.Table]bool{}}
-	v.scans(root.Input)
-	columns, _ := sinkColumns(root)
-	v.sink(root.Table, columns)
+	for _, n := range root.All() {
+		v.scans(n.Input)
+		columns, _ := sinkColumns(n)
+		v.sink(n.Table, columns)
+	}
+	return v.findings()
+}
+
+// findings are the lists that are not empty.
+func (v *validator) findings() error {
 	var errs []error
 	for _, source := range v.order {
 		v.lists[source].Sort()
@@ -30,6 +37,34 @@ func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
 		return errs[0]
 	}
 	return errors.Join(errs...)
+}
+
+// ValidateTables checks the options of those tables that the queries do not use;
+// Validate checks the others.
+func (e *Engine) ValidateTables(tables []*catalog.Table, queries []*plan.Insert) error {
+	used := map[string]bool{}
+	for _, q := range queries {
+		for _, n := range q.All() {
+			used[n.Table.Name] = true
+			markTables(n.Input, used)
+		}
+	}
+	v := &validator{engine: e, lists: map[string]*diag.List{}}
+	for _, t := range tables {
+		if !used[t.Name] {
+			v.options(t, nil, false)
+		}
+	}
+	return v.findings()
+}
+
+func markTables(n plan.Node, used map[string]bool) {
+	if s, ok := n.(*plan.Scan); ok {
+		used[s.Table.Name] = true
+	}
+	for _, in := range n.Inputs() {
+		markTables(in, used)
+	}
 }
 
 type validator struct {

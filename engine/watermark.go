@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 )
@@ -8,33 +10,36 @@ import (
 // domain is what one keyed stage waits for: the partitions and stages that feed
 // it. Its watermark is the least of those that are active.
 type domain struct {
-	units    []*unit
+	branches []*branch
 	stages   []*stage
 	proctime bool
 	combined event.Time
 }
 
 // track raises the unit's mark by the rows of b, collects the rows that may be
-// late, and drops those without event time.
-func (u *unit) track(b *event.Batch) {
-	if d := u.src.domain; d == nil || d.proctime {
-		return
+// late, and rejects those without event time. The answer is the rows that have
+// one: a selection of b.
+func (u *unit) track(b *event.Batch) (sel []int32) {
+	if !slices.ContainsFunc(u.branches, (*branch).timed) {
+		return b.Sel
 	}
-	rowtime := &b.Cols[b.Schema.Rowtime]
-	if rowtime.Nulls != nil {
-		u.dropTimeless(b, rowtime)
+	u.timed = *b
+	t := &u.timed
+	if rowtime := &b.Cols[b.Schema.Rowtime]; rowtime.Nulls != nil {
+		t.Sel = u.rejectTimeless(b, rowtime)
 	}
-	marks, delay := u.scan.Marks(&u.ctx, b)
-	if marks.Nulls == nil && b.Sel == nil {
-		u.trackAll(b, marks.I64[:b.N], delay)
-		return
+	marks, delay := u.scan.Marks(&u.ctx, t)
+	if marks.Nulls == nil && t.Sel == nil {
+		u.trackAll(t, marks.I64[:b.N], delay)
+		return nil
 	}
-	for _, row := range b.LiveRows() {
-		u.checkLate(b, row)
+	for _, row := range t.LiveRows() {
+		u.checkLate(t, row)
 		if !marks.Null(int(row)) {
 			u.own = max(u.own, marks.I64[row]-delay-1)
 		}
 	}
+	return t.Sel
 }
 
 func (u *unit) trackAll(b *event.Batch, marks []int64, delay int64) {
@@ -53,28 +58,35 @@ func (u *unit) trackAll(b *event.Batch, marks []int64, delay int64) {
 
 func (u *unit) checkLate(b *event.Batch, row int32) {
 	if t := b.Time[row]; t <= max(u.own, u.floor) {
-		u.late = append(u.late, lateRow{row, t, u.own, b.ID[row], u.value(b.ID[row])})
+		u.late = append(u.late, lateRow{row: row, time: t, own: u.own, id: b.ID[row], value: u.value(b.ID[row])})
 	}
 }
 
-func (u *unit) dropTimeless(b *event.Batch, rowtime *event.Vec) {
-	kept := make([]int32, 0, b.N)
+func (u *unit) rejectTimeless(b *event.Batch, rowtime *event.Vec) []int32 {
+	if u.kept == nil {
+		u.kept = []int32{} // nil would be all rows
+	}
+	u.kept = u.kept[:0]
 	for _, row := range b.LiveRows() {
 		if !rowtime.Null(int(row)) {
-			kept = append(kept, row)
+			u.kept = append(u.kept, row)
 			continue
 		}
 		u.ctx.Rejects = append(u.ctx.Rejects, operators.Reject{
 			Kind: operators.RejectTime, ID: b.ID[row], Time: event.MinTime, Reason: "the event time is NULL"})
 	}
-	b.Sel = kept
+	return u.kept
 }
 
 // account makes the step's marks the unit's own, after deciding which rows were
 // late. Called in unit order.
 func (u *unit) account(now event.Time) {
 	if len(u.late) > 0 {
-		u.confirmLate()
+		for _, r := range u.branches {
+			if r.timed() {
+				r.dropLate()
+			}
+		}
 	}
 	u.mark = u.own
 	if u.ended {
@@ -85,45 +97,23 @@ func (u *unit) account(now event.Time) {
 	}
 }
 
-// confirmLate drops the rows that the combined watermark had passed.
-func (u *unit) confirmLate() {
-	others := u.src.domain.least(u)
-	for _, r := range u.activeRuns() {
-		dropped := false
-		for _, l := range u.late[r.late.from:r.late.to] {
-			bound := max(u.floor, min(l.own, others))
-			if l.time > bound {
-				continue
-			}
-			dropped = u.dropRow(r, l.row) || dropped
-			u.rejects = append(u.rejects, reject{value: l.value, Reject: operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
-				Reason: "the watermark " + formatTime(bound) + " had passed the row"}})
-		}
-		if dropped {
-			u.router.route(r)
-		}
+// rejectLate notes that a row was late; once, however many branches it is late
+// for.
+func (u *unit) rejectLate(l *lateRow, bound event.Time) {
+	if l.told {
+		return
 	}
-}
-
-// dropRow takes a row out of a run; false when a filter has done so before.
-func (u *unit) dropRow(r *run, row int32) bool {
-	live := r.b.LiveRows()
-	kept := make([]int32, 0, len(live))
-	for _, x := range live {
-		if x != row {
-			kept = append(kept, x)
-		}
-	}
-	r.b.Sel = kept
-	return len(kept) < len(live)
+	l.told = true
+	u.rejects = append(u.rejects, reject{Reject: operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
+		Reason: "the watermark " + formatTime(bound) + " had passed the row"}, value: l.value})
 }
 
 // least is the least mark of the active inputs but one; MaxTime when there is
 // no other.
 func (d *domain) least(except *unit) event.Time {
 	t := event.MaxTime
-	for _, u := range d.units {
-		if u != except && u.active() {
+	for _, r := range d.branches {
+		if u := r.unit; u != except && u.active() {
 			t = min(t, u.mark)
 		}
 	}
@@ -140,8 +130,8 @@ func (d *domain) least(except *unit) event.Time {
 func (u *unit) active() bool { return !u.eof && (!u.idle || u.took) }
 
 func (d *domain) active() bool {
-	for _, u := range d.units {
-		if u.active() {
+	for _, r := range d.branches {
+		if r.unit.active() {
 			return true
 		}
 	}
@@ -154,8 +144,8 @@ func (d *domain) active() bool {
 }
 
 func (d *domain) ended() bool {
-	for _, u := range d.units {
-		if !u.eof {
+	for _, r := range d.branches {
+		if !r.unit.eof {
 			return false
 		}
 	}
@@ -186,6 +176,11 @@ func (u *unit) becomesIdle(now event.Time) bool {
 	return u.silent(now) && u.lag() <= 0
 }
 
+// staged says whether a stage waits for the unit.
+func (u *unit) staged() bool {
+	return slices.ContainsFunc(u.branches, func(r *branch) bool { return r.domain != nil })
+}
+
 func (u *unit) silent(now event.Time) bool {
-	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.src.domain != nil && now-u.seen >= u.src.idleTimeout
+	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.staged() && now-u.seen >= u.src.idleTimeout
 }

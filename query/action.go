@@ -28,9 +28,8 @@ func (c *compiler) explain(s *ast.Explain) {
 // set changes a setting for the statements that follow; without a key it asks
 // for all.
 func (c *compiler) set(s *ast.Set) {
-	if s.Key != "" {
-		c.cat.Settings[s.Key] = s.Value
-		c.action(Action{Statement: s})
+	if s.Option.Key != "" {
+		c.setTo(s)
 		return
 	}
 	var rows [][]string
@@ -39,6 +38,22 @@ func (c *compiler) set(s *ast.Set) {
 	}
 	sort.Slice(rows, func(i, j int) bool { return rows[i][0] < rows[j][0] })
 	c.action(Action{Statement: s, Columns: []string{"key", "value"}, Rows: rows})
+}
+
+func (c *compiler) setTo(s *ast.Set) {
+	value, ok := c.check.Option(&s.Option)
+	if !ok {
+		return
+	}
+	if near, err := catalog.CheckSetting(s.Option.Key); err != nil {
+		d := c.list.Add(diag.UnknownOption, s.Option.KeySpan, "%v", err)
+		if near != "" {
+			d.WithHint("did you mean '%s'?", near)
+		}
+		return
+	}
+	c.cat.Settings[s.Option.Key] = value
+	c.action(Action{Statement: s})
 }
 
 func (c *compiler) drop(s *ast.Drop) {

@@ -34,8 +34,10 @@ type Options struct {
 
 // Result is a compiled script.
 type Result struct {
-	Queries  []Query  // to run, in order
-	Actions  []Action // to carry out, in order
+	Queries  []Query          // to run, in order
+	Actions  []Action         // to carry out, in order
+	Tables   []*catalog.Table // created
+	Params   []string         // names of the parameters that were used, ascending
 	Warnings *diag.List
 }
 
@@ -56,6 +58,15 @@ type Action struct {
 	Plan      *plan.Insert // of EXPLAIN
 	Columns   []string     // of the answer; nil when the caller knows it, such as SHOW QUERIES
 	Rows      [][]string
+}
+
+// Roots are the plans of the queries.
+func (r *Result) Roots() []*plan.Insert {
+	roots := make([]*plan.Insert, len(r.Queries))
+	for i := range r.Queries {
+		roots[i] = r.Queries[i].Insert
+	}
+	return roots
 }
 
 // CompileText parses and compiles a file. The error is a *diag.List.
@@ -82,6 +93,7 @@ func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, e
 		return nil, err
 	}
 	cat.Become(c.cat)
+	c.result.Params = c.check.Used()
 	c.result.Warnings = list
 	return &c.result, nil
 }
@@ -120,10 +132,12 @@ type compiler struct {
 func (c *compiler) statement(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.CreateTable:
-		c.check.CreateTable(s)
+		if t := c.check.CreateTable(s); t != nil {
+			c.result.Tables = append(c.result.Tables, t)
+		}
 	case *ast.CreateView:
 		c.check.CreateView(s)
-	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement:
+	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement, *ast.StatementSet:
 		if root, print := c.root(s); root != nil {
 			c.query(root, s, print)
 		}
@@ -147,8 +161,6 @@ func (c *compiler) refuse(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.CreateFunction:
 		what = "CREATE FUNCTION"
-	case *ast.StatementSet:
-		what = "EXECUTE STATEMENT SET"
 	case *ast.AlterQuery:
 		what = "ALTER QUERY … " + s.Action
 	}
@@ -169,13 +181,44 @@ func (c *compiler) root(s ast.Statement) (root *plan.Insert, print bool) {
 		}
 	case *ast.QueryStatement:
 		root, print = c.check.Print(s.Query), true
+	case *ast.StatementSet:
+		return c.statementSet(s), false
 	default:
-		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY and queries have a plan to explain")
+		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY, statement sets and queries have a plan to explain")
 	}
 	if root != nil {
-		root = plan.Optimize(root, foldQuietly).(*plan.Insert)
+		root = optimize(root)
 	}
 	return root, print
+}
+
+func optimize(root *plan.Insert) *plan.Insert {
+	return plan.Optimize(root, foldQuietly).(*plan.Insert)
+}
+
+// set is the plan of a statement set: its first insert, with the others.
+func (c *compiler) statementSet(s *ast.StatementSet) *plan.Insert {
+	var list []*plan.Insert
+	names := map[string]bool{}
+	for _, i := range s.Inserts {
+		n := c.check.Insert(i)
+		if n == nil {
+			continue
+		}
+		switch {
+		case n.Name == "":
+			n.Name = freeName(names, n.Table.Name)
+		case names[n.Name]:
+			c.list.Add(diag.DuplicateName, i.Pos(), "there is an insert %q in the set already", n.Name)
+		}
+		names[n.Name] = true
+		list = append(list, optimize(n))
+	}
+	if len(list) < len(s.Inserts) || len(list) == 0 {
+		return nil
+	}
+	list[0].Also = list[1:]
+	return list[0]
 }
 
 // query adds a plan under a name of its own.
@@ -185,15 +228,16 @@ func (c *compiler) query(root *plan.Insert, s ast.Statement, print bool) {
 		return
 	}
 	if root.Name == "" {
-		root.Name = c.freeName(root.Table.Name)
+		root.Name = freeName(c.names, root.Table.Name)
 	}
 	c.names[root.Name] = true
 	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: maps.Clone(c.cat.Settings), Print: print, Span: s.Pos()})
 }
 
-func (c *compiler) freeName(base string) string {
+// freeName is base, or base_2 and so on where that is taken.
+func freeName(taken map[string]bool, base string) string {
 	name := base
-	for n := 2; c.names[name]; n++ {
+	for n := 2; taken[name]; n++ {
 		name = fmt.Sprintf("%s_%d", base, n)
 	}
 	return name

@@ -47,7 +47,7 @@ func evaluate(sql string) string {
 // TestAllOrNothing: a script with a mistake leaves no trace.
 func TestAllOrNothing(t *testing.T) {
 	cat := catalog.New()
-	_, err := query.CompileText(cat, "f.sql", "CREATE TABLE t (a INT) WITH ('connector' = 'memory');\nSET 'k' = 'v';\nSELECT b FROM t", nil)
+	_, err := query.CompileText(cat, "f.sql", "CREATE TABLE t (a INT) WITH ('connector' = 'memory');\nSET 'cepd.shards' = '2';\nSELECT b FROM t", nil)
 	list, ok := diag.As(err)
 	if !ok || len(list.Items) != 1 || list.Items[0].Code != diag.UnknownColumn {
 		t.Fatalf("got %v", err)
@@ -62,11 +62,11 @@ func TestAllOrNothing(t *testing.T) {
 
 // TestSettings: a query has the settings made before it.
 func TestSettings(t *testing.T) {
-	r, err := query.CompileText(catalog.New(), "", "SET 'a' = '1'; SELECT 1 AS x; SET 'a' = '2'; SELECT 2 AS x; SHOW QUERIES", nil)
+	r, err := query.CompileText(catalog.New(), "", "SET 'cepd.shards' = '1'; SELECT 1 AS x; SET 'cepd.shards' = '2'; SELECT 2 AS x; SHOW QUERIES", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := r.Queries[0].Settings["a"], r.Queries[1].Settings["a"]; a != "1" || b != "2" {
+	if a, b := r.Queries[0].Settings["cepd.shards"], r.Queries[1].Settings["cepd.shards"]; a != "1" || b != "2" {
 		t.Errorf("settings %q and %q", a, b)
 	}
 	if last := r.Actions[2]; last.Before != 2 || last.Columns != nil {

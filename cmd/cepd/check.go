@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -58,9 +60,37 @@ func checkTexts(g *global, b *bindings, texts []text, output string) error {
 func (b *bindings) compile(texts []text, warnings io.Writer) ([]program, error) {
 	cat := catalog.New()
 	for k, v := range b.settings {
+		if near, err := catalog.CheckSetting(k); err != nil {
+			return nil, unknownFlag("--set", err, near)
+		}
 		cat.Settings[k] = v
 	}
-	return compileTexts(cat, texts, b.params, warnings)
+	programs, err := compileTexts(cat, texts, b.params, warnings)
+	if err != nil {
+		return nil, err
+	}
+	return programs, b.unused(programs)
+}
+
+// unused is an error when a parameter was given that no text uses.
+func (b *bindings) unused(programs []program) error {
+	var used []string
+	for _, p := range programs {
+		used = append(used, p.result.Params...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.params)) {
+		if !slices.Contains(used, name) {
+			return unknownFlag("--param", fmt.Errorf("nothing uses :%s", name), diag.Nearest(name, used))
+		}
+	}
+	return nil
+}
+
+func unknownFlag(flag string, err error, near string) error {
+	if near != "" {
+		return usagef("%s: %w (did you mean %s?)", flag, err, near)
+	}
+	return usagef("%s: %w", flag, err)
 }
 
 // validateAll asks an engine, which keeps nothing, about all queries.
@@ -92,7 +122,15 @@ func validateProgram(e *engine.Engine, p program) (errs []error) {
 			errs = append(errs, err)
 		}
 	}
-	return errs
+	return append(errs, validateTables(e, p)...)
+}
+
+// validateTables is about the tables that no query uses.
+func validateTables(e *engine.Engine, p program) []error {
+	if err := e.ValidateTables(p.result.Tables, p.result.Roots()); err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 // finding is a mistake for programs.

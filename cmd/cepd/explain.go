@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/query/plan"
@@ -71,22 +72,18 @@ func printPlans(g *global, programs []program, output string) error {
 func explainText(root *plan.Insert) string {
 	var b strings.Builder
 	b.WriteString("== Logical plan\n" + plan.Explain(root))
-	schema := root.Input.Schema()
-	columns := make([]int, len(schema.Fields))
-	for i := range columns {
-		columns[i] = i
-	}
-	graph, err := build.Build(root, schema, columns, build.Options{})
+	outputs, schemas, tables := allOutputs(root)
+	graph, err := build.Build(outputs, schemas, build.Options{})
 	if err != nil {
 		fmt.Fprintf(&b, "\n== Operators\n%v\n", err)
 		return b.String()
 	}
 	b.WriteString("\n== Operators\n")
 	for i := range graph.Sources {
-		explainSource(&b, &graph.Sources[i], graph.Stages)
+		explainSource(&b, &graph.Sources[i], graph.Stages, tables)
 	}
 	for i := range graph.Stages {
-		explainStage(&b, i, graph.Stages, root.Table.Name)
+		explainStage(&b, i, graph.Stages, tables)
 	}
 	for i := range graph.Stages {
 		s := &graph.Stages[i]
@@ -95,15 +92,32 @@ func explainText(root *plan.Insert) string {
 	return b.String()
 }
 
-func explainSource(b *strings.Builder, s *build.Source, stages []build.Stage) {
+// allOutputs sends every column of each insert to a sink of its own.
+func allOutputs(root *plan.Insert) (outputs []build.Output, schemas []*event.Schema, tables []string) {
+	for i, n := range root.All() {
+		schema := n.Input.Schema()
+		columns := make([]int, len(schema.Fields))
+		for c := range columns {
+			columns[c] = c
+		}
+		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
+		schemas, tables = append(schemas, schema), append(tables, n.Table.Name)
+	}
+	return outputs, schemas, tables
+}
+
+func explainSource(b *strings.Builder, s *build.Source, stages []build.Stage, sinks []string) {
 	name := "values"
 	if s.Scan != nil {
 		name = "each partition of " + s.Scan.Table.Name + ": scan"
 	}
-	fmt.Fprintf(b, "%s%s -> %s\n", name, chain(s.Chain), target(stages, s.To))
+	for _, r := range s.Branches {
+		fmt.Fprintf(b, "%s%s -> %s\n", name, chain(r.Chain), target(stages, sinks, r.To))
+		name = strings.Repeat(" ", len(name))
+	}
 }
 
-func explainStage(b *strings.Builder, i int, stages []build.Stage, sink string) {
+func explainStage(b *strings.Builder, i int, stages []build.Stage, sinks []string) {
 	m := &stages[i]
 	keys := make([]string, len(m.Key))
 	for k, column := range m.Key {
@@ -113,16 +127,12 @@ func explainStage(b *strings.Builder, i int, stages []build.Stage, sink string) 
 	if len(keys) > 0 {
 		unit = "each shard of (" + strings.Join(keys, ", ") + ")"
 	}
-	to := target(stages, m.To)
-	if m.To == build.ToSink {
-		to = "sink " + sink
-	}
-	fmt.Fprintf(b, "%s %d, %s: order -> %s%s -> %s\n", m.Kind, i, unit, m.Kind, chain(m.Chain), to)
+	fmt.Fprintf(b, "%s %d, %s: order -> %s%s -> %s\n", m.Kind, i, unit, m.Kind, chain(m.Chain), target(stages, sinks, m.To))
 }
 
-func target(stages []build.Stage, to int) string {
-	if to == build.ToSink {
-		return "sink"
+func target(stages []build.Stage, sinks []string, to int) string {
+	if i, ok := build.SinkOf(to); ok {
+		return "sink " + sinks[i]
 	}
 	return fmt.Sprintf("%s %d", stages[to].Kind, to)
 }

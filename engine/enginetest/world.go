@@ -43,6 +43,7 @@ type Input struct {
 	forgetful  bool  // cannot replay
 	ready      []func()
 	committed  map[int32]int64
+	opened     int
 }
 
 // Input makes a bounded table with these partitions.
@@ -62,6 +63,13 @@ func (in *Input) Committed() map[int32]int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return maps.Clone(in.committed)
+}
+
+// Opened is how many readers there have been.
+func (in *Input) Opened() int {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	return in.opened
 }
 
 // Open says that the table does not end.
@@ -192,6 +200,7 @@ func (s source) Open(_ context.Context, part int32, from int64, ready func()) (c
 	s.in.world.mu.Lock()
 	defer s.in.world.mu.Unlock()
 	s.in.ready = append(s.in.ready, ready)
+	s.in.opened++
 	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0)}, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cepd/cepd/query/plan"
 )
 
 // Case is one case of a file.
@@ -21,8 +23,17 @@ type Case struct {
 	CEP      *CEP        `yaml:"cep"` // in place of a query
 	By       []string    `yaml:"partition"`
 	Ordered  bool        `yaml:"ordered"`
+	Lenient  bool        `yaml:"lenient"` // rows and matches that fail are dropped
 	Expected *Expected   `yaml:"expected"`
 	Error    *Failure    `yaml:"error"`
+
+	compiled *compiled // Query; nil: not compiled yet
+}
+
+// compiled is a plan or why there is none.
+type compiled struct {
+	root *plan.Insert
+	err  error
 }
 
 // ID names the case among all areas.

@@ -47,7 +47,7 @@ type Quantifier struct {
 // missing counts as no skip unless the case says otherwise.
 func (c *Case) options() build.Options {
 	var o build.Options
-	o.Pattern.ContinueOnError = c.CEP != nil && c.CEP.Skip.OnMissing != "error"
+	o.Pattern.ContinueOnError = c.Lenient || c.CEP != nil && c.CEP.Skip.OnMissing != "error"
 	return o
 }
 
@@ -58,6 +58,9 @@ func (c *Case) CEPQuery() (string, error) {
 	pattern, err := w.sequence(c.CEP.Stages, "", true)
 	if err != nil {
 		return "", err
+	}
+	if !strings.Contains(pattern, "->") && c.CEP.Skip.Mode != "" && c.CEP.Skip.Mode != "none" {
+		pattern = w.allMatches(pattern)
 	}
 	w.measures = append(w.measures, "MATCH_ROWTIME() AS `at`", "MATCH_STATUS() AS status")
 	if len(w.defines) == 0 {
@@ -113,6 +116,14 @@ func quoted(name string) string { return "`" + name + "`" }
 
 // edges are the contiguities in SQL; none before the first stage.
 var edges = map[string]string{"": "", "strict": "", "relaxed": "-> ", "any": "->> "}
+
+// allMatches adds an alternative with an edge, which no row is: without one,
+// AFTER MATCH SKIP is the standard's, and only the preferred match of a start
+// counts.
+func (w *cepWriter) allMatches(pattern string) string {
+	w.define("never", "FALSE")
+	return pattern + " | `never` -> `never`"
+}
 
 // sequence writes stages one after the other, the first led by edge; start
 // says that nothing precedes them.
@@ -202,7 +213,10 @@ func (s *Stage) text(item func(string) string, edge string, start bool) string {
 	}
 	inner := edges[q.inner()]
 	n := bounds{q.Min, q.most()}
-	if edge != "" || inner == "" || start || s.Negated || n.max == 1 {
+	if n.max == 1 {
+		inner = ""
+	}
+	if edge != "" || inner == "" || start || s.Negated {
 		text := s.repeated(item, inner) + n.text(q.Greedy)
 		if q.Optional {
 			text = "(" + text + ")?"

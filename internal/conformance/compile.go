@@ -9,8 +9,16 @@ import (
 	"github.com/cepd/cepd/query/plan"
 )
 
-// Compile makes the plan of a case's query over a table made for it.
+// Compile makes the plan of a case's query over a table made for it, once.
 func Compile(c *Case) (*plan.Insert, error) {
+	if c.compiled == nil {
+		root, err := compile(c)
+		c.compiled = &compiled{root, err}
+	}
+	return c.compiled.root, c.compiled.err
+}
+
+func compile(c *Case) (*plan.Insert, error) {
 	ddl, err := c.DDL("ts")
 	if err != nil {
 		return nil, err

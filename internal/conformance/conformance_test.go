@@ -2,70 +2,21 @@ package conformance
 
 import (
 	"flag"
-	"fmt"
-	"os"
-	"strings"
 	"testing"
 )
 
-var (
-	rewrite = flag.Bool("rewrite", false, "write the list of known failures anew")
-	long    = flag.Bool("long", false, "run every case in every variant")
-)
+var long = flag.Bool("long", false, "run every case in every variant")
 
-const knownFailures = "testdata/known_failures.txt"
-
-// TestCorpus pins which cases fail and why. A case that newly passes or newly
-// fails is an error until the list says so.
+// TestCorpus checks every case.
 func TestCorpus(t *testing.T) {
-	cases, err := Load(corpus)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report := Run(cases, Direct{})
-	var b strings.Builder
-	b.WriteString("# Cases of testdata/conformance that fail, each with its reason; written by: go test ./internal/conformance -run TestCorpus -rewrite\n")
-	for _, o := range report.Failed() {
-		fmt.Fprintf(&b, "%s | %s\n", o.Case.ID(), o.Reason)
-	}
-	if *rewrite {
-		if err := os.WriteFile(knownFailures, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
+	for _, o := range Run(settled(t, corpus), Direct{}).Outcomes {
+		if o.Failure != "" {
+			t.Errorf("%s: %s", o.Case.ID(), o.Failure)
 		}
-	}
-	want, err := os.ReadFile(knownFailures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	diffLines(t, string(want), b.String())
-	for _, o := range report.Outcomes {
 		if o.Note != "" {
 			t.Logf("%s: %s", o.Case.ID(), o.Note)
 		}
 	}
-}
-
-func diffLines(t *testing.T, want, got string) {
-	t.Helper()
-	known, now := lineSet(want), lineSet(got)
-	for line := range strings.Lines(want) {
-		if !now[line] {
-			t.Errorf("no longer fails (rewrite the list): %s", line)
-		}
-	}
-	for line := range strings.Lines(got) {
-		if !known[line] {
-			t.Errorf("newly fails: %s", line)
-		}
-	}
-}
-
-func lineSet(text string) map[string]bool {
-	set := map[string]bool{}
-	for line := range strings.Lines(text) {
-		set[line] = true
-	}
-	return set
 }
 
 // variants are the ways to run a case that must not make a difference.
@@ -83,7 +34,7 @@ var variants = []Direct{
 // snapshot and restore at batch boundaries; without -long, every fifth case in
 // each variant.
 func TestVariants(t *testing.T) {
-	for _, area := range []string{"matchrecognize", "streaming", "errors"} {
+	for _, area := range []string{"cep", "matchrecognize", "streaming", "errors"} {
 		cases, err := Load(corpus + "/" + area)
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,9 @@ type Direct struct {
 	// come allow, in cases that have no watermarks of their own. Otherwise it
 	// moves at the end of the input.
 	Progress bool
+
+	// boundary, when set, is called after each step with the entry that is next.
+	boundary func(r *run, next int) error
 }
 
 // Run compiles the case's query and feeds it the rows.
@@ -36,7 +39,7 @@ func (d Direct) Run(c *Case) (*Result, error) {
 	if err := r.open(); err != nil {
 		return nil, err
 	}
-	if err := r.feed(); err != nil {
+	if err := r.feed(0); err != nil {
 		return nil, err
 	}
 	if !c.Watermarks() {
@@ -109,27 +112,38 @@ func ReadBatch(s *plan.Scan) *event.Batch {
 	return b
 }
 
-func (r *run) feed() error {
+// feed hands over the entries from one on, and ends the input.
+func (r *run) feed(from int) error {
 	limits := r.progress()
-	for i, e := range r.c.Input {
-		r.entry = i
-		if e.Watermark != nil {
-			if err := r.step(max(r.wm, *e.Watermark*1000)); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := r.add(i, e.Row); err != nil {
+	for i := from; i < len(r.c.Input); i++ {
+		wm, due, err := r.enter(i, limits[i])
+		if err != nil {
 			return err
 		}
-		if r.batch.N >= r.Batch {
-			if err := r.step(max(r.wm, limits[i])); err != nil {
+		if !due {
+			continue
+		}
+		if err := r.step(wm); err != nil {
+			return err
+		}
+		if r.boundary != nil {
+			if err := r.boundary(r, i+1); err != nil {
 				return err
 			}
 		}
 	}
 	r.entry = len(r.c.Input)
 	return r.step(event.MaxTime)
+}
+
+// enter takes entry i and says whether a step is due, to which watermark.
+func (r *run) enter(i int, limit event.Time) (wm event.Time, due bool, err error) {
+	r.entry = i
+	e := r.c.Input[i]
+	if e.Watermark != nil {
+		return max(r.wm, *e.Watermark*1000), true, nil
+	}
+	return max(r.wm, limit), r.batch.N+1 >= r.Batch, r.add(i, e.Row)
 }
 
 // progress is, per entry, how far the watermark may move once it is handled:
@@ -186,12 +200,17 @@ func (r *run) step(wm event.Time) error {
 	if r.steps++; r.Restore == 0 || r.steps%r.Restore != 0 {
 		return nil
 	}
+	if err := r.snapshot(); err != nil {
+		return err
+	}
+	return r.open()
+}
+
+// snapshot stores what changed since the last one.
+func (r *run) snapshot() error {
 	b := r.store.NewBatch()
 	if err := r.pipeline.Snapshot(b); err != nil {
 		return err
 	}
-	if err := b.Commit(false); err != nil {
-		return err
-	}
-	return r.open()
+	return b.Commit(false)
 }

@@ -6,19 +6,32 @@ import (
 	"strings"
 )
 
+// inputsPerQuery is how many seeds in a row share a query: compiling it costs
+// far more than a run.
+const inputsPerQuery = 16
+
 // Generate makes a random case without an expectation: the same seed gives the
 // same case. Conditions overlap on purpose, since that is where preference,
 // giving back and running values matter.
 func Generate(seed uint64) *Case {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x6d61746368))}
 	c := &Case{
 		Area:   "fuzz",
 		Name:   fmt.Sprintf("fuzz/%d", seed),
 		Schema: [][2]string{{"id", "INT"}, {"ts", "TIMESTAMP"}, {"k", "VARCHAR"}, {"kind", "VARCHAR"}, {"v", "INT"}, {"x", "DOUBLE"}},
 	}
-	c.Input = g.input()
-	c.Query = g.query()
+	g := newGenerator(seed / inputsPerQuery)
+	c.Lenient = g.chance(50)
+	if g.chance(50) {
+		c.Query = g.query()
+	} else {
+		c.Query = g.edgeQuery()
+	}
+	c.Input = newGenerator(^seed).input()
 	return c
+}
+
+func newGenerator(seed uint64) *generator {
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x6d61746368))}
 }
 
 // generator draws the parts of one case.

@@ -45,6 +45,6 @@ func (c *Case) YAML() string {
 	for line := range strings.Lines(c.Query) {
 		b.WriteString("    " + line)
 	}
-	fmt.Fprintf(&b, "  ordered: %t\n", c.Ordered)
+	fmt.Fprintf(&b, "  ordered: %t\n  lenient: %t\n", c.Ordered, c.Lenient)
 	return b.String()
 }

@@ -40,25 +40,26 @@ func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (
 	for i := range columns {
 		columns[i] = i
 	}
-	g, err := build.Build(root, root.Schema(), columns, o)
+	out := build.Output{Name: o.Pattern.Name, Input: root.Input, Columns: columns}
+	g, err := build.Build([]build.Output{out}, []*event.Schema{root.Schema()}, o)
 	if err != nil {
 		return nil, err
 	}
-	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil {
+	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil || len(g.Sources[0].Branches) > 1 {
 		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Stages))
 	}
 	p := &Pipeline{lenient: o.Pattern.ContinueOnError}
 	if p.scan, err = g.Sources[0].NewScan(); err != nil {
 		return nil, err
 	}
-	out := sink
+	next := sink
 	if len(g.Stages) == 1 {
 		if err := p.pattern(&g.Stages[0], sink); err != nil {
 			return nil, err
 		}
-		out = &p.step
+		next = &p.step
 	}
-	p.source, err = newChain(&p.ctx, g.Sources[0].Chain, out)
+	p.source, err = newChain(&p.ctx, g.Sources[0].Branches[0].Chain, next)
 	return p, err
 }
 

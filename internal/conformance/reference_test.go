@@ -12,18 +12,12 @@ const corpus = "../../testdata/conformance"
 // TestReference holds the naive matcher against the corpus: it is worth
 // nothing as a judge unless it agrees with the engines that made the facts.
 func TestReference(t *testing.T) {
-	for _, area := range []string{"matchrecognize", "streaming", "errors"} {
-		cases, err := Load(corpus + "/" + area)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, area := range []string{"cep", "matchrecognize", "streaming", "errors"} {
+		cases := settled(t, corpus+"/"+area)
 		hopeless := 0
 		for i := range cases {
 			c := &cases[i]
-			if c.CEP != nil {
-				continue
-			}
-			o := Check(c, Reference{reference.Options{Steps: 300_000}})
+			o := Check(c, Reference{reference.Options{Steps: 300_000, ContinueOnError: c.options().Pattern.ContinueOnError}})
 			if strings.Contains(o.Failure, reference.ErrBudget.Error()) {
 				hopeless++
 				continue

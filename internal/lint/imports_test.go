@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"query/check"},
 	{"query"},
 	{"operators"},
-	{"operators/pattern", "operators/relational", "operators/row", "operators/order"},
+	{"operators/pattern", "operators/relational", "operators/row", "operators/order", "operators/suppress"},
 	{"operators/build"},
 	{"internal/reference"},
 	{"connectors"},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
 )
 
@@ -51,6 +52,9 @@ func (s *search) sift(begun []*beginning, list []candidate) error {
 	sort.Slice(moments, func(i, j int) bool { return moments[i].before(moments[j]) })
 	t := &thinning{search: s, begun: begun, dropped: -1}
 	for _, now := range slices.Compact(moments) {
+		if now.time == event.MaxTime {
+			break // without WITHIN, partial matches wait for ever
+		}
 		for len(list) > 0 && list[0].at == now {
 			if err := t.arrive(list[0]); err != nil {
 				return err

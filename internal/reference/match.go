@@ -32,14 +32,15 @@ type Row struct {
 // partition are in order; Partition numbers the partitions by first appearance.
 type OutRow struct {
 	Values    []event.Value
+	Time      event.Time // of the row's input row; with edges, of the detection
 	Partition int
 }
 
 // Options bound the work.
 type Options struct {
 	Steps int // rows tried, over the whole input; 0: 10 million
-	// ContinueOnError: in a pattern with edges, AFTER MATCH SKIP TO that has
-	// nowhere to go drops nothing.
+	// ContinueOnError: AFTER MATCH SKIP TO that has nowhere to go goes to the next
+	// row and, in a pattern with edges, drops nothing.
 	ContinueOnError bool
 }
 
@@ -55,12 +56,13 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	}
 	var out []OutRow
 	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError}
+		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"}
 		if err := s.all(); err != nil {
 			return nil, err
 		}
-		for _, values := range s.out {
-			out = append(out, OutRow{values, i})
+		for _, r := range s.out {
+			r.Partition = i
+			out = append(out, r)
 		}
 	}
 	return out, nil
@@ -77,7 +79,7 @@ type step struct {
 type search struct {
 	*program
 	rows    []Row
-	out     [][]event.Value
+	out     []OutRow
 	budget  *int
 	err     error
 	lenient bool // Options.ContinueOnError
@@ -90,6 +92,7 @@ type search struct {
 	at     event.Time // when it was detected
 	status string
 	began  *beginning // of the start being followed
+	last   bool       // the row just taken may only complete the match
 }
 
 // all finds the matches of the partition.
@@ -119,7 +122,9 @@ func (s *search) run() error {
 		if err := s.emit(); err != nil {
 			return err
 		}
-		if err := s.skip(); err != nil {
+		if err := s.skip(); err == (SkipError{}) && s.lenient {
+			s.start++
+		} else if err != nil {
 			return err
 		}
 		s.number++

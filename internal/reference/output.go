@@ -39,7 +39,11 @@ func (s *search) emitRow(at, current int) error {
 		}
 		values[i] = v
 	}
-	s.out = append(s.out, s.columns(s.rows[at], values))
+	t := s.rows[at].Time
+	if s.m.Edges {
+		t = s.at
+	}
+	s.out = append(s.out, OutRow{Values: s.columns(s.rows[at], values), Time: t})
 	return nil
 }
 
@@ -53,7 +57,7 @@ func (s *search) unmatched(covered int) {
 	for i := range values {
 		values[i] = event.NullValue
 	}
-	s.out = append(s.out, s.columns(s.rows[s.start], values))
+	s.out = append(s.out, OutRow{Values: s.columns(s.rows[s.start], values), Time: s.rows[s.start].Time})
 }
 
 // columns lays out an output row: PARTITION BY columns and measures, and with

@@ -19,6 +19,8 @@ func Evaluate(n plan.Node, tables Tables, opt Options) ([]Row, error) {
 		return scan(n, tables)
 	case *plan.Match:
 		return matched(n, tables, opt)
+	case *plan.Suppress:
+		return suppress(n, tables, opt)
 	case *plan.Filter:
 		return filter(n, tables, opt)
 	case *plan.Project:
@@ -53,7 +55,7 @@ func matched(n *plan.Match, tables Tables, opt Options) ([]Row, error) {
 	out, err := Match(n, in, opt)
 	rows := make([]Row, len(out))
 	for i, r := range out {
-		rows[i] = timed(n.Out, r.Values)
+		rows[i] = Row{r.Values, r.Time}
 	}
 	return rows, err
 }

@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 
@@ -27,13 +29,19 @@ type way struct {
 	timedOut bool
 }
 
-func (w *way) same(o *way) bool {
-	return w.timedOut == o.timedOut && w.at == o.at && slices.Equal(w.steps, o.steps)
+// key is the same for ways that are the same.
+func (w *way) key() string {
+	key := fmt.Appendf(nil, "%d %d %t", w.at.time, w.at.row, w.timedOut)
+	for _, st := range w.steps {
+		key = binary.AppendUvarint(append(key, byte(st.variable)), uint64(st.row))
+	}
+	return string(key)
 }
 
 // beginning is all that comes of the matches that start at one row.
 type beginning struct {
-	ways  []way  // by preference; no two are the same
+	ways  []way // by preference; no two are the same
+	known map[string]bool
 	alive moment // until then partial matches of it wait for rows
 }
 
@@ -41,9 +49,9 @@ type beginning struct {
 // were.
 func (s *search) beginAt(start int) (*beginning, error) {
 	s.start, s.steps = start, s.steps[:0]
-	s.began = &beginning{alive: moment{math.MinInt64, -1}}
-	s.follow(s.m.Pattern, place{until: -1, last: true}, func(guards) {
-		if n := len(s.steps); n > 0 {
+	s.began = &beginning{known: map[string]bool{}, alive: moment{math.MinInt64, -1}}
+	s.follow(s.m.Pattern, place{until: -1, last: true}, func(g guards) {
+		if n := len(s.steps); n > 0 && !s.any(s.steps[n-1].row, g.next) {
 			last := s.steps[n-1].row
 			s.found(way{at: moment{s.rows[last].Time, last}})
 		}
@@ -53,31 +61,43 @@ func (s *search) beginAt(start int) (*beginning, error) {
 
 // found keeps a way over the rows mapped so far, unless it is known.
 func (s *search) found(w way) {
-	w.steps = slices.Clone(s.steps)
-	if !slices.ContainsFunc(s.began.ways, func(o way) bool { return w.same(&o) }) {
+	w.steps = s.steps
+	if key := w.key(); !s.began.known[key] {
+		s.began.known[key] = true
+		w.steps = slices.Clone(s.steps)
 		s.began.ways = append(s.began.ways, w)
 	}
 }
 
 // guards are the variables whose rows end a partial match that waits.
 type guards struct {
-	not  []int // whichever row it is
-	next []int // if it is the very next row
+	not  []int // what lies between may not be one
+	next []int // nor the very next row
+	kept []loop
 }
 
-func (g guards) and(p plan.PatNot) guards {
-	if p.Edge == ast.EdgeDefault {
-		return guards{g.not, append(slices.Clone(g.next), p.Var)}
+// loop is a loop over single rows.
+type loop struct{ variable, until int }
+
+func (g guards) and(list ...plan.PatNot) guards {
+	for _, p := range list {
+		if p.Edge == ast.EdgeDefault {
+			g.next = append(slices.Clone(g.next), p.Var)
+		} else {
+			g.not = append(slices.Clone(g.not), p.Var)
+		}
 	}
-	return guards{append(slices.Clone(g.not), p.Var), g.next}
+	return g
 }
 
 // place is where in the pattern an item stands.
 type place struct {
 	guards
-	edge     *ast.Edge // around the item; nil: none
-	until    int       // variable that ends the loop around it; -1: none
-	parts    []*part   // time-limited parts that it is in
+	edge     *ast.Edge     // around the item; nil: none
+	until    int           // variable that ends the loop around it; -1: none
+	entry    bool          // it is the first of that loop
+	after    []plan.PatNot // the negations right behind it
+	parts    []*part       // time-limited parts that it is in
 	excluded bool
 	last     bool // nothing follows it in the pattern
 }
@@ -138,6 +158,7 @@ func (s *search) sequence(items []plan.Pattern, at place, next func(guards)) {
 	}
 	first, rest := at, at
 	first.last = at.last && len(items) == 1
+	first.after = negations(items[1:], at.after)
 	if _, not := items[0].(plan.PatNot); !not {
 		rest.edge = nil
 	}
@@ -147,15 +168,31 @@ func (s *search) sequence(items []plan.Pattern, at place, next func(guards)) {
 	})
 }
 
+// negations are those that rest begins with; behind nothing, those of after.
+func negations(rest []plan.Pattern, after []plan.PatNot) []plan.PatNot {
+	if len(rest) == 0 {
+		return after
+	}
+	not, ok := rest[0].(plan.PatNot)
+	if !ok {
+		return nil
+	}
+	return append([]plan.PatNot{not}, negations(rest[1:], after)...)
+}
+
 func (s *search) orders(items []plan.Pattern, at place, next func(guards)) {
 	if len(items) == 0 {
 		next(at.guards)
 		return
 	}
 	at.last = false
+	one := at
+	if len(items) > 1 {
+		one.after = nil
+	}
 	for i, first := range items {
 		others := slices.Delete(slices.Clone(items), i, i+1)
-		s.follow(first, at, func(g guards) {
+		s.follow(first, one, func(g guards) {
 			rest := at
 			rest.guards, rest.edge = g, nil
 			s.orders(others, rest, next)
@@ -164,8 +201,8 @@ func (s *search) orders(items []plan.Pattern, at place, next func(guards)) {
 }
 
 // iterate matches the iterations of p from number n on, in every number. A
-// possessive loop may be left before it is full, but then a row that fits it
-// must not come next.
+// possessive loop that may have more than one length keeps the rows that fit
+// it: none of them may come next, even where it is full.
 func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
 	if n != p.Max {
 		s.iteration(p, n, at, next)
@@ -173,9 +210,8 @@ func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
 	if n < p.Min {
 		return
 	}
-	if v, ok := single(p.Item); ok && p.Possessive && n != p.Max {
-		next(at.guards.and(plan.PatNot{Edge: ast.EdgeRelaxed, Var: v}))
-		return
+	if v, ok := single(p.Item); ok && p.Possessive && p.Min != p.Max {
+		at.kept = append(slices.Clone(at.kept), loop{v, untilOf(p)})
 	}
 	next(at.guards)
 }
@@ -185,8 +221,12 @@ func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
 func (s *search) iteration(p plan.PatQuant, n int, at place, next func(guards)) {
 	item, rest := at, at
 	item.last, rest.edge = false, nil
+	item.after = between(p, n+1, at.after)
+	if n > 0 || p.Min == 0 {
+		item.guards = at.and(between(p, n, at.after)...)
+	}
 	if p.Until != nil {
-		item.until = p.Until.Var
+		item.until, item.entry = p.Until.Var, n == 0
 	}
 	before := len(s.steps)
 	s.follow(p.Item, item, func(g guards) {
@@ -195,6 +235,23 @@ func (s *search) iteration(p plan.PatQuant, n int, at place, next func(guards)) 
 			s.iterate(p, n+1, rest, next)
 		}
 	})
+}
+
+// between is what the negations behind a loop forbid before iteration n: what
+// they would forbid if the loop ended here, and where it cannot end yet, what
+// may not lie between.
+func between(p plan.PatQuant, n int, after []plan.PatNot) []plan.PatNot {
+	if n >= p.Min {
+		return after
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(not plan.PatNot) bool { return not.Edge == ast.EdgeDefault })
+}
+
+func untilOf(p plan.PatQuant) int {
+	if p.Until == nil {
+		return -1
+	}
+	return p.Until.Var
 }
 
 // single is the variable of an item of one row.
@@ -209,24 +266,29 @@ func single(p plan.Pattern) (int, bool) {
 }
 
 // wait tries the rows after the last one for a row of v, as far as the edge
-// lets rows be passed over.
+// lets rows be passed over. A row that a negation forbids ends the partial
+// match, but a match that it completes stands.
 func (s *search) wait(v int, at place, next func(guards)) {
 	edge := ast.EdgeDefault
 	if at.edge != nil {
 		edge = *at.edge
 	}
-	if at.until >= 0 {
-		at.not = append(slices.Clone(at.not), at.until)
+	if s.last {
+		return
 	}
-	for row := s.first(); s.arrives(row) && !s.stops(row, at.guards); row++ {
-		taken := s.maps(step{row, v, at.excluded})
-		if taken {
+	for row := s.first(); s.arrives(row) && !s.stops(row, at); row++ {
+		fits := s.maps(step{row, v, at.excluded})
+		forbidden := s.any(row, at.not)
+		if fits && !s.ends(row, at.until) {
+			s.last = forbidden
 			s.take(step{row, v, at.excluded}, at.parts, next)
+			s.last = false
 		}
-		if s.err != nil || len(s.steps) == 0 || edge == ast.EdgeDefault || edge == ast.EdgeRelaxed && taken {
+		if s.err != nil || len(s.steps) == 0 || edge == ast.EdgeDefault || edge == ast.EdgeRelaxed && fits || forbidden {
 			return
 		}
 		at.next = nil
+		at.kept = slices.DeleteFunc(slices.Clone(at.kept), func(l loop) bool { return s.ends(row, l.until) })
 	}
 }
 
@@ -247,10 +309,13 @@ func (s *search) take(st step, parts []*part, next func(guards)) {
 // absence is NOT as the last step: the match is complete when its time runs out
 // or, as the very next row, when that is another one.
 func (s *search) absence(p plan.PatNot, g guards) {
+	if s.last {
+		return
+	}
 	row := s.first()
 	for ; row < len(s.rows) && s.deadline() > s.rows[row].Time; row++ {
 		s.lives(moment{s.rows[row].Time, row})
-		if s.stops(row, g) || s.maps(step{row, p.Var, false}) {
+		if s.stops(row, place{guards: g, until: -1}) || s.any(row, append(g.not, p.Var)) {
 			return
 		}
 		if p.Edge == ast.EdgeDefault {
@@ -324,10 +389,20 @@ func later(t event.Time, by int64) event.Time {
 	return t + by
 }
 
-// stops says whether a row is one that must not come.
-func (s *search) stops(row int, g guards) bool {
-	bad := func(v int) bool { return s.maps(step{row, v, false}) }
-	return slices.ContainsFunc(g.not, bad) || slices.ContainsFunc(g.next, bad)
+// stops says whether a row is one that must not come: the very next one, one of
+// a loop that keeps its rows, or one that ends the loop that waits.
+func (s *search) stops(row int, at place) bool {
+	belongs := func(l loop) bool { return s.maps(step{row, l.variable, false}) && !s.ends(row, l.until) }
+	return s.any(row, at.next) || slices.ContainsFunc(at.kept, belongs) || !at.entry && s.ends(row, at.until)
+}
+
+func (s *search) any(row int, variables []int) bool {
+	return slices.ContainsFunc(variables, func(v int) bool { return s.maps(step{row, v, false}) })
+}
+
+// ends says whether a row ends the loop that until belongs to; -1: none does.
+func (s *search) ends(row, until int) bool {
+	return until >= 0 && s.maps(step{row, until, false})
 }
 
 // maps says whether the row satisfies the condition of its variable, as the

@@ -71,8 +71,8 @@ type runner struct {
 
 type running struct {
 	p       *engine.Pipeline
-	table   *table // that it writes
-	settled bool   // it has ended, or failed
+	writes  []*table
+	settled bool // it has ended
 }
 
 func (r *runner) fail(line int, format string, args ...any) {
@@ -196,7 +196,8 @@ func (r *runner) open(ctx context.Context, queries []query.Query) error {
 		if err != nil {
 			return fmt.Errorf("query %s: %w", q.Name, err)
 		}
-		r.queries = append(r.queries, &running{p: p, table: r.world.table(q.Table.Name)})
+		r.queries = append(r.queries, &running{p: p, writes: r.world.opened})
+		r.world.opened = nil
 	}
 	return nil
 }
@@ -237,8 +238,10 @@ func (q *running) advance(ctx context.Context) (busy bool, err error) {
 	}
 	if q.p.Done() && q.p.Drained() && !q.settled {
 		q.settled = true
-		q.table.writers--
-		q.table.wake()
+		for _, t := range q.writes {
+			t.writers--
+			t.wake()
+		}
 		return true, nil
 	}
 	return !idle || n > 0, nil

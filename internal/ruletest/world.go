@@ -18,6 +18,7 @@ import (
 type world struct {
 	tables map[string]*table // by folded name
 	now    clock.Manual
+	opened []*table // that a query has begun to write, to be taken by its runner
 	mark   event.Time // no row before it comes any more
 	ended  bool
 }
@@ -114,6 +115,7 @@ func (c stand) Sink(t connectors.Table) (connectors.Sink, error) {
 	}
 	out := c.world.table(t.Name)
 	out.writers++
+	c.world.opened = append(c.world.opened, out)
 	return &sink{world: c.world, table: out, rows: rows, records: records}, nil
 }
 

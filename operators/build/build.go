@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
@@ -12,23 +13,36 @@ import (
 	"github.com/cepd/cepd/query/plan"
 )
 
-// ToSink is the To of a stage whose rows go to the sink.
-const ToSink = -1
-
 // Graph is a query's stages.
 type Graph struct {
 	Sources []Source
-	Stages  []Stage // each after those that feed it
-	Out     *event.Schema
+	Stages  []Stage         // each after those that feed it
+	Sinks   []*event.Schema // of their rows
 }
 
-// Source is a stage fed by a connector. One unit per partition.
+// A To is an index into Stages, or that of a sink below zero.
+const toSink = -1
+
+// ToSink is the To of what goes to sink i.
+func ToSink(i int) int { return toSink - i }
+
+// SinkOf is the sink that a To names.
+func SinkOf(to int) (sink int, ok bool) { return toSink - to, to <= toSink }
+
+// Source is a stage fed by a connector, read once for all that need it. One
+// unit per partition.
 type Source struct {
-	Scan    *plan.Scan   // nil: Values
-	Values  *plan.Values // nil: Scan
-	NewScan func() (*relational.Scan, error)
-	Chain   Chain
-	To      int // index into Stages, or ToSink
+	Scan     *plan.Scan   // nil: Values
+	Values   *plan.Values // nil: Scan
+	NewScan  func() (*relational.Scan, error)
+	Branches []Branch
+}
+
+// Branch is where rows of a source go.
+type Branch struct {
+	Output int // index into the outputs of Build
+	Chain  Chain
+	To     int
 }
 
 // Stage is a keyed stage: an order buffer, a stateful operator, stateless
@@ -65,22 +79,40 @@ func (c Chain) New() ([]operators.Operator, error) {
 type Options struct {
 	Zone    *time.Location // of the session; nil is UTC
 	Pattern pattern.Options
+	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
+	MaxSuppressed int
 }
 
-// Build makes the graph of a query. Operators are compiled once here, so that
-// what cannot run is refused before anything starts.
-func Build(root *plan.Insert, sink *event.Schema, columns []int, o Options) (*Graph, error) {
-	b := &builder{options: o, graph: &Graph{Out: sink}}
-	arrange := func() (operators.Operator, error) { return relational.NewArrange(columns, sink), nil }
-	if err := b.node(root.Input, Chain{arrange}, ToSink); err != nil {
-		return nil, err
+// Output is rows for a sink.
+type Output struct {
+	Name    string // part of its detections' IDs
+	Input   plan.Node
+	Columns []int // of Input, one per column of the sink; -1: NULL
+	Sink    int   // index into Graph.Sinks
+}
+
+// Build makes the graph of a query with one or more outputs. Operators are
+// compiled once here, so that what cannot run is refused before anything
+// starts.
+func Build(outputs []Output, sinks []*event.Schema, o Options) (*Graph, error) {
+	b := &builder{options: o, graph: &Graph{Sinks: sinks}}
+	for i, out := range outputs {
+		b.output, b.patterns, b.options.Pattern.Name = i, 0, out.Name
+		schema := sinks[out.Sink]
+		arrange := func() (operators.Operator, error) { return relational.NewArrange(out.Columns, schema), nil }
+		if err := b.node(out.Input, Chain{arrange}, ToSink(out.Sink)); err != nil {
+			return nil, err
+		}
 	}
+	b.share()
 	return b.graph, b.try()
 }
 
 type builder struct {
-	options Options
-	graph   *Graph
+	options  Options
+	graph    *Graph
+	output   int // at hand
+	patterns int // of the output so far
 }
 
 // node builds n; above are the operators between it and the stage to.
@@ -103,13 +135,13 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return nil
 	case *plan.Match:
 		return b.match(n, above, to)
+	case *plan.Suppress:
+		return b.suppress(n, above, to)
 	case *plan.Scan:
-		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Chain: above, To: to, NewScan: func() (*relational.Scan, error) {
-			return relational.NewScan(n.Exprs, n.Watermark, n.Out, b.options.Zone)
-		}})
+		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: []Branch{{b.output, above, to}}})
 		return nil
 	case *plan.Values:
-		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Chain: above, To: to})
+		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: []Branch{{b.output, above, to}}})
 		return nil
 	}
 	return fmt.Errorf("no operator for %T", n)
@@ -122,7 +154,11 @@ func push(above Chain, op func() (operators.Operator, error)) Chain {
 // match builds the stage of a pattern.
 func (b *builder) match(n *plan.Match, above Chain, to int) error {
 	o := b.options.Pattern
-	o.Ordered = to != ToSink
+	if b.patterns++; b.patterns > 1 { // their detections may be of the same rows
+		o.Name = fmt.Sprintf("%s#%d", o.Name, b.patterns)
+	}
+	_, last := SinkOf(to)
+	o.Ordered = !last
 	program, err := pattern.Compile(n, o)
 	if err != nil {
 		return err
@@ -149,13 +185,13 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 // among the stages, and learn afterwards where they lead.
 func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
 	sources, stages := len(b.graph.Sources), len(b.graph.Stages)
-	const pending = -2
+	const pending = math.MaxInt
 	if err := b.node(input, below, pending); err != nil {
 		return err
 	}
 	self := len(b.graph.Stages)
 	for i := range b.graph.Sources[sources:] {
-		if s := &b.graph.Sources[sources+i]; s.To == pending {
+		if s := &b.graph.Sources[sources+i].Branches[0]; s.To == pending {
 			s.To = self
 		}
 	}
@@ -177,8 +213,10 @@ func (b *builder) try() error {
 				return err
 			}
 		}
-		if _, err := s.Chain.New(); err != nil {
-			return err
+		for _, branch := range s.Branches {
+			if _, err := branch.Chain.New(); err != nil {
+				return err
+			}
 		}
 	}
 	for i := range b.graph.Stages {

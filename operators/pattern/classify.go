@@ -206,7 +206,12 @@ func (c *compiler) residual(v int, e expr.Expr) error {
 			c.reach(c.p.define.slots[s].physical)
 		}
 	}
-	r.cond, err = kernel.CompileScalar(bound)
+	if r.cond, err = kernel.CompileScalar(bound); err != nil {
+		return err
+	}
 	c.p.vars[v].hist = r
+	if c.p.match.Edges {
+		c.p.vars[v].equal, err = c.equality(v, conjuncts(e), conjuncts(bound))
+	}
 	return err
 }

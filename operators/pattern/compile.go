@@ -64,14 +64,15 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
-	starts    []uint64   // local bits of the variables a match may start with
-	anyStart  bool       // also a row of no variable matters: empty matches, unmatched rows …
-	retains   bool       // a key is kept for good once seen: PREV, ^
-	numbered  bool       // a key is kept once it has matched: MATCH_NUMBER()
-	live      []uint64   // per instruction: the registers that conditions from there on read
-	shortest  int        // rows of the shortest match that has any
-	within    event.Time // how long a partial match may stay, 0: for ever
-	drops     bool       // the time to live may end it
+	starts    []uint64    // local bits of the variables a match may start with
+	anyStart  bool        // also a row of no variable matters: empty matches, unmatched rows …
+	retains   bool        // a key is kept for good once seen: PREV, ^
+	numbered  bool        // a key is kept once it has matched: MATCH_NUMBER()
+	places    *placeTable // of a pattern with edges
+	live      []uint64    // per instruction: the registers that conditions from there on read
+	shortest  int         // rows of the shortest match that has any
+	within    event.Time  // how long a partial match may stay, 0: for ever
+	drops     bool        // the time to live may end it
 }
 
 // variable is a primary pattern variable.
@@ -81,6 +82,7 @@ type variable struct {
 	ctx   uint64    // contextual bits, counted from 0
 	mask  uint64    // both, as they stand in the symbol
 	hist  *residual // nil: the bits decide
+	equal *equality // how partial matches that wait for it are indexed; nil: they are not
 	label event.Value
 }
 
@@ -146,7 +148,10 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if err := p.checkLimits(); err != nil {
 		return nil, err
 	}
-	return p, nil
+	if m.Edges {
+		p.places, err = p.findPlaces()
+	}
+	return p, err
 }
 
 // tryKernels compiles what each unit and shard will compile for itself, so that

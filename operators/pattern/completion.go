@@ -1,9 +1,9 @@
 package pattern
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
-	"sort"
 
 	"github.com/zeebo/xxh3"
 
@@ -11,73 +11,96 @@ import (
 	"github.com/cepd/cepd/query/ast"
 )
 
-// deadline is when the run is out of time.
-func (e *edges) deadline(x *run) event.Time {
-	d := event.MaxTime
-	if w := e.p.within; w > 0 {
-		d = deadline(x.first, w)
-	}
-	if g := e.p.match.Gap; g > 0 {
-		d = min(d, deadline(x.last, g))
-	}
-	return d
+// finished is a match that is complete, or has run out of time. It holds its
+// path.
+type finished struct {
+	path     int32
+	rank     int32 // of the run
+	start    int64
+	at       event.Time
+	timedOut bool
 }
 
-// expire ends the runs whose time is up at t: a negation at the end has its
-// match, others time out.
+// complete notes what finish is to report.
+func (e *edges) complete(f finished) {
+	e.store.paths.hold(f.path)
+	e.done = append(e.done, f)
+}
+
+// expire ends the runs whose time is up at t, moment by moment: a negation at
+// the end has its match, others time out.
 func (e *edges) expire(k *keyState, t event.Time) error {
-	r := k.runs
-	if t < r.until {
-		return nil
-	}
-	e.next.clear()
-	e.done = e.done[:0]
-	dropped := int32(-2)
-	for i := range r.list {
-		x := &r.list[i]
-		d := e.deadline(x)
-		switch {
-		case d > t || d == event.MaxTime:
-			e.next.push(*x, e.registers(r, i))
-		case e.p.drops && d == deadline(x.first, e.p.within):
-			if x.path != dropped && !e.muted && e.m.wm < event.MaxTime { // runs of one path differ only in what they wait for
-				e.m.drop(k, int(x.start-k.before), reasonTTL)
-			}
-			dropped = x.path
-		case e.p.code[x.pc].op == opAbsent && !e.p.code[x.pc].once:
-			e.done = append(e.done, finished{path: x.path, start: x.start, at: d})
-		case e.p.match.Timeouts:
-			e.done = append(e.done, finished{path: x.path, start: x.start, at: d, timedOut: true})
+	for k.runs.until <= t && k.runs.until < event.MaxTime {
+		e.expireAt(k, k.runs.until)
+		if err := e.finish(k); err != nil {
+			return err
 		}
 	}
-	e.swap(r)
-	sort.SliceStable(e.done, func(i, j int) bool { return e.done[i].at < e.done[j].at })
-	return e.finish(k, e.done)
+	return nil
 }
 
-// finish reports what is complete, as AFTER MATCH says, and forgets what no
-// run needs.
-func (e *edges) finish(k *keyState, done []finished) error {
+func (e *edges) expireAt(k *keyState, t event.Time) {
 	r := k.runs
-	reported := int32(-2)
-	for _, f := range done {
-		if f.timedOut {
-			if f.path != reported { // runs of one path differ only in what they wait for
-				if err := e.report(k, f); err != nil {
-					return err
-				}
-			}
-			reported = f.path
-			continue
+	for w := e.p.within; w > 0 && r.first != none; {
+		s := e.store.starts.at(r.first)
+		if deadline(s.time, w) > t {
+			break
 		}
-		if e.p.match.Skip == ast.NoSkip {
+		if w != e.p.match.Within {
+			e.giveUp(k, s)
+		} else {
+			for i := s.run; i != none; i = e.store.runs.at(i).next {
+				e.lapse(i, t)
+			}
+		}
+		e.endStart(r, r.first)
+	}
+	for len(r.late) > 0 && e.store.runs.at(r.late[0]).end <= t {
+		i := r.late[0]
+		e.lapse(i, t)
+		e.end(r, i)
+	}
+}
+
+// lapse notes what the end of a run's time completes.
+func (e *edges) lapse(i int32, at event.Time) {
+	x := e.store.runs.at(i)
+	in := e.p.places.list[x.place].in
+	absent := in.op == opAbsent && !in.once
+	if absent || e.p.match.Timeouts {
+		e.complete(finished{path: x.path, rank: x.rank, start: e.store.starts.at(x.start).number, at: at, timedOut: !absent})
+	}
+}
+
+// endStart forgets the runs of a start, and so the start.
+func (e *edges) endStart(r *runs, start int32) {
+	for n := e.store.starts.at(start).count; n > 0; n-- {
+		e.end(r, e.store.starts.at(start).run)
+	}
+}
+
+// endStarts forgets the runs that started with rows up to last.
+func (e *edges) endStarts(r *runs, last int64) {
+	for r.first != none && e.store.starts.at(r.first).number <= last {
+		e.endStart(r, r.first)
+	}
+}
+
+// finish reports the matches and time-outs in done, which are all that one row
+// or one moment completes, as AFTER MATCH says, and forgets what no run needs.
+func (e *edges) finish(k *keyState) error {
+	e.arrange()
+	for _, f := range e.done {
+		if f.timedOut || e.p.match.Skip == ast.NoSkip {
 			if err := e.report(k, f); err != nil {
 				return err
 			}
+			e.store.paths.drop(f.path)
 			continue
 		}
-		r.held = append(r.held, f)
+		e.hold(k.runs, f)
 	}
+	e.done = e.done[:0]
 	if err := e.release(k); err != nil {
 		return err
 	}
@@ -85,67 +108,97 @@ func (e *edges) finish(k *keyState, done []finished) error {
 	return nil
 }
 
+// arrange puts done in order, by time, start and preference, and drops what is
+// there twice: several runs of one path may be complete, or out of time.
+func (e *edges) arrange() {
+	if len(e.done) < 2 {
+		return
+	}
+	slices.SortFunc(e.done, func(a, b finished) int {
+		if c := cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.start, b.start)); c != 0 || a == b {
+			return c
+		}
+		return e.store.paths.compare(a.path, a.rank, b.path, b.rank)
+	})
+	e.round++
+	e.done = slices.DeleteFunc(e.done, func(f finished) bool {
+		n := &e.store.paths.at(e.store.paths.sameAs(f.path)).finished[b2i(f.timedOut)]
+		again := *n == e.round
+		*n = e.round
+		if again {
+			e.store.paths.drop(f.path)
+		}
+		return again
+	})
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// hold keeps a match until none that started earlier can come. Held matches are
+// in the order of their starts, those of one start in the order they came.
+func (e *edges) hold(r *runs, f finished) {
+	at, _ := slices.BinarySearchFunc(r.held, f.start+1, func(h finished, start int64) int { return cmp.Compare(h.start, start) })
+	r.held = slices.Insert(r.held, at, f)
+}
+
+// dropHeld forgets the first n held matches.
+func (e *edges) dropHeld(r *runs, n int) {
+	for _, f := range r.held[:n] {
+		e.store.paths.drop(f.path)
+	}
+	r.held = slices.Delete(r.held, 0, n)
+}
+
 // release reports held matches as long as no partial match started earlier,
 // and drops what each leaves no room for.
 func (e *edges) release(k *keyState) error {
 	r := k.runs
-	sort.SliceStable(r.held, func(i, j int) bool { return r.held[i].start < r.held[j].start })
-	for len(r.held) > 0 && (len(r.list) == 0 || r.held[0].start <= r.list[0].start) {
+	for len(r.held) > 0 && (r.first == none || r.held[0].start <= e.store.starts.at(r.first).number) {
 		f := r.held[0]
-		r.held = slices.Delete(r.held, 0, 1)
 		if err := e.report(k, f); err != nil {
 			return err
 		}
-		if err := e.prune(k, f); err != nil {
+		last, err := e.pruneTo(k, f)
+		if err != nil {
 			return err
 		}
+		n := 1
+		for n < len(r.held) && r.held[n].start <= last {
+			n++
+		}
+		e.dropHeld(r, n)
+		e.endStarts(r, last)
 	}
 	return nil
 }
 
-// prune applies AFTER MATCH to partial and complete matches.
-func (e *edges) prune(k *keyState, f finished) error {
-	r := k.runs
-	e.m.steps = r.steps(e.m.steps[:0], f.path)
-	last, ok, err := e.pruneTo(f)
-	if err != nil {
-		if !e.p.opts.ContinueOnError {
-			return err
-		}
-		e.m.reject(k, int(f.start-k.before), err)
-	}
-	if !ok {
-		return nil
-	}
-	r.held = slices.DeleteFunc(r.held, func(h finished) bool { return h.start <= last })
-	e.keepRuns(r, func(x *run) bool { return x.start > last })
-	return nil
-}
-
-// pruneTo is the last start that the match leaves no room for.
-func (e *edges) pruneTo(f finished) (last int64, ok bool, err error) {
+// pruneTo is the last start that AFTER MATCH leaves no room for; -1: there is
+// none.
+func (e *edges) pruneTo(k *keyState, f finished) (int64, error) {
+	e.m.steps = e.store.paths.steps(e.m.steps[:0], f.path)
 	steps := e.m.steps
 	switch e.p.match.Skip {
 	case ast.SkipToNext:
-		return f.start, true, nil
+		return f.start, nil
 	case ast.SkipPastLast:
-		return steps[len(steps)-1].row, true, nil
+		return steps[len(steps)-1].row, nil
 	}
 	to, err := e.m.skipTarget(steps)
 	if err != nil {
-		return 0, false, err
-	}
-	return steps[to].row - 1, true, nil
-}
-
-func (e *edges) keepRuns(r *runs, keep func(*run) bool) {
-	e.next.clear()
-	for i := range r.list {
-		if keep(&r.list[i]) {
-			e.next.push(r.list[i], e.registers(r, i))
+		if !e.p.opts.ContinueOnError {
+			return 0, err
 		}
+		if !e.muted {
+			e.m.reject(k, int(f.start-k.before), err)
+		}
+		return -1, nil
 	}
-	e.swap(r)
+	return steps[to].row - 1, nil
 }
 
 // report emits a match or a time-out.
@@ -157,55 +210,31 @@ func (e *edges) report(k *keyState, f finished) error {
 	if !f.timedOut {
 		k.matches++
 	}
-	e.m.steps = k.runs.steps(e.m.steps[:0], f.path)
+	e.m.steps = e.store.paths.steps(e.m.steps[:0], f.path)
 	e.m.look(k)
 	w.number, w.at, w.timedOut = k.matches, f.at, f.timedOut
 	return e.m.out.match(w, e.m.steps)
 }
 
-// tidy finds the first deadline and the first row that is still needed, and
-// drops path nodes that no run has.
+// tidy finds the first end of a run and the first row that is still needed.
 func (e *edges) tidy(k *keyState) {
 	r := k.runs
 	first := k.before + int64(k.n)
 	r.until = event.MaxTime
-	for i := range r.list {
-		first = min(first, r.list[i].start)
-		r.until = min(r.until, e.deadline(&r.list[i]))
-		if e.p.match.Gap == 0 {
-			break // runs are in the order of their starts
+	if r.first != none {
+		s := e.store.starts.at(r.first)
+		first = s.number
+		if w := e.p.within; w > 0 {
+			r.until = deadline(s.time, w)
 		}
 	}
-	for i := range r.held {
-		first = min(first, r.held[i].start)
+	if len(r.late) > 0 {
+		r.until = min(r.until, e.store.runs.at(r.late[0]).end)
+	}
+	if len(r.held) > 0 {
+		first = min(first, r.held[0].start)
 	}
 	k.start = int32(first - k.before)
-	if len(r.list)+len(r.held) == 0 {
-		r.paths = r.paths[:0]
-	} else if len(r.paths) > 1024 && len(r.paths) > 8*len(r.list) {
-		r.compact()
-	}
-}
-
-// steps appends the rows of a path to dst.
-func (r *runs) steps(dst []step, node int32) []step {
-	from := len(dst)
-	for ; node >= 0; node = r.paths[node].parent {
-		dst = append(dst, r.paths[node].step)
-	}
-	slices.Reverse(dst[from:])
-	return dst
-}
-
-func (r *runs) compact() {
-	heads := make([]*int32, 0, len(r.list)+len(r.held))
-	for i := range r.list {
-		heads = append(heads, &r.list[i].path)
-	}
-	for i := range r.held {
-		heads = append(heads, &r.held[i].path)
-	}
-	r.paths = compactPaths(r.paths, heads)
 }
 
 // identity is a hash of a match's rows and variables, for its ID: matches of

@@ -33,13 +33,16 @@ func (g *graph) extend(row int64, v int16, left int32) int32 {
 	return int32(len(g.nodes) - 1)
 }
 
-// union keeps the later start on the left, and on the left of a union, where
-// it can, a node that is none: then walking left meets a row in one step.
+// union keeps the later start on the left and, of two with one start, the later
+// row; and on the left of a union a node that is none, where it can: then
+// walking left meets a row in one step. The order in which matches are read off
+// so depends on those alone that are not too old, and is the same after a
+// restore.
 func (g *graph) union(a, b int32) int32 {
-	switch {
-	case a == none:
+	if a == none {
 		return b
-	case g.nodes[a].max < g.nodes[b].max || g.nodes[a].max == g.nodes[b].max && g.isUnion(a):
+	}
+	if g.follows(b, a) {
 		a, b = b, a
 	}
 	if g.isUnion(a) {
@@ -50,6 +53,22 @@ func (g *graph) union(a, b int32) int32 {
 		a, b = l, g.pair(r, b)
 	}
 	return g.pair(a, b)
+}
+
+// follows says whether a starts later than b or, of one start, goes on later.
+func (g *graph) follows(a, b int32) bool {
+	if x, y := g.nodes[a].max, g.nodes[b].max; x != y {
+		return x > y
+	}
+	return g.nodes[g.first(a)].row > g.nodes[g.first(b)].row
+}
+
+// first is the row that walking left meets.
+func (g *graph) first(n int32) int32 {
+	for g.isUnion(n) {
+		n = g.nodes[n].left
+	}
+	return n
 }
 
 func (g *graph) isUnion(n int32) bool { return g.nodes[n].right != extendMark }

@@ -78,7 +78,7 @@ func (m *Matcher) full(k *keyState) bool {
 func (m *Matcher) partials(k *keyState) int {
 	switch {
 	case k.runs != nil:
-		return len(k.runs.list)
+		return k.runs.count + len(k.runs.held)
 	case k.at != nil:
 		return len(k.at.cur.threads)
 	}
@@ -153,7 +153,7 @@ func (m *Matcher) abandon(index int32, k *keyState, next int32) {
 // dropThrough drops the runs that began up to row last, and reports what had
 // waited for them.
 func (e *edges) dropThrough(index int32, k *keyState, last int64) error {
-	e.keepRuns(k.runs, func(x *run) bool { return x.start > last })
+	e.endStarts(k.runs, last)
 	if err := e.release(k); err != nil {
 		return err
 	}
@@ -161,19 +161,30 @@ func (e *edges) dropThrough(index int32, k *keyState, last int64) error {
 	return e.m.run(index)
 }
 
-// overflow applies the policy to a key that has more runs than it may: whole
-// starts go, the oldest first, so that the rows kept say what is left.
+// overflow applies the policy to a key that has more partial matches than it
+// may: whole starts go, the oldest first, so that the rows kept say what is
+// left.
 func (e *edges) overflow(k *keyState) error {
 	r, most := k.runs, e.p.opts.MaxThreads
 	switch e.p.opts.Policy {
 	case LimitFail:
 		return &LimitError{What: "partial matches", Limit: most, Setting: "state.max-partial-matches-per-key"}
 	case LimitDropOldest:
-		last := r.list[len(r.list)-most-1].start
-		e.m.drop(k, int(r.list[0].start-k.before), "partial matches were given up: "+e.m.quota(k))
-		e.keepRuns(r, func(x *run) bool { return x.start > last })
+		if r.first != none {
+			e.m.drop(k, int(e.store.starts.at(r.first).number-k.before), "partial matches were given up: "+e.m.quota(k))
+		}
+		for r.count+len(r.held) > most && r.first != none {
+			e.endStart(r, r.first)
+		}
 	}
 	return nil
+}
+
+// giveUp notes that the time to live ends what began with a row.
+func (e *edges) giveUp(k *keyState, s *startRow) {
+	if !e.muted && e.m.wm < event.MaxTime {
+		e.m.drop(k, int(s.number-k.before), reasonTTL)
+	}
 }
 
 // retire sets the time at which an idle key is forgotten with what PREV and

@@ -79,7 +79,12 @@ func (p *Program) private() *Program {
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
 	bytes := m.arena.used*8 + int64(len(m.keys.slots))*8 + int64(m.keys.count)*int64(keyStateBytes)
-	return operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	if m.edges != nil {
+		size.Items = int64(m.edges.store.runs.used())
+		size.Bytes += m.edges.bytes()
+	}
+	return size
 }
 
 const keyStateBytes = 136
@@ -219,16 +224,25 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
+	if !m.keeps(index, symbol) {
+		return nil
+	}
 	if index == 0 {
-		if !m.p.anyStart && !m.p.maybeStart(symbol) {
-			return nil
-		}
 		index = m.keys.add(hash, m.keyBuf)
 	}
 	if err := m.append(m.keys.at(index), b, i, symbol); err != nil {
 		return err
 	}
 	return m.run(index)
+}
+
+// keeps says whether a row matters to its key; index is 0 for a key without
+// state.
+func (m *Matcher) keeps(index int32, symbol uint64) bool {
+	if m.edges != nil {
+		return m.edges.keeps(index, symbol)
+	}
+	return index != 0 || m.p.anyStart || m.p.maybeStart(symbol)
 }
 
 // encodeKey writes the partition columns of row i to keyBuf.
@@ -323,7 +337,7 @@ func (m *Matcher) release(index int32, k *keyState) {
 		k.graph = nil
 	}
 	if k.runs != nil {
-		m.edges.idle = append(m.edges.idle, k.runs)
+		m.edges.give(k.runs)
 		k.runs = nil
 	}
 	if k.n == 0 {

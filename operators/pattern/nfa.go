@@ -48,7 +48,8 @@ type assembler struct {
 	excluded int // depth of {- -}
 	edge     led // of the item at hand
 	until    int16
-	entry    bool // the item at hand is the first of a loop
+	entry    bool          // the item at hand is the first of a loop
+	after    []plan.PatNot // the negations right behind the item at hand
 	parts    []int16
 	limits   []int64 // of the time-limited parts, µs
 	err      error
@@ -89,12 +90,7 @@ func (a *assembler) pattern(p plan.Pattern) {
 	case plan.PatAnchor:
 		a.emit(instr{op: anchorOp(p.Start)})
 	case plan.PatConcat:
-		for _, item := range p.Items {
-			a.pattern(item)
-			if _, not := item.(plan.PatNot); !not {
-				a.edge = led{}
-			}
-		}
+		a.concat(p.Items)
 	case plan.PatAlt:
 		a.alternatives(len(p.Alts), func(i int) { a.pattern(p.Alts[i]) })
 	case plan.PatPermute:
@@ -111,10 +107,39 @@ func (a *assembler) pattern(p plan.Pattern) {
 		}
 		a.pattern(p.Item)
 	case plan.PatNot:
-		a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+		a.not(p)
 	case plan.PatWithin:
 		a.part(p)
 	}
+}
+
+func (a *assembler) not(p plan.PatNot) {
+	a.emit(instr{op: opNot, v: int16(p.Var), once: p.Edge == ast.EdgeDefault, until: -1})
+}
+
+func (a *assembler) concat(items []plan.Pattern) {
+	after := a.after
+	for i, item := range items {
+		a.after = negations(items[i+1:], after)
+		a.pattern(item)
+		if _, not := item.(plan.PatNot); !not {
+			a.edge = led{}
+		}
+	}
+	a.after = after
+}
+
+// negations are those that rest begins with; behind nothing, those of after.
+func negations(rest []plan.Pattern, after []plan.PatNot) []plan.PatNot {
+	var list []plan.PatNot
+	for _, item := range rest {
+		not, ok := item.(plan.PatNot)
+		if !ok {
+			return list
+		}
+		list = append(list, not)
+	}
+	return append(list, after...)
 }
 
 func anchorOp(start bool) opcode {
@@ -153,10 +178,14 @@ func (a *assembler) permute(items []plan.Pattern) {
 	if len(items) == 0 {
 		return
 	}
+	after := a.after
 	a.alternatives(len(items), func(i int) {
+		if a.after = after; len(items) > 1 {
+			a.after = nil
+		}
 		rest := append(append([]plan.Pattern(nil), items[:i]...), items[i+1:]...)
 		a.pattern(items[i])
-		a.edge = led{}
+		a.edge, a.after = led{}, after
 		a.permute(rest)
 	})
 }
@@ -167,8 +196,8 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 		a.until, a.entry = int16(q.Until.Var), true
 	}
 	if q.Max < 0 {
-		a.copies(q.Item, q.Min-1)
-		a.loop(q)
+		a.copies(q, q.Min-1)
+		a.loop(q, max(q.Min-1, 0))
 	} else {
 		a.bounded(q)
 	}
@@ -177,11 +206,11 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 
 // bounded lays out p{min,max}.
 func (a *assembler) bounded(q plan.PatQuant) {
-	a.copies(q.Item, q.Min)
+	a.copies(q, q.Min)
 	var skips []int32
-	for range q.Max - q.Min {
+	for n := q.Min; n < q.Max; n++ {
 		skips = append(skips, a.optional(q.Reluctant))
-		a.iteration(q.Item)
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
@@ -213,19 +242,38 @@ func loopVar(p plan.Pattern) (int16, bool) {
 	return 0, false
 }
 
-func (a *assembler) copies(item plan.Pattern, n int) {
-	for range n {
-		a.iteration(item)
+// copies lays out the first iterations.
+func (a *assembler) copies(q plan.PatQuant, most int) {
+	for n := range most {
+		a.iteration(q, n)
 		if a.err != nil {
 			return
 		}
 	}
 }
 
-// iteration lays out one copy; the edge from outside leads only the first.
-func (a *assembler) iteration(item plan.Pattern) {
-	a.pattern(item)
-	a.edge, a.entry = led{}, false
+// iteration lays out iteration n. The edge from outside leads only the first;
+// before the others, what the negations behind the loop forbid is forbidden.
+func (a *assembler) iteration(q plan.PatQuant, n int) {
+	after := a.after
+	if n > 0 || q.Min == 0 {
+		for _, not := range between(q, n, after) {
+			a.not(not)
+		}
+	}
+	a.after = between(q, n+1, after)
+	a.pattern(q.Item)
+	a.edge, a.entry, a.after = led{}, false, after
+}
+
+// between is what the negations behind a loop forbid before iteration n: what
+// they would if the loop ended here and, where it cannot end yet, the rows that
+// may not lie between (as in Flink CEP).
+func between(q plan.PatQuant, n int, after []plan.PatNot) []plan.PatNot {
+	if n >= q.Min {
+		return after
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(not plan.PatNot) bool { return not.Edge == ast.EdgeDefault })
 }
 
 // part lays out an item with a time limit of its own.
@@ -274,7 +322,7 @@ func (a *assembler) leave(s int32, reluctant bool) {
 	}
 }
 
-// loop lays out the last required iteration and those after it:
+// loop lays out the last required iteration, number n, and those after it:
 //
 //	[skip?]  body: item  again: split(body, exit)  exit:
 //
@@ -282,18 +330,18 @@ func (a *assembler) leave(s int32, reluctant bool) {
 // required leaves the loop, and one that is not comes back to a split that has
 // been taken at this row, and is dropped: the alternatives inside the item are
 // tried before the loop is left, as the corpus has it (empty-cycles).
-func (a *assembler) loop(q plan.PatQuant) {
+func (a *assembler) loop(q plan.PatQuant, n int) {
 	skip := int32(-1)
-	if q.Min == 0 {
+	if n >= q.Min {
 		skip = a.optional(q.Reluctant)
 	}
-	if a.edge.outer || a.entry { // the first iteration is led from outside, the others are not
-		a.iteration(q.Item)
+	if a.edge.outer || a.entry || n < q.Min && len(a.after) > 0 { // the next iteration is not like those after it
+		a.iteration(q, n)
 		rest := q
-		rest.Min, rest.Possessive = 0, false
-		a.loop(rest)
+		rest.Possessive = false
+		a.loop(rest, n+1)
 	} else {
-		a.body(q)
+		a.body(q, n)
 	}
 	if skip >= 0 {
 		a.leave(skip, q.Reluctant)
@@ -303,9 +351,9 @@ func (a *assembler) loop(q plan.PatQuant) {
 	}
 }
 
-func (a *assembler) body(q plan.PatQuant) {
+func (a *assembler) body(q plan.PatQuant, n int) {
 	start := int32(len(a.code))
-	a.iteration(q.Item)
+	a.iteration(q, n)
 	again := a.emit(instr{op: opSplit})
 	if a.err != nil {
 		return

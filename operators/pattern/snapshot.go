@@ -121,6 +121,7 @@ func (m *Matcher) restoreKey(key, src []byte) error {
 
 // resume starts the attempt again over the rows kept.
 func (m *Matcher) resume(index int32, k *keyState) error {
+	k.pos = k.start
 	if k.start >= k.n {
 		return nil
 	}
@@ -129,7 +130,6 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 	}
 	if m.edges != nil {
 		m.edges.muted = true
-		k.pos = k.start
 		err := m.runEdges(index, k)
 		m.edges.muted = false
 		return err

@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/cepd/cepd/internal/event"
@@ -24,7 +23,7 @@ type tecs struct {
 	m      *Matcher
 	p      *Program
 	places []placeInfo
-	starts []int32 // places where a match may start
+	starts []start
 	acts   map[uint64][]int32
 	idle   []*graph
 	muted  bool // restoring: what comes out came out before
@@ -35,22 +34,13 @@ type tecs struct {
 	steps    []step
 }
 
-// placeInfo is a place: an instruction and the guards it is reached with.
-type placeInfo struct {
-	in      *instr
-	stop    uint64  // variables whose row ends what waits here
-	next    []int32 // the places after its row
-	accepts bool    // a match is complete with its row
-	stays   int32   // where what passes over a row waits on: -1 nowhere (the row had to be the next)
-}
-
 // move is a new node on its way to a place.
 type move struct{ node, place int32 }
 
 // sharable says whether partial matches at one place have one future.
 func (p *Program) sharable() bool {
 	m := p.match
-	if !m.Edges || !p.deterministic() || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
+	if !m.Edges || !p.deterministic() || p.places.merges || p.numbered || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
 		return false
 	}
 	for i := range p.code {
@@ -96,63 +86,7 @@ func (p *Program) mayEnd(pc int) bool {
 }
 
 func newTECS(m *Matcher) *tecs {
-	s := &tecs{m: m, p: m.p, acts: map[uint64][]int32{}}
-	ids := map[place]int32{}
-	var todo []place
-	id := func(at place) int32 {
-		i, ok := ids[at]
-		if !ok {
-			i = int32(len(todo))
-			ids[at] = i
-			todo = append(todo, at)
-		}
-		return i
-	}
-	s.starts, _ = s.follow(place{}, id)
-	for i := 0; i < len(todo); i++ {
-		s.places = append(s.places, s.describe(todo[i], id))
-	}
-	return s
-}
-
-// describe works out what happens at a place.
-func (s *tecs) describe(at place, id func(place) int32) placeInfo {
-	in := &s.p.code[at.pc]
-	info := placeInfo{in: in, stop: at.g.not | at.g.once | at.g.loop, stays: none}
-	info.next, info.accepts = s.follow(place{pc: at.pc + 1}, id)
-	if in.edge != ast.EdgeDefault {
-		at.g.once = 0
-		info.stays = id(at)
-	}
-	return info
-}
-
-// follow lists the places reached without a row, and says whether the end is
-// among them.
-func (s *tecs) follow(from place, id func(place) int32) (to []int32, accepts bool) {
-	var seen []place
-	stack := []place{from}
-	for len(stack) > 0 {
-		at := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if slices.Contains(seen, at) {
-			continue
-		}
-		seen = append(seen, at)
-		switch in := &s.p.code[at.pc]; in.op {
-		case opSplit:
-			stack = append(stack, place{in.y, at.g}, place{in.x, at.g})
-		case opJump:
-			stack = append(stack, place{in.x, at.g})
-		case opNot:
-			stack = append(stack, place{at.pc + 1, at.g.with(in)})
-		case opRow:
-			to = append(to, id(at))
-		case opAccept:
-			accepts = true
-		}
-	}
-	return to, accepts
+	return &tecs{m: m, p: m.p, places: m.p.places.list, starts: m.p.places.starts, acts: map[uint64][]int32{}}
 }
 
 // concerned lists the places that a symbol does something at.
@@ -163,7 +97,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	var list []int32
 	for i := range s.places {
 		info := &s.places[i]
-		if info.stays != int32(i) || s.takes(info, symbol) || s.stops(info, symbol) {
+		if info.stays != int32(i) || s.p.fitsAny(symbol, info.heed) {
 			list = append(list, int32(i))
 		}
 	}
@@ -174,19 +108,7 @@ func (s *tecs) concerned(symbol uint64) []int32 {
 	return list
 }
 
-func (s *tecs) takes(info *placeInfo, symbol uint64) bool {
-	mask := s.p.vars[info.in.v].mask
-	return symbol&mask == mask
-}
-
-func (s *tecs) stops(info *placeInfo, symbol uint64) bool {
-	for bad := info.stop; bad != 0; bad &= bad - 1 {
-		if mask := s.p.vars[bits.TrailingZeros64(bad)].mask; symbol&mask == mask {
-			return true
-		}
-	}
-	return false
-}
+func (s *tecs) takes(info *placeInfo, symbol uint64) bool { return s.p.fits(symbol, int(info.in.v)) }
 
 func (s *tecs) take() *graph {
 	if n := len(s.idle); n > 0 {
@@ -324,12 +246,17 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 
 // begins says whether a match may start with the row.
 func (s *tecs) begins(symbol uint64) bool {
-	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
+	for _, at := range s.starts {
+		if s.opens(&s.places[at.place], symbol) {
 			return true
 		}
 	}
 	return false
+}
+
+// opens says whether a match may start at a place with a row.
+func (s *tecs) opens(info *placeInfo, symbol uint64) bool {
+	return s.takes(info, symbol) && !s.p.fitsAny(symbol, info.stop) && (len(info.ends) > 0 || !s.p.fitsAny(symbol, info.not))
 }
 
 // row feeds kept row number of the key; oldest is the first row that a match
@@ -345,20 +272,20 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 		}
 		info := &s.places[i]
 		g.heads[i] = none
-		if g.nodes[head].max < oldest || s.stops(info, symbol) {
+		if g.nodes[head].max < oldest || s.p.fitsAny(symbol, info.stop) {
 			continue
 		}
-		taken := s.takes(info, symbol)
+		taken, forbidden := s.takes(info, symbol), s.p.fitsAny(symbol, info.not)
 		if taken {
-			s.arrive(info, g.extend(number, info.in.v, head))
+			s.arrive(info, g.extend(number, info.in.v, head), forbidden)
 		}
-		if info.stays != none && (!taken || info.in.edge == ast.EdgeAny) {
+		if info.stays != none && !forbidden && (!taken || info.in.edge == ast.EdgeAny) {
 			s.moves = append(s.moves, move{head, info.stays})
 		}
 	}
-	for _, i := range s.starts {
-		if info := &s.places[i]; s.takes(info, symbol) && !s.stops(info, symbol) {
-			s.arrive(info, g.start(number, info.in.v))
+	for _, at := range s.starts {
+		if info := &s.places[at.place]; s.opens(info, symbol) {
+			s.arrive(info, g.start(number, info.in.v), s.p.fitsAny(symbol, info.not))
 		}
 	}
 	for _, mv := range s.moves {
@@ -373,11 +300,15 @@ func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
 	return nil
 }
 
-func (s *tecs) arrive(info *placeInfo, n int32) {
-	for _, to := range info.next {
-		s.moves = append(s.moves, move{n, to})
+// arrive sends a node on from a place; last says that it may only complete a
+// match.
+func (s *tecs) arrive(info *placeInfo, n int32, last bool) {
+	if !last {
+		for _, to := range info.next {
+			s.moves = append(s.moves, move{n, to})
+		}
 	}
-	if info.accepts {
+	if len(info.ends) > 0 {
 		s.complete = append(s.complete, n)
 	}
 }

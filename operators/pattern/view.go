@@ -18,6 +18,7 @@ type view struct {
 	number   int64 // MATCH_NUMBER()
 	classes  []step
 	paths    []pathNode // where classes is nil: the thread's path …
+	tree     *pathTree  // … in a pattern with edges …
 	node     int32      // … and its last node, the row before the one being tested
 	at       event.Time // of the detection, in patterns with edges
 	timedOut bool
@@ -81,6 +82,9 @@ func (w *view) classOf(row int) int16 {
 		}
 		return noVar
 	}
+	if w.tree != nil {
+		return w.tree.classOf(w.node, row)
+	}
 	for n := w.node; n >= 0 && n < int32(len(w.paths)); n = w.paths[n].parent {
 		if int(w.paths[n].step.row) == row {
 			return w.paths[n].step.v
@@ -114,6 +118,11 @@ func (w *view) read(f *frame, s *slot, ints []int64, vals []event.Value, cur int
 		}
 		cur, v = entryRow(e), entryVar(e)
 	}
+	return w.from(s, cur, v)
+}
+
+// from reads a slot that starts from row cur.
+func (w *view) from(s *slot, cur int, v int16) (event.Value, error) {
 	if s.physical == 0 {
 		return w.operand(&s.from, cur, v)
 	}
@@ -135,15 +144,20 @@ func (w *view) status() event.Value {
 
 // holds evaluates a condition for row cur as variable v.
 func (w *view) holds(f *frame, slots []slot, r *residual, ints []int64, vals []event.Value, cur int, v int16) (bool, error) {
-	if len(w.frame) < len(slots) {
-		w.frame = make([]event.Value, len(slots))
-	}
 	for _, i := range r.slots {
 		x, err := w.read(f, &slots[i], ints, vals, cur, v)
 		if err != nil {
 			return false, err
 		}
-		w.frame[i] = x
+		w.put(len(slots), i, x)
 	}
 	return r.cond.True(&w.ctx, w.frame)
+}
+
+// put sets value i of a frame of n.
+func (w *view) put(n, i int, x event.Value) {
+	if len(w.frame) < n {
+		w.frame = make([]event.Value, n)
+	}
+	w.frame[i] = x
 }

@@ -88,10 +88,11 @@ type Watermark struct {
 	Expr   Expr
 }
 
-// Option is 'key' = 'value'.
+// Option is 'key' = 'value', or 'key' = :name.
 type Option struct {
 	Base
 	Key, Value         string
+	Param              *Param // in place of Value
 	KeySpan, ValueSpan diag.Span
 }
 
@@ -197,7 +198,7 @@ type AlterQuery struct {
 // Set is SET 'k' = 'v', or SET alone (Key empty) to list.
 type Set struct {
 	Base
-	Key, Value string
+	Option Option
 }
 
 func (*CreateTable) statement()    {}

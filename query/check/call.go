@@ -59,7 +59,7 @@ func (b *binder) misplacedSemantics(name string, e *ast.Call) {
 // patternOnly names the functions that exist only inside MATCH_RECOGNIZE.
 var patternOnly = map[string]bool{
 	"FIRST": true, "LAST": true, "PREV": true, "NEXT": true, "CLASSIFIER": true, "MATCH_NUMBER": true,
-	"MATCH_ROWTIME": true, "MATCH_PROCTIME": true, "MATCH_STATUS": true,
+	"MATCH_ROWTIME": true, "MATCH_PROCTIME": true, "MATCH_STATUS": true, "SUPPRESS_COUNT": true, "SUPPRESS_STATUS": true,
 }
 
 func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
@@ -138,6 +138,9 @@ func (b *binder) patternCall(name string, e *ast.Call) (x expr.Expr, done bool) 
 		return b.matchProctime(e), true
 	case "MATCH_STATUS":
 		return b.matchStatus(e), true
+	case "SUPPRESS_COUNT", "SUPPRESS_STATUS":
+		b.misplacedSuppress(name, e)
+		return nil, true
 	}
 	return nil, false
 }

@@ -28,6 +28,7 @@ type Checker struct {
 	cat   *catalog.Catalog
 	list  *diag.List
 	opts  Options
+	used  map[string]bool // parameters that were read
 	ctes  *cte
 	views []string // being expanded
 }
@@ -37,7 +38,7 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 	if opts.Bounded == nil {
 		opts.Bounded = endsByItself
 	}
-	return &Checker{cat: cat, list: list, opts: opts}
+	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}}
 }
 
 func endsByItself(t *catalog.Table) bool {

@@ -21,11 +21,11 @@ var metadataTypes = map[string]event.Type{
 
 var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers"}
 
-// CreateTable adds a table to the catalog.
-func (c *Checker) CreateTable(e *ast.CreateTable) {
+// CreateTable adds a table to the catalog; nil when it does not.
+func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	name, ok := c.tableName(e.Name)
 	if !ok || c.exists(name, e.IfNotExists, e.Name.Pos()) {
-		return
+		return nil
 	}
 	t := &catalog.Table{Name: name, Rowtime: -1, Options: map[string]catalog.Option{}, Span: e.Pos(), Source: c.snapshot()}
 	before := c.errors()
@@ -45,6 +45,7 @@ func (c *Checker) CreateTable(e *ast.CreateTable) {
 		c.add(diag.NoOutputColumns, e.Name.Pos(), "the table %s has no columns", name)
 	}
 	c.cat.AddTable(t) // with mistakes too, so that what reads it is checked as far as possible
+	return t
 }
 
 // snapshot is the text without findings, for definitions that outlive it.
@@ -105,7 +106,9 @@ func (c *Checker) options(t *catalog.Table, e *ast.CreateTable) {
 			c.add(diag.DuplicateName, o.KeySpan, "the option '%s' is given twice", o.Key)
 		}
 		seen[o.Key] = true
-		t.Options[o.Key] = catalog.Option{Value: o.Value, KeySpan: o.KeySpan, ValueSpan: o.ValueSpan}
+		if value, ok := c.Option(&o); ok {
+			t.Options[o.Key] = catalog.Option{Value: value, KeySpan: o.KeySpan, ValueSpan: o.ValueSpan}
+		}
 	}
 }
 

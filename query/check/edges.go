@@ -115,7 +115,7 @@ func (m *matcher) concat(p *ast.PatConcat, at place) plan.Pattern {
 	if p.Within == nil {
 		return out
 	}
-	return plan.PatWithin{Item: out, Within: m.interval(p.Within)}
+	return plan.PatWithin{Item: out, Within: m.interval("WITHIN", p.Within)}
 }
 
 func (m *matcher) step(s *ast.PatStep, at place) plan.Pattern {

@@ -3,8 +3,10 @@ package check
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -284,14 +286,39 @@ var (
 
 // param is the value of :name, typed by its text.
 func (b *binder) param(p *ast.Param) expr.Expr {
-	text, ok := b.opts.Params[p.Name]
+	text, ok := b.paramText(p)
 	if !ok {
-		d := b.add(diag.MissingParameter, p.Pos(), "the parameter :%s has no value", p.Name)
-		d.WithHint("give it with --param %s=…", p.Name)
 		return nil
 	}
-	return b.expr(paramLiteral(strings.TrimSpace(text), ast.Base{Span: p.Pos()}))
+	return b.expr(paramLiteral(text, ast.Base{Span: p.Pos()}))
 }
+
+// paramText is what was given for :name; false when nothing was.
+func (c *Checker) paramText(p *ast.Param) (string, bool) {
+	text, ok := c.opts.Params[p.Name]
+	if !ok {
+		d := c.add(diag.MissingParameter, p.Pos(), "the parameter :%s has no value", p.Name).WithHint("give it with --param %s=…", p.Name)
+		hint(d, p.Name, slices.Sorted(maps.Keys(c.opts.Params)))
+	}
+	c.used[p.Name] = true
+	return strings.TrimSpace(text), ok
+}
+
+// Option is the value of an option, which may be a parameter; false when that
+// has none.
+func (c *Checker) Option(o *ast.Option) (string, bool) {
+	if o.Param == nil {
+		return o.Value, true
+	}
+	text, ok := c.paramText(o.Param)
+	if m := quotedText.FindStringSubmatch(text); m != nil && m[1] == "" {
+		text = strings.ReplaceAll(m[2], "''", "'")
+	}
+	return text, ok
+}
+
+// Used lists the parameters that were read so far, ascending.
+func (c *Checker) Used() []string { return slices.Sorted(maps.Keys(c.used)) }
 
 func paramLiteral(text string, at ast.Base) ast.Expr {
 	if numberText.MatchString(text) {

@@ -20,6 +20,7 @@ type matcher struct {
 	scope *matchScope
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
+	bound []ast.Expr     // what out.Measures were written as
 	ok    bool
 }
 
@@ -74,9 +75,6 @@ func (m *matcher) refuseExtensions() {
 	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
 	if e.Limit != nil {
 		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
-	}
-	if e.Suppress != nil {
-		refuse(true, e.Suppress.Pos(), "SUPPRESS")
 	}
 }
 
@@ -255,8 +253,8 @@ func (m *matcher) skip() {
 }
 
 func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval(m.ast.Within))
-	m.out.Gap = m.interval(m.ast.Gap)
+	m.out.Within = shorter(m.out.Within, m.interval("WITHIN", m.ast.Within))
+	m.out.Gap = m.interval("WITHIN", m.ast.Gap)
 	m.timeouts()
 }
 
@@ -268,13 +266,13 @@ func shorter(a, b int64) int64 {
 	return a
 }
 
-// interval is the constant of a WITHIN, µs; 0 when there is none.
-func (m *matcher) interval(within ast.Expr) int64 {
-	if within == nil {
+// interval is the constant interval of a clause, µs; 0 when there is none.
+func (m *matcher) interval(clause string, e ast.Expr) int64 {
+	if e == nil {
 		return 0
 	}
-	span := within.Pos()
-	x := (&binder{Checker: m.Checker}).top(within)
+	span := e.Pos()
+	x := (&binder{Checker: m.Checker}).top(e)
 	if x == nil {
 		m.fail()
 		return 0
@@ -282,13 +280,13 @@ func (m *matcher) interval(within ast.Expr) int64 {
 	k, ok := x.(*expr.Const)
 	switch {
 	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval of days to seconds: months differ in length").WithHint("write INTERVAL '30' DAY")
+		m.add(diag.TypeMismatch, span, "%s takes an interval of days to seconds: months differ in length", clause).WithHint("write INTERVAL '30' DAY")
 	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "WITHIN takes an interval, not %s", x.Type()).WithHint("write WITHIN INTERVAL '10' MINUTE")
+		m.add(diag.TypeMismatch, span, "%s takes an interval, not %s", clause, x.Type()).WithHint("write %s INTERVAL '10' MINUTE", clause)
 	case !ok:
-		m.unsupported(span, "WITHIN an interval that is no constant")
+		m.unsupported(span, clause+" an interval that is no constant")
 	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of WITHIN must be positive")
+		m.add(diag.NumberOutOfRange, span, "the interval of %s must be positive", clause)
 	default:
 		return k.Value.I
 	}
@@ -340,11 +338,15 @@ func (m *matcher) measures() {
 		} else {
 			seen[key] = true
 		}
+		if m.suppressColumn(&e) != 0 {
+			continue
+		}
 		x := (&binder{Checker: m.Checker, rel: m.in, match: m.scope}).top(e.Expr)
 		if x == nil {
 			m.fail()
 			x = null(event.TNull, e.Pos())
 		}
+		m.bound = append(m.bound, e.Expr)
 		m.out.Measures = append(m.out.Measures, plan.Measure{Name: e.Name.Name, Expr: untypedAsString(x)})
 	}
 }
@@ -394,7 +396,7 @@ func (m *matcher) output() *relation {
 		out.Rowtime = -1 // the results are in the order of another time
 	}
 	m.out.Out = out
-	return m.named(rel)
+	return m.named(m.suppress(rel))
 }
 
 // measureFields adds the measures; the time of the match's last row is the
@@ -402,7 +404,7 @@ func (m *matcher) output() *relation {
 func (m *matcher) measureFields(out *event.Schema, proctime map[int]bool) {
 	in := m.in.schema()
 	for i, e := range m.out.Measures {
-		proctime[len(out.Fields)] = isCall(m.ast.Measures[i].Expr, "MATCH_PROCTIME")
+		proctime[len(out.Fields)] = isCall(m.bound[i], "MATCH_PROCTIME")
 		if in.Rowtime >= 0 && m.out.Rows == ast.OneRow && out.Rowtime < 0 && m.isRowtime(e.Expr) {
 			out.Rowtime = len(out.Fields)
 		}
@@ -446,7 +448,10 @@ func endsInNot(p plan.Pattern) bool {
 }
 
 func (m *matcher) named(rel *relation) *relation {
-	if len(m.out.Out.Fields) == 0 {
+	if rel == nil {
+		return nil
+	}
+	if len(rel.schema().Fields) == 0 {
 		m.add(diag.NoOutputColumns, m.ast.Pos(), "the match has no output columns").WithHint("add MEASURES, PARTITION BY or ALL ROWS PER MATCH")
 		return nil
 	}

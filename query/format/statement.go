@@ -46,8 +46,8 @@ func (p *printer) statement(s ast.Statement) {
 		p.alterQuery(s)
 	case *ast.Set:
 		p.write("SET")
-		if s.Key != "" {
-			p.write(" ", quote(s.Key), " = ", quote(s.Value))
+		if s.Option.Key != "" {
+			p.write(" ", optionText(s.Option))
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (p *printer) hint(h ast.Hint) {
 		args = append(args, quote(a))
 	}
 	for _, o := range h.Options {
-		args = append(args, quote(o.Key)+" = "+quote(o.Value))
+		args = append(args, optionText(o))
 	}
 	if len(args) > 0 {
 		p.write("(", strings.Join(args, ", "), ")")
@@ -201,9 +201,16 @@ func (p *printer) tableElements(s *ast.CreateTable) []item {
 func optionItems(options []ast.Option) []item {
 	var items []item
 	for _, o := range options {
-		items = append(items, item{o.Span.Start, o.Span.End, quote(o.Key) + " = " + quote(o.Value)})
+		items = append(items, item{o.Span.Start, o.Span.End, optionText(o)})
 	}
 	return items
+}
+
+func optionText(o ast.Option) string {
+	if o.Param != nil {
+		return quote(o.Key) + " = :" + o.Param.Name
+	}
+	return quote(o.Key) + " = " + quote(o.Value)
 }
 
 func (p *printer) columnDef(c ast.ColumnDef) {

@@ -39,7 +39,7 @@ explained    : query | insert | create | statementSet | describe | show | drop |
 describe     : (DESCRIBE | DESC) name ;
 show         : SHOW (CREATE TABLE name | ident (ident name)?) ;
 drop         : DROP TEMPORARY? (TABLE | VIEW | FUNCTION | QUERY) ifExists? name ;
-set          : SET (STRING EQ STRING)? ;
+set          : SET (STRING EQ optionValue)? ;
 alterQuery   : ALTER QUERY ident (AS insert | PAUSE | RESUME | PROMOTE) ;
 statementSet : (EXECUTE STATEMENT SET BEGIN | BEGIN STATEMENT SET SEMICOLON) (insert SEMICOLON)* END ;
 insert       : INSERT INTO name hints? columnList? query ;
@@ -58,7 +58,8 @@ ifExists    : IF EXISTS ;
 tableBody   : LPAREN tableElement (COMMA tableElement)* RPAREN ;
 partitioned : PARTITIONED BY columnList ;
 options_    : WITH LPAREN (option (COMMA option)*)? RPAREN ;
-option      : STRING EQ STRING ;
+option      : STRING EQ optionValue ;
+optionValue : STRING | COLON ident ;
 like        : LIKE name ;
 
 tableElement

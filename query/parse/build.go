@@ -127,7 +127,16 @@ func (b *builder) optionalStr(t antlr.TerminalNode) *string {
 	return &s
 }
 
-func (b *builder) option(key, value antlr.TerminalNode) ast.Option {
+func (b *builder) option(key antlr.TerminalNode, value gen.IOptionValueContext) ast.Option {
+	if value.STRING() != nil {
+		return b.textOption(key, value.STRING())
+	}
+	o := ast.Option{Key: b.str(key), Param: b.param(baseOf(value), value.Ident()), KeySpan: tokenSpan(key.GetSymbol()), ValueSpan: spanOf(value)}
+	o.Span = o.KeySpan.To(o.ValueSpan)
+	return o
+}
+
+func (b *builder) textOption(key, value antlr.TerminalNode) ast.Option {
 	o := ast.Option{Key: b.str(key), Value: b.str(value), KeySpan: tokenSpan(key.GetSymbol()), ValueSpan: tokenSpan(value.GetSymbol())}
 	o.Span = o.KeySpan.To(o.ValueSpan)
 	return o

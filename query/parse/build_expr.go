@@ -274,7 +274,7 @@ func (b *builder) primary(ctx gen.IPrimaryContext) ast.Expr {
 	panic("primary without a builder")
 }
 
-func (b *builder) param(base ast.Base, ctx gen.IIdentContext) ast.Expr {
+func (b *builder) param(base ast.Base, ctx gen.IIdentContext) *ast.Param {
 	name := b.ident(ctx)
 	if name.Quoted {
 		b.fail(base.Span, "the name of a parameter is not quoted")

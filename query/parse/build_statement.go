@@ -102,13 +102,14 @@ func (b *builder) alterQuery(ctx gen.IAlterQueryContext) ast.Statement {
 }
 
 func (b *builder) set(ctx gen.ISetContext) ast.Statement {
-	s := &ast.Set{Base: baseOf(ctx)}
-	if texts := ctx.AllSTRING(); len(texts) == 2 {
-		s.Key, s.Value = b.str(texts[0]), b.str(texts[1])
-		if s.Key == "" {
-			b.fail(tokenSpan(texts[0].GetSymbol()), "the name of a setting cannot be empty")
+	s := &ast.Set{}
+	if key := ctx.STRING(); key != nil {
+		s.Option = b.option(key, ctx.OptionValue())
+		if s.Option.Key == "" {
+			b.fail(s.Option.KeySpan, "the name of a setting cannot be empty")
 		}
 	}
+	s.Base = baseOf(ctx)
 	return s
 }
 
@@ -166,7 +167,7 @@ func (b *builder) createTable(c gen.ICreateTableContext, base ast.Base, temporar
 		t.PartitionBy = b.columns(p.ColumnList())
 	}
 	if o := c.Options_(); o != nil {
-		t.Options = mapAll(o.AllOption(), func(o gen.IOptionContext) ast.Option { return b.option(o.STRING(0), o.STRING(1)) })
+		t.Options = mapAll(o.AllOption(), func(o gen.IOptionContext) ast.Option { return b.option(o.STRING(), o.OptionValue()) })
 	}
 	for i, l := range c.AllLike() {
 		b.like(t, l, i > 0)
@@ -239,7 +240,7 @@ func (b *builder) hint(ctx gen.IHintContext) ast.Hint {
 	for _, a := range ctx.AllHintArg() {
 		switch texts := a.AllSTRING(); {
 		case len(texts) == 2:
-			h.Options = append(h.Options, b.option(texts[0], texts[1]))
+			h.Options = append(h.Options, b.textOption(texts[0], texts[1]))
 		case len(texts) == 1:
 			h.Args = append(h.Args, b.str(texts[0]))
 		case a.Ident() != nil:

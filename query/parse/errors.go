@@ -261,6 +261,8 @@ func signName(kind int) string {
 		return "the end of the statement"
 	case gen.CEPParserSTRING:
 		return "a string"
+	case gen.CEPParserCOLON:
+		return "a parameter"
 	case gen.CEPParserINTEGER, gen.CEPParserNUMBER:
 		return "a number"
 	case gen.CEPParserQUERY_PAREN:

@@ -13,6 +13,11 @@ import (
 func Explain(n Node) string {
 	var b strings.Builder
 	explain(&b, n, 0)
+	if set, ok := n.(*Insert); ok {
+		for _, other := range set.Also {
+			explain(&b, other, 0)
+		}
+	}
 	return b.String()
 }
 
@@ -43,6 +48,8 @@ func describe(n Node) (title string, details []string) {
 		return "Union", []string{"columns: " + fields(n.Out)}
 	case *Values:
 		return fmt.Sprintf("Values(%d rows)", len(n.Rows)), valueLines(n)
+	case *Suppress:
+		return describeSuppress(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
 	}

@@ -114,9 +114,13 @@ type Measure struct {
 type Insert struct {
 	Name  string // of the query
 	Table *catalog.Table
-	Input Node  // columns in the order of Write
-	Write []int // table columns written, in the order of Input's; the others become NULL
+	Input Node      // columns in the order of Write
+	Write []int     // table columns written, in the order of Input's; the others become NULL
+	Also  []*Insert // the others of a statement set: one graph, each source read once
 }
+
+// All is the insert and the others of its statement set.
+func (n *Insert) All() []*Insert { return append([]*Insert{n}, n.Also...) }
 
 // Schema and Inputs of each node.
 

@@ -56,6 +56,10 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.In = in
 		return &c
+	case *Suppress:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Match:
 		c := *n
 		c.Input = in[0]

@@ -36,6 +36,8 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return &Filter{Input: in, Cond: Remap(n.Cond, at)}, at
 	case *Union:
 		return pruneUnion(n, need)
+	case *Suppress:
+		return pruneSuppress(n, need)
 	case *Match:
 		return pruneMatch(n, need)
 	case *Insert:

@@ -1,0 +1,53 @@
+-- Predictive maintenance: what to look at before a machine fails.
+--   overheating   four readings, each hotter than the one before, that end above the limit
+--   silent        no heartbeat for two minutes after the last: absence, decided by time alone
+
+CREATE TABLE readings (
+  machine STRING,
+  celsius DOUBLE,
+  ts      TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (
+  'connector' = 'kafka', 'topic' = 'readings', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+);
+
+CREATE TABLE heartbeats (
+  machine STRING,
+  ts      TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (
+  'connector' = 'kafka', 'topic' = 'heartbeats', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+);
+
+CREATE TABLE maintenance (
+  machine STRING,
+  reason  STRING,
+  since   TIMESTAMP(3),
+  at      TIMESTAMP(3),
+  detail  STRING
+) WITH (
+  'connector' = 'kafka', 'topic' = 'maintenance', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+);
+
+INSERT INTO maintenance /*+ NAME('overheating') */
+SELECT machine, 'overheating', since, at, 'from ' || CAST(low AS STRING) || ' to ' || CAST(high AS STRING)
+FROM readings MATCH_RECOGNIZE (
+  PARTITION BY machine
+  ORDER BY ts
+  MEASURES A.ts AS since, H.ts AS at, A.celsius AS low, H.celsius AS high
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (A R{2,} H) WITHIN INTERVAL '30' MINUTE
+  DEFINE
+    R AS R.celsius > PREV(R.celsius),
+    H AS H.celsius > PREV(H.celsius) AND H.celsius > 90
+);
+
+INSERT INTO maintenance /*+ NAME('silent') */
+SELECT machine, 'silent', since, at, 'no heartbeat'
+FROM heartbeats MATCH_RECOGNIZE (
+  PARTITION BY machine
+  ORDER BY ts
+  MEASURES B.ts AS since, MATCH_ROWTIME() AS at
+  PATTERN (B -> NOT N) WITHIN INTERVAL '2' MINUTE
+  DEFINE N AS N.machine IS NOT NULL
+);

@@ -1,0 +1,37 @@
+package catalog
+
+import (
+	"fmt"
+
+	"github.com/cepd/cepd/internal/diag"
+)
+
+// Setting is a key of SET and what it means.
+type Setting struct{ Key, Default, Meaning string }
+
+// Settings are all keys of SET; docs/language.md shows them.
+var Settings = []Setting{
+	{"cepd.shards", "16", "shards that divide the keys of a query"},
+	{"cepd.step-rows", "4096", "rows of a partition that a step takes"},
+	{"sink.buffer-max-bytes", "16777216", "rows on their way to a sink, then reading stops"},
+	{"state.max-partial-matches-per-key", "10000", "ways that a pattern follows at once for one key"},
+	{"state.max-rows-per-key", "100000", "rows that a pattern keeps of one key"},
+	{"state.limit-policy", "fail", "what happens to a key that is full: fail, drop-oldest, reject-new"},
+	{"state.ttl", "0 s", "age at which a partial match is given up, idle time after which a key is forgotten; 0: never"},
+	{"state.max-suppressed-keys", "100000", "keys that SUPPRESS holds in a shard, then the oldest ends early"},
+	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
+	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},
+	{"table.local-time-zone", "UTC", "time zone of the session"},
+}
+
+// CheckSetting says whether there is a setting of that key, and which is near
+// when there is none.
+func CheckSetting(key string) (near string, err error) {
+	keys := make([]string, len(Settings))
+	for i, s := range Settings {
+		if keys[i] = s.Key; s.Key == key {
+			return "", nil
+		}
+	}
+	return diag.Nearest(key, keys), fmt.Errorf("there is no setting '%s'", key)
+}
