@@ -57,7 +57,7 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	s.stepRows = int(number(setStepRows, 1, event.MaxRows, event.MaxRows))
 	s.orderBufferBytes = number(setOrderBuffer, 1, 1<<50, 1<<30)
 	s.sinkBufferBytes = number(setSinkBuffer, 1, 1<<40, 16<<20)
-	s.matchRows = int(number(setMatchRows, 1, 1<<40, 0))
+	s.matchRows = int(number(setMatchRows, 1, 1<<31-1, 0))
 	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
 	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
 	if text, ok := set[setErrorPolicy]; ok && err == nil {

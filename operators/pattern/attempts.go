@@ -100,8 +100,11 @@ func (m *Matcher) place(k *keyState) {
 	}
 	if len(m.det.states) > maxStates || len(m.det.symbols) > maxStates {
 		m.det.drop()
+		_ = m.keys.each(func(_ int32, k *keyState) error {
+			k.state = stateUnknown
+			return nil
+		})
 	}
-	k.epoch = m.det.epoch
 	k.state = stateInside
 	if first {
 		k.state = stateStart
@@ -154,7 +157,7 @@ func (m *Matcher) look(k *keyState) {
 // is decided: no thread is left, its time is up, or its partition has ended.
 func (m *Matcher) feed(k *keyState) (bool, error) {
 	m.look(k)
-	if m.det != nil && k.epoch != m.det.epoch {
+	if m.det != nil && k.state == stateUnknown {
 		m.place(k)
 	}
 	limit := deadline(m.rowTime(k, int(k.start)), m.p.within)
@@ -218,13 +221,13 @@ func (m *Matcher) feedRow(k *keyState) error {
 // first asked for.
 func (m *Matcher) symbol(k *keyState, i int) (uint64, error) {
 	row := k.row(m.p, m.arena, i)
-	s := row[wordSymbol]
+	s := m.p.layout.symbolOf(row)
 	if len(m.p.context) > 0 && s&bitContext == 0 {
 		var err error
 		if s, err = m.contextual(k, i, s); err != nil {
 			return 0, err
 		}
-		row[wordSymbol] = s
+		m.p.layout.setSymbol(row, s)
 	}
 	if m.ended && i == int(k.n)-1 {
 		s |= bitEnd
@@ -271,7 +274,7 @@ func (m *Matcher) conclude(index int32, k *keyState) error {
 		}
 	case k.cand == k.start:
 		m.look(k)
-		k.matches++
+		m.count(k)
 		err = m.out.match(&m.view, nil)
 	default:
 		next, err = m.matched(k)
@@ -286,14 +289,21 @@ func (m *Matcher) conclude(index int32, k *keyState) error {
 	return nil
 }
 
+// count numbers the match, and notes the rows that it covers.
+func (m *Matcher) count(k *keyState) {
+	if m.p.counts {
+		k.matches++
+		k.covered = max(k.covered, k.before+int64(k.cand))
+	}
+}
+
 // matched reports a match of one or more rows and applies AFTER MATCH.
 func (m *Matcher) matched(k *keyState) (int32, error) {
 	if err := m.path(k); err != nil {
 		return 0, err
 	}
 	m.look(k)
-	k.matches++
-	k.covered = max(k.covered, k.before+int64(k.cand))
+	m.count(k)
 	if err := m.out.match(&m.view, m.steps); err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -72,6 +73,7 @@ type Program struct {
 	live      []uint64    // per instruction: the registers that conditions from there on read
 	shortest  int         // rows of the shortest match that has any
 	within    event.Time  // how long a partial match may stay, 0: for ever
+	counts    bool        // keys count their rows and matches
 	drops     bool        // the time to live may end it
 }
 
@@ -254,7 +256,16 @@ func (c *compiler) layOut() {
 		}
 		types, cols, rowtime = append(types, e.Type()), append(cols, index), append(rowtime, isTime)
 	}
-	p.layout = newLayout(types, cols, rowtime)
+	p.layout = newLayout(types, cols, rowtime, len(p.local)+len(p.context), !sourced(p.match.Input))
+}
+
+// sourced says whether the rows of n have the IDs of rows of a source.
+func sourced(n plan.Node) bool {
+	switch n.(type) {
+	case *plan.Scan, *plan.Values, *plan.Filter, *plan.Project, *plan.Union:
+		return !slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return !sourced(in) })
+	}
+	return false
 }
 
 func (c *compiler) column(e expr.Expr) int {
@@ -299,6 +310,7 @@ func (p *Program) entry() {
 	visit(0)
 	p.numbered = p.measures.numbered || p.define.numbered
 	p.retains = p.history > 0 || p.has(opStart)
+	p.counts = p.numbered || p.has(opStart) || p.match.Edges || p.match.Rows == ast.AllRowsUnmatch
 	p.anyStart = p.anyStart || p.retains || p.match.Rows == ast.AllRowsUnmatch
 	if p.has(opEnd) {
 		p.ahead = max(p.ahead, 1)

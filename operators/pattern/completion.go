@@ -242,10 +242,10 @@ func (e *edges) tidy(k *keyState) {
 func (w *view) identity(steps []step) uint64 {
 	h := xxh3.New()
 	for _, s := range steps {
-		row := w.row(int(s.row))
+		id := w.id(int(s.row))
 		var b [24]byte
-		binary.LittleEndian.PutUint64(b[:], row[wordHi])
-		binary.LittleEndian.PutUint64(b[8:], row[wordLo])
+		binary.LittleEndian.PutUint64(b[:], id.Hi)
+		binary.LittleEndian.PutUint64(b[8:], id.Lo)
 		binary.LittleEndian.PutUint64(b[16:], uint64(s.v))
 		_, _ = h.Write(b[:])
 	}

@@ -121,7 +121,7 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 	if k.runs == nil {
 		k.runs = e.take()
 	}
-	e.key, e.hash = index, k.hash
+	e.key, e.hash = index, m.keys.hashOf(k)
 	m.look(k)
 	for k.pos < k.n && (m.ended || int(k.n)-int(k.pos) > m.p.ahead) {
 		symbol, err := m.symbol(k, int(k.pos))

@@ -118,7 +118,7 @@ func (p *Program) forbids(in instr) string {
 }
 
 func (p *Program) explainState(b *strings.Builder) {
-	fmt.Fprintf(b, "state per key with an open match: %d bytes, and per row kept %d bytes", keyStateBytes, p.layout.stride*8)
+	fmt.Fprintf(b, "state per key with an open match: about %d bytes, and per row kept %d bytes", p.keyBytes(), p.layout.stride*8)
 	var names []string
 	for _, e := range p.kept {
 		names = append(names, p.match.ExprString(e))
@@ -158,6 +158,19 @@ func (p *Program) explainState(b *strings.Builder) {
 		fmt.Fprintf(b, "  register: %s row %d of %s\n", map[bool]string{true: "first", false: "last"}[n.first], n.offset, p.varNames(n.vars))
 	}
 	p.explainDecision(b)
+}
+
+// keyBytes is what a key takes beside its rows, when two thirds of the table
+// are full and the key is a number.
+func (p *Program) keyBytes() int64 {
+	n := keyStateBytes + slotBytes*3/2
+	if p.counts || !p.deterministic() {
+		n += rareBytes
+	}
+	if p.within > 0 {
+		n += timerBytes
+	}
+	return n
 }
 
 func (p *Program) varNames(s expr.VarSet) string {

@@ -200,9 +200,9 @@ func (m *Matcher) forgetKey(index int32, k *keyState) {
 	m.timers.remove(index)
 	k.start = k.n
 	m.dropRows(k, int(k.n))
-	m.releaseBlock(k)
+	m.releaseRows(k)
 	if k.flags&keyStored != 0 {
-		m.gone = append(m.gone, append([]byte(nil), k.keyBytes(m.arena)...))
+		m.gone = append(m.gone, append([]byte(nil), k.keyBytes(m.arena, nil)...))
 	}
 	m.keys.remove(index)
 }

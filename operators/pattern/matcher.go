@@ -41,6 +41,7 @@ type Matcher struct {
 	keyBuf []byte
 	dirty  []int32
 	gone   [][]byte // encoded keys that snapshots hold and that are no more
+	paged  [][]byte // encoded keys whose pages in the snapshots are no more
 	track  bool
 	octx   *operators.Context
 }
@@ -51,6 +52,8 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
 	m.timers.keys, m.holds.keys = m.keys, m.keys
+	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
+	m.keys.owns = p.counts || !p.deterministic()
 	m.view = view{p: p, arena: a}
 	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
@@ -78,7 +81,7 @@ func (p *Program) private() *Program {
 
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
-	bytes := m.arena.used*8 + int64(len(m.keys.slots))*8 + int64(m.keys.count)*int64(keyStateBytes)
+	bytes := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
 	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
 	if m.edges != nil {
 		size.Items = int64(m.edges.store.runs.used())
@@ -86,8 +89,6 @@ func (m *Matcher) Size() operators.Size {
 	}
 	return size
 }
-
-const keyStateBytes = 136
 
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
@@ -196,8 +197,7 @@ func (m *Matcher) finish() error {
 }
 
 func (m *Matcher) rowID(k *keyState, i int) event.ID {
-	r := k.row(m.p, m.arena, i)
-	return event.ID{Hi: r[wordHi], Lo: r[wordLo]}
+	return m.p.layout.idOf(m.arena, k.row(m.p, m.arena, i))
 }
 
 func (m *Matcher) rowTime(k *keyState, i int) event.Time {
@@ -271,58 +271,12 @@ func (m *Matcher) append(k *keyState, b *event.Batch, i int, symbol uint64) erro
 	return nil
 }
 
-// room makes place for one more row.
-func (m *Matcher) room(k *keyState) {
-	stride := m.p.layout.stride
-	if k.rows != 0 && (int(k.head)+int(k.n)+1)*stride <= 1<<k.class {
-		return
-	}
-	if k.rows != 0 && int(k.head) > int(k.n)/2 { // most of the block is free at its front
-		w := m.arena.words(k.rows)
-		copy(w, w[int(k.head)*stride:(int(k.head)+int(k.n))*stride])
-		k.head = 0
-		return
-	}
-	c := class((int(k.n) + 1) * stride)
-	if k.n > 0 {
-		c = max(c, int(k.class)+1)
-	}
-	block := m.arena.alloc(c)
-	if k.rows != 0 {
-		copy(m.arena.words(block), m.arena.words(k.rows)[int(k.head)*stride:(int(k.head)+int(k.n))*stride])
-		m.arena.release(k.rows, int(k.class))
-	}
-	k.rows, k.head, k.class = block, 0, uint8(c)
-}
-
 // touch notes that the key has changed since the last snapshot.
 func (m *Matcher) touch(index int32, k *keyState) {
 	if m.track && k.flags&keyDirty == 0 {
 		k.flags |= keyDirty
 		m.dirty = append(m.dirty, index)
 	}
-}
-
-// trim drops the rows that neither the next start nor PREV needs.
-func (m *Matcher) trim(k *keyState) {
-	if n := int(k.start) - m.p.history; n > 0 {
-		m.dropRows(k, n)
-	}
-}
-
-// dropRows drops the first n rows.
-func (m *Matcher) dropRows(k *keyState, n int) {
-	if len(m.p.layout.strings) > 0 {
-		for i := range n {
-			m.p.layout.drop(m.arena, k.row(m.p, m.arena, i))
-		}
-	}
-	k.head += int32(n)
-	k.n -= int32(n)
-	k.start -= int32(n)
-	k.pos -= int32(n)
-	k.before += int64(n)
-	m.rows -= int64(n)
 }
 
 // release lets go of what an idle key does not need; a key that nothing refers
@@ -341,18 +295,11 @@ func (m *Matcher) release(index int32, k *keyState) {
 		k.runs = nil
 	}
 	if k.n == 0 {
-		m.releaseBlock(k)
+		m.releaseRows(k)
 	}
 	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
 		m.retire(index)
 		return
 	}
 	m.forgetKey(index, k)
-}
-
-func (m *Matcher) releaseBlock(k *keyState) {
-	if k.rows != 0 {
-		m.arena.release(k.rows, int(k.class))
-		k.rows, k.head = 0, 0
-	}
 }

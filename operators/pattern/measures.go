@@ -306,9 +306,10 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 		first = int(steps[0].row)
 		ordinal += w.identity(steps)
 	}
-	a, z := w.row(first), w.row(last)
+	z := w.row(last)
+	from, to := w.id(first), w.id(last)
 	var key [48]byte
-	for i, x := range [...]uint64{e.seed, a[wordHi], a[wordLo], z[wordHi], z[wordLo], ordinal} {
+	for i, x := range [...]uint64{e.seed, from.Hi, from.Lo, to.Hi, to.Lo, ordinal} {
 		binary.LittleEndian.PutUint64(key[8*i:], x)
 	}
 	h := xxh3.Hash128(key[:])

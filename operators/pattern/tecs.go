@@ -200,7 +200,7 @@ func (m *Matcher) forget(k *keyState, t event.Time) {
 // waits says whether a partial match that began with row i may be waiting:
 // something is that began then or later.
 func (s *tecs) waits(k *keyState, i int) bool {
-	if k.graph == nil || !s.begins(k.row(s.p, s.m.arena, i)[wordSymbol]) {
+	if k.graph == nil || !s.begins(s.p.layout.symbolOf(k.row(s.p, s.m.arena, i))) {
 		return false
 	}
 	for _, head := range k.graph.heads {
@@ -234,7 +234,7 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 	s.muted = true
 	defer func() { s.muted = false }()
 	for i := range int(k.n) {
-		if err := s.row(k, k.before+int64(i), k.before, k.row(m.p, m.arena, i)[wordSymbol]); err != nil {
+		if err := s.row(k, k.before+int64(i), k.before, m.p.layout.symbolOf(k.row(m.p, m.arena, i))); err != nil {
 			return err
 		}
 	}
