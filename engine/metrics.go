@@ -13,7 +13,7 @@ import (
 // metrics are the engine's families. Labels name queries, tables, partitions
 // and stages; never keys of the data.
 type metrics struct {
-	records, bytes, late, rejected, outputs                   *prometheus.CounterVec
+	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 }
@@ -44,6 +44,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
 		watermarkLag:  gauge("cepd_source_watermark_lag_seconds", "Wall clock minus what the partition's rows assert complete.", "query", "table", "partition"),
 		rejected:      counter("cepd_query_rejected_total", "Rows dropped, by kind.", "query", "kind"),
+		withheld:      counter("cepd_suppress_withheld_total", "Detections withheld by SUPPRESS.", "query", "stage"),
 		outputs:       counter("cepd_sink_rows_total", "Rows acknowledged by the sink.", "query", "table"),
 		queue:         gauge("cepd_sink_queue_bytes", "Bytes of rows on their way to the sink.", "query", "table"),
 		keys:          gauge("cepd_state_keys", "Keys with state.", "query", "stage"),
@@ -80,6 +81,7 @@ type meter struct {
 	units                     []unitMeter
 	boxes                     []prometheus.Counter
 	acked                     []uint64
+	withheld                  []int64 // by stage
 	kinds                     [rejectKindCount]int64
 	steps, commits, snapshots prometheus.Observer
 }
@@ -102,6 +104,9 @@ func (m *metrics) query(p *Pipeline) *meter {
 	for _, o := range p.boxes {
 		t.boxes, t.acked = append(t.boxes, m.outputs.WithLabelValues(p.name, o.table)), append(t.acked, o.position())
 	}
+	for _, s := range p.stages {
+		t.withheld = append(t.withheld, s.withheld())
+	}
 	return t
 }
 
@@ -121,11 +126,15 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 			t.kinds[kind] = n
 		}
 	}
-	for _, o := range s.Operators {
+	for i, o := range s.Operators {
 		stage := strconv.Itoa(o.Stage)
 		t.m.keys.WithLabelValues(t.query, stage).Set(float64(o.Keys))
 		t.m.rows.WithLabelValues(t.query, stage).Set(float64(o.Rows))
 		t.m.size.WithLabelValues(t.query, stage).Set(float64(o.Bytes))
+		if n := o.Withheld - t.withheld[i]; n > 0 {
+			t.m.withheld.WithLabelValues(t.query, stage).Add(float64(n))
+			t.withheld[i] = o.Withheld
+		}
 	}
 	t.m.snapshotBytes.WithLabelValues(t.query).Set(float64(p.snapshots.bytes))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
 )
 
 // State is where a query stands in its life.
@@ -55,13 +56,14 @@ type PartitionStatus struct {
 
 // OperatorStatus is what a stateful stage holds.
 type OperatorStatus struct {
-	Stage   int   `json:"stage"`
-	Shards  int   `json:"shards"`
-	Keys    int64 `json:"keys"`
-	Rows    int64 `json:"rows"`
-	Items   int64 `json:"partial_matches"`
-	Bytes   int64 `json:"bytes"`
-	Waiting int64 `json:"waiting_rows"` // for the watermark
+	Stage    int   `json:"stage"`
+	Shards   int   `json:"shards"`
+	Keys     int64 `json:"keys"`
+	Rows     int64 `json:"rows"`
+	Items    int64 `json:"partial_matches"`
+	Bytes    int64 `json:"bytes"`
+	Waiting  int64 `json:"waiting_rows"`            // for the watermark
+	Withheld int64 `json:"withheld_rows,omitempty"` // by SUPPRESS, so far
 }
 
 // SinkStatus is an outbox.
@@ -113,7 +115,7 @@ func (p *Pipeline) Status() Status {
 	}
 	for _, st := range p.stages {
 		size, waiting := st.size()
-		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows})
+		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows, st.withheld()})
 	}
 	for _, o := range p.boxes {
 		s.Sinks = append(s.Sinks, o.status())
@@ -122,10 +124,20 @@ func (p *Pipeline) Status() Status {
 		s.Watermark = showTime(p.stages[n-1].domain.combined)
 	}
 	s.Durability = DurabilityStatus{
-		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableStep(), LastCommit: showTime(p.journal.committed.Load()),
+		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
 		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
 	}
 	return s
+}
+
+// withheld counts the rows that SUPPRESS has withheld since the query began.
+func (s *stage) withheld() (n int64) {
+	for _, h := range s.shards {
+		if op, ok := h.op.(interface{ Withheld() int64 }); ok {
+			n += op.Withheld()
+		}
+	}
+	return n
 }
 
 func (o *outbox) status() SinkStatus {
@@ -221,6 +233,8 @@ func (p *Pipeline) silence(rows int64) string {
 			return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
 		case size.Items > 0:
 			return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+		case size.Keys > 0 && s.plan.Kind == build.KindWindow:
+			return fmt.Sprintf("the windows of %d groups are open; the watermark is %s", size.Keys, formatTime(s.domain.combined))
 		}
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)

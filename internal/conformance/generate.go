@@ -153,6 +153,9 @@ func (g *generator) within() string {
 	if g.chance(75) {
 		return ""
 	}
+	if g.chance(25) {
+		return g.ownWithin()
+	}
 	return fmt.Sprintf(" WITHIN INTERVAL '%d' SECOND", 1+g.IntN(8))
 }
 

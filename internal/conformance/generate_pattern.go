@@ -40,6 +40,9 @@ func (g *generator) factor(depth int) string {
 	case g.allRows && n < 29 && !g.excludes:
 		return g.exclusion(depth)
 	}
+	if n >= 90 {
+		return item + g.ownQuantifier()
+	}
 	return item + g.quantifier()
 }
 

@@ -111,6 +111,9 @@ func (p *Pipeline) rejected() error {
 	return errors.New(p.ctx.Rejects[0].Reason)
 }
 
+// Stateful says whether there is a pattern.
+func (p *Pipeline) Stateful() bool { return p.matcher != nil }
+
 // Size is what the pattern holds.
 func (p *Pipeline) Size() (buffer, matcher operators.Size) {
 	return p.buffer.Size(), p.matcher.Size()

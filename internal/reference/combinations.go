@@ -6,6 +6,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // candidate is a way with the row it started at.
@@ -14,73 +15,134 @@ type candidate struct {
 	start int
 }
 
-// combinations reports all matches of a pattern with edges, thinned as AFTER
-// MATCH says. First every start is followed to its end; then what came of them
-// is gone through in the order in which it happened:
+// combinations reports all matches of a pattern with edges, thinned as SELECT,
+// CONSUME BY and AFTER MATCH say. First every start is followed to its end; then
+// what came of them is gone through in the order in which it happened:
 //
-//	moment ──▶ time-outs are reported
+//	moment ──▶ of the matches complete then, those selected
+//	       ──▶ time-outs are reported
 //	       ──▶ matches join those held back ──▶ the earliest start, once no
 //	           partial match started before it, is reported and drops others
 func (s *search) combinations() error {
-	var begun []*beginning
-	var list []candidate
+	t, err := s.thinning()
+	if err != nil {
+		return err
+	}
+	return sweep([]*thinning{t})
+}
+
+// thinning follows every start of the partition.
+func (s *search) thinning() (*thinning, error) {
+	t := &thinning{search: s, dropped: -1, consumed: new(int)}
+	*t.consumed = -1
 	for start := range s.rows {
 		b, err := s.beginAt(start)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		begun = append(begun, b)
+		t.begun = append(t.begun, b)
 		for _, w := range b.ways {
-			list = append(list, candidate{w, start})
+			t.list = append(t.list, candidate{w, start})
 		}
 	}
-	sort.SliceStable(list, func(i, j int) bool { return list[i].at.before(list[j].at) })
+	sort.SliceStable(t.list, func(i, j int) bool { return t.list[i].at.before(t.list[j].at) })
 	s.number = 0
-	return s.sift(begun, list)
+	return t, nil
 }
 
-// sift goes through the moments at which something may be reported: those of
+// instant is a moment of one partition among those of others: rows come in the
+// order of rank.
+type instant struct {
+	moment
+	rank int
+	of   *thinning
+}
+
+func (a instant) before(b instant) bool {
+	if a.time != b.time || (a.row < 0) != (b.row < 0) {
+		return a.moment.before(b.moment)
+	}
+	return a.rank < b.rank
+}
+
+// sweep goes through the moments at which something may be reported: those of
 // the candidates and those at which the last partial match of a start ends.
-func (s *search) sift(begun []*beginning, list []candidate) error {
-	var moments []moment
-	for _, c := range list {
-		moments = append(moments, c.at)
+func sweep(list []*thinning) error {
+	var all []instant
+	for _, t := range list {
+		seen := map[moment]bool{}
+		add := func(m moment) {
+			if !seen[m] {
+				seen[m] = true
+				all = append(all, instant{m, t.rank(m), t})
+			}
+		}
+		for _, c := range t.list {
+			add(c.at)
+		}
+		for _, b := range t.begun {
+			add(b.alive)
+		}
 	}
-	for _, b := range begun {
-		moments = append(moments, b.alive)
-	}
-	sort.Slice(moments, func(i, j int) bool { return moments[i].before(moments[j]) })
-	t := &thinning{search: s, begun: begun, dropped: -1}
-	for _, now := range slices.Compact(moments) {
-		if now.time == event.MaxTime {
+	sort.SliceStable(all, func(i, j int) bool { return all[i].before(all[j]) })
+	for _, x := range all {
+		if x.time == event.MaxTime {
 			break // without WITHIN, partial matches wait for ever
 		}
-		for len(list) > 0 && list[0].at == now {
-			if err := t.arrive(list[0]); err != nil {
-				return err
-			}
-			list = list[1:]
-		}
-		if err := t.release(now); err != nil {
+		if err := x.of.pass(x.moment); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// thinning applies AFTER MATCH.
+// thinning applies SELECT, CONSUME BY and AFTER MATCH.
 type thinning struct {
 	*search
-	begun   []*beginning
-	held    []candidate // complete, by start
-	dropped int         // starts up to here are out
+	begun    []*beginning
+	list     []candidate // still to come
+	held     []candidate // complete, by start
+	dropped  int         // starts up to here are out
+	consumed *int        // rows up to this rank are used up; of one partition or of all
+}
+
+// rank is the place of a moment's row among the rows of all partitions; when
+// time runs out, of the last row before.
+func (t *thinning) rank(m moment) int {
+	if m.row >= 0 {
+		return t.rows[m.row].rank
+	}
+	rank := -1
+	for _, r := range t.rows {
+		if r.Time < m.time {
+			rank = r.rank
+		}
+	}
+	return rank
+}
+
+// pass does what is to be done at a moment.
+func (t *thinning) pass(now moment) error {
+	var complete []candidate
+	for len(t.list) > 0 && t.list[0].at == now {
+		if c := t.list[0]; c.start > t.dropped && t.rows[c.start].rank > *t.consumed {
+			complete = append(complete, c)
+		}
+		t.list = t.list[1:]
+	}
+	for _, c := range t.selected(complete) {
+		if err := t.arrive(c); err != nil {
+			return err
+		}
+		if t.m.Consume != plan.ConsumeNone && !c.timedOut {
+			*t.consumed = max(*t.consumed, t.rank(now))
+		}
+	}
+	return t.release(now)
 }
 
 func (t *thinning) arrive(c candidate) error {
-	switch {
-	case c.start <= t.dropped:
-		return nil
-	case c.timedOut || t.m.Skip == ast.NoSkip:
+	if c.timedOut || t.m.Skip == ast.NoSkip {
 		return t.report(c)
 	}
 	t.held = append(t.held, c)
@@ -108,7 +170,7 @@ func (t *thinning) release(now moment) error {
 // start.
 func (t *thinning) waits(start int, now moment) bool {
 	for at := t.dropped + 1; at < start; at++ {
-		if now.before(t.begun[at].alive) {
+		if t.rows[at].rank > *t.consumed && now.before(t.begun[at].alive) {
 			return true
 		}
 	}

@@ -16,6 +16,8 @@ type program struct {
 	define   []*condition // per variable; nil: TRUE
 	measures []*condition
 	inner    map[expr.Expr]*scalar // of Nav and Agg operands, over a row frame
+	firstRow map[expr.Expr]*scalar // of bounds and WITHIN, over an input row
+	loops    []plan.PatQuant       // with bounds that are data
 }
 
 // condition is an expression cut in two: the pattern nodes, whose values come
@@ -42,7 +44,7 @@ func compile(m *plan.Match) (*program, error) {
 		}
 		p.measures = append(p.measures, c)
 	}
-	return p, nil
+	return p, p.prepareOwn()
 }
 
 func (p *program) condition(e expr.Expr) (*condition, error) {

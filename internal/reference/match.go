@@ -26,6 +26,7 @@ func (SkipError) Code() diag.Code { return "runtime-skip" }
 type Row struct {
 	Values []event.Value
 	Time   event.Time
+	rank   int // among the rows of all partitions, as they are looked at
 }
 
 // OutRow is an output row, in the columns of plan.Match.Out. Rows of one
@@ -54,18 +55,44 @@ func Match(m *plan.Match, rows []Row, opt Options) ([]OutRow, error) {
 	if budget == 0 {
 		budget = 10_000_000
 	}
+	var searches []*search
+	for _, part := range partitions(m, ranked(m, rows)) {
+		searches = append(searches, &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"})
+	}
+	if err := searchAll(searches, m.Consume == plan.ConsumeAny); err != nil {
+		return nil, err
+	}
 	var out []OutRow
-	for i, part := range partitions(m, rows) {
-		s := &search{program: p, rows: part, budget: &budget, lenient: opt.ContinueOnError, status: "MATCHED"}
-		if err := s.all(); err != nil {
-			return nil, err
-		}
+	for i, s := range searches {
 		for _, r := range s.out {
 			r.Partition = i
 			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// searchAll matches each partition on its own, or, where what one consumes is
+// gone for the others too, all at once.
+func searchAll(list []*search, together bool) error {
+	if !together {
+		for _, s := range list {
+			if err := s.all(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all []*thinning
+	for _, s := range list {
+		t, err := s.thinning()
+		if err != nil {
+			return err
+		}
+		all = append(all, t)
+		t.consumed = all[0].consumed
+	}
+	return sweep(all)
 }
 
 // step is one row of a match.
@@ -84,6 +111,7 @@ type search struct {
 	err     error
 	lenient bool // Options.ContinueOnError
 
+	own    own    // of the match under trial
 	start  int    // row at which the match under trial starts
 	steps  []step // rows mapped so far
 	number int64  // MATCH_NUMBER() of the match under trial
@@ -109,7 +137,10 @@ func (s *search) run() error {
 	s.number = 1
 	for s.start < len(s.rows) {
 		s.steps = s.steps[:0]
-		found := s.try(s.m.Pattern, false, func() bool { return true })
+		var found bool
+		if s.own, found = s.ownOf(s.start); found {
+			found = s.try(s.m.Pattern, false, func() bool { return true })
+		}
 		if s.err != nil {
 			return s.err
 		}
@@ -236,20 +267,21 @@ func (s *search) permute(items []plan.Pattern, excluded bool, next func() bool) 
 // through the item is tried. In a bounded loop an empty iteration is one like
 // others.
 func (s *search) repeat(p plan.PatQuant, n int, excluded bool, next func() bool) bool {
+	low, high := s.bounds(p)
 	again := func() bool {
-		if n == p.Max {
+		if n == high {
 			return false
 		}
 		before := len(s.steps)
 		return s.try(p.Item, excluded, func() bool {
-			if empty := len(s.steps) == before; empty && p.Max < 0 && n+1 >= p.Min {
-				return n+1 <= max(p.Min, 1) && next()
+			if empty := len(s.steps) == before; empty && high < 0 && n+1 >= low {
+				return n+1 <= max(low, 1) && next()
 			}
 			return s.repeat(p, n+1, excluded, next)
 		})
 	}
 	switch {
-	case n < p.Min:
+	case n < low:
 		return again()
 	case p.Reluctant:
 		return next() || again()
@@ -268,7 +300,7 @@ func (s *search) row(v int, excluded bool, next func() bool) bool {
 	if at == len(s.rows) || !s.spend() {
 		return false
 	}
-	if s.m.Within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.m.Within {
+	if s.own.within > 0 && s.rows[at].Time-s.rows[s.start].Time >= s.own.within {
 		return false
 	}
 	s.steps = append(s.steps, step{at, v, excluded})

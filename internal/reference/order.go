@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/cepd/cepd/internal/event"
@@ -29,6 +30,20 @@ func partitions(m *plan.Match, rows []Row) [][]Row {
 		sort.SliceStable(g, func(i, j int) bool { return before(m, g[i], g[j]) })
 	}
 	return groups
+}
+
+// ranked numbers the rows in the order in which they are looked at.
+func ranked(m *plan.Match, rows []Row) []Row {
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return before(m, rows[order[i]], rows[order[j]]) })
+	out := slices.Clone(rows)
+	for rank, i := range order {
+		out[i].rank = rank
+	}
+	return out
 }
 
 func partitionKey(m *plan.Match, r Row) string {

@@ -55,7 +55,7 @@ func matched(n *plan.Match, tables Tables, opt Options) ([]Row, error) {
 	out, err := Match(n, in, opt)
 	rows := make([]Row, len(out))
 	for i, r := range out {
-		rows[i] = Row{r.Values, r.Time}
+		rows[i] = Row{Values: r.Values, Time: r.Time}
 	}
 	return rows, err
 }

@@ -50,6 +50,10 @@ type beginning struct {
 func (s *search) beginAt(start int) (*beginning, error) {
 	s.start, s.steps = start, s.steps[:0]
 	s.began = &beginning{known: map[string]bool{}, alive: moment{math.MinInt64, -1}}
+	var ok bool
+	if s.own, ok = s.ownOf(start); !ok {
+		return s.began, s.err
+	}
 	s.follow(s.m.Pattern, place{until: -1, last: true}, func(g guards) {
 		if n := len(s.steps); n > 0 && !s.any(s.steps[n-1].row, g.next) {
 			last := s.steps[n-1].row
@@ -204,13 +208,14 @@ func (s *search) orders(items []plan.Pattern, at place, next func(guards)) {
 // possessive loop that may have more than one length keeps the rows that fit
 // it: none of them may come next, even where it is full.
 func (s *search) iterate(p plan.PatQuant, n int, at place, next func(guards)) {
-	if n != p.Max {
+	low, high := s.bounds(p)
+	if n != high {
 		s.iteration(p, n, at, next)
 	}
-	if n < p.Min {
+	if n < low {
 		return
 	}
-	if v, ok := single(p.Item); ok && p.Possessive && p.Min != p.Max {
+	if v, ok := single(p.Item); ok && p.Possessive && low != high {
 		at.kept = append(slices.Clone(at.kept), loop{v, untilOf(p)})
 	}
 	next(at.guards)
@@ -230,7 +235,7 @@ func (s *search) iteration(p plan.PatQuant, n int, at place, next func(guards)) 
 	}
 	before := len(s.steps)
 	s.follow(p.Item, item, func(g guards) {
-		if len(s.steps) > before || n < p.Min {
+		if low, _ := s.bounds(p); len(s.steps) > before || n < low {
 			rest.guards = g
 			s.iterate(p, n+1, rest, next)
 		}
@@ -276,7 +281,7 @@ func (s *search) wait(v int, at place, next func(guards)) {
 	if s.last {
 		return
 	}
-	for row := s.first(); s.arrives(row) && !s.stops(row, at); row++ {
+	for row := s.first(); s.inParts(row, at.parts) && s.arrives(row) && !s.stops(row, at); row++ {
 		fits := s.maps(step{row, v, at.excluded})
 		forbidden := s.any(row, at.not)
 		if fits && !s.ends(row, at.until) {
@@ -290,6 +295,23 @@ func (s *search) wait(v int, at place, next func(guards)) {
 		at.next = nil
 		at.kept = slices.DeleteFunc(slices.Clone(at.kept), func(l loop) bool { return s.ends(row, l.until) })
 	}
+}
+
+// inParts says whether, when row comes, the parts that have begun still have
+// time. A partial match ends with them, unless time-outs are wanted: it then
+// times out as a whole.
+func (s *search) inParts(row int, parts []*part) bool {
+	end := s.deadline()
+	for _, p := range parts {
+		if p.first < len(s.steps) && !s.m.Timeouts {
+			end = min(end, later(s.rows[s.steps[p.first].row].Time, p.limit))
+		}
+	}
+	if end == s.deadline() || row < len(s.rows) && s.rows[row].Time < end {
+		return true
+	}
+	s.lives(moment{end, -1})
+	return false
 }
 
 // take goes on with st as a row of the match.
@@ -373,7 +395,7 @@ func (s *search) deadline() event.Time {
 	if len(s.steps) == 0 {
 		return d
 	}
-	if w := s.m.Within; w > 0 {
+	if w := s.own.within; w > 0 {
 		d = later(s.rows[s.start].Time, w)
 	}
 	if g := s.m.Gap; g > 0 {

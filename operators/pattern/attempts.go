@@ -71,8 +71,8 @@ func (m *Matcher) reject(k *keyState, row int, err error) {
 func (m *Matcher) start(index int32, k *keyState) {
 	k.flags |= keyActive
 	m.place(k)
-	if w := m.p.within; w > 0 {
-		m.timers.set(timer{deadline: deadline(m.rowTime(k, int(k.start)), w), id: m.rowID(k, int(k.start)), key: index})
+	if d := m.deadline(k); event.MinTime < d && d < event.MaxTime {
+		m.timers.set(timer{deadline: d, id: m.rowID(k, int(k.start)), key: index})
 	}
 }
 
@@ -160,14 +160,18 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 	if m.det != nil && k.state == stateUnknown {
 		m.place(k)
 	}
-	limit := deadline(m.rowTime(k, int(k.start)), m.p.within)
+	limit, err := m.opening(k)
+	if err != nil || limit == event.MinTime {
+		k.cand = -1
+		return true, err
+	}
 	for {
 		switch {
 		case !m.alive(k):
 			return true, nil
 		case k.pos >= k.n:
 			return m.ended || m.expired(limit), nil
-		case m.p.within > 0 && m.rowTime(k, int(k.pos)) >= limit:
+		case m.rowTime(k, int(k.pos)) >= limit:
 			return true, nil
 		case int(k.n)-int(k.pos) <= m.p.ahead && !m.ended:
 			return m.expired(limit) && m.p.ahead == 0 || m.overdue(k), nil
@@ -180,7 +184,7 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 
 // expired says whether no row within the limit can come any more.
 func (m *Matcher) expired(limit event.Time) bool {
-	return m.p.within > 0 && m.wm >= limit-1
+	return limit < event.MaxTime && m.wm >= limit-1
 }
 
 func (m *Matcher) alive(k *keyState) bool {

@@ -65,6 +65,7 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
+	limit     int         // cell of a match's own time limit, -1: none
 	starts    []uint64    // local bits of the variables a match may start with
 	anyStart  bool        // also a row of no variable matters: empty matches, unmatched rows …
 	retains   bool        // a key is kept for good once seen: PREV, ^
@@ -112,7 +113,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	p := &Program{match: m, opts: opts}
 	var err error
-	a := assembler{}
+	a := assembler{loops: map[int16]plan.PatQuant{}}
 	if err = a.assemble(m.Pattern); err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && len(m.Vars) > 64 {
 		return nil, fmt.Errorf("a pattern with edges may have 64 variables, this one has %d", len(m.Vars))
 	}
-	c := &compiler{p: p, in: m.Input.Schema()}
+	c := &compiler{p: p, in: m.Input.Schema(), loops: a.loops}
 	if err := c.variables(); err != nil {
 		return nil, err
 	}
@@ -142,6 +143,12 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && (p.after > 0 || p.define.numbered) {
 		return nil, errors.New("NEXT in MEASURES and MATCH_NUMBER() in DEFINE are not supported yet in a pattern with edges")
 	}
+	if m.Consume == plan.ConsumeAny && p.ahead > 0 {
+		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
+	}
+	c.limits()
+	p.define.feed(len(p.vars))
+	p.measures.feed(len(p.vars))
 	c.layOut()
 	p.entry()
 	p.liveness()
@@ -183,11 +190,13 @@ func (p *Program) Key() []int { return p.keys }
 func (p *Program) Order() []plan.OrderKey { return p.order }
 
 // deterministic says whether symbols decide everything.
-func (p *Program) deterministic() bool { return len(p.define.slots) == 0 }
+func (p *Program) deterministic() bool { return !p.define.stateful() }
 
 type compiler struct {
-	p  *Program
-	in *event.Schema
+	p     *Program
+	in    *event.Schema
+	loops map[int16]plan.PatQuant
+	atoms []expr.Expr // conjuncts on the row alone, bound, of all variables
 }
 
 // keep gives a row-local expression a cell of the kept rows.
@@ -299,8 +308,13 @@ func (p *Program) entry() {
 		case opSplit:
 			visit(in.x)
 			visit(in.y)
-		case opJump:
+		case opJump, opNext:
 			visit(in.x)
+		case opCount:
+			visit(in.x)
+			if p.mayBeZero(&in) {
+				visit(in.y)
+			}
 		case opStart, opEnd, opNot, opEnter:
 			visit(pc + 1)
 		case opAccept:
@@ -361,9 +375,9 @@ func (p *Program) liveAfter(pc int) uint64 {
 			l |= p.define.registersOf(r.slots)
 		}
 		return l
-	case opSplit:
+	case opSplit, opCount:
 		return p.live[in.x] | p.live[in.y]
-	case opJump:
+	case opJump, opNext:
 		return p.live[in.x]
 	case opStart, opEnd:
 		return p.live[pc+1]

@@ -2,10 +2,7 @@ package pattern
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
-
-	"github.com/zeebo/xxh3"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
@@ -90,7 +87,10 @@ func (e *edges) endStarts(r *runs, last int64) {
 // or one moment completes, as AFTER MATCH says, and forgets what no run needs.
 func (e *edges) finish(k *keyState) error {
 	e.arrange()
+	e.choose()
+	complete := false
 	for _, f := range e.done {
+		complete = complete || !f.timedOut
 		if f.timedOut || e.p.match.Skip == ast.NoSkip {
 			if err := e.report(k, f); err != nil {
 				return err
@@ -101,6 +101,10 @@ func (e *edges) finish(k *keyState) error {
 		e.hold(k.runs, f)
 	}
 	e.done = e.done[:0]
+	if complete && e.p.consumes() {
+		e.endStarts(k.runs, event.MaxTime)
+		e.m.consumed = true
+	}
 	if err := e.release(k); err != nil {
 		return err
 	}
@@ -158,6 +162,9 @@ func (e *edges) dropHeld(r *runs, n int) {
 // and drops what each leaves no room for.
 func (e *edges) release(k *keyState) error {
 	r := k.runs
+	if e.muted && e.p.recalls() {
+		return nil // who waits for whom is known when all rows have been fed again
+	}
 	for len(r.held) > 0 && (r.first == none || r.held[0].start <= e.store.starts.at(r.first).number) {
 		f := r.held[0]
 		if err := e.report(k, f); err != nil {
@@ -212,7 +219,7 @@ func (e *edges) report(k *keyState, f finished) error {
 	}
 	e.m.steps = e.store.paths.steps(e.m.steps[:0], f.path)
 	e.m.look(k)
-	w.number, w.at, w.timedOut = k.matches, f.at, f.timedOut
+	w.number, w.at, w.timedOut, w.id = k.matches, f.at, f.timedOut, w.identity(e.m.steps)
 	return e.m.out.match(w, e.m.steps)
 }
 
@@ -237,17 +244,17 @@ func (e *edges) tidy(k *keyState) {
 	k.start = int32(first - k.before)
 }
 
-// identity is a hash of a match's rows and variables, for its ID: matches of
-// one start may end at one row.
+// identity tells a match from others by its rows and variables, for its ID:
+// matches of one start may end at one row. It is a sum, so that matches that
+// share rows share the work.
 func (w *view) identity(steps []step) uint64 {
-	h := xxh3.New()
+	var sum uint64
 	for _, s := range steps {
-		id := w.id(int(s.row))
-		var b [24]byte
-		binary.LittleEndian.PutUint64(b[:], id.Hi)
-		binary.LittleEndian.PutUint64(b[8:], id.Lo)
-		binary.LittleEndian.PutUint64(b[16:], uint64(s.v))
-		_, _ = h.Write(b[:])
+		sum += rowIdentity(w.rowID(int(s.row)), s.v)
 	}
-	return h.Sum64()
+	return sum
+}
+
+func rowIdentity(id event.ID, v int16) uint64 {
+	return mix(id.Hi ^ mix(id.Lo^uint64(v)<<48))
 }

@@ -17,21 +17,22 @@ import (
 //
 // Runs that a row does not concern are not touched.
 type edges struct {
-	m      *Matcher
-	p      *Program
-	store  *runStore
-	acts   map[uint64]*action
-	keys   []rowKey // per variable: the values of the row at hand
-	done   []finished
-	visit  []int32
-	muted  bool // restoring: what comes out came out before
-	parts  int  // ints that time-limited parts take, before the registers
-	loose  int  // runs in the index whose values are not known
-	round  uint32
-	at     []uint64 // per place: the path that last came to it, where paths merge
-	serial uint64   // of paths
-	ranks  int32    // runs of the path made last
-	made   int32    // the path made last, where paths merge
+	m       *Matcher
+	p       *Program
+	store   *runStore
+	acts    map[uint64]*action
+	keys    []rowKey // per variable: the values of the row at hand
+	done    []finished
+	choices []choice // of done, for SELECT
+	visit   []int32
+	muted   bool // restoring: what comes out came out before
+	parts   int  // ints that time-limited parts take, before the registers
+	loose   int  // runs in the index whose values are not known
+	round   uint32
+	at      []uint64 // per place: the path that last came to it, where paths merge
+	serial  uint64   // of paths
+	ranks   int32    // runs of the path made last
+	made    int32    // the path made last, where paths merge
 
 	scratch registers // of the partial match at hand, with the row applied
 	spare   registers

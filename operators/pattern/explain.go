@@ -14,6 +14,7 @@ func (p *Program) Explain() string {
 	var b strings.Builder
 	p.explainVariables(&b)
 	p.explainAutomaton(&b)
+	b.WriteString(p.Samples().String())
 	p.explainState(&b)
 	return b.String()
 }
@@ -41,12 +42,23 @@ func (p *Program) variableCondition(v *variable) string {
 		}
 	}
 	if v.hist != nil {
-		parts = append(parts, "per thread: "+p.match.ExprString(v.hist.text))
+		parts = append(parts, p.perThread()+": "+p.match.ExprString(v.hist.text))
 	}
 	if len(parts) == 0 {
 		return "any row"
 	}
-	return strings.Join(parts, " AND ")
+	text := strings.Join(parts, " AND ")
+	if v.equal != nil {
+		text += "; partial matches are indexed by " + p.match.ExprString(conjunction(v.equal.text))
+	}
+	return text
+}
+
+func (p *Program) perThread() string {
+	if p.match.Edges {
+		return "per partial match"
+	}
+	return "per thread"
 }
 
 func (p *Program) explainAutomaton(b *strings.Builder) {
@@ -54,67 +66,15 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 	case p.sharable():
 		b.WriteString("automaton: every match; partial matches at one place are shared, a row costs one step per place it concerns\n")
 	case p.match.Edges:
-		fmt.Fprintf(b, "automaton: every match; a row is offered to each partial match, at most %d per key\n", p.opts.MaxThreads)
+		fmt.Fprintf(b, "automaton: every match; partial matches wait at %d places (not shared: %s), at most %d per key, with %d registers each; a row costs a step per partial match that it concerns\n",
+			len(p.places.list), p.unshared(), p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	case p.deterministic():
 		b.WriteString("automaton: deterministic, built as symbols ask for it; one look-up per row\n")
 	default:
 		fmt.Fprintf(b, "automaton: threads in order of preference, at most %d per key, with %d registers each\n",
 			p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	}
-	for pc, in := range p.code {
-		fmt.Fprintf(b, "  %3d  %s\n", pc, p.instruction(in, pc))
-		if pc == 39 && len(p.code) > 41 {
-			fmt.Fprintf(b, "  … and %d more\n", len(p.code)-40)
-			return
-		}
-	}
-}
-
-func (p *Program) instruction(in instr, pc int) string {
-	switch in.op {
-	case opRow:
-		return p.rowInstruction(in, pc)
-	case opNot:
-		return fmt.Sprintf("%s %s", p.forbids(in), p.vars[in.v].name)
-	case opAbsent:
-		return fmt.Sprintf("wait: %s %s", p.forbids(in), p.vars[in.v].name)
-	case opEnter:
-		return fmt.Sprintf("from here at most %s", interval(p.limits[in.x]))
-	case opSplit:
-		return fmt.Sprintf("try %d, then %d", in.x, in.y)
-	case opJump:
-		return fmt.Sprintf("go to %d", in.x)
-	case opStart:
-		return "only at the first row of the partition"
-	case opEnd:
-		return "only after the last row of the partition"
-	}
-	return "match"
-}
-
-func (p *Program) rowInstruction(in instr, pc int) string {
-	s := [...]string{"row as", "first row as", "any row as"}[in.edge]
-	if !p.match.Edges {
-		s = "row as"
-	}
-	s = fmt.Sprintf("%s %s, then %d", s, p.vars[in.v].name, pc+1)
-	if in.until >= 0 {
-		s += " (until " + p.vars[in.until].name + ")"
-	}
-	if in.excluded {
-		s += " (not shown)"
-	}
-	return s
-}
-
-func (p *Program) forbids(in instr) string {
-	switch {
-	case in.once:
-		return "the next row is not"
-	case in.op == opAbsent:
-		return "till time runs out no"
-	}
-	return "until the next row taken no"
+	b.WriteString(p.States())
 }
 
 func (p *Program) explainState(b *strings.Builder) {
@@ -134,7 +94,7 @@ func (p *Program) explainState(b *strings.Builder) {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
 	}
 	if p.sharable() {
-		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
+		fmt.Fprintf(b, "  a partial match costs its row and %d bytes in the graph\n", nodeBytes)
 	}
 	switch {
 	case p.within == 0:
@@ -149,6 +109,7 @@ func (p *Program) explainState(b *strings.Builder) {
 	case LimitRejectNew:
 		b.WriteString("  a key that is full takes no further rows, and counts them\n")
 	}
+	p.explainOwn(b)
 	for i := range p.define.aggs {
 		a := &p.define.aggs[i]
 		fmt.Fprintf(b, "  register: running aggregate over %s, %d values\n", p.varNames(a.vars), a.size)

@@ -141,9 +141,9 @@ func (p *Program) shortestMatch() int {
 			switch in := p.code[pc]; in.op {
 			case opAccept:
 				n = 0
-			case opSplit:
+			case opSplit, opCount:
 				n = min(rows[in.x], rows[in.y])
-			case opJump:
+			case opJump, opNext:
 				n = rows[in.x]
 			case opRow:
 				n = rows[pc+1] + 1

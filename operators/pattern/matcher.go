@@ -20,30 +20,34 @@ func (e *SkipError) Code() diag.Code { return "runtime-skip" }
 // Matcher finds the matches of one shard. Input: prepared rows in the order of
 // time. It implements operators.Stateful.
 type Matcher struct {
-	p      *Program
-	arena  *arena
-	keys   *keyTable
-	timers timerHeap
-	holds  holds
-	det    *automaton // nil: threads
-	edges  *edges     // not nil: the pattern has edges …
-	tecs   *tecs      // not nil: … and its partial matches can be shared
-	view   view
-	replay attempt // finds the path of a match when det decides
-	space  *workspace
-	idle   []*attempt
-	out    *emitter
-	wm     event.Time
-	clock  event.Time // of the row or timer at hand
-	ended  bool
-	rows   int64
-	steps  []step
-	keyBuf []byte
-	dirty  []int32
-	gone   [][]byte // encoded keys that snapshots hold and that are no more
-	paged  [][]byte // encoded keys whose pages in the snapshots are no more
-	track  bool
-	octx   *operators.Context
+	p       *Program
+	arena   *arena
+	keys    *keyTable
+	timers  timerHeap
+	holds   holds
+	det     *automaton // nil: threads
+	edges   *edges     // not nil: the pattern has edges …
+	tecs    *tecs      // not nil: … and its partial matches can be shared
+	view    view
+	replay  attempt // finds the path of a match when det decides
+	space   *workspace
+	idle    []*attempt
+	pagings []*paging // unused
+	out     *emitter
+	wm      event.Time
+	clock   event.Time // of the row or timer at hand
+	ended   bool
+	rows    int64
+	steps   []step
+	// consumed: a match has used up the rows of its key; with CONSUME BY ANY those
+	// of the others have to follow.
+	consumed bool
+	keyBuf   []byte
+	dirty    []int32
+	gone     [][]byte // encoded keys that snapshots hold and that are no more
+	paged    [][]byte // encoded keys whose pages in the snapshots are no more
+	track    bool
+	octx     *operators.Context
 }
 
 // NewMatcher makes the operator of one shard.
@@ -83,6 +87,9 @@ func (p *Program) private() *Program {
 func (m *Matcher) Size() operators.Size {
 	bytes := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
 	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	if m.tecs != nil {
+		size.Bytes += m.tecs.bytes()
+	}
 	if m.edges != nil {
 		size.Items = int64(m.edges.store.runs.used())
 		size.Bytes += m.edges.bytes()
@@ -233,7 +240,9 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	if err := m.append(m.keys.at(index), b, i, symbol); err != nil {
 		return err
 	}
-	return m.run(index)
+	err := m.run(index)
+	m.settle()
+	return err
 }
 
 // keeps says whether a row matters to its key; index is 0 for a key without

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
@@ -18,7 +19,8 @@ import (
 
 // TestMatcher runs the text cases. "table" declares columns, "rows" gives the
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
-// "explain" shows the compiled pattern, "restore after=n" has a clause, a line
+// "explain" shows the compiled pattern, "states" its automaton, "draw" that as
+// DOT or SVG, "samples" what it matches. "restore after=n" has a clause, a line
 // "-- state" and pairs of a snapshot, in hexadecimal, that was taken after n
 // rows, and expects the output of the others. Every match is repeated with
 // other batch sizes and with a snapshot and restore after every row.
@@ -40,6 +42,19 @@ func TestMatcher(t *testing.T) {
 				return runRestored(t, table, rows, clause, pairs, after)
 			case "explain":
 				return program(t, table, d.Input).Explain()
+			case "states":
+				return program(t, table, d.Input).States()
+			case "samples":
+				return program(t, table, d.Input).Samples().String()
+			case "draw":
+				g, err := program(t, table, d.Input).Draw()
+				if err != nil {
+					return err.Error() + "\n"
+				}
+				if d.HasArg("svg") {
+					return draw.SVG([]draw.Graph{*g})
+				}
+				return draw.DOT("q", []draw.Graph{*g})
 			default:
 				t.Fatalf("unknown command %s", d.Cmd)
 			}

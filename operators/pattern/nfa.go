@@ -21,6 +21,8 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+	opCount                // of loop v: go on with x or y as its count says
+	opNext                 // count one more repetition of loop v, go to x
 
 	// Only in patterns with edges.
 	opNot    // from here to the next row taken, no row of v (once: the next row is not of v)
@@ -31,12 +33,13 @@ const (
 // instr is an instruction of the nondeterministic automaton.
 type instr struct {
 	op       opcode
-	v        int16    // opRow, opNot, opAbsent: the variable
+	v        int16    // opRow, opNot, opAbsent: the variable; opCount, opNext: the loop
 	until    int16    // opRow: a row of this variable is not taken, -1: none …
 	entry    bool     // … and ends the wait, but for the first row of a loop
 	edge     ast.Edge // opRow: what may lie between the row before and this one
 	once     bool     // opNot, opAbsent
 	loop     bool     // opNot: of a possessive loop
+	few      bool     // opCount: prefer y
 	excluded bool     // opRow: inside {- -}
 	x, y     int32    // opEnter: x is the part
 	parts    []int16  // opRow: the time-limited parts it lies in
@@ -51,7 +54,8 @@ type assembler struct {
 	entry    bool          // the item at hand is the first of a loop
 	after    []plan.PatNot // the negations right behind the item at hand
 	parts    []int16
-	limits   []int64 // of the time-limited parts, µs
+	limits   []int64                 // of the time-limited parts, µs
+	loops    map[int16]plan.PatQuant // that count, by their bounds
 	err      error
 }
 
@@ -195,10 +199,13 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	if q.Until != nil {
 		a.until, a.entry = int16(q.Until.Var), true
 	}
-	if q.Max < 0 {
+	switch {
+	case q.Bounds > 0:
+		a.counted(q)
+	case q.Max < 0:
 		a.copies(q, q.Min-1)
 		a.loop(q, max(q.Min-1, 0))
-	} else {
+	default:
 		a.bounded(q)
 	}
 	a.until, a.entry = outer, false
@@ -221,6 +228,41 @@ func (a *assembler) bounded(q plan.PatQuant) {
 	if q.Possessive && len(skips) > 0 {
 		a.keep(q)
 	}
+}
+
+// counted lays out a loop whose bounds are data of the match:
+//
+//	again: count(body, exit)  body: item  next(again)  exit:
+//
+// An edge from outside leads the first iteration, which then has a copy of its
+// own before that.
+func (a *assembler) counted(q plan.PatQuant) {
+	loop := int16(q.Bounds - 1)
+	a.loops[loop] = q
+	first := int32(-1)
+	if a.edge.outer {
+		first = a.turn(q, loop)
+		a.code[len(a.code)-1].x = int32(len(a.code))
+	}
+	again := a.turn(q, loop)
+	if a.err != nil {
+		return
+	}
+	a.code[len(a.code)-1].x = again
+	for _, count := range []int32{first, again} {
+		if count >= 0 {
+			a.set(count, count+1, int32(len(a.code)))
+		}
+	}
+}
+
+// turn lays out one copy of what a counted loop repeats; its last instruction
+// has still to learn where to go.
+func (a *assembler) turn(q plan.PatQuant, loop int16) int32 {
+	count := a.emit(instr{op: opCount, v: loop, few: q.Reluctant, until: -1})
+	a.iteration(q, 0)
+	a.emit(instr{op: opNext, v: loop, until: -1})
+	return count
 }
 
 // keep guards the way out of a possessive loop: a row that fits the loop

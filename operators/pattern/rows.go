@@ -15,7 +15,8 @@ const (
 // paging is where a key with many rows has them.
 type paging struct {
 	pages []blockRef
-	first int64 // number of pages[0]
+	gone  int   // of pages: freed
+	first int64 // number of the first page that is not
 	saved int64 // pages from this number on are not in the snapshots, or have grown since
 	kept  int64 // pages before this number are not in the snapshots any more
 
@@ -26,7 +27,7 @@ type paging struct {
 func (k *keyState) row(p *Program, a *arena, i int) []uint64 {
 	at, block, stride := int(k.head)+i, k.block, p.layout.stride
 	if k.flags&keyPaged != 0 {
-		block = k.paging.pages[at/pageRows]
+		block = k.paging.pages[k.paging.gone+at/pageRows]
 		at %= pageRows
 	}
 	return a.words(block)[at*stride:][:stride]
@@ -68,25 +69,37 @@ func (m *Matcher) toBlock(k *keyState, rooms int) {
 // toPages moves the rows of a full block to pages.
 func (m *Matcher) toPages(k *keyState) {
 	stride := m.p.layout.stride
-	m.own(k)
 	page := m.arena.alloc(pageRows * stride)
 	to := m.arena.words(page)
 	for i := range int(k.n) {
 		copy(to[i*stride:], k.row(m.p, m.arena, i))
 	}
 	m.releaseRows(k)
+	m.page(k)
+	k.paging.pages = append(k.paging.pages, page)
+}
+
+// page says that the key's rows are in pages, of which there are none yet.
+func (m *Matcher) page(k *keyState) {
+	m.own(k)
 	k.flags |= keyPaged
-	k.paging = &paging{pages: []blockRef{page}}
+	if n := len(m.pagings); n > 0 {
+		k.paging, m.pagings = m.pagings[n-1], m.pagings[:n-1]
+		return
+	}
+	k.paging = &paging{}
 }
 
 // releaseRows frees the block, or the pages, but not what rows hold outside.
 func (m *Matcher) releaseRows(k *keyState) {
 	stride := m.p.layout.stride
 	if k.flags&keyPaged != 0 {
-		for _, page := range k.paging.pages {
+		for _, page := range k.paging.pages[k.paging.gone:] {
 			m.arena.release(page, pageRows*stride)
 		}
 		m.forgetPages(k)
+		*k.paging = paging{pages: k.paging.pages[:0]}
+		m.pagings = append(m.pagings, k.paging)
 		k.paging, k.flags = nil, k.flags&^keyPaged
 	} else if k.block != 0 {
 		m.arena.release(k.block, int(k.rooms)*stride)
@@ -127,11 +140,15 @@ func (m *Matcher) dropRows(k *keyState, n int) {
 
 // dropPages frees the pages before row n of them.
 func (m *Matcher) dropPages(k *keyState, n int) {
-	g := k.paging
-	for _, page := range g.pages[:n/pageRows] {
+	g, from := k.paging, k.paging.gone
+	g.gone += n / pageRows
+	for _, page := range g.pages[from:g.gone] {
 		m.arena.release(page, pageRows*m.p.layout.stride)
 	}
-	g.pages = g.pages[n/pageRows:]
 	g.first += int64(n / pageRows)
+	if g.gone > len(g.pages)/2 {
+		g.pages = g.pages[:copy(g.pages, g.pages[g.gone:])]
+		g.gone = 0
+	}
 	k.head = uint8(n % pageRows)
 }

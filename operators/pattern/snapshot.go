@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -81,7 +82,7 @@ func (m *Matcher) writePages(w state.Writer, k *keyState, key []byte) error {
 		}
 	}
 	g.kept, g.stored = g.first, true
-	last := g.first + int64(len(g.pages)) - 1
+	last := g.first + int64(len(g.pages)-g.gone) - 1
 	for number := max(g.saved, g.first); number <= last; number++ {
 		if err := w.Put(pageKey(key, number), m.appendPage(nil, k, int(number-g.first))); err != nil {
 			return err
@@ -120,11 +121,15 @@ func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	}
 	if k.flags&keyPaged != 0 {
 		dst = binary.AppendUvarint(append(dst, 1), uint64(k.paging.first))
-		return binary.AppendUvarint(dst, uint64(k.head))
+		dst = binary.AppendUvarint(dst, uint64(k.head))
+	} else {
+		dst = append(dst, 0)
+		for i := range int(k.n) {
+			dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
+		}
 	}
-	dst = append(dst, 0)
-	for i := range int(k.n) {
-		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
+	if m.p.recalls() {
+		dst = m.edges.appendHeld(dst, k.runs)
 	}
 	return dst
 }
@@ -146,15 +151,15 @@ func (m *Matcher) Restore(r state.Reader) error {
 		}
 		h.key = key[1:]
 		if h.paged {
-			h.key = append([]byte(nil), h.key...)
+			h.key, h.rest = bytes.Clone(h.key), bytes.Clone(rest)
 			paged = append(paged, h)
 			return nil
 		}
-		return m.restoreKey(h, func(index int32, k *keyState) error { return m.readRows(k, &h, rest, h.rows) })
+		return m.restoreKey(&h, func(k *keyState) ([]byte, error) { return m.readRows(k, &h, rest, h.rows) })
 	})
 	for i := 0; i < len(paged) && err == nil; i++ {
-		h := paged[i]
-		err = m.restoreKey(h, func(_ int32, k *keyState) error { return m.readPages(r, k, &h) })
+		h := &paged[i]
+		err = m.restoreKey(h, func(k *keyState) ([]byte, error) { return h.rest, m.readPages(r, k, h) })
 	}
 	return err
 }
@@ -166,6 +171,7 @@ type header struct {
 	matches, before, covered, start, rows, until int64
 	paged                                        bool
 	page, head                                   int64
+	rest                                         []byte // of a key in pages: what follows
 }
 
 func readHeader(src []byte) (h header, rest []byte, err error) {
@@ -201,48 +207,54 @@ func readHeader(src []byte) (h header, rest []byte, err error) {
 	return h, src, err
 }
 
-// restoreKey makes a key whose rows are read by rows, and feeds them.
-func (m *Matcher) restoreKey(h header, rows func(int32, *keyState) error) error {
+// restoreKey makes a key, whose rows are read by rows, and feeds them.
+func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err error)) error {
 	index := m.keys.add(hashKey(h.key), h.key)
 	k := m.keys.at(index)
 	k.flags |= keyStored
 	if m.p.counts {
 		k.matches, k.before, k.covered = h.matches, h.before, h.covered
 	}
-	if err := rows(index, k); err != nil {
+	rest, err := rows(k)
+	if err != nil {
 		return err
 	}
 	k.start = int32(h.start)
+	if m.p.recalls() {
+		if err := m.edges.readHeld(rest, k); err != nil {
+			return err
+		}
+	}
 	if k.start >= k.n && h.until > 0 {
 		m.timers.set(timer{deadline: h.until, key: index})
 	}
-	err := m.resume(index, k)
+	err = m.resume(index, k)
 	m.hold(index, k)
 	return err
 }
 
-// readRows appends so many rows to the key.
-func (m *Matcher) readRows(k *keyState, h *header, src []byte, rows int64) error {
+// readRows appends so many rows to the key and gives what follows them.
+func (m *Matcher) readRows(k *keyState, h *header, src []byte, rows int64) ([]byte, error) {
 	for range rows {
 		m.room(k)
 		k.n++
 		m.rows++
 		var err error
 		if src, err = m.p.layout.readRow(m.arena, src, k.row(m.p, m.arena, int(k.n)-1), h.version); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return src, nil
 }
 
 // readPages reads the rows of a key from its pages.
 func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
-	m.own(k)
-	k.flags |= keyPaged
-	k.paging = &paging{first: h.page, kept: h.page, saved: h.page, stored: true}
+	m.page(k)
+	g := k.paging
+	g.first, g.kept, g.saved, g.stored = h.page, h.page, h.page, true
 	k.head = uint8(h.head)
 	if h.head > 0 {
-		k.paging.pages = append(k.paging.pages, m.arena.alloc(pageRows*m.p.layout.stride))
+		g.pages = append(g.pages, m.arena.alloc(pageRows*m.p.layout.stride))
 	}
 	scratch := make([]uint64, m.p.layout.stride)
 	skip := int(h.head)
@@ -260,12 +272,13 @@ func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
 		}
 		rows := min(int64(pageRows-skip), h.rows-int64(k.n))
 		skip = 0
-		return m.readRows(k, h, src, rows)
+		_, err := m.readRows(k, h, src, rows)
+		return err
 	})
 	if err == nil && int64(k.n) != h.rows {
 		err = errCorrupt
 	}
-	k.paging.saved = h.page + int64(len(k.paging.pages)) - 1
+	g.saved = h.page + int64(len(g.pages)) - 1
 	return err
 }
 

@@ -29,6 +29,7 @@ type workspace struct {
 	stack    []int32
 	scratchI []int64
 	scratchV []event.Value
+	trail    []int64 // of a closure over loops that count: instructions and counts
 }
 
 func newWorkspace(p *Program) *workspace {
@@ -63,6 +64,7 @@ type pathNode struct {
 func (a *attempt) begin(w *view, regs *frame, first bool) {
 	a.paths, a.compactAt, a.cand, a.matched = a.paths[:0], 1024, -1, false
 	regs.init(a.scratchI, a.scratchV)
+	w.bounds(a.scratchI)
 	a.newStep()
 	a.closure(w.p, regs, 0, -1, first, false)
 	a.cur, a.next = a.next, a.cur
@@ -97,7 +99,7 @@ func (a *attempt) feed(w *view, regs *frame, row int, symbol uint64) (bool, erro
 		if !ok {
 			continue
 		}
-		if len(regs.slots) > 0 {
+		if regs.stateful() {
 			a.stamp++ // another history: instructions may be visited again
 		}
 		a.paths = append(a.paths, pathNode{parent: t.path, step: step{v: in.v, excluded: in.excluded, row: int64(row)}})
@@ -137,6 +139,10 @@ func (a *attempt) admit(w *view, regs *frame, t *thread, in *instr, row int) (bo
 // preference, and adds the threads that wait for a row. It says whether the
 // match may end here; then nothing less preferred was added.
 func (a *attempt) closure(p *Program, regs *frame, pc, path int32, first, last bool) bool {
+	if len(regs.loops) > 0 {
+		a.trail = a.trail[:0]
+		return (&walk{a, p, regs, path, first, last}).from(pc)
+	}
 	stack := append(a.stack[:0], pc)
 	for len(stack) > 0 {
 		pc = stack[len(stack)-1]
@@ -172,7 +178,7 @@ func (a *attempt) closure(p *Program, regs *frame, pc, path int32, first, last b
 // add puts a thread at pc, unless an earlier one there has the same future.
 func (a *attempt) add(p *Program, regs *frame, pc, path int32) {
 	same := int32(-1)
-	if len(regs.slots) > 0 {
+	if regs.stateful() {
 		if last := a.at[pc]; last < int32(len(a.next.threads)) && last >= 0 && a.next.threads[last].pc == pc {
 			same = last
 		}
@@ -198,6 +204,11 @@ func (a *attempt) duplicate(regs *frame, t int32, live uint64) bool {
 // agree compares the scratch registers that matter with those of thread t.
 func (a *attempt) agree(regs *frame, t int, live uint64) bool {
 	ints := a.next.ints[t*regs.ints:]
+	for _, l := range regs.loops {
+		if ints[l.at] != a.scratchI[l.at] {
+			return false
+		}
+	}
 	for i := range regs.navs {
 		n := &regs.navs[i]
 		if live>>min(i, 63)&1 != 0 && !slices.Equal(ints[n.at:n.at+n.size()], a.scratchI[n.at:n.at+n.size()]) {

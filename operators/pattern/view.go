@@ -22,6 +22,7 @@ type view struct {
 	node     int32      // … and its last node, the row before the one being tested
 	at       event.Time // of the detection, in patterns with edges
 	timedOut bool
+	id       uint64 // of the match, in patterns with edges
 	args     []event.Value
 	frame    []event.Value
 	inner    []event.Value
@@ -47,8 +48,8 @@ func (w *view) row(i int) []uint64 {
 	return w.k.row(w.p, w.arena, i)
 }
 
-// id is the ID of row i, which is kept.
-func (w *view) id(i int) event.ID { return w.p.layout.idOf(w.arena, w.row(i)) }
+// rowID is the ID of row i, which is kept.
+func (w *view) rowID(i int) event.ID { return w.p.layout.idOf(w.arena, w.row(i)) }
 
 // operand evaluates o at row, whose variable is v.
 func (w *view) operand(o *operand, row int, v int16) (event.Value, error) {

@@ -17,7 +17,7 @@ var Settings = []Setting{
 	{"state.max-partial-matches-per-key", "10000", "ways that a pattern follows at once for one key"},
 	{"state.max-rows-per-key", "100000", "rows that a pattern keeps of one key"},
 	{"state.limit-policy", "fail", "what happens to a key that is full: fail, drop-oldest, reject-new"},
-	{"state.ttl", "0 s", "age at which a partial match is given up, idle time after which a key is forgotten; 0: never"},
+	{"state.ttl", "0 s", "age at which a partial match is given up, time after which a pattern or OVER forgets a key without rows; 0: never"},
 	{"state.max-suppressed-keys", "100000", "keys that SUPPRESS holds in a shard, then the oldest ends early"},
 	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
 	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},

@@ -2,15 +2,41 @@ package check
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/cepd/cepd/internal/constraint"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
 
 // advise warns of patterns that are right but likely not what is wanted.
 func (m *matcher) advise() {
+	m.adviseDefine()
+	m.adviseReach(m.ast.Pattern, true)
+	m.adviseTime()
+	m.advisePartition()
+	m.adviseState()
+}
+
+// adviseWhere warns of a filter that no row passes.
+func (b *binder) adviseWhere(e ast.Expr, cond expr.Expr) {
+	conds := plan.Conjuncts(cond)
+	if _, constant := cond.(*expr.Const); constant || len(conds) > maxAdvised || !constraint.Never(conds...) {
+		return
+	}
+	switch x, y := clash(conds); {
+	case x == nil:
+		b.list.Warn(diag.NeverTrue, e.Pos(), "no row passes: the conditions contradict each other")
+	case y == nil:
+		b.list.Warn(diag.NeverTrue, x.Pos(), "no row passes: %s never holds", b.text(x.Pos()))
+	default:
+		b.list.Warn(diag.NeverTrue, y.Pos(), "no row passes: %s contradicts %s", b.text(y.Pos()), b.text(x.Pos()))
+	}
+}
+
+// adviseState warns of results without rows.
+func (m *matcher) adviseState() {
 	if !m.out.Edges && m.out.Rows != ast.AllRowsOmit && nullable(m.out.Pattern) {
 		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
 			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
@@ -20,7 +46,7 @@ func (m *matcher) advise() {
 // bounded refuses a partial match that nothing bounds: neither time, nor the
 // pattern itself, nor a quota with a policy.
 func (m *matcher) bounded() {
-	if m.out.Within > 0 || m.out.Gap > 0 || m.timeToLive() || m.unbounded(m.in.node) == nil {
+	if m.out.Within > 0 || m.out.WithinOf != nil || m.out.Gap > 0 || m.timeToLive() || m.unbounded(m.in.node) == nil {
 		return
 	}
 	tail, loop := m.endlessTail(m.ast.Pattern), unboundedLoop(m.ast.Pattern)
@@ -43,11 +69,6 @@ func (m *matcher) bounded() {
 
 const boundIt = "add WITHIN INTERVAL … after PATTERN (…); or SET 'state.ttl' = '1 h'; or a quota for each key: SET 'state.max-rows-per-key' = '10000' " +
 	"and SET 'state.limit-policy' = 'drop-oldest' (or 'reject-new', 'fail')"
-
-// timeToLive says whether 'state.ttl' is set, and not to zero.
-func (m *matcher) timeToLive() bool {
-	return strings.ContainsAny(m.cat.Settings["state.ttl"], "123456789")
-}
 
 // quota says whether the settings bound a key and say what happens when it is
 // full.

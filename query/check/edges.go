@@ -15,7 +15,7 @@ import (
 func (m *matcher) edges() {
 	e := m.ast
 	m.out.Timeouts = e.EmitTimeouts || e.Timeout
-	m.out.Edges = m.out.Timeouts || e.Strategy != "" || e.Gap != nil || e.Skip.Mode == ast.NoSkip || hasEdges(e.Pattern)
+	m.out.Edges = m.out.Timeouts || e.Strategy != "" || e.Gap != nil || e.Skip.Mode == ast.NoSkip || selects(e) || hasEdges(e.Pattern)
 	if m.out.Edges && e.Rows == ast.AllRowsUnmatch {
 		m.refusePattern(e.RowsSpan, "WITH UNMATCHED ROWS in a pattern with edges")
 	}
@@ -245,7 +245,7 @@ func single(p plan.Pattern) bool {
 // ---- time-outs and complements
 
 func (m *matcher) timeouts() {
-	if !m.out.Timeouts || m.out.Within > 0 || m.out.Gap > 0 || !m.ok {
+	if !m.out.Timeouts || m.out.Within > 0 || m.out.WithinOf != nil || m.out.Gap > 0 || !m.ok {
 		return
 	}
 	span := m.ast.EmitSpan

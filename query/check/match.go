@@ -21,6 +21,7 @@ type matcher struct {
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
 	bound []ast.Expr     // what out.Measures were written as
+	read  []bool         // for advice: variables of which definitions read more than the row at hand
 	ok    bool
 }
 
@@ -34,8 +35,9 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}
 	m.out = &plan.Match{Input: in.node, Rows: e.Rows, Text: c.text(clauseSpan(e))}
-	m.refuseExtensions()
+	m.refuseModifier()
 	m.edges()
+	m.selection()
 	m.partitionBy()
 	m.orderBy()
 	m.variables()
@@ -58,23 +60,12 @@ func clauseSpan(e *ast.MatchRecognize) diag.Span {
 	return diag.Span{Start: e.Input.Pos().End, End: e.Pos().End}
 }
 
-// refuseExtensions refuses each extension of the standard at its own place.
-func (m *matcher) refuseExtensions() {
+// refuseModifier refuses what the standard has and no engine: INITIAL, SEEK.
+func (m *matcher) refuseModifier() {
 	e := m.ast
-	refuse := func(on bool, span diag.Span, what string) {
-		if on {
-			m.unsupported(span, what)
-			m.fail()
-		}
-	}
 	if e.SearchMod != "" {
 		m.add(diag.NotSupported, e.SearchModSpan, "the search modifier %s is not supported in MATCH_RECOGNIZE", e.SearchMod).WithHint("leave %s out", e.SearchMod)
 		m.fail()
-	}
-	refuse(e.Select != "", e.SelectSpan, "AFTER MATCH SELECT "+e.Select)
-	refuse(e.Consume != "", e.ConsumeSpan, "CONSUME BY "+e.Consume)
-	if e.Limit != nil {
-		refuse(true, e.Limit.Pos(), "LIMIT in PATTERN")
 	}
 }
 
@@ -250,48 +241,6 @@ func (m *matcher) skip() {
 		}
 		m.out.SkipTo = set
 	}
-}
-
-func (m *matcher) within() {
-	m.out.Within = shorter(m.out.Within, m.interval("WITHIN", m.ast.Within))
-	m.out.Gap = m.interval("WITHIN", m.ast.Gap)
-	m.timeouts()
-}
-
-// shorter is the smaller of two limits, 0 being none.
-func shorter(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// interval is the constant interval of a clause, µs; 0 when there is none.
-func (m *matcher) interval(clause string, e ast.Expr) int64 {
-	if e == nil {
-		return 0
-	}
-	span := e.Pos()
-	x := (&binder{Checker: m.Checker}).top(e)
-	if x == nil {
-		m.fail()
-		return 0
-	}
-	k, ok := x.(*expr.Const)
-	switch {
-	case x.Type().Kind == event.IntervalYear:
-		m.add(diag.TypeMismatch, span, "%s takes an interval of days to seconds: months differ in length", clause).WithHint("write INTERVAL '30' DAY")
-	case x.Type().Kind != event.IntervalDay:
-		m.add(diag.TypeMismatch, span, "%s takes an interval, not %s", clause, x.Type()).WithHint("write %s INTERVAL '10' MINUTE", clause)
-	case !ok:
-		m.unsupported(span, clause+" an interval that is no constant")
-	case k.Value.Null || k.Value.I <= 0:
-		m.add(diag.NumberOutOfRange, span, "the interval of %s must be positive", clause)
-	default:
-		return k.Value.I
-	}
-	m.fail()
-	return 0
 }
 
 func (m *matcher) define() {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"math"
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -153,8 +152,8 @@ func (m *matcher) exclude(p *ast.PatExclude, at place) plan.Pattern {
 }
 
 func (m *matcher) quantified(p *ast.PatQuant, at place) plan.Pattern {
-	m.bounds(p)
-	q := plan.PatQuant{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant, Possessive: p.Possessive}
+	q := plan.PatQuant{Reluctant: p.Reluctant, Possessive: p.Possessive}
+	m.bounds(p, &q)
 	inner := place{first: at.first, repeat: true}
 	if until, step := m.until(p); until != nil {
 		q.Until, q.Item = until, m.step(step, inner)
@@ -162,25 +161,8 @@ func (m *matcher) quantified(p *ast.PatQuant, at place) plan.Pattern {
 		q.Item = m.bind(p.Item, inner)
 	}
 	m.loop(p, q)
+	m.counted(p, q)
 	return q
-}
-
-func (m *matcher) bounds(p *ast.PatQuant) {
-	span := m.quantifierSpan(p)
-	lowest, highest := p.Min, p.Max
-	switch {
-	case p.MinExpr != nil || p.MaxExpr != nil:
-		m.refusePattern(span, "a quantifier bound that is no number")
-	case lowest < 0 || highest < -1: // the parser's mark of a number that is too large
-		m.add(diag.NumberOutOfRange, span, "the bounds of a quantifier are at most %d", math.MaxInt32)
-		m.fail()
-	case highest == 0:
-		m.add(diag.NumberOutOfRange, span, "the upper bound of a quantifier is at least 1")
-		m.fail()
-	case highest > 0 && lowest > highest:
-		m.add(diag.QuantifierRange, span, "the lower bound %d is above the upper bound %d", lowest, highest)
-		m.fail()
-	}
 }
 
 // quantifierSpan is the quantifier without what it repeats.

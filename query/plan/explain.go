@@ -2,9 +2,11 @@ package plan
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 )
@@ -52,6 +54,12 @@ func describe(n Node) (title string, details []string) {
 		return describeSuppress(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
+	case *Aggregate:
+		return describeAggregate(n)
+	case *TopN:
+		return describeTopN(n)
+	case *Over:
+		return describeOver(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }
@@ -151,6 +159,9 @@ func partition(n *Match) string {
 
 func describeMatch(n *Match) []string {
 	lines := []string{"pattern: " + n.PatternString() + limitsText(n), "order: " + order(n), "rows: " + rowsText(n.Rows), "skip: " + skipText(n)}
+	if text := n.Selection.String(); text != "" {
+		lines = append(lines, "select: "+text)
+	}
 	for _, v := range n.Vars {
 		cond := "TRUE"
 		if v.Define != nil {
@@ -174,6 +185,9 @@ func withinText(us int64) string {
 // limitsText is what stands after PATTERN (…).
 func limitsText(n *Match) string {
 	text := withinText(n.Within)
+	if n.WithinOf != nil {
+		text += " WITHIN " + ExprString(n.WithinOf, n.Input.Schema())
+	}
 	if n.Gap > 0 {
 		text += withinText(n.Gap) + " BETWEEN ROWS"
 	}
@@ -216,38 +230,38 @@ func skipText(n *Match) string {
 }
 
 // PatternString is the pattern as text.
-func (n *Match) PatternString() string { return patternString(n.Pattern, n.Vars, false) }
+func (n *Match) PatternString() string { return n.text(n.Pattern, false) }
 
-// patternString prints p; tight asks for parentheses around what a quantifier
+// text prints p; tight asks for parentheses around what a quantifier
 // or a concatenation would otherwise take apart.
-func patternString(p Pattern, vars []Var, tight bool) string {
+func (n *Match) text(p Pattern, tight bool) string {
 	switch p := p.(type) {
 	case PatVar:
-		return vars[p.Var].Name
+		return n.Vars[p.Var].Name
 	case PatEmpty:
 		return "()"
 	case PatAnchor:
 		return map[bool]string{true: "^", false: "$"}[p.Start]
 	case PatConcat:
-		return grouped(joinPatterns(p.Items, vars, " "), tight)
+		return grouped(n.join(p.Items, " "), tight)
 	case PatAlt:
-		return "(" + joinPatterns(p.Alts, vars, " | ") + ")"
+		return "(" + n.join(p.Alts, " | ") + ")"
 	case PatPermute:
-		return "PERMUTE(" + joinPatterns(p.Items, vars, ", ") + ")"
+		return "PERMUTE(" + n.join(p.Items, ", ") + ")"
 	case PatExclude:
-		return "{- " + patternString(p.Item, vars, false) + " -}"
+		return "{- " + n.text(p.Item, false) + " -}"
 	case PatEdge:
 		_, loop := p.Item.(PatQuant)
-		return grouped(edgeText(p.Edge)+patternString(p.Item, vars, !loop), tight)
+		return grouped(edgeText(p.Edge)+n.text(p.Item, !loop), tight)
 	case PatNot:
-		return edgeText(p.Edge) + "NOT " + vars[p.Var].Name
+		return edgeText(p.Edge) + "NOT " + n.Vars[p.Var].Name
 	case PatWithin:
-		return "(" + patternString(p.Item, vars, false) + withinText(p.Within) + ")"
+		return "(" + n.text(p.Item, false) + withinText(p.Within) + ")"
 	case PatQuant:
 		if p.Until != nil {
-			return grouped("("+untilText(p, vars)+")"+quantifier(p), tight)
+			return grouped("("+n.untilText(p)+")"+n.quantifier(p), tight)
 		}
-		return grouped(patternString(p.Item, vars, true)+quantifier(p), tight)
+		return grouped(n.text(p.Item, true)+n.quantifier(p), tight)
 	}
 	return fmt.Sprintf("%T", p)
 }
@@ -260,12 +274,12 @@ func edgeText(e ast.Edge) string {
 }
 
 // untilText is what a loop with a row that ends it repeats: -> NOT U -> B.
-func untilText(p PatQuant, vars []Var) string {
+func (n *Match) untilText(p PatQuant) string {
 	edge := ast.EdgeDefault
 	if e, ok := p.Item.(PatEdge); ok {
 		edge = e.Edge
 	}
-	return patternString(PatNot{Edge: min(edge, ast.EdgeRelaxed), Var: p.Until.Var}, vars, false) + " " + patternString(p.Item, vars, false)
+	return n.text(PatNot{Edge: min(edge, ast.EdgeRelaxed), Var: p.Until.Var}, false) + " " + n.text(p.Item, false)
 }
 
 func grouped(text string, yes bool) string {
@@ -275,17 +289,19 @@ func grouped(text string, yes bool) string {
 	return text
 }
 
-func joinPatterns(list []Pattern, vars []Var, sep string) string {
+func (n *Match) join(list []Pattern, sep string) string {
 	parts := make([]string, len(list))
 	for i, p := range list {
-		parts[i] = patternString(p, vars, false)
+		parts[i] = n.text(p, false)
 	}
 	return strings.Join(parts, sep)
 }
 
-func quantifier(p PatQuant) string {
+func (n *Match) quantifier(p PatQuant) string {
 	text := ""
 	switch {
+	case p.Bounds > 0:
+		text = n.boundsText(p)
 	case p.Min == 0 && p.Max < 0:
 		text = "*"
 	case p.Min == 1 && p.Max < 0:
@@ -306,4 +322,22 @@ func quantifier(p PatQuant) string {
 		text += "+"
 	}
 	return text
+}
+
+// boundsText is {min,max} where a bound is data.
+func (n *Match) boundsText(p PatQuant) string {
+	of, in := n.Bounds[p.Bounds-1], n.Input.Schema()
+	low, high := strconv.Itoa(p.Min), ""
+	if of.Min != nil {
+		low = ExprString(of.Min, in)
+	}
+	switch {
+	case of.Max != nil && of.Min != nil && expr.Equal(of.Min, of.Max):
+		return "{" + low + "}"
+	case of.Max != nil:
+		high = ExprString(of.Max, in)
+	case p.Max >= 0:
+		high = strconv.Itoa(p.Max)
+	}
+	return "{" + low + "," + high + "}"
 }

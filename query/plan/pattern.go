@@ -31,6 +31,7 @@ type PatExclude struct{ Item Pattern }
 type PatQuant struct {
 	Item      Pattern
 	Min, Max  int
+	Bounds    int // from data: 1 + the index in Match.Bounds; 0: Min and Max are the bounds
 	Reluctant bool
 	// Possessive: a row that fits the loop belongs to it (Flink CEP's greedy).
 	Possessive bool

@@ -80,16 +80,25 @@ type Match struct {
 	Skip        ast.SkipMode // never SkipDefault
 	SkipTo      expr.VarSet  // for SkipToFirst, SkipToLast
 	Within      int64        // µs; 0: no limit
+	// WithinOf is a limit of each match's own: an interval over the row that
+	// begins it; NULL or not positive: no match begins there. Nil: none.
+	WithinOf expr.Expr
+	Bounds   []Bounds // of quantifiers whose bounds are data; see PatQuant.Bounds
 	// Edges: the pattern has edges, negation or a strategy, or AFTER MATCH is NO
 	// SKIP: matches are reported as they complete, all of them, thinned by Skip.
 	// Otherwise: the preferred match of each start, as the standard has it.
 	Edges    bool
+	Selection
 	Gap      int64  // µs: WITHIN … BETWEEN ROWS, the time since the row before; 0: no limit
 	Timeouts bool   // EMIT TIMEOUTS: partial matches that run out of time are rows too
 	Anchored bool   // the pattern has ^ or $
 	Text     string // the clause as written, for EXPLAIN
 	Out      *event.Schema
 }
+
+// Bounds of a quantifier, BIGINT over the row that begins the match. NULL, below
+// zero or the lower above the upper: no match begins there.
+type Bounds struct{ Min, Max expr.Expr } // nil: the number that PatQuant has
 
 // OrderKey is a key of ORDER BY: an input column.
 type OrderKey struct {

@@ -40,6 +40,12 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneSuppress(n, need)
 	case *Match:
 		return pruneMatch(n, need)
+	case *Aggregate:
+		return pruneAggregate(n)
+	case *TopN:
+		return pruneTopN(n, need)
+	case *Over:
+		return pruneOver(n, need)
 	case *Insert:
 		in, _ := pruneTo(n.Input, allOf(n.Input.Schema()))
 		return withInputs(n, []Node{in}), ordinals(len(need))
@@ -182,6 +188,11 @@ func pruneMatch(n *Match, need []bool) (Node, []int) {
 	for _, v := range n.Vars {
 		MarkColumns(v.Define, below)
 	}
+	MarkColumns(n.WithinOf, below)
+	for _, b := range n.Bounds {
+		MarkColumns(b.Min, below)
+		MarkColumns(b.Max, below)
+	}
 	kept := keepMeasures(n, layout, need, below)
 	for out, in := range layout {
 		if in >= 0 && need[out] {
@@ -249,6 +260,11 @@ func (n *Match) remap(old *Match, moved []int, kept []bool) {
 	n.Vars = append([]Var(nil), old.Vars...)
 	for i := range n.Vars {
 		n.Vars[i].Define = Remap(n.Vars[i].Define, moved)
+	}
+	n.WithinOf = Remap(old.WithinOf, moved)
+	n.Bounds = append([]Bounds(nil), old.Bounds...)
+	for i, b := range n.Bounds {
+		n.Bounds[i] = Bounds{Remap(b.Min, moved), Remap(b.Max, moved)}
 	}
 	n.Measures = nil
 	for i, m := range old.Measures {
