@@ -21,6 +21,11 @@ import (
 //	SELECT …
 //	----
 //	column names, then the rows
+//
+//	emission        the same, with the entry after which each row comes out when
+//	SELECT …        the watermark follows every row at its own time
+//	----
+//	after entry: row
 func TestText(t *testing.T) {
 	datadriven.Walk(t, "testdata/text", func(t *testing.T, path string) {
 		var input []Entry
@@ -29,10 +34,14 @@ func TestText(t *testing.T) {
 			case "events":
 				input = entries(t, d)
 				return ""
+			}
+			c := &Case{Area: "text", Name: d.Pos, Schema: randomSchema, Input: input, Query: d.Input, Lenient: d.HasArg("lenient")}
+			switch d.Cmd {
 			case "match":
-				return matchText(t, &Case{
-					Area: "text", Name: d.Pos, Schema: randomSchema, Input: input, Query: d.Input, Lenient: d.HasArg("lenient"),
-				})
+				return matchText(t, c)
+			case "emission":
+				matchText(t, c)
+				return emissionText(t, c)
 			}
 			d.Fatalf(t, "no such command: %s", d.Cmd)
 			return ""
@@ -84,6 +93,24 @@ func matchText(t *testing.T, c *Case) string {
 	fmt.Fprintln(&b, strings.Join(want.Columns, " "))
 	for _, row := range want.Rows {
 		fmt.Fprintln(&b, jsonText(row))
+	}
+	return b.String()
+}
+
+func emissionText(t *testing.T, c *Case) string {
+	t.Helper()
+	c.Expected = &Expected{EmittedAfter: []int{}}
+	got, err := Direct{}.Run(c)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	var b strings.Builder
+	for i, row := range got.Rows {
+		if after := got.After[i]; after < len(c.Input) {
+			fmt.Fprintf(&b, "after %s: %s\n", jsonText(c.Input[after].Row[0]), jsonText(row))
+		} else {
+			fmt.Fprintf(&b, "at the end: %s\n", jsonText(row))
+		}
 	}
 	return b.String()
 }
