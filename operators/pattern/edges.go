@@ -37,6 +37,9 @@ type edges struct {
 	scratch registers // of the partial match at hand, with the row applied
 	spare   registers
 	blank   registers // of one that begins
+	first   registers // the same, with what it takes from its first row
+	begun   []int64   // the same, of one way to begin
+	taken   []int64   // registers of the partial match at hand, with the row, where loops count
 	idle    []*runs
 	active  int // keys with runs
 
@@ -90,6 +93,8 @@ func newEdges(m *Matcher) *edges {
 	e.spare = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	e.blank = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	p.define.init(e.blank.ints[e.parts:], e.blank.vals)
+	e.first = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
+	e.begun, e.taken = make([]int64, size.ints), make([]int64, size.ints)
 	m.view.tree = &e.store.paths
 	return e
 }
@@ -339,9 +344,23 @@ func (e *edges) rowKey(v int16) *rowKey {
 
 // begin offers the row to every place where a match may start.
 func (e *edges) begin(r *runs, starts []start) error {
+	x := partial{registers: e.blank, path: none}
+	own := e.p.limit >= 0 || len(e.p.define.loops) > 0
+	if own {
+		if ok, err := e.opening(); !ok || err != nil {
+			return err
+		}
+		x.registers = registers{e.begun, e.first.vals}
+	}
 	s := e.store.begin(r, e.key, e.number, e.time)
-	x := partial{registers: e.blank, path: none, start: s}
+	x.start = s
 	for _, at := range starts {
+		if own {
+			copy(x.ints, e.first.ints)
+			if !e.p.define.pass(at.turn, x.ints[e.parts:]) {
+				continue
+			}
+		}
 		x.info, x.rank = &e.p.places.list[at.place], at.rank
 		if _, err := e.offer(r, &x); err != nil {
 			return err
@@ -537,8 +556,11 @@ func (e *edges) inTime(x *partial) bool {
 // scratch has its registers.
 func (e *edges) arrive(r *runs, x *partial) error {
 	path := e.path(x)
-	if !e.last {
-		for _, to := range x.info.next {
+	if x.info.turns != nil {
+		copy(e.taken, e.scratch.ints)
+	}
+	for n, to := range x.info.next {
+		if !e.last && (x.info.turns == nil || e.turned(x.info.turns.next[n])) {
 			e.add(r, x.start, path, to)
 		}
 	}
@@ -550,7 +572,10 @@ func (e *edges) arrive(r *runs, x *partial) error {
 // accept completes the match if it may end with the row. One way to end is
 // enough.
 func (e *edges) accept(x *partial, path int32) error {
-	for _, g := range x.info.ends {
+	for n, g := range x.info.ends {
+		if x.info.turns != nil && !e.turned(x.info.turns.ends[n]) {
+			continue
+		}
 		denied, err := e.denied(x, path, g)
 		if err != nil {
 			return err
@@ -610,14 +635,14 @@ func (e *edges) unmake() {
 // add makes a run.
 func (e *edges) add(r *runs, start, path, to int32) {
 	if e.p.places.merges && e.parts == 0 {
-		if e.at[to] == e.serial {
+		if e.at[to] == e.serial && (len(e.p.define.loops) == 0 || e.again(r, path, to)) {
 			return
 		}
 		e.at[to] = e.serial
 	}
 	s := e.store
 	i := s.take()
-	*s.runs.at(i) = run{end: e.endOf(to), place: to, path: path, start: start, rank: e.ranks}
+	*s.runs.at(i) = run{end: e.endOf(start, to), place: to, path: path, start: start, rank: e.ranks}
 	e.ranks++
 	g := s.registers(i)
 	copy(g.ints, e.scratch.ints)
@@ -633,10 +658,15 @@ func (e *edges) add(r *runs, start, path, to int32) {
 // endOf is when a run that comes to wait at a place ends, though its start is
 // within its time: the gap is too long, or a part that it is in. With time-outs
 // the second does not count: what waits there in vain times out as a whole.
-func (e *edges) endOf(at int32) event.Time {
+func (e *edges) endOf(start, at int32) event.Time {
 	end := event.MaxTime
+	if e.p.limit >= 0 {
+		s := e.store.starts.at(start)
+		w := &e.m.view
+		end = deadline(s.time, w.p.layout.value(w.arena, w.row(int(s.number)), e.p.limit).I)
+	}
 	if gap := e.p.match.Gap; gap > 0 {
-		end = deadline(e.time, gap)
+		end = min(end, deadline(e.time, gap))
 	}
 	if e.p.match.Timeouts {
 		return end

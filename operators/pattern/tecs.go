@@ -42,7 +42,7 @@ type move struct{ node, place int32 }
 // sharable says whether partial matches at one place have one future.
 func (p *Program) sharable() bool {
 	m := p.match
-	if !m.Edges || !p.deterministic() || p.places.merges || p.numbered || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
+	if !m.Edges || p.limit >= 0 || !p.deterministic() || p.places.merges || p.numbered || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
 		return false
 	}
 	for i := range p.code {
