@@ -22,7 +22,7 @@ func GenerateSelection(seed uint64) *Case {
 
 func (g *generator) selection() string {
 	pattern := pick(g, "A ->> B", "A ->> B ->> C", "A (->> B)+ ->> C", "A -> B ->> C", "(A | B) ->> C", "A ->> B+ -> C", "A B", "A+ B", "A B* C",
-		"A ->> (B | C) ->> B", "A ->> B?", "PERMUTE(A, B)", "A (->> B){1,2}", "A ->> NOT C -> B", "A -> NOT C -> B", "A (-> B)+")
+		"A ->> (B | C) ->> B", "A ->> B?", "PERMUTE(A, B)", "A (->> B){1,2}", "A ->> NOT C -> B", "A -> NOT C -> B", "A (-> B)+", "A -> NOT B", "A ->> B -> NOT C")
 	if g.chance(30) {
 		pattern = g.ownLoops()
 	}
