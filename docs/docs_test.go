@@ -46,6 +46,7 @@ func runTests(m *testing.M) int {
 //
 //	```sql run            is run; the next output block is what it prints
 //	```sql check          passes `cepd check`
+//	```sql advice         passes with warnings; the next output block is what they say
 //	```sql error          fails `cepd check`; the next output block is the message
 //	```sql values         one expression a line, its value as JSON after --
 //	```sh run             is run by sh with cepd in PATH; output as above
@@ -133,6 +134,9 @@ func (p *page) example(t *testing.T, dir string, i int) {
 		if out, err := cepd(dir, p.text(b), "check", "-"); err != nil {
 			t.Errorf("%s:%d: %v\n%s", p.file, b.line, err, out)
 		}
+	case "sql advice":
+		out, err := cepd(dir, p.text(b), "check", "-")
+		p.compare(t, i, out, err == nil && out != "")
 	case "sql error":
 		out, err := cepd(dir, p.text(b), "check", "-")
 		p.compare(t, i, out, err != nil)
@@ -142,7 +146,7 @@ func (p *page) example(t *testing.T, dir string, i int) {
 		out, err := shell(dir, p.text(b))
 		p.compare(t, i, out, err == nil)
 	case "sql ":
-		t.Errorf("%s:%d: say what the example does: sql run, check, error or values", p.file, b.line)
+		t.Errorf("%s:%d: say what the example does: sql run, check, advice, error or values", p.file, b.line)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 func (r *runCommand) answer(a *query.Action) error {
 	switch s := a.Statement.(type) {
 	case *ast.Explain:
-		return r.print(nil, nil, explainText(a.Plan))
+		return r.print(nil, nil, explain(a.Plan).text())
 	case *ast.Show:
 		return r.show(s, a)
 	case *ast.Drop:

@@ -22,8 +22,9 @@ func newCheck(g *global) *cobra.Command {
 		Use: "check FILE...", Short: "Find the mistakes in statements without running them", Args: files,
 		Long: `check reads the files (- is stdin) in order, resolves names and types, makes the
 plans, and checks the options of the tables that queries use. Nothing is
-connected to. Every mistake is told with its place; warnings are told too and do
-not count as mistakes.`,
+connected to. Every mistake is told with its place. So are warnings, which do not
+count as mistakes: conditions that never hold or always do, variables that no
+match reaches, limits that limit nothing, patterns that may wait without end.`,
 		Example: "  cepd check fraud.sql\n  cepd check tables.sql queries/*.sql --output json",
 	}
 	outputFlag(c, &output)
@@ -36,25 +37,30 @@ not count as mistakes.`,
 		if err != nil {
 			return err
 		}
-		err = checkTexts(g, b, texts, output)
 		if output == "json" {
-			return reportJSON(g.std.out, err)
+			programs, err := checkTexts(g, b, texts, io.Discard)
+			return reportJSON(g.std.out, warnings(programs), err)
 		}
+		_, err = checkTexts(g, b, texts, g.std.err)
 		return err
 	}
 	return c
 }
 
-func checkTexts(g *global, b *bindings, texts []text, output string) error {
-	warnings := g.std.err
-	if output == "json" {
-		warnings = io.Discard
-	}
+func checkTexts(g *global, b *bindings, texts []text, warnings io.Writer) ([]program, error) {
 	programs, err := b.compile(texts, warnings)
 	if err != nil {
-		return err
+		return programs, err
 	}
-	return validateAll(g, programs)
+	return programs, validateAll(g, programs)
+}
+
+// warnings are the findings in texts without a mistake.
+func warnings(programs []program) (all []*diag.List) {
+	for _, p := range programs {
+		all = append(all, p.result.Warnings)
+	}
+	return all
 }
 
 func (b *bindings) compile(texts []text, warnings io.Writer) ([]program, error) {
@@ -139,16 +145,18 @@ type finding struct {
 	api.Diagnostic
 }
 
-// reportJSON writes the findings of an error as a list; other errors stay.
-func reportJSON(w io.Writer, err error) error {
+// reportJSON writes warnings and the findings of an error as a list; other
+// errors stay.
+func reportJSON(w io.Writer, warnings []*diag.List, err error) error {
 	findings := []finding{}
-	for _, l := range lists(err) {
+	mistakes := lists(err)
+	if err != nil && len(mistakes) == 0 {
+		return err
+	}
+	for _, l := range append(warnings, mistakes...) {
 		for _, d := range api.Diagnostics(l) {
 			findings = append(findings, finding{l.File, d})
 		}
-	}
-	if err != nil && len(findings) == 0 {
-		return err
 	}
 	if werr := writeJSON(w, findings); werr != nil {
 		return werr

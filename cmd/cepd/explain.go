@@ -2,98 +2,138 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/query/plan"
 )
 
+// explainCommand is the flags of cepd explain.
+type explainCommand struct {
+	*global
+	*bindings
+	format string
+	query  string
+	out    string
+}
+
+// explainFormats are what --format may be.
+const explainFormats = "text, dot, svg or json"
+
 func newExplain(g *global) *cobra.Command {
-	var output string
+	e := &explainCommand{global: g}
 	c := &cobra.Command{
 		Use: "explain FILE", Short: "Show how the queries of a file run", Args: one("FILE"),
 		Long: `explain shows, for each query of the file (- is stdin): the logical plan; the
 operators, beside the source and per shard; and for a pattern its symbols, its
-automaton, and what each partial match keeps. Nothing is run.`,
-		Example: "  cepd explain fraud.sql",
+automaton, sequences of rows that it matches and that it does not, each tried on
+the matcher, and what each partial match keeps. Nothing is run.
+
+--format dot and svg draw the operators and the automata: dot for Graphviz, svg
+for a browser. A circle is a state, a double one a match; an arrow is the row
+that is taken, dashed where a match waits for time to run out.`,
+		Example: `  cepd explain fraud.sql
+  cepd explain fraud.sql --format svg -o fraud.svg
+  cepd explain fraud.sql --query takeover --format dot | dot -Tpng -o takeover.png`,
 	}
-	outputFlag(c, &output)
-	b := newBindings(c)
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		if err := checkOutput(output); err != nil {
-			return err
-		}
-		texts, err := readTexts(args, g.std)
-		if err != nil {
-			return err
-		}
-		programs, err := b.compile(texts, g.std.err)
-		if err != nil {
-			return err
-		}
-		return printPlans(g, programs, output)
-	}
+	f := c.Flags()
+	f.StringVar(&e.format, "format", "text", explainFormats)
+	f.StringVar(&e.format, "output", "text", "as --format")
+	_ = f.MarkHidden("output") // what other commands call it
+	f.StringVar(&e.query, "query", "", "only the query of this name")
+	f.StringVarP(&e.out, "out", "o", "", "write to this file")
+	e.bindings = newBindings(c)
+	c.RunE = func(_ *cobra.Command, args []string) error { return e.run(args) }
 	return c
 }
 
-// explained is a query's explanation for programs.
-type explained struct {
-	Query string `json:"query"`
-	Text  string `json:"text"`
+func (e *explainCommand) run(args []string) error {
+	write, ok := map[string]func(io.Writer, []*explained) error{"text": writeText, "dot": writeDOT, "svg": writeSVG, "json": writeExplained}[e.format]
+	if !ok {
+		return usagef("--format %s: use %s", e.format, explainFormats)
+	}
+	texts, err := readTexts(args, e.std)
+	if err != nil {
+		return err
+	}
+	programs, err := e.compile(texts, e.std.err)
+	if err != nil {
+		return err
+	}
+	list, err := e.explained(programs)
+	if err != nil {
+		return err
+	}
+	if e.out == "" {
+		return write(e.std.out, list)
+	}
+	file, err := os.Create(e.out)
+	if err != nil {
+		return err
+	}
+	return firstError(write(file, list), file.Close())
 }
 
-func printPlans(g *global, programs []program, output string) error {
-	var list []explained
-	for _, p := range programs {
-		for i := range p.result.Queries {
-			q := &p.result.Queries[i]
-			list = append(list, explained{q.Name, explainText(q.Insert)})
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
 		}
-		for _, a := range p.result.Actions {
-			if a.Plan != nil {
-				list = append(list, explained{a.Plan.Name, explainText(a.Plan)})
-			}
-		}
-	}
-	if output == "json" {
-		return writeJSON(g.std.out, list)
-	}
-	for _, e := range list {
-		fmt.Fprintf(g.std.out, "-- %s\n%s\n", e.Query, e.Text)
 	}
 	return nil
 }
 
-// explainText shows plan, operators and automata.
-func explainText(root *plan.Insert) string {
-	var b strings.Builder
-	b.WriteString("== Logical plan\n" + plan.Explain(root))
-	outputs, schemas, tables := allOutputs(root)
-	graph, err := build.Build(outputs, schemas, build.Options{})
-	if err != nil {
-		fmt.Fprintf(&b, "\n== Operators\n%v\n", err)
-		return b.String()
+// explained builds the queries that are asked for.
+func (e *explainCommand) explained(programs []program) (list []*explained, err error) {
+	var names []string
+	for _, root := range roots(programs) {
+		names = append(names, root.Name)
+		if e.query == "" || e.query == root.Name {
+			list = append(list, explain(root))
+		}
 	}
-	b.WriteString("\n== Operators\n")
-	for i := range graph.Sources {
-		explainSource(&b, &graph.Sources[i], graph.Stages, tables)
+	if e.query != "" && len(list) == 0 {
+		return nil, fmt.Errorf("there is no query %q, only %s", e.query, strings.Join(names, ", "))
 	}
-	for i := range graph.Stages {
-		explainStage(&b, i, graph.Stages, tables)
-	}
-	for i := range graph.Stages {
-		s := &graph.Stages[i]
-		fmt.Fprintf(&b, "\n== %s%s %d\n%s", strings.ToUpper(s.Kind[:1]), s.Kind[1:], i, s.Explain())
-	}
-	return b.String()
+	return list, nil
 }
 
-// allOutputs sends every column of each insert to a sink of its own.
-func allOutputs(root *plan.Insert) (outputs []build.Output, schemas []*event.Schema, tables []string) {
+// roots are the plans of queries and of EXPLAIN.
+func roots(programs []program) (list []*plan.Insert) {
+	for _, p := range programs {
+		for i := range p.result.Queries {
+			list = append(list, p.result.Queries[i].Insert)
+		}
+		for _, a := range p.result.Actions {
+			if a.Plan != nil {
+				list = append(list, a.Plan)
+			}
+		}
+	}
+	return list
+}
+
+// explained is a query's plan and its operators.
+type explained struct {
+	root  *plan.Insert
+	sinks []string // tables
+	graph *build.Graph
+	err   error // it cannot be built
+}
+
+// explain builds a query, with every column of each insert sent to a sink of
+// its own.
+func explain(root *plan.Insert) *explained {
+	e := &explained{root: root}
+	var outputs []build.Output
+	var schemas []*event.Schema
 	for i, n := range root.All() {
 		schema := n.Input.Schema()
 		columns := make([]int, len(schema.Fields))
@@ -101,56 +141,119 @@ func allOutputs(root *plan.Insert) (outputs []build.Output, schemas []*event.Sch
 			columns[c] = c
 		}
 		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
-		schemas, tables = append(schemas, schema), append(tables, n.Table.Name)
+		schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
 	}
-	return outputs, schemas, tables
+	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
+	return e
 }
 
-func explainSource(b *strings.Builder, s *build.Source, stages []build.Stage, sinks []string) {
-	name := "values"
-	if s.Scan != nil {
-		name = "each partition of " + s.Scan.Table.Name + ": scan"
+func writeText(w io.Writer, list []*explained) error {
+	for _, e := range list {
+		if _, err := fmt.Fprintf(w, "-- %s\n%s\n", e.root.Name, e.text()); err != nil {
+			return err
+		}
 	}
-	for _, r := range s.Branches {
-		fmt.Fprintf(b, "%s%s -> %s\n", name, chain(r.Chain), target(stages, sinks, r.To))
-		name = strings.Repeat(" ", len(name))
-	}
+	return nil
 }
 
-func explainStage(b *strings.Builder, i int, stages []build.Stage, sinks []string) {
-	m := &stages[i]
-	keys := make([]string, len(m.Key))
-	for k, column := range m.Key {
-		keys[k] = m.Prepared.Fields[column].Name
-	}
-	unit := "one shard"
-	if len(keys) > 0 {
-		unit = "each shard of (" + strings.Join(keys, ", ") + ")"
-	}
-	fmt.Fprintf(b, "%s %d, %s: order -> %s%s -> %s\n", m.Kind, i, unit, m.Kind, chain(m.Chain), target(stages, sinks, m.To))
-}
-
-func target(stages []build.Stage, sinks []string, to int) string {
-	if i, ok := build.SinkOf(to); ok {
-		return "sink " + sinks[i]
-	}
-	return fmt.Sprintf("%s %d", stages[to].Kind, to)
-}
-
-// chain names the operators of a chain, in order.
-func chain(c build.Chain) string {
-	ops, err := c.New()
-	if err != nil {
-		return " -> " + err.Error()
-	}
+// text shows plan, operators and automata.
+func (e *explained) text() string {
 	var b strings.Builder
-	for _, op := range ops {
-		b.WriteString(" -> " + operatorName(op))
+	b.WriteString("== Logical plan\n" + plan.Explain(e.root))
+	b.WriteString("\n== Operators\n")
+	if e.err != nil {
+		fmt.Fprintln(&b, e.err)
+		return b.String()
+	}
+	for i := range e.graph.Sources {
+		name := strings.Join(sourceTitle(&e.graph.Sources[i]), ": ")
+		for _, r := range e.graph.Sources[i].Branches {
+			fmt.Fprintf(&b, "%s%s -> %s\n", name, arrows(r.Chain), e.target(r.To))
+			name = strings.Repeat(" ", len(name))
+		}
+	}
+	for i := range e.graph.Stages {
+		s := &e.graph.Stages[i]
+		fmt.Fprintf(&b, "%s %d, %s: order -> %s%s -> %s\n", s.Kind, i, unit(s), s.Kind, arrows(s.Chain), e.target(s.To))
+	}
+	for i := range e.graph.Stages {
+		s := &e.graph.Stages[i]
+		fmt.Fprintf(&b, "\n== %s%s %d\n%s", strings.ToUpper(s.Kind[:1]), s.Kind[1:], i, s.Explain())
 	}
 	return b.String()
+}
+
+// sourceTitle is what a source reads, and how.
+func sourceTitle(s *build.Source) []string {
+	if s.Scan == nil {
+		return []string{"values"}
+	}
+	return []string{"each partition of " + s.Scan.Table.Name, "scan"}
+}
+
+// unit is what a stage has one operator of.
+func unit(s *build.Stage) string {
+	if len(s.Key) == 0 {
+		return "one shard"
+	}
+	return "each shard of (" + strings.Join(keyNames(s), ", ") + ")"
+}
+
+func keyNames(s *build.Stage) []string {
+	keys := make([]string, len(s.Key))
+	for k, column := range s.Key {
+		keys[k] = s.Prepared.Fields[column].Name
+	}
+	return keys
+}
+
+func (e *explained) target(to int) string {
+	if i, ok := build.SinkOf(to); ok {
+		return "sink " + e.sinks[i]
+	}
+	return fmt.Sprintf("%s %d", e.graph.Stages[to].Kind, to)
+}
+
+// arrows names the operators of a chain, in order.
+func arrows(c build.Chain) string {
+	var b strings.Builder
+	for _, name := range chain(c) {
+		b.WriteString(" -> " + name)
+	}
+	return b.String()
+}
+
+func chain(c build.Chain) []string {
+	ops, err := c.New()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	names := make([]string, len(ops))
+	for i, op := range ops {
+		names[i] = operatorName(op)
+	}
+	return names
 }
 
 func operatorName(op operators.Operator) string {
 	name := fmt.Sprintf("%T", op)
 	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+}
+
+func writeDOT(w io.Writer, list []*explained) error {
+	graphs, err := drawings(list)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, draw.DOT("cepd", graphs))
+	return err
+}
+
+func writeSVG(w io.Writer, list []*explained) error {
+	graphs, err := drawings(list)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, draw.SVG(graphs))
+	return err
 }

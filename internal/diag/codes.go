@@ -35,5 +35,10 @@ const (
 	Limit             Code = "limit"
 	MissingParameter  Code = "missing-parameter"
 	ConstantError     Code = "constant-error" // an error found while folding constants, such as 1/0
-	Advice            Code = "advice"         // warnings only
+
+	// Warnings only.
+	NeverTrue   Code = "never-true"
+	AlwaysTrue  Code = "always-true"
+	Unreachable Code = "unreachable-variable"
+	Advice      Code = "advice"
 )

@@ -10,14 +10,14 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/lint"},
 	{"internal/event"},
 	{"internal/clock"},
 	{"state"},
 	{"state/memstore", "state/pebblestore"},
 	{"query/ast", "internal/expr"},
 	{"internal/function"},
-	{"operators/kernel", "query/catalog"},
+	{"operators/kernel", "query/catalog", "internal/constraint"},
 	{"query/parse/gen"},
 	{"query/parse", "query/format"},
 	{"query/plan"},

@@ -55,6 +55,7 @@ type Stage struct {
 	Proctime bool // rows get the processing time as their time
 	New      func(shard int) operators.Stateful
 	Explain  func() string
+	Pattern  *pattern.Program // of a match; nil otherwise
 	Chain    Chain
 	To       int
 }
@@ -170,6 +171,7 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      program.NewMatcher,
 		Explain:  program.Explain,
+		Pattern:  program,
 		Chain:    above,
 		To:       to,
 	}

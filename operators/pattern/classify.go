@@ -6,6 +6,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/operators/kernel"
+	"github.com/cepd/cepd/query/plan"
 )
 
 func (c *compiler) variables() error {
@@ -14,7 +15,7 @@ func (c *compiler) variables() error {
 		if d.Define == nil {
 			continue
 		}
-		if err := c.classify(v, conjuncts(d.Define)); err != nil {
+		if err := c.classify(v, plan.Conjuncts(d.Define)); err != nil {
 			return fmt.Errorf("DEFINE %s: %w", d.Name, err)
 		}
 	}
@@ -23,17 +24,6 @@ func (c *compiler) variables() error {
 		v.mask = v.local | v.ctx<<len(c.p.local)
 	}
 	return nil
-}
-
-func conjuncts(e expr.Expr) []expr.Expr {
-	if a, ok := e.(*expr.And); ok {
-		var list []expr.Expr
-		for _, x := range a.Args {
-			list = append(list, conjuncts(x)...)
-		}
-		return list
-	}
-	return []expr.Expr{e}
 }
 
 func conjunction(list []expr.Expr) expr.Expr {
@@ -211,7 +201,7 @@ func (c *compiler) residual(v int, e expr.Expr) error {
 	}
 	c.p.vars[v].hist = r
 	if c.p.match.Edges {
-		c.p.vars[v].equal, err = c.equality(v, conjuncts(e), conjuncts(bound))
+		c.p.vars[v].equal, err = c.equality(v, plan.Conjuncts(e), plan.Conjuncts(bound))
 	}
 	return err
 }

@@ -14,6 +14,7 @@ func (p *Program) Explain() string {
 	var b strings.Builder
 	p.explainVariables(&b)
 	p.explainAutomaton(&b)
+	b.WriteString(p.Samples().String())
 	p.explainState(&b)
 	return b.String()
 }
@@ -61,62 +62,7 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 		fmt.Fprintf(b, "automaton: threads in order of preference, at most %d per key, with %d registers each\n",
 			p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	}
-	for pc, in := range p.code {
-		fmt.Fprintf(b, "  %3d  %s\n", pc, p.instruction(in, pc))
-		if pc == 39 && len(p.code) > 41 {
-			fmt.Fprintf(b, "  … and %d more\n", len(p.code)-40)
-			return
-		}
-	}
-}
-
-func (p *Program) instruction(in instr, pc int) string {
-	switch in.op {
-	case opRow:
-		return p.rowInstruction(in, pc)
-	case opNot:
-		return fmt.Sprintf("%s %s", p.forbids(in), p.vars[in.v].name)
-	case opAbsent:
-		return fmt.Sprintf("wait: %s %s", p.forbids(in), p.vars[in.v].name)
-	case opEnter:
-		return fmt.Sprintf("from here at most %s", interval(p.limits[in.x]))
-	case opSplit:
-		return fmt.Sprintf("try %d, then %d", in.x, in.y)
-	case opJump:
-		return fmt.Sprintf("go to %d", in.x)
-	case opCount, opNext:
-		return p.loopInstruction(in)
-	case opStart:
-		return "only at the first row of the partition"
-	case opEnd:
-		return "only after the last row of the partition"
-	}
-	return "match"
-}
-
-func (p *Program) rowInstruction(in instr, pc int) string {
-	s := [...]string{"row as", "first row as", "any row as"}[in.edge]
-	if !p.match.Edges {
-		s = "row as"
-	}
-	s = fmt.Sprintf("%s %s, then %d", s, p.vars[in.v].name, pc+1)
-	if in.until >= 0 {
-		s += " (until " + p.vars[in.until].name + ")"
-	}
-	if in.excluded {
-		s += " (not shown)"
-	}
-	return s
-}
-
-func (p *Program) forbids(in instr) string {
-	switch {
-	case in.once:
-		return "the next row is not"
-	case in.op == opAbsent:
-		return "till time runs out no"
-	}
-	return "until the next row taken no"
+	b.WriteString(p.States())
 }
 
 func (p *Program) explainState(b *strings.Builder) {

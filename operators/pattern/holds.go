@@ -137,7 +137,7 @@ func (p *Program) shortestMatch() int {
 	for changed := true; changed; {
 		changed = false
 		for pc := len(p.code) - 1; pc >= 0; pc-- {
-			n := far
+			var n int
 			switch in := p.code[pc]; in.op {
 			case opAccept:
 				n = 0

@@ -227,18 +227,6 @@ func (w *walk) fresh(pc int32) bool {
 
 // ---- EXPLAIN
 
-func (p *Program) loopInstruction(in instr) string {
-	if in.op == opNext {
-		return fmt.Sprintf("count a repetition, go to %d", in.x)
-	}
-	l := &p.define.loops[in.v]
-	more := fmt.Sprintf("%s to %s times: ", p.boundText(l.min), p.boundText(l.max))
-	if in.few {
-		return more + fmt.Sprintf("try %d, then %d", in.y, in.x)
-	}
-	return more + fmt.Sprintf("try %d, then %d", in.x, in.y)
-}
-
 func (p *Program) boundText(b bound) string {
 	switch {
 	case b.cell >= 0:

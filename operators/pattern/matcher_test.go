@@ -8,12 +8,14 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/operators/pattern"
 )
 
 // TestMatcher runs the text cases. "table" declares columns, "rows" gives the
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
-// "explain" shows the compiled pattern. Every match is repeated with other
+// "explain" shows the compiled pattern, "states" its automaton, "draw" that as
+// DOT or SVG, "samples" what it matches. Every match is repeated with other
 // batch sizes and with a snapshot and restore after every row.
 func TestMatcher(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -28,6 +30,19 @@ func TestMatcher(t *testing.T) {
 				return runCase(t, table, rows, d.Input)
 			case "explain":
 				return program(t, table, d.Input).Explain()
+			case "states":
+				return program(t, table, d.Input).States()
+			case "samples":
+				return program(t, table, d.Input).Samples().String()
+			case "draw":
+				g, err := program(t, table, d.Input).Draw()
+				if err != nil {
+					return err.Error() + "\n"
+				}
+				if d.HasArg("svg") {
+					return draw.SVG([]draw.Graph{*g})
+				}
+				return draw.DOT("q", []draw.Graph{*g})
 			default:
 				t.Fatalf("unknown command %s", d.Cmd)
 			}

@@ -83,18 +83,18 @@ type placer struct {
 	ids  map[place]int32
 	todo []place
 	ways int
-	seen map[way]bool
+	seen map[turnedWay]bool
 }
 
-// way leads to a place, or to the end, without a row.
-type way struct {
+// turnedWay leads to a place, or to the end, without a row.
+type turnedWay struct {
 	at   place
 	turn turn
 }
 
 // findPlaces lists the places of a pattern with edges.
 func (p *Program) findPlaces() (*placeTable, error) {
-	f := &placer{p: p, ids: map[place]int32{}, seen: map[way]bool{}}
+	f := &placer{p: p, ids: map[place]int32{}, seen: map[turnedWay]bool{}}
 	t := &placeTable{ids: f.ids}
 	first, _, turns := f.follow(place{})
 	for i := 0; i < len(f.todo); i++ {
@@ -202,7 +202,7 @@ func (t *placeTable) without(i int32, left uint64) int32 {
 func (f *placer) follow(from place) (to []int32, ends []guards, t *turns) {
 	clear(f.seen)
 	t = &turns{}
-	stack := []way{{at: from}}
+	stack := []turnedWay{{at: from}}
 	for len(stack) > 0 {
 		w := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -211,7 +211,7 @@ func (f *placer) follow(from place) (to []int32, ends []guards, t *turns) {
 		}
 		f.seen[w] = true
 		in := &f.p.code[w.at.pc]
-		step := func(pc int32, g guards, turn turn) { stack = append(stack, way{place{pc, g}, turn}) }
+		step := func(pc int32, g guards, turn turn) { stack = append(stack, turnedWay{place{pc, g}, turn}) }
 		switch at := w.at; in.op {
 		case opSplit:
 			step(in.y, at.g, w.turn)

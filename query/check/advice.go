@@ -3,13 +3,40 @@ package check
 import (
 	"slices"
 
+	"github.com/cepd/cepd/internal/constraint"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
 
 // advise warns of patterns that are right but likely not what is wanted.
 func (m *matcher) advise() {
+	m.adviseDefine()
+	m.adviseReach(m.ast.Pattern, true)
+	m.adviseTime()
+	m.advisePartition()
+	m.adviseState()
+}
+
+// adviseWhere warns of a filter that no row passes.
+func (b *binder) adviseWhere(e ast.Expr, cond expr.Expr) {
+	conds := plan.Conjuncts(cond)
+	if _, constant := cond.(*expr.Const); constant || len(conds) > maxAdvised || !constraint.Never(conds...) {
+		return
+	}
+	switch x, y := clash(conds); {
+	case x == nil:
+		b.list.Warn(diag.NeverTrue, e.Pos(), "no row passes: the conditions contradict each other")
+	case y == nil:
+		b.list.Warn(diag.NeverTrue, x.Pos(), "no row passes: %s never holds", b.text(x.Pos()))
+	default:
+		b.list.Warn(diag.NeverTrue, y.Pos(), "no row passes: %s contradicts %s", b.text(y.Pos()), b.text(x.Pos()))
+	}
+}
+
+// adviseState warns of what may wait or grow without bound.
+func (m *matcher) adviseState() {
 	if m.out.Edges {
 		m.adviseEdges()
 		return

@@ -19,11 +19,20 @@ import (
 //	<statements>
 //	----
 //	<answers, plans, warnings, or errors>
+//
+//	advise
+//	<PATTERN … DEFINE … over the table t>
+//	----
+//	<warnings>
 func TestCheck(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		cat := catalog.New()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd != "compile" {
+			switch d.Cmd {
+			case "advise":
+				return advise(t, cat, d.Input)
+			case "compile":
+			default:
 				d.Fatalf(t, "unknown command %s", d.Cmd)
 			}
 			params := map[string]string{}
@@ -61,4 +70,16 @@ func compile(cat *catalog.Catalog, text string, params map[string]string) string
 		return "ok\n"
 	}
 	return b.String()
+}
+
+// advise is the warnings about a pattern.
+func advise(t *testing.T, cat *catalog.Catalog, clause string) string {
+	r, err := query.CompileText(cat, "", "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES LAST(id) AS id\n"+clause+")", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Warnings.Items) == 0 {
+		return "none\n"
+	}
+	return r.Warnings.Error() + "\n"
 }

@@ -21,6 +21,7 @@ type matcher struct {
 	out   *plan.Match
 	not   map[string]int // the variable ^B of [^B], by the folded name of B
 	bound []ast.Expr     // what out.Measures were written as
+	read  []bool         // for advice: variables of which definitions read more than the row at hand
 	ok    bool
 }
 

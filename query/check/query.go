@@ -148,6 +148,7 @@ func (b *binder) where(q *ast.Select, rel *relation) (plan.Node, bool) {
 	if cond == nil {
 		return nil, false
 	}
+	b.adviseWhere(q.Where, cond)
 	return &plan.Filter{Input: rel.node, Cond: cond}, true
 }
 

@@ -32,15 +32,8 @@ func pushFilters(n Node) Node {
 
 // and is x AND y as one chain.
 func and(x, y expr.Expr) expr.Expr {
-	args := append(conjuncts(x), conjuncts(y)...)
+	args := append(Conjuncts(x), Conjuncts(y)...)
 	return &expr.And{Base: expr.Base{T: x.Type(), Span: x.Pos()}, Args: args}
-}
-
-func conjuncts(e expr.Expr) []expr.Expr {
-	if a, ok := e.(*expr.And); ok {
-		return append([]expr.Expr(nil), a.Args...)
-	}
-	return []expr.Expr{e}
 }
 
 // repeatable says whether the columns that cond reads may be computed twice.
