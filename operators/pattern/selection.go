@@ -134,10 +134,14 @@ func (e *edges) choose() {
 type ranking struct {
 	p     *Program
 	marks []bool
-	best  [][]int32 // per node: the first of its partial matches, as cells
+	spans []span  // per node: its partial matches in lists
+	lists []int32 // the first of each node's partial matches, as cells
 	cells []rankedRow
 	a, b  []step
 }
+
+// span is a piece of ranking.lists.
+type span struct{ from, to int32 }
 
 // rankedRow is the last row of a partial match, and the rest of it.
 type rankedRow struct {
@@ -149,24 +153,32 @@ type rankedRow struct {
 // at oldest or later.
 func (r *ranking) first(g *graph, roots []int32, oldest int64, n int) []int32 {
 	r.mark(g, roots, oldest)
-	r.cells = r.cells[:0]
+	r.cells, r.lists = r.cells[:0], r.lists[:0]
 	for i, marked := range r.marks {
 		if marked {
-			r.best[i] = r.rank(g, &g.nodes[i], r.best[i][:0], oldest, n)
+			from := len(r.lists)
+			r.rank(g, &g.nodes[i], oldest, n)
+			r.spans[i] = span{int32(from), int32(len(r.lists))}
 		}
 	}
 	var list []int32
 	for _, root := range roots {
-		list = r.merge(nil, list, r.best[root], n)
+		list = r.merge(nil, list, r.of(root), n)
 	}
 	return list
+}
+
+// of is the ranked partial matches of a node.
+func (r *ranking) of(node int32) []int32 {
+	s := r.spans[node]
+	return r.lists[s.from:s.to:s.to]
 }
 
 // mark finds the nodes that the roots lead to. Children come before parents.
 func (r *ranking) mark(g *graph, roots []int32, oldest int64) {
 	r.marks = append(r.marks[:0], make([]bool, len(g.nodes))...)
-	for len(r.best) < len(g.nodes) {
-		r.best = append(r.best, nil)
+	if len(r.spans) < len(g.nodes) {
+		r.spans = make([]span, cap(r.marks))
 	}
 	for _, root := range roots {
 		r.marks[root] = true
@@ -183,22 +195,22 @@ func (r *ranking) mark(g *graph, roots []int32, oldest int64) {
 	}
 }
 
-// rank lists the first n partial matches of a node, whose children are ranked.
-func (r *ranking) rank(g *graph, x *node, dst []int32, oldest int64, n int) []int32 {
-	if x.right >= 0 {
+// rank appends the first n partial matches of a node, whose children are ranked.
+func (r *ranking) rank(g *graph, x *node, oldest int64, n int) {
+	switch {
+	case x.right >= 0:
 		var right []int32
 		if g.nodes[x.right].max >= oldest {
-			right = r.best[x.right]
+			right = r.of(x.right)
 		}
-		return r.merge(dst, r.best[x.left], right, n)
+		r.lists = r.merge(r.lists, r.of(x.left), right, n)
+	case x.left == none:
+		r.lists = append(r.lists, r.cell(x, none))
+	default:
+		for _, before := range r.of(x.left) {
+			r.lists = append(r.lists, r.cell(x, before))
+		}
 	}
-	if x.left == none {
-		return append(dst, r.cell(x, none))
-	}
-	for _, before := range r.best[x.left] {
-		dst = append(dst, r.cell(x, before))
-	}
-	return dst
 }
 
 func (r *ranking) cell(x *node, before int32) int32 {
@@ -208,7 +220,7 @@ func (r *ranking) cell(x *node, before int32) int32 {
 
 // merge appends the first n of two ordered lists to dst.
 func (r *ranking) merge(dst, x, y []int32, n int) []int32 {
-	for len(dst) < n && len(x)+len(y) > 0 {
+	for most := len(dst) + n; len(dst) < most && len(x)+len(y) > 0; {
 		if len(y) == 0 || len(x) > 0 && r.compare(x[0], y[0]) <= 0 {
 			dst, x = append(dst, x[0]), x[1:]
 		} else {
