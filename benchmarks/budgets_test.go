@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/cepd/cepd/benchmarks/measure"
+	"github.com/cepd/cepd/benchmarks/queries"
 )
 
 // TestBudgets holds deterministic counts of the steady state, after the first
@@ -18,7 +21,7 @@ func TestBudgets(t *testing.T) {
 	if testing.Short() {
 		warm, events = 1_000_000, 200_000
 	}
-	data := Generate(warm + events)
+	data := NewData()
 	counts := map[string]map[string]float64{}
 	for line := range strings.Lines(string(text)) {
 		var name, count string
@@ -27,7 +30,7 @@ func TestBudgets(t *testing.T) {
 			continue
 		}
 		if counts[name] == nil {
-			counts[name] = measure(t, name, data, warm, events)
+			counts[name] = steady(t, name, data, warm, events)
 		}
 		got, ok := counts[name][count]
 		if !ok {
@@ -44,51 +47,33 @@ func TestBudgets(t *testing.T) {
 // a table may cost, per two million events.
 const negligible = 50
 
-func measure(t *testing.T, name string, data *Transactions, warm, events int) map[string]float64 {
+func steady(t *testing.T, name string, d *Data, warm, events int) map[string]float64 {
 	t.Helper()
-	for i := range Workloads {
-		w := &Workloads[i]
-		if w.Name != name {
-			continue
-		}
-		m, err := NewMemory(data, w.Query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.Run(warm); err != nil {
-			t.Fatal(err)
-		}
-		u, err := Measure(func() error { _, err := m.Run(events); return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s: %d mallocs in %d events", name, u.Mallocs, events)
-		if u.Mallocs <= negligible {
-			u.Mallocs = 0
-		}
-		counts := map[string]float64{"mallocs-per-event": float64(u.Mallocs) / float64(events)}
-		if name != "Q1" {
-			keys, bytes := m.Held()
-			counts["bytes-per-key"] = float64(bytes) / float64(max(keys, 1))
-			t.Logf("%s: %d keys, %d bytes", name, keys, bytes)
-		}
-		return counts
+	w, ok := queries.Find(name)
+	if !ok {
+		t.Fatalf("there is no workload %s", name)
 	}
-	t.Fatalf("there is no workload %s", name)
-	return nil
-}
-
-// TestAnswers checks the known answers, of cepd and of the hand-written loops.
-func TestAnswers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("five million events")
+	copies := len(w.Params)
+	warm, events = warm/copies, events/copies
+	m, err := NewMemory(d.Table(w, warm+events), w)
+	if err != nil {
+		t.Fatal(err)
 	}
-	data := Generate(5_000_000)
-	for i := range Workloads {
-		for _, hand := range []bool{false, true} {
-			if _, err := InMemory(data, &Workloads[i], hand); err != nil {
-				t.Error(err)
-			}
-		}
+	if _, err := m.Run(warm); err != nil {
+		t.Fatal(err)
 	}
+	u, err := measure.Run(func() error { _, err := m.Run(events); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d mallocs in %d events", name, u.Mallocs, events)
+	if u.Mallocs <= negligible {
+		u.Mallocs = 0
+	}
+	counts := map[string]float64{"mallocs-per-event": float64(u.Mallocs) / float64(events)}
+	if keys, bytes := m.Held(); keys > 0 {
+		counts["bytes-per-key"] = float64(bytes) / float64(keys)
+		t.Logf("%s: %d keys, %d bytes", name, keys, bytes)
+	}
+	return counts
 }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"text/template"
 	"time"
 
+	"github.com/cepd/cepd/benchmarks/measure"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/all"
@@ -17,95 +21,157 @@ import (
 
 // kafkaScript reads transactions as JSON from one topic and writes the
 // detections of Q2 to another.
-const kafkaScript = `CREATE TABLE tx (
+var kafkaScript = template.Must(template.New("pipe").Parse(`CREATE TABLE tx (
   ts BIGINT, card BIGINT, amount DOUBLE,
   at AS TO_TIMESTAMP_LTZ(ts, 3),
-  WATERMARK FOR at AS at - INTERVAL '1' SECOND
-) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '%[1]s', 'format' = 'json',
-  'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');
-CREATE TABLE alerts (card BIGINT, probed TIMESTAMP_LTZ(3), at TIMESTAMP_LTZ(3), amount DOUBLE)
-WITH ('connector' = 'kafka', 'topic' = '%[3]s', 'properties.bootstrap.servers' = '%[1]s', 'format' = 'json', 'key.fields' = 'card');
+  WATERMARK FOR at AS at
+) WITH ('connector' = 'kafka', 'topic' = '{{.In}}', 'properties.bootstrap.servers' = '{{.Bootstrap}}', 'format' = 'json',
+  'scan.startup.mode' = 'earliest-offset'{{if not .Live}}, 'scan.bounded.mode' = 'latest-offset'{{end}});
+CREATE TABLE alerts (card BIGINT, probed TIMESTAMP_LTZ(3), at TIMESTAMP_LTZ(3), ts BIGINT, amount DOUBLE)
+WITH ('connector' = 'kafka', 'topic' = '{{.Out}}', 'properties.bootstrap.servers' = '{{.Bootstrap}}', 'format' = 'json', 'key.fields' = 'card',
+  'sink.delivery-guarantee' = '{{if .ExactlyOnce}}exactly-once', 'sink.transactional-id-prefix' = 'cepd-bench{{else}}at-least-once{{end}}');
 INSERT INTO alerts SELECT * FROM tx MATCH_RECOGNIZE (
   PARTITION BY card ORDER BY at
-  MEASURES A.at AS probed, B.at AS at, B.amount AS amount
+  MEASURES A.at AS probed, B.at AS at, B.ts AS ts, B.amount AS amount
   PATTERN (A B) WITHIN INTERVAL '10' MINUTE
   DEFINE A AS A.amount < 10, B AS B.amount > 1000);
-`
+`))
 
-// FillTopic writes the first n transactions to a topic, in the Kafka form of
-// the workload, and says how many bytes the average value has.
-func FillTopic(ctx context.Context, bootstrap, topic string, n int) (bytes float64, err error) {
+// Filler writes transactions to a topic, in the Kafka form of the workload.
+type Filler struct {
+	sink       connectors.Sink
+	stream     *workload.Transactions
+	batch      *event.Batch
+	key, value []byte
+	bytes      int // of values, so far
+}
+
+// NewFiller opens a topic for writing; records wait up to linger for others.
+func NewFiller(ctx context.Context, bootstrap, topic string, linger time.Duration) (*Filler, error) {
 	c, _ := all.New().Lookup("kafka")
 	sink, err := c.Sink(connectors.Table{
 		Name: "fill", Query: "fill",
 		Columns: []connectors.Column{{Name: "k", Type: event.TBytes}, {Name: "v", Type: event.TBytes}},
 		Options: map[string]string{
 			"topic": topic, "properties.bootstrap.servers": bootstrap, "format": "raw",
-			"key.fields": "k", "key.format": "raw", "value.fields-include": "EXCEPT_KEY", "properties.linger.ms": "20",
+			"key.fields": "k", "key.format": "raw", "value.fields-include": "EXCEPT_KEY", "properties.linger.ms": strconv.FormatInt(linger.Milliseconds(), 10),
 		},
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if err := sink.Open(ctx); err != nil {
-		return 0, err
+	b := event.NewBatch(event.NewSchema(event.Field{Name: "k", Type: event.TBytes}, event.Field{Name: "v", Type: event.TBytes}))
+	return &Filler{sink: sink, stream: workload.NewTransactions(), batch: b}, sink.Open(ctx)
+}
+
+// Write writes the next n events, a batch's worth at most.
+func (f *Filler) Write(ctx context.Context, n int) error {
+	var t workload.Transaction
+	b := f.batch
+	for b.Reset(n); n > 0; n-- {
+		f.stream.Next(&t)
+		f.key, f.value = t.AppendKey(f.key[:0]), t.AppendKafka(f.value[:0])
+		b.Cols[0].SetBytes(b.N-n, f.key)
+		b.Cols[1].SetBytes(b.N-n, f.value)
+		f.bytes += len(f.value)
 	}
-	defer func() { err = errors.Join(err, sink.Close()) }()
-	total, err := writeAll(ctx, sink, n)
+	return f.sink.Write(ctx, b)
+}
+
+// Flush waits for the broker's word on all that was written.
+func (f *Filler) Flush(ctx context.Context) error { return f.sink.Flush(ctx) }
+
+// Close closes the topic.
+func (f *Filler) Close() error { return f.sink.Close() }
+
+// FillTopic writes the first n transactions to a topic, and says how many bytes
+// the average value has.
+func FillTopic(ctx context.Context, bootstrap, topic string, n int) (bytes float64, err error) {
+	f, err := NewFiller(ctx, bootstrap, topic, 20*time.Millisecond)
 	if err != nil {
 		return 0, err
 	}
-	return float64(total) / float64(n), sink.Flush(ctx)
-}
-
-func writeAll(ctx context.Context, sink connectors.Sink, n int) (total int, err error) {
-	b := event.NewBatch(event.NewSchema(event.Field{Name: "k", Type: event.TBytes}, event.Field{Name: "v", Type: event.TBytes}))
-	g := workload.NewTransactions()
-	var t workload.Transaction
-	var key, value []byte
-	for done := 0; done < n; done += b.N {
-		b.Reset(min(batchRows, n-done))
-		for i := range b.N {
-			g.Next(&t)
-			key, value = t.AppendKey(key[:0]), t.AppendKafka(value[:0])
-			b.Cols[0].SetBytes(i, key)
-			b.Cols[1].SetBytes(i, value)
-			total += len(value)
-		}
-		if err := sink.Write(ctx, b); err != nil {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for left := n; left > 0; {
+		k := min(batchRows, left)
+		if err := f.Write(ctx, k); err != nil {
 			return 0, err
 		}
+		left -= k
 	}
-	return total, nil
+	return float64(f.bytes) / float64(n), f.Flush(ctx)
 }
 
-// EndToEnd measures Q2 from a topic of n transactions to another topic, with
-// state kept in dir. All of the process's CPU counts: fetching, decoding,
+// Pipe is Q2 from a topic to another.
+type Pipe struct {
+	Bootstrap, In, Out string
+	Events             int    // that In has
+	Dir                string // where state is kept; "": nowhere
+	ExactlyOnce        bool
+	Live               bool // In has no end
+}
+
+func (p *Pipe) script() (string, error) {
+	var b strings.Builder
+	err := kafkaScript.Execute(&b, p)
+	return b.String(), err
+}
+
+func (p *Pipe) note() string {
+	switch {
+	case p.ExactlyOnce:
+		return "Kafka to Kafka, JSON, exactly once, state on disk"
+	case p.Dir != "":
+		return "Kafka to Kafka, JSON, at least once, state on disk"
+	}
+	return "Kafka to Kafka, JSON, at least once, state in memory only"
+}
+
+// Start starts the pipe on e.
+func (p *Pipe) Start(ctx context.Context, e *engine.Engine) (*engine.Query, error) {
+	text, err := p.script()
+	if err != nil {
+		return nil, err
+	}
+	cat := catalog.New()
+	c, err := query.CompileText(cat, "", text, nil)
+	if err != nil {
+		return nil, err
+	}
+	return e.Start(ctx, c.Queries[0].Insert, cat)
+}
+
+// Unsupported is why a connector refuses a pipe yet; empty when err is anything
+// else.
+func Unsupported(err error) string {
+	if err != nil && strings.Contains(err.Error(), "not supported yet") {
+		return err.Error()
+	}
+	return ""
+}
+
+// EndToEnd measures a pipe. All of the process's CPU counts: fetching, decoding,
 // matching, journal and snapshots, sending.
-func EndToEnd(ctx context.Context, bootstrap, in, out, dir string, n int) (Result, error) {
-	r := Result{Workload: "Q2", System: "cepd", Events: n}
-	e, err := engine.New(engine.Options{Registry: all.New(), DataDir: dir})
+func EndToEnd(ctx context.Context, p *Pipe) (r measure.Result, err error) {
+	r = measure.Result{Workload: "Q2", System: "cepd", Events: p.Events, Note: p.note()}
+	e, err := engine.New(engine.Options{Registry: all.New(), DataDir: p.Dir})
 	if err != nil {
 		return r, err
 	}
-	cat := catalog.New()
-	c, err := query.CompileText(cat, "", fmt.Sprintf(kafkaScript, bootstrap, in, out), nil)
-	if err != nil {
-		return r, errors.Join(err, e.Close(ctx))
-	}
+	defer func() { err = errors.Join(err, e.Close(ctx)) }()
 	var q *engine.Query
-	u, err := Measure(func() error {
-		if q, err = e.Start(ctx, c.Queries[0].Insert, cat); err != nil {
+	u, err := measure.Run(func() error {
+		if q, err = p.Start(ctx, e); err != nil {
 			return err
 		}
 		return q.Wait()
 	})
 	if err != nil {
-		return r, errors.Join(err, e.Close(ctx))
+		return r, err
 	}
 	r.Matches = int(q.Status().Sinks[0].Acknowledged)
-	r.WallSeconds, r.CPUSeconds, r.RSSMB = u.Wall.Seconds(), u.CPU.Seconds(), PeakRSS()
-	r.Note = fmt.Sprintf("Kafka to Kafka, JSON, at least once, state on disk; %.2f allocations per event", float64(u.Mallocs)/float64(n))
+	r.Take(u)
+	r.Note += fmt.Sprintf("; %.2f allocations per event", float64(u.Mallocs)/float64(p.Events))
 	r.Stamp(time.Now())
-	return r, e.Close(ctx)
+	return r, nil
 }

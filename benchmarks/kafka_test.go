@@ -2,16 +2,10 @@ package benchmarks
 
 import (
 	"context"
-	"flag"
 	"os"
 	"testing"
 
 	"github.com/cepd/cepd/internal/kafkatest"
-)
-
-var (
-	kafkaEvents  = flag.Int("kafka-events", 200_000, "events of TestKafkaToKafka")
-	kafkaResults = flag.String("kafka-results", "", "result file to write")
 )
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
@@ -23,26 +17,21 @@ func TestKafkaToKafka(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kafka broker")
 	}
+	const events = 200_000
 	ctx := context.Background()
 	k := kafkatest.Broker(t)
-	in, out := k.Topic(t, 4), k.Topic(t, 4)
-	bytes, err := FillTopic(ctx, k.Bootstrap, in, *kafkaEvents)
-	if err != nil {
+	in := k.Topic(t, 4)
+	if _, err := FillTopic(ctx, k.Bootstrap, in, events); err != nil {
 		t.Fatal(err)
 	}
-	r, err := EndToEnd(ctx, k.Bootstrap, in, out, t.TempDir(), *kafkaEvents)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := HandQ2(Generate(*kafkaEvents)); r.Matches != want {
-		t.Errorf("%d detections, expected %d", r.Matches, want)
-	}
-	t.Logf("%d events of %.0f bytes: %.2f s, %.2f s of CPU, %.0f events per CPU-second, %d detections, %.0f MB; %s",
-		r.Events, bytes, r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), r.Matches, r.RSSMB, r.Note)
-	if *kafkaResults == "" {
-		return
-	}
-	if err := Write(*kafkaResults, []Result{r}); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"", t.TempDir()} {
+		r, err := EndToEnd(ctx, &Pipe{Bootstrap: k.Bootstrap, In: in, Out: k.Topic(t, 4), Events: events, Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := HandQ2(NewTransactions(events)); r.Matches != want {
+			t.Errorf("%s: %d detections, expected %d", r.Note, r.Matches, want)
+		}
+		t.Logf("%.0f events per CPU-second; %s", r.PerCPUSecond(), r.Note)
 	}
 }

@@ -1,13 +1,17 @@
 package benchmarks
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
+	"github.com/cepd/cepd/benchmarks/measure"
+	"github.com/cepd/cepd/benchmarks/queries"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/internal/conformance"
+	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
-	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -16,17 +20,20 @@ import (
 // batchRows is how many rows a source gives at once.
 const batchRows = 1024
 
-// Memory feeds transactions that lie in memory to the operators of a query.
+// Memory feeds events that lie in memory to the operators of a workload: each
+// batch to one query after the other.
 type Memory struct {
-	t        *Transactions
-	scan     *plan.Scan
+	table   *workload.Table
+	queries []*memoryQuery
+	next    int
+	matches int
+}
+
+// memoryQuery is the operators of one query, and its view of the table.
+type memoryQuery struct {
 	pipeline *conformance.Pipeline
 	batch    *event.Batch
-	micros   []int64      // Time in µs
-	country  []event.Span // of countryText
-	kind     []event.Span // of kindText
-	next     int
-	matches  int
+	columns  []int // of the table
 }
 
 // Emit counts detections.
@@ -35,145 +42,145 @@ func (m *Memory) Emit(b *event.Batch) error {
 	return nil
 }
 
-var countryText, kindText = joined(workload.Countries[:]), joined(workload.Kinds[:])
-
-func joined(words []string) (text []byte) {
-	for _, w := range words {
-		text = append(text, w...)
+// NewMemory compiles a workload over t. The error is why the queries cannot run.
+func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
+	m := &Memory{table: t}
+	for _, params := range w.Params {
+		q, err := m.compile(w.Script(), maps.Clone(params))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		}
+		m.queries = append(m.queries, q)
 	}
-	return text
+	return m, nil
 }
 
-// spans are the places of codes' words in their joined text.
-func spans(codes []uint8, words []string) []event.Span {
-	at := make([]event.Span, len(words))
-	off := uint32(0)
-	for i, w := range words {
-		at[i] = event.Span{Off: off, Len: uint32(len(w))}
-		off += uint32(len(w))
-	}
-	out := make([]event.Span, len(codes))
-	for i, c := range codes {
-		out[i] = at[c]
-	}
-	return out
-}
-
-// NewMemory compiles a query over t.
-func NewMemory(t *Transactions, text string) (*Memory, error) {
-	root, err := compile(text)
+func (m *Memory) compile(text string, params map[string]string) (*memoryQuery, error) {
+	r, err := query.CompileText(catalog.New(), "", text, params)
 	if err != nil {
 		return nil, err
 	}
-	m := &Memory{t: t, country: spans(t.Country, workload.Countries[:]), kind: spans(t.Kind, workload.Kinds[:]), micros: make([]int64, len(t.Time))}
-	for i, ms := range t.Time {
-		m.micros[i] = ms * 1000
-	}
+	root := planOf(r)
 	var n plan.Node = root
 	for len(n.Inputs()) > 0 {
 		n = n.Inputs()[0]
 	}
-	m.scan = n.(*plan.Scan)
-	m.batch = conformance.ReadBatch(m.scan)
-	m.pipeline, err = conformance.NewPipeline(root, operators.Collector(m))
-	return m, err
+	scan := n.(*plan.Scan)
+	q := &memoryQuery{batch: conformance.ReadBatch(scan)}
+	for _, c := range scan.Read {
+		q.columns = append(q.columns, m.table.Schema.Index(c.Name))
+	}
+	q.pipeline, err = conformance.NewPipeline(root, m)
+	return q, err
 }
 
-func compile(text string) (*plan.Insert, error) {
-	r, err := query.CompileText(catalog.New(), "", fmt.Sprintf(Table, "'connector' = 'memory', 'name' = 'tx'")+text, nil)
-	if err != nil {
-		return nil, err
+// planOf is the plan of the script's one query.
+func planOf(r *query.Result) *plan.Insert { return r.Queries[0].Insert }
+
+// Refused is why cepd cannot run a workload yet; empty when err is anything
+// else.
+func Refused(err error) string {
+	var list *diag.List
+	if !errors.As(err, &list) {
+		return ""
 	}
-	return r.Queries[0].Insert, nil
+	for _, d := range list.Items {
+		if d.Code == diag.NotSupported {
+			return d.Message
+		}
+	}
+	return ""
 }
 
 // Run feeds up to n further events and says how many it fed. The batches are
-// views of the arrays, as those of a source that has decoded them.
+// views of the table, as those of a source that has decoded them.
 func (m *Memory) Run(n int) (int, error) {
-	end := min(m.next+n, len(m.t.Time))
+	end := min(m.next+n, m.table.N)
 	start := m.next
 	for m.next < end {
 		to := min(m.next+batchRows, end)
-		m.view(m.next, to)
-		wm := m.micros[to-1]
-		m.next = to
-		if err := m.pipeline.Step(m.batch, wm); err != nil {
-			return 0, err
+		for _, q := range m.queries {
+			m.table.View(q.batch, q.columns, m.next, to)
+			if err := q.pipeline.Step(q.batch, m.table.Time()[to-1]); err != nil {
+				return 0, err
+			}
 		}
+		m.next = to
 	}
 	return end - start, nil
 }
 
-// view makes the batch the rows from … to.
-func (m *Memory) view(from, to int) {
-	b := m.batch
-	for i := range m.scan.Read {
-		v := &b.Cols[i]
-		switch m.scan.Read[i].Name {
-		case "ts":
-			v.I64 = m.micros[from:to]
-		case "card":
-			v.I64 = m.t.Card[from:to]
-		case "amount":
-			v.F64 = m.t.Amount[from:to]
-		case "country":
-			v.Str = m.country[from:to]
-			v.Alias(countryText)
-		case "kind":
-			v.Str = m.kind[from:to]
-			v.Alias(kindText)
+// Held is the number of keys with state and the bytes that the operators hold,
+// of all queries.
+func (m *Memory) Held() (keys, bytes int64) {
+	for _, q := range m.queries {
+		if q.pipeline.Stateful() {
+			_, size := q.pipeline.Size()
+			keys, bytes = keys+size.Keys, bytes+size.Bytes
 		}
 	}
-	b.N, b.Sel, b.Time = to-from, nil, m.micros[from:to]
-	b.ID = b.ID[:0]
-	for row := from; row < to; row++ {
-		b.ID = append(b.ID, event.ID{Lo: uint64(row)})
-	}
-}
-
-// Held is the number of cards with state and the bytes that the matcher holds.
-func (m *Memory) Held() (keys, bytes int64) {
-	_, size := m.pipeline.Size()
-	return size.Keys, size.Bytes
+	return keys, bytes
 }
 
 // Finish ends the input and gives the number of detections.
 func (m *Memory) Finish() (matches int, err error) {
-	err = m.pipeline.Step(nil, event.MaxTime)
-	return m.matches, err
+	for _, q := range m.queries {
+		if err := q.pipeline.Step(nil, event.MaxTime); err != nil {
+			return 0, err
+		}
+	}
+	return m.matches, nil
 }
 
-// InMemory measures a workload in memory: cepd's operators or the hand-written
-// loop. The answer is checked when it is known.
-func InMemory(t *Transactions, w *Workload, hand bool) (Result, error) {
-	r := Result{Workload: w.Name, System: "cepd", Events: len(t.Time), Note: "operators of one shard, columns in memory, GOMAXPROCS=1"}
-	run := func() (err error) {
-		r.Matches = w.Hand(t)
-		return nil
+// whole feeds n events and ends the input.
+func (m *Memory) whole(n int) (matches int, err error) {
+	if _, err := m.Run(n); err != nil {
+		return 0, err
 	}
-	if hand {
-		r.System, r.Note = "hand", "Go loop over the same arrays, state in a slice indexed by card, GOMAXPROCS=1"
-	} else {
-		m, err := NewMemory(t, w.Query)
-		if err != nil {
-			return r, err
-		}
-		run = func() error { return m.whole(&r) }
+	return m.Finish()
+}
+
+// InMemory measures the operators of a workload over its first n events. The
+// answer is checked against the loop's.
+func InMemory(d *Data, w *queries.Workload, n int) (measure.Result, error) {
+	m, err := NewMemory(d.Table(w, n), w)
+	if err != nil {
+		return measure.Result{}, err
 	}
-	u, err := Measure(run)
-	r.WallSeconds, r.CPUSeconds, r.RSSMB = u.Wall.Seconds(), u.CPU.Seconds(), PeakRSS()
-	r.Stamp(time.Now())
-	if err == nil && len(t.Time) == 5_000_000 && r.Matches != w.Matches {
-		err = fmt.Errorf("%s by %s: %d matches, expected %d", r.Workload, r.System, r.Matches, w.Matches)
+	r, err := timed(w, "cepd", n, func() (int, error) { return m.whole(n) })
+	r.Note = "operators of one shard, columns in memory, GOMAXPROCS=1"
+	if err != nil {
+		return r, err
+	}
+	return r, check(&r, Hand(d, w, n)())
+}
+
+// ByHand measures the hand-written loop of a workload.
+func ByHand(d *Data, w *queries.Workload, n int) (measure.Result, error) {
+	loop := Hand(d, w, n)
+	r, err := timed(w, "hand", n, func() (int, error) { return loop(), nil })
+	r.Note = "Go loop over the same arrays, state in a slice indexed by card, GOMAXPROCS=1"
+	if err == nil && n == 5_000_000 && w.Matches > 0 {
+		err = check(&r, w.Matches)
 	}
 	return r, err
 }
 
-func (m *Memory) whole(r *Result) error {
-	if _, err := m.Run(len(m.t.Time)); err != nil {
+func timed(w *queries.Workload, system string, n int, run func() (int, error)) (measure.Result, error) {
+	r := measure.Result{Workload: w.Name, System: system, Events: n}
+	u, err := measure.Run(func() (err error) {
+		r.Matches, err = run()
 		return err
+	})
+	r.Take(u)
+	r.Stamp(time.Now())
+	return r, err
+}
+
+// check compares the answer of a run with the known one.
+func check(r *measure.Result, want int) error {
+	if r.Matches != want {
+		return fmt.Errorf("%s by %s: %d matches in %d events, expected %d", r.Workload, r.System, r.Matches, r.Events, want)
 	}
-	var err error
-	r.Matches, err = m.Finish()
-	return err
+	return nil
 }

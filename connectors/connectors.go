@@ -66,6 +66,7 @@ type Table struct {
 	Log      *slog.Logger
 	Delivery Delivery
 	Query    string // name of the reading or writing query: consumer group, client id
+	Writer   int    // tells sinks of a query that write the same table apart
 }
 
 // Delivery is the guarantee asked of a sink.

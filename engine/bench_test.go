@@ -91,7 +91,9 @@ func cyclePipeline(t testing.TB, sql, delay string, store state.Store) *engine.P
 	q, err := enginetest.Compile(`CREATE TABLE tx (ts ` + types["ts"] + `, card BIGINT, amount ` + types["amount"] + `, country STRING, kind STRING, WATERMARK FOR ts AS ts` + delay + `)
 		WITH ('connector'='cycle');
 		CREATE TABLE q1 (card BIGINT, amount ` + types["amount"] + `, country STRING) WITH ('connector'='blackhole');
-		CREATE TABLE q2 (card BIGINT, probed ` + types["ts"] + `, ts ` + types["ts"] + `, amount ` + types["amount"] + `) WITH ('connector'='blackhole');` + sql)
+		CREATE TABLE q2 (card BIGINT, probed ` + types["ts"] + `, ts ` + types["ts"] + `, amount ` + types["amount"] + `) WITH ('connector'='blackhole');
+		CREATE TABLE velocity (card BIGINT, m BIGINT, h BIGINT, d BIGINT, w BIGINT, total ` + types["amount"] + `, biggest ` + types["amount"] + `) WITH ('connector'='blackhole');
+		CREATE TABLE totals (card BIGINT, n BIGINT, total ` + types["amount"] + `, biggest ` + types["amount"] + `) WITH ('connector'='blackhole');` + sql)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +112,18 @@ const (
 	q2          = `INSERT INTO q2 SELECT * FROM tx MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
 	 MEASURES A.ts AS probed, B.ts AS ts, B.amount AS amount
 	 PATTERN (A B) WITHIN INTERVAL '10' MINUTE DEFINE A AS A.amount < 10, B AS B.amount > 1000)`
+)
+
+// Counts over four frames, and two aggregates that are two stacks.
+const (
+	velocity = `INSERT INTO velocity SELECT card,
+	 COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '1' MINUTE PRECEDING AND CURRENT ROW),
+	 COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '3' MINUTE PRECEDING AND CURRENT ROW),
+	 COUNT(*) OVER w,
+	 COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '20' MINUTE PRECEDING AND CURRENT ROW), `
+	velocityCounts = velocity + `CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE) FROM tx WINDOW w AS (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW)`
+	velocityStacks = velocity + `SUM(amount) OVER w, MAX(amount) OVER w FROM tx WINDOW w AS (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW)`
+	q6             = `INSERT INTO totals SELECT card, COUNT(*), SUM(amount), MAX(amount) FROM TUMBLE(TABLE tx, DESCRIPTOR(ts), INTERVAL '60' SECOND) GROUP BY window_start, window_end, card`
 )
 
 func step(t testing.TB, p *engine.Pipeline) {
@@ -136,6 +150,10 @@ func benchmarkSteps(b *testing.B, sql, delay string) {
 
 func BenchmarkQ1(b *testing.B)        { benchmarkSteps(b, q1, "") }
 func BenchmarkQ2(b *testing.B)        { benchmarkSteps(b, q2, "") }
+func BenchmarkQ6(b *testing.B)        { benchmarkSteps(b, q6, "") }
+func BenchmarkQ6Delayed(b *testing.B) { benchmarkSteps(b, q6, fiveSeconds) }
+func BenchmarkVelocity(b *testing.B)  { benchmarkSteps(b, velocityCounts, "") }
+func BenchmarkStacks(b *testing.B)    { benchmarkSteps(b, velocityStacks, "") }
 func BenchmarkQ2Delayed(b *testing.B) { benchmarkSteps(b, q2, fiveSeconds) }
 
 // BenchmarkQ2Journal has a store on disk, commits every 25 steps and writes the

@@ -82,7 +82,7 @@ func (r *branch) newRun() {
 	}
 	x := r.runs[r.n]
 	r.n++
-	x.b.N, x.b.Sel = 0, nil
+	x.b.N, x.b.Sel, x.placed = 0, nil, false
 	for i := range x.sels {
 		x.sels[i] = x.sels[i][:0]
 	}
@@ -122,8 +122,9 @@ func (r *branch) keepRun() {
 // activeRuns is the runs of the step.
 func (r *branch) activeRuns() []*run { return r.runs[:r.n] }
 
-// dropLate drops the rows that the combined watermark had passed and tells the
-// unit. spans are the candidates among the rows of each run.
+// dropLate drops the rows that the combined watermark had passed by too much,
+// and tells the unit. Rows that may still count take their place in the order of
+// time where the watermark was when they came.
 func (r *branch) dropLate() {
 	others := r.domain.least(r.unit)
 	for i, x := range r.activeRuns() {
@@ -135,6 +136,10 @@ func (r *branch) dropLate() {
 			if l.time > bound {
 				continue
 			}
+			if r.domain.due(l.time) > bound {
+				x.place(l.row, bound)
+				continue
+			}
 			dropped = dropRow(x, l.row) || dropped
 			r.unit.rejectLate(l, bound)
 		}
@@ -142,6 +147,16 @@ func (r *branch) dropLate() {
 			r.router.route(x)
 		}
 	}
+}
+
+// place gives a row of a run another time to be ordered by. The run's times may
+// be those of its rowtime column, which stay.
+func (x *run) place(row int32, t event.Time) {
+	if !x.placed {
+		x.times = append(x.times[:0], x.b.Time...)
+		x.b.Time, x.placed = x.times, true
+	}
+	x.b.Time[row] = t
 }
 
 // dropRow takes a row out of a run; false when a filter has done so before.

@@ -22,6 +22,9 @@ type router struct {
 type run struct {
 	b    event.Batch
 	sels [][]int32 // rows of b by shard
+	// placed: b.Time is times, since late rows have another place than their own.
+	placed bool
+	times  []event.Time
 }
 
 type span struct{ from, to int }

@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/event"
 )
 
 const offsetsInterval = 5 * time.Second
@@ -51,10 +53,14 @@ func (q *Query) snapshots() error {
 	return nil
 }
 
-// deliveries writes an outbox to its sink.
+// deliveries writes an outbox to its sink: at once, or, in transactions, one in
+// each commit interval.
 func (q *Query) deliveries(o *outbox) error {
+	if o.tx != nil {
+		return q.transactions(o)
+	}
 	for {
-		n, err := o.deliver(q.ctx, q.p.journal.durableStep())
+		n, err := o.deliver(q.ctx, q.p.journal.durableCut())
 		if err != nil {
 			return err
 		}
@@ -70,9 +76,65 @@ func (q *Query) deliveries(o *outbox) error {
 	}
 }
 
-// tellOffsets publishes how far a table has been read, for tools that show lag.
-// Nothing depends on it: a failure is only logged.
-func (q *Query) tellOffsets(table string, c connectors.Committer) error {
+// markInterval is how often a mark is written when nothing else is, to keep it
+// from being forgotten.
+const markInterval = time.Hour
+
+// transactions delivers in transactions. Without rows, one tells how far the
+// sources have been read.
+func (q *Query) transactions(o *outbox) error {
+	var told cut
+	var at event.Time
+	for {
+		next, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
+		c := q.p.journal.durableCut()
+		n, err := o.deliver(q.ctx, c)
+		age := time.Duration(q.now()-at) * time.Microsecond
+		if err == nil && n == 0 && (age > markInterval || age > offsetsInterval && !slices.Equal(c.at, told.at)) {
+			n, err = 1, o.refresh(q.ctx, c)
+		}
+		if err != nil {
+			release()
+			return err
+		}
+		signal(q.delivered)
+		if n > 0 {
+			told, at = c, q.now()
+		}
+		if !q.pause(o, n > 0, next) {
+			release()
+			return nil
+		}
+		release()
+	}
+}
+
+// pause waits for the end of the commit interval after a transaction, else for
+// work; it is false when the query must not go on.
+func (q *Query) pause(o *outbox, paced bool, next <-chan time.Time) bool {
+	if paced {
+		select {
+		case <-next:
+		case <-q.stop:
+		case <-q.ctx.Done():
+			return false
+		}
+		return true
+	}
+	tick, release := q.engine.options.Clock.After(offsetsInterval)
+	defer release()
+	select {
+	case <-o.work:
+	case <-tick:
+	case <-q.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// tellOffsets publishes how far a table has been read, for tools that show lag
+// and for the next start of a query without state. A failure is only logged.
+func (q *Query) tellOffsets(s *source, c connectors.Committer) error {
 	for {
 		tick, release := q.engine.options.Clock.After(offsetsInterval)
 		select {
@@ -81,20 +143,46 @@ func (q *Query) tellOffsets(table string, c connectors.Committer) error {
 			release()
 			return nil
 		}
-		q.publishOffsets(q.ctx, table, c)
+		if r := q.safe.Load(); r != nil {
+			q.publishOffsets(q.ctx, s, c, r.partitions)
+		}
 	}
 }
 
-func (q *Query) publishOffsets(ctx context.Context, table string, c connectors.Committer) {
+func (q *Query) publishOffsets(ctx context.Context, s *source, c connectors.Committer, partitions []PartitionStatus) {
 	offsets := map[int32]int64{}
-	for _, p := range q.published.Load().Partitions {
-		if p.Table == table && p.Position >= 0 {
+	for _, p := range partitions {
+		if p.Table == s.name && p.Position >= 0 {
 			offsets[p.Partition] = p.Position
 		}
 	}
 	if err := c.CommitOffsets(ctx, offsets); err != nil && !errors.Is(err, context.Canceled) {
-		q.log.Warn("offsets not published", "table", table, "error", err)
+		q.log.Warn("offsets not published", "table", s.name, "error", err)
 	}
+}
+
+// reading is how far the tables had been read when so many rows had been made.
+type reading struct {
+	partitions []PartitionStatus
+	put        []uint64
+}
+
+// noteReading keeps two readings: one whose rows are all delivered, which may
+// be published, and the next one. Between two steps.
+func (q *Query) noteReading(s *Status) {
+	if q.next == nil {
+		q.next = &reading{partitions: s.Partitions}
+		for _, o := range q.p.boxes {
+			q.next.put = append(q.next.put, o.seq)
+		}
+	}
+	for i, o := range q.p.boxes {
+		if o.position() < q.next.put[i] {
+			return
+		}
+	}
+	q.safe.Store(q.next)
+	q.next = nil
 }
 
 // lastOffsets publishes where an orderly end has left the tables.
@@ -102,8 +190,28 @@ func (q *Query) lastOffsets() {
 	ctx, cancel := context.WithTimeout(context.Background(), offsetsInterval)
 	defer cancel()
 	for _, s := range q.p.sources {
-		if c, ok := s.source.(connectors.Committer); ok {
-			q.publishOffsets(ctx, s.name, c)
+		if c, ok := s.source.(connectors.Committer); ok && !s.carried {
+			q.publishOffsets(ctx, s, c, q.published.Load().Partitions)
+		}
+	}
+	if o := q.p.boxes[0]; len(o.carried) > 0 {
+		if err := o.refresh(ctx, q.p.journal.durableCut()); err != nil {
+			q.log.Warn("offsets not published", "error", err)
+		}
+	}
+}
+
+// forgetMarks has sinks that deliver exactly once forget a query that is
+// dropped, so that another may begin under its name.
+func (q *Query) forgetMarks() {
+	ctx, cancel := context.WithTimeout(context.Background(), offsetsInterval)
+	defer cancel()
+	for _, o := range q.p.boxes {
+		if o.tx == nil {
+			continue
+		}
+		if err := o.tx.Forget(ctx); err != nil {
+			q.log.Warn("the place in the sink is not forgotten: a query that begins anew under this name will be refused", "table", o.table, "identity", o.tx.Identity(), "error", err)
 		}
 	}
 }

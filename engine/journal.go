@@ -27,13 +27,21 @@ type journal struct {
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
-	first   uint64 // step of the first pending entry
-	last    uint64 // step of the last entry
-	durable uint64
+	first   uint64  // step of the first pending entry
+	last    uint64  // step of the last entry
+	at      []int64 // where the units are after the last step
+	durable cut
 	since   int64 // bytes since the last snapshot
 	due     chan struct{}
 
 	committed atomic.Int64 // clock of the last commit, µs
+}
+
+// cut is a step boundary: the number of the step before it, and where the
+// units then are (nil: not known).
+type cut struct {
+	step uint64
+	at   []int64
 }
 
 // The parts of a query's range.
@@ -43,6 +51,7 @@ const (
 	sectionJournal  = 'j' // + step
 	sectionAcked    = 'a' // + outbox
 	sectionOutbox   = 'o' // + outbox + number of the last row
+	sectionLedger   = 'x' // + outbox
 	sectionState    = 'u' // + stage + shard + operator
 )
 
@@ -81,7 +90,7 @@ func fromBE64(p []byte) uint64 {
 func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*outbox, urgent bool) {
 	if j.store == nil {
 		j.mu.Lock()
-		j.last, j.durable = number, number
+		j.last, j.durable.step = number, number
 		j.mu.Unlock()
 		wake(boxes)
 		return
@@ -94,11 +103,20 @@ func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*
 	j.pending = binary.AppendUvarint(j.pending, uint64(len(j.entry)))
 	j.pending = append(j.pending, j.entry...)
 	j.last = number
+	j.note(units)
 	j.since += int64(len(j.entry))
 	urgent = urgent || len(j.pending) > maxPendingJournal
 	j.mu.Unlock()
 	if urgent {
 		signal(j.due)
+	}
+}
+
+// note remembers where the units are; the lock is held.
+func (j *journal) note(units []*unit) {
+	j.at = j.at[:0]
+	for _, u := range units {
+		j.at = append(j.at, u.position)
 	}
 }
 
@@ -177,7 +195,7 @@ func (j *journal) commit(boxes []*outbox) error {
 		return nil
 	}
 	j.mu.Lock()
-	entries, first, last := j.pending, j.first, j.last
+	entries, first, end := j.pending, j.first, cut{j.last, slices.Clone(j.at)}
 	j.pending, j.spare = j.spare[:0], nil
 	j.mu.Unlock()
 	acked := positions(boxes)
@@ -193,7 +211,7 @@ func (j *journal) commit(boxes []*outbox) error {
 	}
 	j.acked = acked
 	j.mu.Lock()
-	j.durable, j.spare = max(j.durable, last), entries[:0]
+	j.durable, j.spare = end, entries[:0]
 	j.mu.Unlock()
 	wake(boxes)
 	return nil
@@ -230,8 +248,8 @@ func positions(boxes []*outbox) []uint64 {
 	return p
 }
 
-// durableStep is the last step whose entry a crash cannot undo.
-func (j *journal) durableStep() uint64 {
+// durableCut is the last step boundary that a crash cannot undo.
+func (j *journal) durableCut() cut {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.durable

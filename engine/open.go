@@ -51,6 +51,14 @@ func saltOf(name string) event.ID {
 	return event.ID{Hi: h.Hi, Lo: h.Lo}
 }
 
+// InputID is the ID of the input row that a row of a query without keyed stages
+// was made of: its source in the upper half of Hi, then its partition; its
+// offset.
+func InputID(query string, out event.ID) event.ID {
+	salt := saltOf(query)
+	return event.ID{Hi: out.Hi ^ salt.Hi, Lo: out.Lo ^ salt.Lo}
+}
+
 func (b *opener) open(ctx context.Context) error {
 	p := b.p
 	outputs, sinks := b.outputs()
@@ -60,8 +68,8 @@ func (b *opener) open(ctx context.Context) error {
 	}
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
-		ContinueOnError: p.settings.policy != policyFail,
-	}, MaxSuppressed: p.settings.suppressed})
+		ContinueOnError: true, // what is rejected meets the policy of its source
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
 	}
@@ -92,6 +100,10 @@ func (b *opener) start(ctx context.Context) error {
 	if err := p.load(); err != nil {
 		return err
 	}
+	if err := p.takeMarks(ctx); err != nil {
+		return err
+	}
+	p.carry()
 	ready := func() { signal(p.ready) }
 	for i, u := range p.units {
 		from := connectors.Start
@@ -180,7 +192,13 @@ func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []conne
 	if !ok {
 		return fmt.Errorf("table %s: unknown connector '%s'", t.Name, t.Option("connector", ""))
 	}
-	sink, err := c.Sink(b.table(t, columns))
+	table := b.table(t, columns)
+	for _, o := range b.p.boxes {
+		if o.table == t.Name {
+			table.Writer++
+		}
+	}
+	sink, err := c.Sink(table)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}

@@ -14,7 +14,7 @@ import (
 // order they are put; the number of the last acknowledged row is what a restart
 // needs to know.
 //
-//	put (step) --> queue --> Deliver: items whose step is durable --> Sink.Write, Flush --> acked
+//	put (step) --> queue --> Deliver: items whose step is durable --> Sink.Write, Flush [, Commit] --> acked
 //
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
@@ -24,6 +24,10 @@ type outbox struct {
 	limit int64
 	seq   uint64 // rows numbered so far; the pipeline's
 	rows  rows   // scratch of rejects.go
+
+	tx      connectors.Transactional // the sink, if it delivers exactly once
+	state   event.Time               // of the mark
+	carried []carried
 
 	mu     sync.Mutex
 	queue  []item // oldest first
@@ -47,7 +51,8 @@ type item struct {
 const maxFreeBatches = 16
 
 func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
-	return &outbox{table: table, sink: sink, schema: schema, limit: limit,
+	tx, _ := sink.(connectors.Transactional)
+	return &outbox{table: table, sink: sink, tx: tx, schema: schema, limit: limit,
 		room: room, work: make(chan struct{}, 1)}
 }
 
@@ -121,6 +126,13 @@ func (o *outbox) empty() bool {
 	return len(o.queue) == 0
 }
 
+// waiting says whether rows up to a step have not been acknowledged.
+func (o *outbox) waiting(step uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) > 0 && o.queue[0].step <= step
+}
+
 // position is the number of the last acknowledged row.
 func (o *outbox) position() uint64 {
 	o.mu.Lock()
@@ -130,21 +142,31 @@ func (o *outbox) position() uint64 {
 
 // deliver writes the rows whose step is durable and waits for the sink to
 // acknowledge them. One goroutine at a time.
-func (o *outbox) deliver(ctx context.Context, durable uint64) (n int, err error) {
-	items := o.claim(durable)
+func (o *outbox) deliver(ctx context.Context, c cut) (n int, err error) {
+	items := o.claim(c.step)
 	if len(items) == 0 {
 		return 0, nil
 	}
-	for _, it := range items {
-		if err := o.sink.Write(ctx, it.b); err != nil {
-			return 0, fmt.Errorf("write to %s: %w", o.table, err)
-		}
+	if o.tx != nil {
+		return len(items), o.transact(ctx, items, c)
 	}
-	if err := o.sink.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("write to %s: %w", o.table, err)
+	if err := o.write(ctx, items); err != nil {
+		return 0, err
 	}
 	o.acknowledge(len(items))
 	return len(items), nil
+}
+
+func (o *outbox) write(ctx context.Context, items []item) error {
+	for _, it := range items {
+		if err := o.sink.Write(ctx, it.b); err != nil {
+			return fmt.Errorf("write to %s: %w", o.table, err)
+		}
+	}
+	if err := o.sink.Flush(ctx); err != nil {
+		return fmt.Errorf("write to %s: %w", o.table, err)
+	}
+	return nil
 }
 
 // claim takes the durable items at the head. They stay in the queue, where a
@@ -163,6 +185,13 @@ func (o *outbox) claim(durable uint64) []item {
 func (o *outbox) acknowledge(n int) {
 	o.mu.Lock()
 	o.acked = o.queue[n-1].last
+	o.drop(n)
+	o.mu.Unlock()
+	signal(o.room)
+}
+
+// drop takes n items off the head; the lock is held.
+func (o *outbox) drop(n int) {
 	for _, it := range o.queue[:n] {
 		o.bytes -= it.bytes
 		if len(o.free) < maxFreeBatches {
@@ -171,8 +200,29 @@ func (o *outbox) acknowledge(n int) {
 	}
 	o.queue = append(o.queue[:0], o.queue[n:]...)
 	o.taken = 0
+}
+
+// skip takes the rows up to a number as acknowledged, also those yet to come.
+func (o *outbox) skip(rows uint64) {
+	o.mu.Lock()
+	o.acked = max(o.acked, rows)
+	n := 0
+	for n < len(o.queue) && o.queue[n].last <= o.acked {
+		n++
+	}
+	o.drop(n)
+	if len(o.queue) > 0 {
+		o.queue[0].trim(o.acked)
+	}
 	o.mu.Unlock()
 	signal(o.room)
+}
+
+// trim leaves out the rows up to a number.
+func (it *item) trim(acked uint64) {
+	if first := it.last - uint64(it.b.N); acked > first {
+		it.b.Sel = event.Rows(int(acked-first), it.b.N)
+	}
 }
 
 // save writes the unacknowledged rows; part of a snapshot. Runs between steps,
@@ -205,10 +255,8 @@ func (o *outbox) restore(r state.Reader, seq, acked uint64) error {
 		if last <= acked {
 			return nil
 		}
-		if first := last - uint64(b.N); acked > first {
-			b.Sel = event.Rows(int(acked-first), b.N)
-		}
 		it := item{b: b, last: last, bytes: b.Bytes()}
+		it.trim(acked)
 		o.queue, o.bytes = append(o.queue, it), o.bytes+it.bytes
 		return nil
 	})

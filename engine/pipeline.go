@@ -267,7 +267,7 @@ func (p *Pipeline) Commit() error { return p.journal.commit(p.boxes) }
 // batches went.
 func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
 	for _, o := range p.boxes {
-		k, err := o.deliver(ctx, p.journal.durableStep())
+		k, err := o.deliver(ctx, p.journal.durableCut())
 		if n += k; err != nil {
 			return n, err
 		}
@@ -287,6 +287,16 @@ func (p *Pipeline) Drained() bool {
 		}
 	}
 	return true
+}
+
+// undelivered says whether rows of whole steps wait for a sink.
+func (p *Pipeline) undelivered() bool {
+	for _, o := range p.boxes {
+		if o.waiting(p.number) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close lets go of sources and sinks. State not in a snapshot is replayed from

@@ -32,6 +32,8 @@ type Query struct {
 	delivered chan struct{} // signalled by deliveries
 
 	published atomic.Pointer[Status]
+	next      *reading // the run loop's
+	safe      atomic.Pointer[reading]
 	lastShown event.Time
 	lastSnap  event.Time
 
@@ -96,6 +98,7 @@ func (q *Query) Drop() error {
 		delete(e.queries, q.name)
 	}
 	e.mu.Unlock()
+	q.forgetMarks()
 	return e.dropState(q.name)
 }
 
@@ -130,6 +133,8 @@ func (q *Query) run() {
 	whole := err == nil // the last step was finished
 	if whole {
 		err = q.drain()
+	} else {
+		q.rescue()
 	}
 	if cause := context.Cause(q.ctx); err != nil && cause != nil {
 		err = cause
@@ -185,8 +190,8 @@ func (q *Query) start() {
 		q.helper(func() error { return q.deliveries(o) })
 	}
 	for _, s := range q.p.sources {
-		if c, ok := s.source.(connectors.Committer); ok {
-			q.helper(func() error { return q.tellOffsets(s.name, c) })
+		if c, ok := s.source.(connectors.Committer); ok && !s.carried {
+			q.helper(func() error { return q.tellOffsets(s, c) })
 		}
 	}
 }
@@ -285,6 +290,7 @@ func (q *Query) wait() {
 func (q *Query) publish() {
 	s := q.p.Status()
 	q.published.Store(&s)
+	q.noteReading(&s)
 	q.lastShown = q.now()
 	q.meter.update(q.p, &s, q.lastShown)
 }
@@ -301,6 +307,19 @@ func (q *Query) drain() error {
 		}
 	}
 	return nil
+}
+
+// rescue delivers, before the query fails, what whole steps have made: without
+// a store there is no other time for it.
+func (q *Query) rescue() {
+	signal(q.p.journal.due)
+	for q.p.undelivered() {
+		select {
+		case <-q.delivered:
+		case <-q.ctx.Done():
+			return
+		}
+	}
 }
 
 // lastSnapshot makes the next start immediate.

@@ -141,7 +141,7 @@ func (p *Pipeline) loadJournal(after uint64) error {
 	if err != nil {
 		return fmt.Errorf("read the journal of query %q: %w", p.name, err)
 	}
-	p.journal.last, p.journal.durable = after+uint64(len(r.steps)), after+uint64(len(r.steps))
+	p.journal.last, p.journal.durable.step = after+uint64(len(r.steps)), after+uint64(len(r.steps))
 	if len(r.steps) > 0 {
 		r.back = make([]part, len(p.units))
 		p.recovery = r
@@ -294,6 +294,7 @@ func (p *Pipeline) goLive() error {
 			u.position = u.reader.Position()
 		}
 	}
+	wake(p.boxes) // what the replay has made may leave
 	write, _, err := p.Snapshot()
 	if err == nil && write != nil {
 		err = write()

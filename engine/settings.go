@@ -18,6 +18,7 @@ const (
 	setSinkBuffer   = "sink.buffer-max-bytes"             // of rows on their way to a sink
 	setMatchRows    = "state.max-rows-per-key"            // rows that a pattern keeps of a key
 	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
+	setTTL          = "state.ttl"                         // of partial matches, and of what is kept of idle keys
 	setSuppressed   = "state.max-suppressed-keys"         // keys that SUPPRESS holds in a shard
 )
 
@@ -31,6 +32,7 @@ type settings struct {
 	sinkBufferBytes  int64
 	matchRows        int
 	matchThreads     int
+	ttl              time.Duration
 	suppressed       int
 }
 
@@ -57,6 +59,11 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
+		}
+	}
+	if text, ok := set[setTTL]; ok && err == nil {
+		if s.ttl, err = ParseDuration(text); err != nil {
+			err = fmt.Errorf("SET '%s': %w", setTTL, err)
 		}
 	}
 	if s.zone = time.UTC; set[setTimeZone] != "" && err == nil {

@@ -31,6 +31,7 @@ type source struct {
 	lateRows    *outbox // nil: none
 	wantValue   bool    // the records of rejects are wanted
 	units       []*unit
+	carried     bool // its offsets go with the sink's transactions
 }
 
 // readColumns is what the connector of a scan gets to know of the columns.

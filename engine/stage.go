@@ -47,7 +47,7 @@ type shard struct {
 
 func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage, error) {
 	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
-	s.domain = domain{proctime: m.Proctime, combined: event.MinTime}
+	s.domain = domain{proctime: m.Proctime, deadline: m.Deadline, combined: event.MinTime}
 	s.step = func(i int) { s.shards[i].step() }
 	if len(m.Key) == 0 {
 		shards = 1
@@ -77,13 +77,27 @@ func (h *shard) step() {
 		return
 	}
 	h.ctx.Now = s.now
-	if h.err = h.order.Step(h.in, s.domain.combined, h.toOp); h.err == nil && s.domain.combined > s.told {
+	if h.err = h.take(); h.err == nil && s.domain.combined > s.told {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
 	if h.err != nil {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
 	}
+}
+
+// take gives the operator the rows: in order as far as the watermark goes, or
+// as they are.
+func (h *shard) take() error {
+	if !h.stage.plan.Unordered {
+		return h.order.Step(h.in, h.stage.domain.combined, h.toOp)
+	}
+	for i := range h.in {
+		if err := h.toOp.Emit(&h.in[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *shard) advance(wm event.Time) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/build"
 )
 
 // State is where a query stands in its life.
@@ -123,7 +124,7 @@ func (p *Pipeline) Status() Status {
 		s.Watermark = showTime(p.stages[n-1].domain.combined)
 	}
 	s.Durability = DurabilityStatus{
-		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableStep(), LastCommit: showTime(p.journal.committed.Load()),
+		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
 		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
 	}
 	return s
@@ -232,6 +233,8 @@ func (p *Pipeline) silence(rows int64) string {
 			return fmt.Sprintf("%d rows wait for the watermark, which is %s: %s", waiting.Rows, formatTime(s.domain.combined), p.holdback())
 		case size.Items > 0:
 			return fmt.Sprintf("%d matches are open; the watermark is %s", size.Items, formatTime(s.domain.combined))
+		case size.Keys > 0 && s.plan.Kind == build.KindWindow:
+			return fmt.Sprintf("the windows of %d groups are open; the watermark is %s", size.Keys, formatTime(s.domain.combined))
 		}
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)

@@ -13,7 +13,16 @@ type domain struct {
 	branches []*branch
 	stages   []*stage
 	proctime bool
+	deadline func(event.Time) event.Time // the watermark that makes a row late; nil: the row's time
 	combined event.Time
+}
+
+// due is the watermark from which on a row of time t is late.
+func (d *domain) due(t event.Time) event.Time {
+	if d.deadline == nil {
+		return t
+	}
+	return d.deadline(t)
 }
 
 // track raises the unit's mark by the rows of b, collects the rows that may be

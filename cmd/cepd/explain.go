@@ -174,7 +174,7 @@ func (e *explained) text() string {
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
-		fmt.Fprintf(&b, "%s %d, %s: order -> %s%s -> %s\n", s.Kind, i, unit(s), s.Kind, arrows(s.Chain), e.target(s.To))
+		fmt.Fprintf(&b, "%s %d, %s: %s%s%s -> %s\n", s.Kind, i, unit(s), ordering(s), s.Kind, arrows(s.Chain), e.target(s.To))
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
@@ -197,6 +197,14 @@ func unit(s *build.Stage) string {
 		return "one shard"
 	}
 	return "each shard of (" + strings.Join(keyNames(s), ", ") + ")"
+}
+
+// ordering is the stage's order buffer, if rows go through it.
+func ordering(s *build.Stage) string {
+	if s.Unordered {
+		return ""
+	}
+	return "order -> "
 }
 
 func keyNames(s *build.Stage) []string {

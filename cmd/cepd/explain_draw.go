@@ -42,7 +42,11 @@ func (e *explained) operators() draw.Graph {
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
-		label := append([]string{fmt.Sprintf("%s %d", s.Kind, i), unit(s), "order", s.Kind}, chain(s.Chain)...)
+		label := []string{fmt.Sprintf("%s %d", s.Kind, i), unit(s)}
+		if !s.Unordered {
+			label = append(label, "order")
+		}
+		label = append(append(label, s.Kind), chain(s.Chain)...)
 		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
 		g.Edges = append(g.Edges, draw.Edge{From: stage + i, To: e.node(s.To), Label: e.exchange(s.To)})
 	}

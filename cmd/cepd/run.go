@@ -244,8 +244,12 @@ func (r *runCommand) showProgress(ctx context.Context) (stop func()) {
 	if !terminal(r.std.err) || terminal(r.std.out) {
 		return func() {}
 	}
+	return keepLine(ctx, &progress{out: r.std.err, width: terminalWidth(r.std.err), look: r.statuses})
+}
+
+// keepLine shows p until the answer is called.
+func keepLine(ctx context.Context, p *progress) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &progress{out: r.std.err, width: terminalWidth(r.std.err), look: r.statuses}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -35,6 +35,11 @@ func forEachBroker(t *testing.T, test func(*testing.T, target)) {
 			return name
 		}})
 	})
+	forReal(t, test)
+}
+
+// forReal runs a test against a real broker.
+func forReal(t *testing.T, test func(*testing.T, target)) {
 	t.Run("real", func(t *testing.T) {
 		b := kafkatest.Broker(t)
 		test(t, target{b.Bootstrap, func(t testing.TB, n int) string { return b.Topic(t, n) }})

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,13 +58,15 @@ func newClient(c *config, log *slog.Logger) *client {
 	ctx, cancel := context.WithCancel(context.Background())
 	cl.cancel = cancel
 	cl.transport = &kafka.Transport{
-		Context:        ctx,
-		Dial:           cl.dial,
-		ClientID:       c.clientID,
-		TLS:            c.tls,
-		SASL:           c.sasl,
-		MetadataTTL:    metadataTTL,
-		MetadataTopics: []string{c.topic},
+		Context:     ctx,
+		Dial:        cl.dial,
+		ClientID:    c.clientID,
+		TLS:         c.tls,
+		SASL:        c.sasl,
+		MetadataTTL: metadataTTL,
+	}
+	if c.topic != "" { // else: all
+		cl.transport.MetadataTopics = []string{c.topic}
 	}
 	return cl
 }
@@ -166,10 +169,31 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// secureDial is dial with encryption, where the client has it.
+func (c *client) secureDial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := c.dial(ctx, network, address)
+	if err != nil || c.transport.TLS == nil {
+		return conn, err
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	t := c.transport.TLS.Clone()
+	if t.ServerName == "" {
+		t.ServerName = host
+	}
+	encrypted := tls.Client(conn, t)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return encrypted, nil
+}
+
 // describe is the topic as last heard of (the library asks every metadataTTL
 // and answers from its cache).
-func (c *client) describe(ctx context.Context) (*metadata.ResponseTopic, error) {
-	m, err := c.roundTrip(ctx, &metadata.Request{TopicNames: []string{c.topic}}, 0)
+func (c *client) describe(ctx context.Context, topic string) (*metadata.ResponseTopic, error) {
+	m, err := c.roundTrip(ctx, &metadata.Request{TopicNames: []string{topic}}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +204,7 @@ func (c *client) describe(ctx context.Context) (*metadata.ResponseTopic, error) 
 // partitions lists the topic's partitions, ascending.
 func (c *client) partitions(ctx context.Context) (parts []int32, err error) {
 	err = c.call(ctx, "describe topic", func(ctx context.Context) error {
-		t, err := c.describe(ctx)
+		t, err := c.describe(ctx, c.topic)
 		if err != nil {
 			return err
 		}
@@ -198,7 +222,11 @@ func (c *client) partitions(ctx context.Context) (parts []int32, err error) {
 
 // leaders says which broker leads each partition, as last heard; -1: none.
 func (c *client) leaders(ctx context.Context) (map[int32]int32, error) {
-	t, err := c.describe(ctx)
+	return c.leadersOf(ctx, c.topic)
+}
+
+func (c *client) leadersOf(ctx context.Context, topic string) (map[int32]int32, error) {
+	t, err := c.describe(ctx, topic)
 	if err != nil {
 		return nil, err
 	}

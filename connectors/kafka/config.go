@@ -49,6 +49,10 @@ type sinkConfig struct {
 	memory       int
 	codec        recordbatch.Codec
 	giveUp       time.Duration
+	idempotent   bool
+
+	transactionalID    string // "": no transactions
+	transactionTimeout time.Duration
 }
 
 // options reads a table's options; the first mistake is kept in err.
@@ -149,8 +153,8 @@ func parseSink(t connectors.Table) (*sinkConfig, error) {
 		requestBytes: o.int("properties.max.request.size"),
 		memory:       o.int("properties.buffer.memory"),
 		giveUp:       o.millis("properties.delivery.timeout.ms"),
-		acks:         o.acks(t.Delivery),
 	}
+	o.delivery(c, t)
 	if fields := o.text("key.fields"); fields != "" {
 		c.keyFields = strings.Split(fields, ";")
 	}
@@ -168,12 +172,57 @@ const (
 	acksLeader = 1
 )
 
-func (o *options) acks(asked connectors.Delivery) int16 {
-	guarantee := o.text("sink.delivery-guarantee")
-	if guarantee == "" && asked == connectors.ExactlyOnce {
-		o.fail("sink.delivery-guarantee", checkDelivery("exactly-once"))
+// delivery reads what the delivery guarantee decides.
+func (o *options) delivery(c *sinkConfig, t connectors.Table) {
+	guarantee := o.guarantee(t.Delivery)
+	c.acks = o.acks(guarantee)
+	c.idempotent = o.idempotence(guarantee)
+	prefix := o.text("sink.transactional-id-prefix")
+	if guarantee != connectors.ExactlyOnce {
+		o.useless("sink.transactional-id-prefix", "properties.transaction.timeout.ms")
+		return
 	}
-	none := guarantee == "none" || guarantee == "" && asked == connectors.None
+	c.transactionalID = prefix + "-" + t.Query + "-" + t.Name
+	if t.Writer > 0 {
+		c.transactionalID += fmt.Sprintf("-%d", t.Writer+1)
+	}
+	c.transactionTimeout = o.millis("properties.transaction.timeout.ms")
+}
+
+func (o *options) guarantee(asked connectors.Delivery) connectors.Delivery {
+	switch o.text("sink.delivery-guarantee") {
+	case "none":
+		return connectors.None
+	case "at-least-once":
+		return connectors.AtLeastOnce
+	case "exactly-once":
+		return connectors.ExactlyOnce
+	}
+	return asked
+}
+
+// useless refuses options of transactions without them.
+func (o *options) useless(names ...string) {
+	for _, name := range names {
+		if _, set := o.values[name]; set {
+			o.fail(name, fmt.Errorf("belongs to 'sink.delivery-guarantee' = 'exactly-once'"))
+		}
+	}
+}
+
+func (o *options) idempotence(guarantee connectors.Delivery) bool {
+	asked := o.text("properties.enable.idempotence")
+	switch {
+	case guarantee == connectors.None && asked == "true":
+		o.fail("properties.enable.idempotence", fmt.Errorf("'true' is of no use with 'sink.delivery-guarantee' = 'none'"))
+	case guarantee == connectors.ExactlyOnce && asked == "false":
+		o.fail("properties.enable.idempotence", fmt.Errorf("'false' cannot be had with 'sink.delivery-guarantee' = 'exactly-once'"))
+	}
+	return guarantee != connectors.None && asked != "false"
+}
+
+func (o *options) acks(guarantee connectors.Delivery) int16 {
+	none := guarantee == connectors.None
 	acks := o.text("properties.acks")
 	if !none && (acks == "0" || acks == "1") {
 		o.fail("properties.acks", fmt.Errorf("'%s' can lose records, so it needs 'sink.delivery-guarantee' = 'none'", acks))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,8 +61,13 @@ func TestSinkOptionErrors(t *testing.T) {
 		want    string
 		options []string
 	}{
-		{"'exactly-once' is not supported yet", []string{"sink.delivery-guarantee", "exactly-once"}},
-		{"not supported yet", []string{"sink.transactional-id-prefix", "x"}},
+		{"must be one of 'none', 'at-least-once', 'exactly-once'", []string{"sink.delivery-guarantee", "twice"}},
+		{"belongs to 'sink.delivery-guarantee' = 'exactly-once'", []string{"sink.transactional-id-prefix", "x"}},
+		{"belongs to 'sink.delivery-guarantee' = 'exactly-once'", []string{"properties.transaction.timeout.ms", "5000"}},
+		{"must not be empty", []string{"sink.delivery-guarantee", "exactly-once", "sink.transactional-id-prefix", ""}},
+		{"cannot be had with", []string{"sink.delivery-guarantee", "exactly-once", "properties.enable.idempotence", "false"}},
+		{"of no use with", []string{"sink.delivery-guarantee", "none", "properties.enable.idempotence", "true"}},
+		{"can lose records", []string{"sink.delivery-guarantee", "exactly-once", "properties.acks", "1"}},
 		{"can lose records", []string{"properties.acks", "1"}},
 		{"must be one of 'none', 'gzip'", []string{"properties.compression.type", "br"}},
 		{"are not all columns", []string{"key.fields", "a;x"}},
@@ -73,11 +79,6 @@ func TestSinkOptionErrors(t *testing.T) {
 		if _, err := New(fakeEncoder).Sink(tableOf(c.options...)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: error %v, want %q", c.options, err, c.want)
 		}
-	}
-	exactly := tableOf()
-	exactly.Delivery = connectors.ExactlyOnce
-	if _, err := New(fakeEncoder).Sink(exactly); err == nil || !strings.Contains(err.Error(), "not supported yet") {
-		t.Errorf("exactly once: error %v", err)
 	}
 	broken := errors.New("no such format")
 	if _, err := New(func(connectors.Table) (connectors.Encoder, error) { return nil, broken }).Sink(tableOf()); !errors.Is(err, broken) {
@@ -96,6 +97,24 @@ func TestAcks(t *testing.T) {
 	}
 	if c, err := parseSink(tableOf()); err != nil || c.acks != acksAll || c.clientID != "cepd-q" {
 		t.Errorf("defaults: %+v, %v", c, err)
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	exactly := tableOf()
+	exactly.Delivery, exactly.Name = connectors.ExactlyOnce, "alerts"
+	c, err := parseSink(exactly)
+	if err != nil || c.transactionalID != "cepd-q-alerts" || c.transactionTimeout != time.Minute || !c.idempotent || c.acks != acksAll {
+		t.Errorf("exactly once: %+v, %v", c, err)
+	}
+	exactly.Writer = 1
+	if c, err := parseSink(exactly); err != nil || c.transactionalID != "cepd-q-alerts-2" {
+		t.Errorf("second writer: %+v, %v", c, err)
+	}
+	for want, options := range map[bool][]string{true: nil, false: {"properties.enable.idempotence", "false"}} {
+		if c, err := parseSink(tableOf(options...)); err != nil || c.idempotent != want || c.transactionalID != "" {
+			t.Errorf("%q: %+v, %v", options, c, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 
@@ -38,6 +39,31 @@ func transient(err error) bool {
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, protocol.ErrNoLeader) || errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
+}
+
+// remedies say what to do about codes that do not mend by themselves.
+var remedies = map[kafka.Error]string{
+	kafka.MessageSizeTooLarge: "lower 'properties.batch.size' and 'properties.max.request.size', or raise max.message.bytes of the topic",
+	kafka.RecordListTooLarge:  "lower 'properties.batch.size' and 'properties.max.request.size', or raise max.message.bytes of the topic",
+
+	kafka.InvalidTransactionTimeout:          "lower 'properties.transaction.timeout.ms', or raise transaction.max.timeout.ms of the brokers",
+	kafka.TransactionalIDAuthorizationFailed: "the user needs WRITE and DESCRIBE on the transactional id",
+	kafka.GroupAuthorizationFailed:           "the user needs READ on the group; exactly-once delivery has one of the transactional id's name",
+	kafka.ClusterAuthorizationFailed:         "the user needs IDEMPOTENT_WRITE on the cluster; at-least-once delivery can do without: 'properties.enable.idempotence' = 'false'",
+	kafka.UnknownMemberId:                    othersGroup,
+	kafka.IllegalGeneration:                  othersGroup,
+	kafka.FencedInstanceID:                   othersGroup,
+}
+
+const othersGroup = "the group has members: other consumers use it; give the table that is read a 'properties.group.id' of its own"
+
+// explain adds the remedy to an error that has one.
+func explain(err error) error {
+	var code kafka.Error
+	if errors.As(err, &code) && remedies[code] != "" {
+		return fmt.Errorf("%w (%s)", err, remedies[code])
+	}
+	return err
 }
 
 func transientCode(code kafka.Error) bool {

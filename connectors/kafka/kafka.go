@@ -57,5 +57,12 @@ func (c *connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSink(cfg, t, c.newEncoder)
+	s, err := newSink(cfg, t, c.newEncoder)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.transactionalID != "" {
+		return newTransactionalSink(s), nil
+	}
+	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,12 +14,10 @@ import (
 
 	segment "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/compress"
-	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/rawproduce"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka"
-	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -124,49 +123,28 @@ func TestOffsetOutOfRange(t *testing.T) {
 	})
 }
 
-// transaction writes values as one transaction of its own producer.
+// transaction writes values as one transaction of another client's producer.
 func transaction(t *testing.T, bootstrap, topic string, commit bool, values []string) {
 	t.Helper()
-	transport := &segment.Transport{}
-	defer transport.CloseIdleConnections()
-	c := &segment.Client{Addr: segment.TCP(bootstrap), Transport: transport}
-	id := fmt.Sprintf("%s-%v-%s", topic, commit, values[0])
 	ctx := testContext(t)
-	var pid, epoch int
-	eventually(t, func() error {
-		r, err := c.InitProducerID(ctx, &segment.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 30000, ProducerID: -1, ProducerEpoch: -1})
-		if err == nil && r.Error == nil {
-			pid, epoch = r.Producer.ProducerID, r.Producer.ProducerEpoch
-		}
-		return errors.Join(err, r.Error)
-	})
-	eventually(t, func() error {
-		r, err := c.AddPartitionsToTxn(ctx, &segment.AddPartitionsToTxnRequest{TransactionalID: id, ProducerID: pid, ProducerEpoch: epoch,
-			Topics: map[string][]segment.AddPartitionToTxn{topic: {{Partition: 0}}}})
-		if err == nil {
-			err = r.Topics[topic][0].Error
-		}
-		return err
-	})
-	var builder recordbatch.Builder
-	for _, v := range values {
-		builder.Append(time.Now().UnixMilli(), nil, []byte(v), nil)
-	}
-	var compressor recordbatch.Compressor
-	set, err := compressor.Finish(nil, &builder, recordbatch.Producer{ID: int64(pid), Epoch: int16(epoch), Transactional: true}, recordbatch.LZ4)
+	c, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.DefaultProduceTopic(topic),
+		kgo.TransactionalID(fmt.Sprintf("%s-%v-%s", topic, commit, values[0])), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
-		_, err := transport.RoundTrip(ctx, c.Addr, &rawproduce.Request{TransactionalID: id, Acks: -1, Timeout: 10000,
-			Topics: []rawproduce.RequestTopic{{Topic: topic, Partitions: []rawproduce.RequestPartition{
-				{RecordSet: protocol.RawRecordSet{Reader: strings.NewReader(string(set))}}}}}})
-		return err
-	})
-	eventually(t, func() error {
-		r, err := c.EndTxn(ctx, &segment.EndTxnRequest{TransactionalID: id, ProducerID: pid, ProducerEpoch: epoch, Committed: commit})
-		return errors.Join(err, r.Error)
-	})
+	defer c.Close()
+	if err := c.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range values {
+		c.Produce(ctx, kgo.StringRecord(v), nil)
+	}
+	if err := c.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func eventually(t *testing.T, op func() error) {
@@ -212,20 +190,23 @@ func TestAbortedTransactions(t *testing.T) {
 	})
 }
 
-func TestTLSAndSCRAM(t *testing.T) {
+func TestTLSAndSASL(t *testing.T) {
 	b := kafkatest.Secure(t)
 	topic := b.Topic(t, 2)
-	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+	for mechanism, module := range map[string]string{"SCRAM-SHA-256": "scram.Scram", "SCRAM-SHA-512": "scram.Scram", "PLAIN": "plain.Plain"} {
 		options := []string{"properties.security.protocol", "SASL_SSL", "properties.ssl.truststore.location", b.CA, "properties.sasl.mechanism", mechanism,
-			"properties.sasl.jaas.config", fmt.Sprintf(`org.apache.kafka.common.security.scram.ScramLoginModule required username="%s" password="%s";`, b.User, b.Password)}
+			"properties.sasl.jaas.config", fmt.Sprintf(`org.apache.kafka.common.security.%sLoginModule required username="%s" password="%s";`, module, b.User, b.Password)}
 		writeRows(t, openSink(t, b.SASLBootstrap, topic, append(options, "key.fields", "user")...), 0, 100)
 		s := openSource(t, table(b.SASLBootstrap, topic, append(options, "scan.bounded.mode", "latest-offset")...))
 		got := len(openPartition(t, s, 0, connectors.Start).values(-1)) + len(openPartition(t, s, 1, connectors.Start).values(-1))
 		if got%100 != 0 || got == 0 {
 			t.Errorf("%s: %d records", mechanism, got)
 		}
+		listsTransactions(t, b.SASLBootstrap, options...)
 	}
 	for name, options := range map[string][]string{
+		"wrong password in the clear": {"properties.security.protocol", "SASL_SSL", "properties.ssl.ca", b.CA, "properties.sasl.mechanism", "PLAIN",
+			"properties.sasl.username", b.User, "properties.sasl.password", "wrong"},
 		"wrong password": {"properties.security.protocol", "SASL_SSL", "properties.ssl.ca", b.CA, "properties.sasl.mechanism", "SCRAM-SHA-256",
 			"properties.sasl.username", b.User, "properties.sasl.password", "wrong"},
 		"unknown authority": {"properties.security.protocol", "SASL_SSL", "properties.sasl.mechanism", "SCRAM-SHA-256",
@@ -237,6 +218,62 @@ func TestTLSAndSCRAM(t *testing.T) {
 			t.Errorf("%s: error %v after %v", name, err, time.Since(begun))
 		}
 		t.Logf("%s: %v", name, err)
+	}
+}
+
+// listsTransactions looks at transactions, which has connections of its own.
+func listsTransactions(t *testing.T, bootstrap string, options ...string) {
+	t.Helper()
+	values := table(bootstrap, "", options...).Options
+	a, err := kafka.NewAdmin(values, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := a.List(testContext(t), ""); err != nil {
+		t.Errorf("%q: %v", options, err)
+	}
+}
+
+func TestClientCertificates(t *testing.T) {
+	b := kafkatest.Secure(t)
+	topic := b.Topic(t, 1)
+	trust := []string{"properties.security.protocol", "SSL", "properties.ssl.truststore.location", b.CA}
+	chain, err := os.ReadFile(b.ClientCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(b.ClientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := append(slices.Clone(trust), "properties.ssl.keystore.certificate.chain", string(chain), "properties.ssl.keystore.key", string(key))
+	writeRows(t, openSink(t, b.SSLBootstrap, topic, own...), 0, 20)
+	if got := openPartition(t, openSource(t, table(b.SSLBootstrap, topic, own...)), 0, connectors.Start).values(20); len(got) != 20 {
+		t.Errorf("%d records", len(got))
+	}
+	listsTransactions(t, b.SSLBootstrap, own...)
+	if _, err := openSource(t, table(b.SSLBootstrap, topic, trust...)).Partitions(testContext(t)); err == nil {
+		t.Error("the broker lets in who has no certificate")
+	}
+}
+
+// What Java writes is read: each compression, and a transaction.
+func TestReadsWhatJavaWrites(t *testing.T) {
+	b := kafkatest.Broker(t)
+	lines := strings.Join(numbered(0, 500), "\n")
+	for _, codec := range []string{"gzip", "snappy", "lz4", "zstd"} {
+		topic := b.Topic(t, 1)
+		b.Tool(t, lines, "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", b.Bootstrap, "--topic", topic, "--compression-codec", codec, "--batch-size", "200")
+		if got := readAll(t, b.Bootstrap, topic, 1)[0]; !slices.Equal(got, numbered(0, 500)) {
+			t.Errorf("%s: %d records", codec, len(got))
+		}
+	}
+	topic := b.Topic(t, 1)
+	b.Tool(t, "", "org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", "700", "--record-size", "50", "--throughput", "-1",
+		"--transactional-id", topic, "--transaction-duration-ms", "20", "--producer-props", "bootstrap.servers="+b.Bootstrap)
+	if got := readAll(t, b.Bootstrap, topic, 1)[0]; len(got) != 700 {
+		t.Errorf("in transactions: %d records", len(got))
 	}
 }
 

@@ -6,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
-	"github.com/segmentio/kafka-go/protocol/offsetfetch"
 
 	"github.com/cepd/cepd/connectors"
 )
@@ -156,25 +154,12 @@ func (s *source) listOffset(ctx context.Context, part int32, millis int64) (offs
 }
 
 // committed is the group's offset; -1: none.
-func (s *source) committed(ctx context.Context, part int32) (offset int64, err error) {
-	err = s.client.call(ctx, "fetch group offset", func(ctx context.Context) error {
-		m, err := s.client.roundTrip(ctx, &offsetfetch.Request{GroupID: s.config.group,
-			Topics: []offsetfetch.RequestTopic{{Name: s.config.topic, PartitionIndexes: []int32{part}}}}, 0)
-		if err != nil {
-			return err
-		}
-		r := m.(*offsetfetch.Response)
-		if code := kafka.Error(r.ErrorCode); code == kafka.GroupIdNotFound || code == 0 && len(r.Topics) == 0 {
-			offset = -1
-			return nil
-		} else if code != 0 {
-			return code
-		}
-		p := &r.Topics[0].Partitions[0]
-		offset = p.CommittedOffset
-		return check(p.ErrorCode)
-	})
-	return offset, err
+func (s *source) committed(ctx context.Context, part int32) (int64, error) {
+	offsets, err := newCoordinator(s.client, groupCoordinator, s.config.group).fetchOffsets(ctx, s.config.topic, []int32{part}, true)
+	if err != nil || len(offsets) == 0 {
+		return -1, err
+	}
+	return offsets[0].Offset, nil
 }
 
 var _ connectors.Committer = (*source)(nil)
@@ -189,7 +174,6 @@ func (s *source) CommitOffsets(ctx context.Context, offsets map[int32]int64) err
 	for part, at := range offsets {
 		parts = append(parts, offsetcommit.RequestPartition{PartitionIndex: part, CommittedOffset: at, CommittedLeaderEpoch: -1})
 	}
-	const noGeneration = -1 // not a member of the group
 	return s.client.call(ctx, "commit group offsets", func(ctx context.Context) error {
 		m, err := s.client.roundTrip(ctx, &offsetcommit.Request{GroupID: s.config.group, GenerationID: noGeneration,
 			RetentionTimeMs: -1, Topics: []offsetcommit.RequestTopic{{Name: s.config.topic, Partitions: parts}}}, 0)

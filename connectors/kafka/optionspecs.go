@@ -40,11 +40,11 @@ func checkTopic(v string) error {
 	return nil
 }
 
-func checkDelivery(v string) error {
-	if v == "exactly-once" {
-		return errors.New("'exactly-once' is not supported yet; use 'at-least-once', and the header cepd-id to drop duplicates")
+func checkPrefix(v string) error {
+	if v == "" {
+		return errors.New("must not be empty")
 	}
-	return oneOf("none", "at-least-once")(v)
+	return nil
 }
 
 const (
@@ -100,8 +100,10 @@ var sinkSpecs = []connectors.OptionSpec{
 	{Name: "key.fields", Doc: "Columns that make the record key, separated by ';'. Default: no key."},
 	{Name: "key.format", Default: "string", Check: oneOf("string", "raw", "json"), Doc: "string: text of one column; raw: bytes of one column (numbers big-endian); json: an object of all key columns."},
 	{Name: "value.fields-include", Default: "ALL", Check: oneOf("ALL", "EXCEPT_KEY"), Doc: "Whether the key columns are in the value too."},
-	{Name: "sink.delivery-guarantee", Check: checkDelivery, Doc: "none or at-least-once (the default); exactly-once is not supported yet."},
-	{Name: "sink.transactional-id-prefix", Check: refuse("belongs to 'exactly-once' delivery, which is not supported yet"), Doc: "Not supported yet."},
+	{Name: "sink.delivery-guarantee", Check: oneOf("none", "at-least-once", "exactly-once"), Doc: "none, at-least-once (the default) or exactly-once."},
+	{Name: "sink.transactional-id-prefix", Default: "cepd", Check: checkPrefix, Doc: "With exactly-once: begin of the transactional id, PREFIX-QUERY-TABLE, which is also the name of a group that holds cepd's place. Two installations on one cluster need different ones."},
+	{Name: "properties.transaction.timeout.ms", Default: "60000", Check: number(1000, 15*60*1000), Doc: "With exactly-once: after what time the broker aborts an open transaction, for which readers wait. At most the broker's transaction.max.timeout.ms."},
+	{Name: "properties.enable.idempotence", Check: oneOf("true", "false"), Doc: "Whether brokers drop batches that come twice because an answer was lost. Default: true, except with delivery guarantee none."},
 	{Name: "sink.partitioner", Default: "default", Check: oneOf("default"), Doc: "default: Kafka's own, murmur2 of the key; records without key go round robin, batch by batch."},
 	{Name: "properties.acks", Check: oneOf("all", "-1", "1", "0"), Doc: "Who has to have a record. Default: all; with delivery guarantee none: 1. at-least-once wants all."},
 	{Name: "properties.linger.ms", Default: "5", Check: number(0, maxMillis), Doc: "How long a batch waits for more records, in ms; a flush does not wait."},

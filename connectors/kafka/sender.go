@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/produce"
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 )
 
@@ -42,6 +43,9 @@ type queue struct {
 	backoff time.Duration
 	lastErr error
 	trouble outage
+
+	sequence int32 // of the first record of the first batch
+	stranger bool  // the partition is not part of the transaction yet
 }
 
 // open is the batch being filled, or nil.
@@ -57,6 +61,7 @@ func (q *queue) open() *batch {
 type sender struct {
 	client *client
 	config *sinkConfig
+	from   producer // renewed by the run loop
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -71,15 +76,17 @@ type sender struct {
 	sticky   int  // partition that records without key go to
 	bytes    int  // added and not acknowledged
 	flushing bool // nothing lingers
+	renew    bool // a new producer id is needed: sequences begin anew
 	err      error
 }
 
-func newSender(c *client, cfg *sinkConfig, partitions int) *sender {
-	s := &sender{client: c, config: cfg, queues: make([]queue, partitions),
+func newSender(c *client, cfg *sinkConfig, partitions int, from producer) *sender {
+	s := &sender{client: c, config: cfg, from: from, queues: make([]queue, partitions),
 		wake: make(chan struct{}, 1), idle: make(chan int32), moved: make(chan struct{}, 1)}
 	for i := range s.queues {
 		s.queues[i].part = int32(i)
 	}
+	s.newTransaction()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.run)
 	return s
@@ -213,6 +220,9 @@ func (s *sender) dispatch(states map[int32]*leaderState, trouble *outage) time.D
 	if s.quiet() {
 		return maxBackoff
 	}
+	if !s.renewed(states) {
+		return maxBackoff
+	}
 	leaders, err := s.client.leaders(s.ctx)
 	if err != nil {
 		s.noMetadata(err, trouble)
@@ -283,7 +293,7 @@ func (s *sender) gather(leaders map[int32]int32, states map[int32]*leaderState) 
 // due says after what time the first batch of a queue may be sent; any is
 // false when there is none that waits.
 func (s *sender) due(q *queue, now time.Time) (wait time.Duration, any bool) {
-	if q.busy || len(q.batches) == 0 {
+	if q.busy || q.stranger || len(q.batches) == 0 {
 		return 0, false
 	}
 	if age := now.Sub(q.batches[0].begun); q.lastErr != nil && age > s.config.giveUp {
@@ -332,7 +342,7 @@ func (s *sender) message(state *leaderState, queues []*queue) (*rawproduce.Reque
 		b := q.batches[0] // sealed: nobody else touches it
 		s.mu.Unlock()
 		if b.set == nil {
-			set, err := state.compressor.Finish(b.compressed, &b.builder, recordbatch.Plain, s.config.codec)
+			set, err := state.compressor.Finish(b.compressed, &b.builder, s.from.batch(q.sequence), s.config.codec)
 			if err != nil {
 				return nil, err
 			}
@@ -342,7 +352,7 @@ func (s *sender) message(state *leaderState, queues []*queue) (*rawproduce.Reque
 		}
 		parts[i] = rawproduce.RequestPartition{Partition: q.part, RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(b.set)}}
 	}
-	return &rawproduce.Request{Acks: s.config.acks, Timeout: int32(s.client.timeout.Milliseconds()),
+	return &rawproduce.Request{TransactionalID: s.from.txn, Acks: s.config.acks, Timeout: int32(s.client.timeout.Milliseconds()),
 		Topics: []rawproduce.RequestTopic{{Topic: s.client.topic, Partitions: parts}}}, nil
 }
 
@@ -356,16 +366,27 @@ func (s *sender) settle(queues []*queue, err error, response *produce.Response) 
 		if err == nil && response != nil {
 			outcome = partitionError(response, q.part)
 		}
-		switch {
-		case outcome == nil:
-			s.acknowledged(q)
-		case transient(outcome):
-			s.postpone(q, outcome)
-		default:
-			s.failLocked(fmt.Errorf("kafka: write topic %q partition %d: %w", s.client.topic, q.part, explain(outcome)))
-		}
+		s.settleQueue(q, outcome)
 	}
 	signal(s.moved)
+}
+
+func (s *sender) settleQueue(q *queue, outcome error) {
+	switch v := judge(protocol.Produce, outcome); {
+	case v == fine:
+		s.acknowledged(q)
+	case v == again:
+		s.postpone(q, outcome)
+	case v == lost && s.config.idempotent && s.from.txn == "":
+		s.renew = true
+		s.postpone(q, outcome)
+	default:
+		err := fmt.Errorf("kafka: write topic %q partition %d: %w", s.client.topic, q.part, explain(outcome))
+		if v == lost && s.from.txn != "" {
+			err = fmt.Errorf("%w: %w", connectors.ErrInDoubt, err)
+		}
+		s.failLocked(err)
+	}
 }
 
 func partitionError(r *produce.Response, part int32) error {
@@ -379,18 +400,12 @@ func partitionError(r *produce.Response, part int32) error {
 	return kafka.NetworkException // it did not say: ask again
 }
 
-func explain(err error) error {
-	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) {
-		return fmt.Errorf("%w (lower 'properties.batch.size' and 'properties.max.request.size', or raise max.message.bytes of the topic)", err)
-	}
-	return err
-}
-
 func (s *sender) acknowledged(q *queue) {
 	b := q.batches[0]
 	q.batches = append(q.batches[:0], q.batches[1:]...)
 	q.sealed--
 	s.bytes -= b.builder.Len()
+	q.sequence = nextSequence(q.sequence, b.builder.Count())
 	q.trouble.over(s.client.log, "write")
 	q.backoff, q.lastErr = 0, nil
 	if len(s.spare) < maxSpare {

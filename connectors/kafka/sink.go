@@ -22,6 +22,7 @@ type sink struct {
 	config  *sinkConfig
 	client  *client
 	sender  *sender
+	parts   int // partitions of the topic
 	value   *view
 	encoder connectors.Encoder
 	keys    keyWriter // nil: no key
@@ -32,7 +33,7 @@ type sink struct {
 	headers []recordbatch.RecordHeader
 }
 
-func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (connectors.Sink, error) {
+func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (*sink, error) {
 	s := &sink{config: c, time: -1}
 	for i, col := range t.Columns {
 		switch col.Metadata {
@@ -68,12 +69,24 @@ func (c *sinkConfig) inValue(col connectors.Column) bool {
 
 // Open implements connectors.Sink. The topic's partitions are those it has now.
 func (s *sink) Open(ctx context.Context) error {
-	parts, err := s.client.partitions(ctx)
-	if err != nil {
+	if err := s.findPartitions(ctx); err != nil {
 		return err
 	}
-	s.sender = newSender(s.client, s.config, len(parts))
+	p := nobody
+	if s.config.idempotent {
+		var err error
+		if p, err = s.client.initialize(ctx); err != nil {
+			return err
+		}
+	}
+	s.sender = newSender(s.client, s.config, s.parts, p)
 	return nil
+}
+
+func (s *sink) findPartitions(ctx context.Context) error {
+	parts, err := s.client.partitions(ctx)
+	s.parts = len(parts)
+	return err
 }
 
 // Write implements connectors.Sink. It waits while too much is unsent.
@@ -162,8 +175,16 @@ func (s *sink) Close() error {
 		s.sender.cancel()
 	}
 	s.client.close()
-	if s.sender != nil {
-		s.sender.wg.Wait()
-	}
+	s.stopSender()
 	return nil
+}
+
+// stopSender ends the sender; what it has not sent is forgotten.
+func (s *sink) stopSender() {
+	if s.sender == nil {
+		return
+	}
+	s.sender.cancel()
+	s.sender.wg.Wait()
+	s.sender = nil
 }

@@ -43,6 +43,7 @@ type Input struct {
 	forgetful  bool  // cannot replay
 	ready      []func()
 	committed  map[int32]int64
+	taken      map[int32]int64 // by polls
 	opened     int
 }
 
@@ -50,7 +51,7 @@ type Input struct {
 func (w *World) Input(name string, partitions ...[]string) *Input {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in := &Input{world: w, partitions: partitions}
+	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}}
 	for range partitions {
 		in.visible = append(in.visible, -1)
 	}
@@ -63,6 +64,13 @@ func (in *Input) Committed() map[int32]int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return maps.Clone(in.committed)
+}
+
+// Taken is the offset after the last record that a poll has given.
+func (in *Input) Taken(part int32) int64 {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	return in.taken[part]
 }
 
 // Opened is how many readers there have been.
@@ -115,6 +123,7 @@ func (in *Input) End() {
 type Output struct {
 	mu     sync.Mutex
 	rows   []Row
+	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
 }
 
@@ -180,7 +189,14 @@ func (c connector) Source(t connectors.Table) (connectors.Source, error) {
 }
 
 func (c connector) Sink(t connectors.Table) (connectors.Sink, error) {
-	return &sink{out: c.w.Output(t.Name)}, nil
+	out := c.w.Output(t.Name)
+	if out.tx != nil {
+		if t.Writer > 0 {
+			return nil, fmt.Errorf("the test has one transactional writer per table")
+		}
+		return &transactionalSink{tx: out.tx, name: t.Query + "/" + t.Name}, nil
+	}
+	return &sink{out: out}, nil
 }
 
 type source struct {
@@ -259,6 +275,7 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 		r.buf = append(r.buf, rec...)
 	}
 	dst.Buf, dst.Next = r.buf, r.at
+	r.in.taken[r.part] = max(r.in.taken[r.part], r.at)
 	if dst.N() == 0 && r.at == int64(len(records)) && !r.in.open {
 		return io.EOF
 	}
@@ -271,7 +288,10 @@ func (s *sink) Open(context.Context) error  { return nil }
 func (s *sink) Flush(context.Context) error { return nil }
 func (s *sink) Close() error                { return nil }
 
-func (s *sink) Write(_ context.Context, b *event.Batch) error {
+func (s *sink) Write(ctx context.Context, b *event.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if s.out.Before != nil {
 		if err := s.out.Before(b); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -30,10 +31,11 @@ type Case struct {
 	compiled *compiled // Query; nil: not compiled yet
 }
 
-// compiled is a plan or why there is none.
+// compiled is a plan or why there is none, and what its operators are made of.
 type compiled struct {
-	root *plan.Insert
-	err  error
+	root  *plan.Insert
+	graph *build.Graph // nil: not made yet
+	err   error
 }
 
 // ID names the case among all areas.

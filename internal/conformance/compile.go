@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -13,9 +14,18 @@ import (
 func Compile(c *Case) (*plan.Insert, error) {
 	if c.compiled == nil {
 		root, err := compile(c)
-		c.compiled = &compiled{root, err}
+		c.compiled = &compiled{root: root, err: err}
 	}
 	return c.compiled.root, c.compiled.err
+}
+
+// graph is what the operators of the case are made of, once.
+func (c *Case) graph() (*build.Graph, error) {
+	root, err := Compile(c)
+	if err == nil && c.compiled.graph == nil {
+		c.compiled.graph, err = newGraph(root, c.options())
+	}
+	return c.compiled.graph, err
 }
 
 func compile(c *Case) (*plan.Insert, error) {

@@ -82,7 +82,11 @@ func (r *run) open() (err error) {
 	if r.batch == nil {
 		r.batch = ReadBatch(r.scan)
 	}
-	if r.pipeline, err = newPipeline(r.root, operators.Collector(r), r.c.options()); err != nil {
+	g, err := r.c.graph()
+	if err != nil {
+		return err
+	}
+	if r.pipeline, err = newPipeline(g, operators.Collector(r), r.c.options().Pattern.ContinueOnError); err != nil {
 		return err
 	}
 	if r.Restore > 0 {

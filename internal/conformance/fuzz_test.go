@@ -32,7 +32,7 @@ type verdict struct {
 // judge runs a case through the naive matcher and through the real operators in
 // one of the variants, which the seed picks.
 func judge(c *Case, seed uint64) verdict {
-	want, err := Reference{reference.Options{Steps: 30_000, ContinueOnError: c.Lenient}}.Run(c)
+	want, err := Reference{reference.Options{Steps: 6_000, ContinueOnError: c.Lenient}}.Run(c)
 	if errors.Is(err, reference.ErrBudget) {
 		return verdict{skipped: "budget"}
 	}
@@ -87,7 +87,7 @@ func check(t *testing.T, c *Case, seed uint64) verdict {
 	v := judge(c, seed)
 	if v.difference != "" {
 		small := Minimise(c, func(c *Case) bool { return judge(c, seed).difference != "" })
-		t.Errorf("%s\n%s\nagain: go test ./internal/conformance -run TestRandom -seeds 1 -seed %d", judge(small, seed).difference, small.YAML(), seed)
+		t.Errorf("%s\n%s\nagain: go test ./internal/conformance -run TestRandom -seeds 1 -seed %d", judge(small, seed).difference, small.Text(), seed)
 	}
 	return v
 }

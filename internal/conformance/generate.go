@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// randomSchema is the columns of random cases.
+var randomSchema = [][2]string{{"id", "INT"}, {"ts", "TIMESTAMP"}, {"k", "VARCHAR"}, {"kind", "VARCHAR"}, {"v", "INT"}, {"x", "DOUBLE"}}
+
 // inputsPerQuery is how many seeds in a row share a query: compiling it costs
 // far more than a run.
 const inputsPerQuery = 16
@@ -17,7 +20,7 @@ func Generate(seed uint64) *Case {
 	c := &Case{
 		Area:   "fuzz",
 		Name:   fmt.Sprintf("fuzz/%d", seed),
-		Schema: [][2]string{{"id", "INT"}, {"ts", "TIMESTAMP"}, {"k", "VARCHAR"}, {"kind", "VARCHAR"}, {"v", "INT"}, {"x", "DOUBLE"}},
+		Schema: randomSchema,
 	}
 	g := newGenerator(seed / inputsPerQuery)
 	c.Lenient = g.chance(50)
@@ -47,13 +50,16 @@ func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
-// input is up to 24 rows of up to three keys, with ties; a third of the inputs
-// have watermarks, and rows that come too late for them.
+// input is up to 24 rows, mostly 8 or more, of up to three keys, with ties; a
+// third of the inputs have watermarks, and rows that come too late for them.
 func (g *generator) input() []Entry {
 	var in []Entry
-	keys, marks := 1+g.IntN(3), g.chance(33)
+	keys, marks, rows := 1+g.IntN(3), g.chance(33), 8+g.IntN(17)
+	if g.chance(10) {
+		rows = g.IntN(8)
+	}
 	now := int64(1000)
-	for id := range g.IntN(25) {
+	for id := range rows {
 		now += 1000 * int64(g.IntN(4))
 		at := now
 		if marks && g.chance(15) {

@@ -187,7 +187,7 @@ func (g *generator) final() string {
 func (g *generator) edgeMeasure() string {
 	v, mode := pick(g, append(g.unions, g.vars...)...), g.final()
 	return pick(g, "CLASSIFIER()", mode+"FIRST("+v+".v)", mode+"LAST("+v+".v, 1)", mode+"SUM("+v+".v)", mode+"COUNT(*)",
-		mode+"AVG("+v+".x)", "PREV("+v+".id)", "PREV(FIRST(id))", "v", mode+"COUNT(DISTINCT "+v+".v)")
+		mode+"AVG("+v+".x)", "PREV("+v+".id)", "PREV(FIRST(id))", "v", g.aggregate(v, mode))
 }
 
 func (g *generator) edgeDefine() string {

@@ -109,6 +109,8 @@ func (g *generator) single(self string) string {
 		fmt.Sprintf("MATCH_NUMBER() %s %d", op, 1+n/3),
 		fmt.Sprintf("ts - FIRST(ts) < INTERVAL '%d' SECOND", 1+n),
 		fmt.Sprintf("%s.x - %s.v %s %d", self, other, op, n-4),
+		fmt.Sprintf("COUNT(DISTINCT %s.kind) < %d", other, 1+n/3),
+		fmt.Sprintf("COALESCE(SUM(%s.v) FILTER (WHERE %s.x > 2), 0) %s %d", other, other, op, 2*n),
 	)
 }
 
@@ -160,5 +162,31 @@ func (g *generator) measure() string {
 		mode+"LAST(CLASSIFIER(), 1)",
 		v+".v + "+g.anyVar()+".v",
 		"kind",
+		"NEXT(FIRST("+v+".id, 1), 2)",
+		"PREV(LAST("+v+".id, 1))",
+		mode+"FIRST("+v+".v + "+v+".x)",
+		"CLASSIFIER("+v+")",
+		g.aggregate(v, mode),
+		g.aggregate(v, mode),
+	)
+}
+
+// aggregate is one with a modifier, of several values, or over what the match
+// says of a row.
+func (g *generator) aggregate(v, mode string) string {
+	return mode + pick(g,
+		"COUNT(DISTINCT "+v+".kind)",
+		"SUM("+v+".v) FILTER (WHERE "+v+".kind <> 'a')",
+		"COUNT(*) FILTER (WHERE v > 3)",
+		"SUM(DISTINCT "+v+".v)",
+		"ARRAY_AGG("+v+".id ORDER BY "+v+".v DESC, "+v+".id)",
+		"ARRAY_AGG(DISTINCT "+v+".v)",
+		"ARRAY_AGG(CLASSIFIER())",
+		"LISTAGG(CLASSIFIER("+v+"), '-')",
+		"LISTAGG("+v+".kind, '-')",
+		"MAX_BY("+v+".id, "+v+".v)",
+		"MIN_BY("+v+".kind, "+v+".x)",
+		"COUNT(DISTINCT CLASSIFIER())",
+		"BOOL_OR("+v+".v > 6)",
 	)
 }

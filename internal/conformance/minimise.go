@@ -23,28 +23,21 @@ func Minimise(c *Case, fails func(*Case) bool) *Case {
 	return &small
 }
 
-// YAML is the case as it would stand in a file, without the expectation.
-func (c *Case) YAML() string {
+// Text is the case as it would stand in testdata/text, without the answer.
+func (c *Case) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "- name: %s\n  source: own\n  schema: [", c.Name)
-	for i, f := range c.Schema {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "[%q, %q]", f[0], f[1])
-	}
-	b.WriteString("]\n  rows:\n")
+	b.WriteString("events\n")
 	for _, e := range c.Input {
 		if e.Watermark != nil {
-			fmt.Fprintf(&b, "    - {\"watermark\": %d}\n", *e.Watermark)
+			fmt.Fprintf(&b, "{\"watermark\": %d}\n", *e.Watermark)
 		} else {
-			fmt.Fprintf(&b, "    - %s\n", strings.TrimSpace(show([][]any{e.Row})))
+			fmt.Fprintln(&b, jsonText(e.Row))
 		}
 	}
-	b.WriteString("  query: |\n")
-	for line := range strings.Lines(c.Query) {
-		b.WriteString("    " + line)
+	b.WriteString("----\n\nmatch")
+	if c.Lenient {
+		b.WriteString(" lenient")
 	}
-	fmt.Fprintf(&b, "  ordered: %t\n  lenient: %t\n", c.Ordered, c.Lenient)
+	fmt.Fprintf(&b, "\n%s----\n", c.Query)
 	return b.String()
 }

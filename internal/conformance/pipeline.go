@@ -31,12 +31,16 @@ type Pipeline struct {
 
 // NewPipeline makes the operators of a plan; results go to sink.
 func NewPipeline(root *plan.Insert, sink operators.Collector) (*Pipeline, error) {
-	return newPipeline(root, sink, build.Options{})
+	g, err := newGraph(root, build.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return newPipeline(g, sink, false)
 }
 
-func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (*Pipeline, error) {
-	width := len(root.Schema().Fields)
-	columns := make([]int, width)
+// newGraph is what several pipelines of one plan are made from.
+func newGraph(root *plan.Insert, o build.Options) (*build.Graph, error) {
+	columns := make([]int, len(root.Schema().Fields))
 	for i := range columns {
 		columns[i] = i
 	}
@@ -48,7 +52,11 @@ func newPipeline(root *plan.Insert, sink operators.Collector, o build.Options) (
 	if len(g.Sources) != 1 || len(g.Stages) > 1 || g.Sources[0].Scan == nil || len(g.Sources[0].Branches) > 1 {
 		return nil, fmt.Errorf("a query with %d sources and %d patterns", len(g.Sources), len(g.Stages))
 	}
-	p := &Pipeline{lenient: o.Pattern.ContinueOnError}
+	return g, nil
+}
+
+func newPipeline(g *build.Graph, sink operators.Collector, lenient bool) (p *Pipeline, err error) {
+	p = &Pipeline{lenient: lenient}
 	if p.scan, err = g.Sources[0].NewScan(); err != nil {
 		return nil, err
 	}
@@ -110,6 +118,9 @@ func (p *Pipeline) rejected() error {
 	}
 	return errors.New(p.ctx.Rejects[0].Reason)
 }
+
+// Stateful says whether there is a pattern.
+func (p *Pipeline) Stateful() bool { return p.matcher != nil }
 
 // Size is what the pattern holds.
 func (p *Pipeline) Size() (buffer, matcher operators.Size) {

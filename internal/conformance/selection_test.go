@@ -36,7 +36,7 @@ func TestRandomSelection(t *testing.T) {
 		if difference != "" {
 			small := Minimise(GenerateSelection(seed), func(c *Case) bool { d, _, _ := judgeSelection(c, seed); return d != "" })
 			difference, _, _ = judgeSelection(small, seed)
-			t.Fatalf("%s\n%s\nagain: go test ./internal/conformance -run TestRandomSelection -seeds 1 -seed %d", difference, small.YAML(), seed)
+			t.Fatalf("%s\n%s\nagain: go test ./internal/conformance -run TestRandomSelection -seeds 1 -seed %d", difference, small.Text(), seed)
 		}
 	}
 	t.Logf("%d of %d compared, %d with a match", compared, n, withMatch)

@@ -50,6 +50,8 @@ type AggFunc struct {
 	Bind func(params []event.Type, result event.Type) Accumulator
 	// NullArgs: Add is also called for rows whose first argument is NULL.
 	NullArgs bool
+	// Ordered: the result depends on the order of the rows.
+	Ordered bool
 }
 
 // Accumulator is an aggregate as steps over a state of Size values. Steps
@@ -59,5 +61,8 @@ type Accumulator interface {
 	Size() int
 	Init(state []event.Value)
 	Add(state []event.Value, args []event.Value) error
+	// Merge makes state what it would be had the rows of other come after its
+	// own. other stays as it is.
+	Merge(state, other []event.Value) error
 	Result(state []event.Value, out *event.Value) error
 }

@@ -11,6 +11,7 @@ type fold struct {
 	size   int
 	init   func(state []event.Value) // nil: zeros
 	add    func(state, args []event.Value) error
+	merge  func(state, other []event.Value) error
 	result func(state []event.Value, out *event.Value) error
 }
 
@@ -25,6 +26,8 @@ func (f *fold) Init(state []event.Value) {
 
 func (f *fold) Add(state, args []event.Value) error { return f.add(state, args) }
 
+func (f *fold) Merge(state, other []event.Value) error { return f.merge(state, other) }
+
 func (f *fold) Result(state []event.Value, out *event.Value) error {
 	out.Null = false
 	return f.result(state, out)
@@ -33,6 +36,27 @@ func (f *fold) Result(state []event.Value, out *event.Value) error {
 type binder = func(params []event.Type, result event.Type) expr.Accumulator
 
 func startNull(state []event.Value) { state[0].Null = true }
+
+// addCounts merges states whose first register is a number of rows.
+func addCounts(state, other []event.Value) error {
+	state[0].I += other[0].I
+	return nil
+}
+
+// keepFirst and takeLast merge states of one value, NULL where there is none.
+func keepFirst(state, other []event.Value) error {
+	if state[0].Null {
+		state[0] = other[0]
+	}
+	return nil
+}
+
+func takeLast(state, other []event.Value) error {
+	if !other[0].Null {
+		state[0] = other[0]
+	}
+	return nil
+}
 
 func firstRegister(state []event.Value, out *event.Value) error {
 	*out = state[0]
@@ -52,7 +76,7 @@ var basicAggregates = []*expr.AggFunc{
 		Doc:     "Number of rows for which the condition is true.",
 		Resolve: sig(event.TInt64, 1, pBool),
 		Bind: func([]event.Type, event.Type) expr.Accumulator {
-			return &fold{size: 1, result: firstRegister, add: func(state, args []event.Value) error {
+			return &fold{size: 1, merge: addCounts, result: firstRegister, add: func(state, args []event.Value) error {
 				state[0].I += args[0].I
 				return nil
 			}}
@@ -83,13 +107,13 @@ var basicAggregates = []*expr.AggFunc{
 		Bind:    bindExtreme(1),
 	},
 	{
-		Name: "MIN_BY", Usage: "MIN_BY(x, y)", NullArgs: true,
+		Name: "MIN_BY", Usage: "MIN_BY(x, y)", NullArgs: true, Ordered: true,
 		Doc:     "x of the first row with the least y.",
 		Resolve: sameAs(2, pAny, pAny),
 		Bind:    bindExtremeBy(-1),
 	},
 	{
-		Name: "MAX_BY", Usage: "MAX_BY(x, y)", NullArgs: true,
+		Name: "MAX_BY", Usage: "MAX_BY(x, y)", NullArgs: true, Ordered: true,
 		Doc:     "x of the first row with the greatest y.",
 		Resolve: sameAs(2, pAny, pAny),
 		Bind:    bindExtremeBy(1),
@@ -107,11 +131,11 @@ var basicAggregates = []*expr.AggFunc{
 		Bind:    bindBool(func(a, b int64) int64 { return a | b }),
 	},
 	{
-		Name: "FIRST_VALUE", Usage: "FIRST_VALUE(x)",
+		Name: "FIRST_VALUE", Usage: "FIRST_VALUE(x)", Ordered: true,
 		Doc:     "First value that is not NULL.",
 		Resolve: sameAs(1, pAny),
 		Bind: func([]event.Type, event.Type) expr.Accumulator {
-			return &fold{size: 1, init: startNull, result: firstRegister, add: func(state, args []event.Value) error {
+			return &fold{size: 1, init: startNull, merge: keepFirst, result: firstRegister, add: func(state, args []event.Value) error {
 				if state[0].Null {
 					state[0] = Clone(args[0])
 				}
@@ -120,11 +144,11 @@ var basicAggregates = []*expr.AggFunc{
 		},
 	},
 	{
-		Name: "LAST_VALUE", Usage: "LAST_VALUE(x)",
+		Name: "LAST_VALUE", Usage: "LAST_VALUE(x)", Ordered: true,
 		Doc:     "Last value that is not NULL.",
 		Resolve: sameAs(1, pAny),
 		Bind: func([]event.Type, event.Type) expr.Accumulator {
-			return &fold{size: 1, init: startNull, result: firstRegister, add: func(state, args []event.Value) error {
+			return &fold{size: 1, init: startNull, merge: takeLast, result: firstRegister, add: func(state, args []event.Value) error {
 				state[0] = Clone(args[0])
 				return nil
 			}}
@@ -137,7 +161,7 @@ func resolveCount(args []event.Type) ([]event.Type, event.Type, error) {
 }
 
 func bindCount([]event.Type, event.Type) expr.Accumulator {
-	return &fold{size: 1, result: firstRegister, add: func(state, args []event.Value) error {
+	return &fold{size: 1, merge: addCounts, result: firstRegister, add: func(state, args []event.Value) error {
 		for i := range args {
 			if args[i].Null {
 				return nil
@@ -177,23 +201,47 @@ func addExact(t event.Type) func(register *event.Value, x event.Value) error {
 	}
 }
 
+// addSum adds a register to another: both are sums of values of type t.
+func addSum(t event.Type) func(register *event.Value, x event.Value) error {
+	if t.Float() {
+		return func(register *event.Value, x event.Value) error {
+			*register = event.FloatValue(register.F() + x.F())
+			return nil
+		}
+	}
+	return addExact(event.TDecimal(event.MaxPrecision, 0))
+}
+
+// addValue adds a value of type t to a sum.
+func addValue(t event.Type) func(register *event.Value, x event.Value) error {
+	if t.Float() {
+		return addSum(t)
+	}
+	return addExact(t)
+}
+
 func bindSum(params []event.Type, result event.Type) expr.Accumulator {
 	t := params[0]
-	if t.Float() {
-		return &fold{size: 1, init: startNull, result: firstRegister, add: func(state, args []event.Value) error {
-			state[0] = event.FloatValue(state[0].F() + args[0].F())
-			return nil
-		}}
-	}
-	add := addExact(t)
-	f := &fold{size: 1, init: startNull, add: func(state, args []event.Value) error {
+	add, join := addValue(t), addSum(t)
+	f := &fold{size: 1, init: startNull, result: firstRegister}
+	f.add = func(state, args []event.Value) error {
 		state[0].Null = false
 		return add(&state[0], args[0])
-	}}
+	}
+	f.merge = func(state, other []event.Value) error {
+		if other[0].Null {
+			return nil
+		}
+		state[0].Null = false
+		return join(&state[0], other[0])
+	}
+	if t.Float() || t.Kind == event.Decimal {
+		return f
+	}
 	lo, hi := IntRange(result)
 	f.result = func(state []event.Value, out *event.Value) error {
 		*out = state[0]
-		if i, ok := Dec(event.TDecimal(event.MaxPrecision, 0), state[0]).Int64(); t.Kind != event.Decimal && (!ok || i < lo || i > hi) {
+		if i, ok := Dec(event.TDecimal(event.MaxPrecision, 0), state[0]).Int64(); !ok || i < lo || i > hi {
 			return overflow(result)
 		}
 		return nil
@@ -203,28 +251,23 @@ func bindSum(params []event.Type, result event.Type) expr.Accumulator {
 
 func bindAvg(params []event.Type, result event.Type) expr.Accumulator {
 	t := params[0]
-	f := &fold{size: 2}
-	add := addExact(t)
-	f.add = func(state, args []event.Value) error {
-		state[1].I++
-		return add(&state[0], args[0])
-	}
-	if t.Float() {
-		f.add = func(state, args []event.Value) error {
+	add, join, mean := addValue(t), addSum(t), meanOf(t, result)
+	return &fold{size: 2,
+		add: func(state, args []event.Value) error {
 			state[1].I++
-			state[0] = event.FloatValue(state[0].F() + args[0].F())
-			return nil
-		}
-	}
-	mean := meanOf(t, result)
-	f.result = func(state []event.Value, out *event.Value) error {
-		if state[1].I == 0 {
-			*out = event.NullValue
-			return nil
-		}
-		return mean(state[0], state[1].I, out)
-	}
-	return f
+			return add(&state[0], args[0])
+		},
+		merge: func(state, other []event.Value) error {
+			state[1].I += other[1].I
+			return join(&state[0], other[0])
+		},
+		result: func(state []event.Value, out *event.Value) error {
+			if state[1].I == 0 {
+				*out = event.NullValue
+				return nil
+			}
+			return mean(state[0], state[1].I, out)
+		}}
 }
 
 // meanOf is sum / n in the type of the result.
@@ -255,12 +298,13 @@ func meanOf(t, result event.Type) func(sum event.Value, n int64, out *event.Valu
 func bindExtreme(sign int) binder {
 	return func(params []event.Type, _ event.Type) expr.Accumulator {
 		t := params[0]
-		return &fold{size: 1, init: startNull, result: firstRegister, add: func(state, args []event.Value) error {
-			if state[0].Null || Compare(t, args[0], state[0])*sign > 0 {
-				state[0] = Clone(args[0])
+		take := func(state, x []event.Value) error {
+			if !x[0].Null && (state[0].Null || Compare(t, x[0], state[0])*sign > 0) {
+				state[0] = Clone(x[0])
 			}
 			return nil
-		}}
+		}
+		return &fold{size: 1, init: startNull, result: firstRegister, add: take, merge: take}
 	}
 }
 
@@ -268,24 +312,28 @@ func bindExtremeBy(sign int) binder {
 	return func(params []event.Type, _ event.Type) expr.Accumulator {
 		t := params[1]
 		start := func(state []event.Value) { state[0].Null, state[1].Null = true, true }
-		return &fold{size: 2, init: start, result: firstRegister, add: func(state, args []event.Value) error {
-			if !args[1].Null && (state[1].Null || Compare(t, args[1], state[1])*sign > 0) {
-				state[0], state[1] = Clone(args[0]), Clone(args[1])
+		take := func(state, x []event.Value) error {
+			if !x[1].Null && (state[1].Null || Compare(t, x[1], state[1])*sign > 0) {
+				state[0], state[1] = Clone(x[0]), Clone(x[1])
 			}
 			return nil
-		}}
+		}
+		return &fold{size: 2, init: start, result: firstRegister, add: take, merge: take}
 	}
 }
 
-func bindBool(merge func(a, b int64) int64) binder {
+func bindBool(join func(a, b int64) int64) binder {
 	return func([]event.Type, event.Type) expr.Accumulator {
-		return &fold{size: 1, init: startNull, result: firstRegister, add: func(state, args []event.Value) error {
-			if state[0].Null {
-				state[0] = event.Value{I: args[0].I}
-			} else {
-				state[0].I = merge(state[0].I, args[0].I)
+		take := func(state, x []event.Value) error {
+			switch {
+			case x[0].Null:
+			case state[0].Null:
+				state[0] = event.Value{I: x[0].I}
+			default:
+				state[0].I = join(state[0].I, x[0].I)
 			}
 			return nil
-		}}
+		}
+		return &fold{size: 1, init: startNull, result: firstRegister, add: take, merge: take}
 	}
 }

@@ -33,6 +33,23 @@ func items(list event.Value) []event.Value {
 	return all
 }
 
+// concat is list followed by more: more's runs stay as they are where list is
+// empty, else its values are pushed one by one.
+func concat(list, more event.Value) event.Value {
+	if list.I == 0 {
+		return more
+	}
+	for _, v := range items(more) {
+		list = push(list, v)
+	}
+	return list
+}
+
+func concatFirst(state, other []event.Value) error {
+	state[0] = concat(state[0], other[0])
+	return nil
+}
+
 func pushFirst(state, args []event.Value) error {
 	state[0] = push(state[0], args[0])
 	return nil
@@ -49,15 +66,15 @@ func listOrNull(state []event.Value, out *event.Value) error {
 
 var collectAggregates = []*expr.AggFunc{
 	{
-		Name: "ARRAY_AGG", Usage: "ARRAY_AGG(x)", NullArgs: true,
+		Name: "ARRAY_AGG", Usage: "ARRAY_AGG(x)", NullArgs: true, Ordered: true,
 		Doc:     "All values, NULL among them, as an ARRAY in the order of the rows.",
 		Resolve: derived(1, false, func(p []event.Type) (event.Type, error) { return arrayOf(p[0]), nil }, pAny),
 		Bind: func([]event.Type, event.Type) expr.Accumulator {
-			return &fold{size: 1, add: pushFirst, result: listOrNull}
+			return &fold{size: 1, add: pushFirst, merge: concatFirst, result: listOrNull}
 		},
 	},
 	{
-		Name: "LISTAGG", Aliases: []string{"STRING_AGG"}, Usage: "LISTAGG(s [, separator])",
+		Name: "LISTAGG", Aliases: []string{"STRING_AGG"}, Usage: "LISTAGG(s [, separator])", Ordered: true,
 		Doc:     "The texts that are not NULL, joined by the separator (default ',').",
 		Resolve: sig(event.TString, 1, pText, pString),
 		Bind:    bindJoin,
@@ -79,6 +96,12 @@ func bindJoin([]event.Type, event.Type) expr.Accumulator {
 			}
 			return pushFirst(state, args)
 		},
+		merge: func(state, other []event.Value) error {
+			if other[0].I > 0 {
+				state[1] = other[1]
+			}
+			return concatFirst(state, other)
+		},
 		result: func(state []event.Value, out *event.Value) error {
 			out.Null = state[0].I == 0
 			out.S = nil // out may still show another aggregate's register
@@ -94,7 +117,7 @@ func bindJoin([]event.Type, event.Type) expr.Accumulator {
 
 func bindCollect(params []event.Type, _ event.Type) expr.Accumulator {
 	t := params[0]
-	return &fold{size: 1, add: pushFirst, result: func(state []event.Value, out *event.Value) error {
+	return &fold{size: 1, add: pushFirst, merge: concatFirst, result: func(state []event.Value, out *event.Value) error {
 		*out = event.NullValue
 		if state[0].I > 0 {
 			*out = event.Value{L: countDistinct(t, items(state[0]))}

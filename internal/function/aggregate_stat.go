@@ -28,6 +28,32 @@ func addMoments(state, args []event.Value) error {
 	return nil
 }
 
+// mergeMoments joins two sets of moments: Chan, Golub and LeVeque, "Updating
+// formulae and a pairwise algorithm for computing sample variances" (1979).
+func mergeMoments(a, b []event.Value) error {
+	if b[0].I == 0 {
+		return nil
+	}
+	if a[0].I == 0 {
+		copy(a, b)
+		return nil
+	}
+	na, nb := float64(a[0].I), float64(b[0].I)
+	n := na + nb
+	dx := b[1].F() - a[1].F()
+	a[0].I += b[0].I
+	a[1] = event.FloatValue(a[1].F() + dx*nb/n)
+	a[2] = event.FloatValue(a[2].F() + b[2].F() + dx*dx*na*nb/n)
+	if len(a) < 6 {
+		return nil
+	}
+	dy := b[3].F() - a[3].F()
+	a[3] = event.FloatValue(a[3].F() + dy*nb/n)
+	a[4] = event.FloatValue(a[4].F() + b[4].F() + dy*dy*na*nb/n)
+	a[5] = event.FloatValue(a[5].F() + b[5].F() + dx*dy*na*nb/n)
+	return nil
+}
+
 // statistic makes an aggregate of the moments; f gets them when there are at
 // least min rows.
 func statistic(name string, aliases []string, args string, doc string, min int64, f func(n float64, s []event.Value) float64) *expr.AggFunc {
@@ -36,7 +62,7 @@ func statistic(name string, aliases []string, args string, doc string, min int64
 		params, size = []param{pDouble, pDouble}, 6
 	}
 	bind := func([]event.Type, event.Type) expr.Accumulator {
-		return &fold{size: size, add: skipNull(addMoments), result: func(s []event.Value, out *event.Value) error {
+		return &fold{size: size, add: skipNull(addMoments), merge: mergeMoments, result: func(s []event.Value, out *event.Value) error {
 			*out = event.NullValue
 			if s[0].I >= min {
 				*out = event.FloatValue(f(float64(s[0].I), s))
@@ -72,12 +98,30 @@ var statisticAggregates = []*expr.AggFunc{
 		func(n float64, s []event.Value) float64 { return s[5].F() / (n - 1) }),
 	statistic("CORR", nil, "x, y", "Correlation coefficient; NaN when x or y does not vary.", 2,
 		func(_ float64, s []event.Value) float64 { return s[5].F() / math.Sqrt(s[2].F()*s[4].F()) }),
+	statistic("REGR_COUNT", nil, "y, x", "Number of rows where neither y nor x is NULL.", 0,
+		func(n float64, _ []event.Value) float64 { return n }),
+	statistic("REGR_AVGX", nil, "y, x", "Mean of x.", 1,
+		func(_ float64, s []event.Value) float64 { return s[3].F() }),
+	statistic("REGR_AVGY", nil, "y, x", "Mean of y.", 1,
+		func(_ float64, s []event.Value) float64 { return s[1].F() }),
+	statistic("REGR_SXX", nil, "y, x", "Sum of the squared deviations of x from its mean.", 1,
+		func(_ float64, s []event.Value) float64 { return s[4].F() }),
+	statistic("REGR_SYY", nil, "y, x", "Sum of the squared deviations of y from its mean.", 1,
+		func(_ float64, s []event.Value) float64 { return s[2].F() }),
+	statistic("REGR_SXY", nil, "y, x", "Sum of the products of the deviations of x and y.", 1,
+		func(_ float64, s []event.Value) float64 { return s[5].F() }),
+	statistic("REGR_SLOPE", nil, "y, x", "Slope of the line of least squares through the points (x, y); NaN when x does not vary.", 2,
+		func(_ float64, s []event.Value) float64 { return s[5].F() / s[4].F() }),
+	statistic("REGR_INTERCEPT", nil, "y, x", "Where the line of least squares through the points (x, y) meets x = 0.", 2,
+		func(_ float64, s []event.Value) float64 { return s[1].F() - s[5].F()/s[4].F()*s[3].F() }),
+	statistic("REGR_R2", nil, "y, x", "Square of the correlation coefficient: the part of the variance that the line explains.", 2,
+		func(_ float64, s []event.Value) float64 { return s[5].F() * s[5].F() / (s[2].F() * s[4].F()) }),
 	{
 		Name: "GEOMETRIC_MEAN", Usage: "GEOMETRIC_MEAN(x)",
 		Doc:     "n-th root of the product of n values.",
 		Resolve: sig(event.TFloat64, 1, pDouble),
 		Bind: func([]event.Type, event.Type) expr.Accumulator {
-			return &fold{size: 2, add: addLog, result: func(s []event.Value, out *event.Value) error {
+			return &fold{size: 2, add: addLog, merge: addLogs, result: func(s []event.Value, out *event.Value) error {
 				*out = event.NullValue
 				if s[1].I > 0 {
 					*out = event.FloatValue(math.Exp(s[0].F() / float64(s[1].I)))
@@ -91,5 +135,11 @@ var statisticAggregates = []*expr.AggFunc{
 func addLog(state, args []event.Value) error {
 	state[0] = event.FloatValue(state[0].F() + math.Log(args[0].F()))
 	state[1].I++
+	return nil
+}
+
+func addLogs(state, other []event.Value) error {
+	state[0] = event.FloatValue(state[0].F() + other[0].F())
+	state[1].I += other[1].I
 	return nil
 }

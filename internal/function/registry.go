@@ -14,7 +14,7 @@ type resolver = func(args []event.Type) (params []event.Type, result event.Type,
 // The registries are filled once, here, and never change.
 var (
 	scalars    = scalarIndex(stringFuncs, regexpFuncs, mathFuncs, timeFuncs, hashFuncs, jsonFuncs, collectionFuncs)
-	aggregates = aggregateIndex(basicAggregates, statisticAggregates, collectAggregates)
+	aggregates = aggregateIndex(basicAggregates, statisticAggregates, collectAggregates, approximateAggregates)
 )
 
 func scalarIndex(groups ...[]*expr.Func) map[string]*expr.Func {

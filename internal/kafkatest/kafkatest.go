@@ -18,6 +18,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,7 +33,8 @@ import (
 type Kafka struct {
 	Bootstrap string // plaintext
 	// With Secure:
-	SASLBootstrap, User, Password, CA string
+	SASLBootstrap, User, Password, CA   string
+	SSLBootstrap, ClientCert, ClientKey string // wants the certificate; files
 
 	dir string // of the broker; "" when it is not ours
 }
@@ -41,13 +44,14 @@ const startTimeout = 3 * time.Minute // the first time, the jars are downloaded
 var shared struct {
 	sync.Mutex
 	plain, secure *Kafka
+	cluster       *Kafka
 	skip          string // why there is none
 }
 
 // Main runs the tests and stops the brokers they started.
 func Main(m *testing.M) int {
 	code := m.Run()
-	for _, k := range []*Kafka{shared.plain, shared.secure} {
+	for _, k := range []*Kafka{shared.plain, shared.secure, shared.cluster} {
 		if k != nil && k.dir != "" {
 			_, _ = k.script("stop", k.dir) // the tests' result stands
 			os.RemoveAll(filepath.Dir(k.dir))
@@ -71,7 +75,8 @@ func Broker(t testing.TB) *Kafka {
 	return shared.plain
 }
 
-// Secure is a broker of its own with TLS and SCRAM, also once per test binary.
+// Secure is a broker of its own with TLS, SASL and client certificates, also
+// once per test binary.
 func Secure(t testing.TB) *Kafka {
 	t.Helper()
 	shared.Lock()
@@ -80,6 +85,20 @@ func Secure(t testing.TB) *Kafka {
 		shared.secure = start(t, "-s")
 	}
 	return shared.secure
+}
+
+// Nodes is the number of brokers of a Cluster.
+const Nodes = 3
+
+// Cluster is a cluster of its own of three brokers, also once per test binary.
+func Cluster(t testing.TB) *Kafka {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		shared.cluster = start(t, "-n", strconv.Itoa(Nodes))
+	}
+	return shared.cluster
 }
 
 func start(t testing.TB, flags ...string) *Kafka {
@@ -98,6 +117,9 @@ func start(t testing.TB, flags ...string) *Kafka {
 		t.Fatal(err)
 	}
 	k := &Kafka{dir: filepath.Join(tmp, "broker")}
+	if slices.Contains(flags, "-s") {
+		k.ClientCert, k.ClientKey = clientCertificate(t, tmp)
+	}
 	out, err := k.script(append(append([]string{"start"}, flags...), k.dir)...)
 	if err != nil {
 		t.Fatalf("kafka broker: %v", err)
@@ -132,6 +154,9 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "bash", append([]string{path}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	if k.ClientCert != "" {
+		cmd.Env = append(os.Environ(), "KAFKA_CLIENT_CERT="+k.ClientCert)
+	}
 	cmd.WaitDelay = time.Second
 	// The broker outlives the script and must not hold its output open.
 	out, err := os.CreateTemp("", "cepd-kafka-out-")
@@ -150,7 +175,7 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 func (k *Kafka) readEnv(env []byte) {
 	values := map[string]*string{
 		"KAFKA_BOOTSTRAP": &k.Bootstrap, "KAFKA_SASL_BOOTSTRAP": &k.SASLBootstrap,
-		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA,
+		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA, "KAFKA_SSL_BOOTSTRAP": &k.SSLBootstrap,
 	}
 	lines := bufio.NewScanner(bytes.NewReader(env))
 	for lines.Scan() {
@@ -168,15 +193,21 @@ func (k *Kafka) Kill(t testing.TB) { k.control(t, "kill") }
 // Up starts a killed broker again and waits until it serves.
 func (k *Kafka) Up(t testing.TB) { k.control(t, "up") }
 
+// KillNode and UpNode are Kill and Up for one broker of a Cluster, by id from 1.
+func (k *Kafka) KillNode(t testing.TB, id int) { k.control(t, "kill", strconv.Itoa(id)) }
+
+// UpNode starts a killed broker of a Cluster.
+func (k *Kafka) UpNode(t testing.TB, id int) { k.control(t, "up", strconv.Itoa(id)) }
+
 // Own says whether the broker may be killed.
 func (k *Kafka) Own() bool { return k.dir != "" }
 
-func (k *Kafka) control(t testing.TB, verb string) {
+func (k *Kafka) control(t testing.TB, verb string, node ...string) {
 	t.Helper()
 	if !k.Own() {
 		t.Skip("the broker of CEPD_TEST_KAFKA is not ours to " + verb)
 	}
-	if _, err := k.script(verb, k.dir); err != nil {
+	if _, err := k.script(append([]string{verb, k.dir}, node...)...); err != nil {
 		t.Fatal(err)
 	}
 }

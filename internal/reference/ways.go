@@ -281,7 +281,7 @@ func (s *search) wait(v int, at place, next func(guards)) {
 	if s.last {
 		return
 	}
-	for row := s.first(); s.arrives(row) && !s.stops(row, at); row++ {
+	for row := s.first(); s.arrives(row, s.over(at.parts)) && !s.stops(row, at); row++ {
 		fits := s.maps(step{row, v, at.excluded})
 		forbidden := s.any(row, at.not)
 		if fits && !s.ends(row, at.until) {
@@ -314,7 +314,7 @@ func (s *search) take(st step, parts []*part, next func(guards)) {
 // absence is NOT as the last step: the match is complete when its time runs out
 // or, as the very next row, when that is another one.
 func (s *search) absence(p plan.PatNot, g guards) {
-	if s.last {
+	if s.last || len(s.steps) == 0 {
 		return
 	}
 	row := s.first()
@@ -346,9 +346,25 @@ func (s *search) first() int {
 	return s.start
 }
 
+// over is when a partial match that waits in parts with a limit has waited in
+// vain. With time-outs that does not end it: it times out as a whole.
+func (s *search) over(parts []*part) event.Time {
+	end := event.MaxTime
+	for _, p := range parts {
+		if p.first < len(s.steps) && !s.m.Timeouts {
+			end = min(end, later(s.rows[s.steps[p.first].row].Time, p.limit))
+		}
+	}
+	return end
+}
+
 // arrives says whether a partial match still waits when row comes; if not, it
-// has timed out.
-func (s *search) arrives(row int) bool {
+// has waited in vain, or has timed out.
+func (s *search) arrives(row int, over event.Time) bool {
+	if over < s.deadline() && (row >= len(s.rows) || over <= s.rows[row].Time) {
+		s.lives(moment{over, -1})
+		return false
+	}
 	if row >= len(s.rows) || s.deadline() <= s.rows[row].Time {
 		s.timeOut()
 		return false

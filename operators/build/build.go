@@ -45,6 +45,9 @@ type Branch struct {
 	To     int
 }
 
+// KindWindow is the Kind of a stage of windows.
+const KindWindow = "window"
+
 // Stage is a keyed stage: an order buffer, a stateful operator, stateless
 // operators. One unit per shard.
 type Stage struct {
@@ -53,6 +56,11 @@ type Stage struct {
 	Key      []int         // columns of Prepared; empty: one shard
 	Order    []order.Key
 	Proctime bool // rows get the processing time as their time
+	// Unordered: rows go to the operator as they come, without waiting for the
+	// watermark.
+	Unordered bool
+	// Deadline is the watermark from which on a row of time t is late; nil: t.
+	Deadline func(t event.Time) event.Time
 	New      func(shard int) operators.Stateful
 	Explain  func() string
 	Pattern  *pattern.Program // of a match; nil otherwise
@@ -80,6 +88,9 @@ func (c Chain) New() ([]operators.Operator, error) {
 type Options struct {
 	Zone    *time.Location // of the session; nil is UTC
 	Pattern pattern.Options
+	// TTL is after how long OVER forgets an idle key, where no frame says; µs, 0:
+	// never.
+	TTL int64
 	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
 	MaxSuppressed int
 }
@@ -98,7 +109,7 @@ type Output struct {
 func Build(outputs []Output, sinks []*event.Schema, o Options) (*Graph, error) {
 	b := &builder{options: o, graph: &Graph{Sinks: sinks}}
 	for i, out := range outputs {
-		b.output, b.patterns, b.options.Pattern.Name = i, 0, out.Name
+		b.output, b.patterns, b.named, b.options.Pattern.Name = i, 0, 0, out.Name
 		schema := sinks[out.Sink]
 		arrange := func() (operators.Operator, error) { return relational.NewArrange(out.Columns, schema), nil }
 		if err := b.node(out.Input, Chain{arrange}, ToSink(out.Sink)); err != nil {
@@ -114,6 +125,7 @@ type builder struct {
 	graph    *Graph
 	output   int // at hand
 	patterns int // of the output so far
+	named    int // stages of the output that have a name of their own
 }
 
 // node builds n; above are the operators between it and the stage to.
@@ -136,6 +148,12 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return nil
 	case *plan.Match:
 		return b.match(n, above, to)
+	case *plan.Aggregate:
+		return b.aggregate(n, above, to)
+	case *plan.TopN:
+		return b.topN(n, above, to)
+	case *plan.Over:
+		return b.over(n, above, to)
 	case *plan.Suppress:
 		return b.suppress(n, above, to)
 	case *plan.Scan:

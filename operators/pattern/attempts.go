@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/cepd/cepd/internal/event"
@@ -50,12 +51,34 @@ func (m *Matcher) attempts(index int32, k *keyState) error {
 // failed turns an error of a condition into a reject where the options say so;
 // the attempt then fails.
 func (m *Matcher) failed(k *keyState, err error) error {
-	if _, ok := err.(*LimitError); ok || !m.p.opts.ContinueOnError {
+	if err = m.tolerated(k, int(k.start), err); err == nil {
+		k.cand = -1
+	}
+	return err
+}
+
+// tolerated turns an error in the match that begins at a row into a reject
+// where the options say so.
+func (m *Matcher) tolerated(k *keyState, row int, err error) error {
+	if _, limit := err.(*LimitError); limit {
 		return err
 	}
-	m.reject(k, int(k.start), err)
-	k.cand = -1
+	if !m.p.opts.ContinueOnError {
+		return m.located(k, row, err)
+	}
+	if m.edges == nil || !m.edges.muted { // else it was told before the snapshot
+		m.reject(k, row, err)
+	}
 	return nil
+}
+
+// located says in which match an error came up.
+func (m *Matcher) located(k *keyState, row int, err error) error {
+	id := m.rowID(k, row)
+	if id.Detected() {
+		return err
+	}
+	return fmt.Errorf("%w, in the match that begins in partition %d at offset %d (see 'scan.error-policy' to go on behind it)", err, uint32(id.Hi), id.Lo)
 }
 
 func (m *Matcher) reject(k *keyState, row int, err error) {
@@ -295,11 +318,10 @@ func (m *Matcher) matched(k *keyState) (int32, error) {
 		return 0, err
 	}
 	next, err := m.skip(k)
-	if err != nil && m.p.opts.ContinueOnError {
-		m.reject(k, int(k.start), err)
-		return k.start + 1, nil
+	if err != nil {
+		return k.start + 1, m.tolerated(k, int(k.start), err)
 	}
-	return next, err
+	return next, nil
 }
 
 // path finds the variables of the match's rows.

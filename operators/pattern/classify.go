@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -10,6 +11,7 @@ import (
 )
 
 func (c *compiler) variables() error {
+	c.collect()
 	for v, d := range c.p.match.Vars {
 		c.p.vars = append(c.p.vars, variable{name: d.Name, label: event.StringValue(d.Name)})
 		if d.Define == nil {
@@ -31,6 +33,65 @@ func conjunction(list []expr.Expr) expr.Expr {
 		return list[0]
 	}
 	return &expr.And{Base: expr.Base{T: event.TBool, Span: list[0].Pos()}, Args: list}
+}
+
+// local makes bits of v's conjuncts on the row alone: one of all together, and one
+// of each that other variables have too, which is then evaluated once. One that
+// may fail is not evaluated where another is false: then they stay together.
+func (c *compiler) local(v int, list []expr.Expr) {
+	var own []expr.Expr
+	for _, e := range list {
+		if bound := c.bindLocal(v, e); c.common(bound) && every(list, total) {
+			c.p.vars[v].local |= c.localBit(bound)
+		} else {
+			own = append(own, e)
+		}
+	}
+	if len(own) > 0 {
+		c.p.vars[v].local |= c.localBit(c.bindLocal(v, conjunction(own)))
+	}
+}
+
+func every(list []expr.Expr, f func(expr.Expr) bool) bool {
+	return !slices.ContainsFunc(list, func(e expr.Expr) bool { return !f(e) })
+}
+
+// maxAtoms limits the conjuncts that get bits of their own.
+const maxAtoms = 40
+
+// common says whether a conjunct on the row alone is one of several variables.
+func (c *compiler) common(bound expr.Expr) bool {
+	n := 0
+	for _, a := range c.atoms {
+		if expr.Equal(a, bound) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// collect lists the conjuncts on the row alone of all variables; none when they
+// are too many.
+func (c *compiler) collect() {
+	distinct := 0
+	for v, d := range c.p.match.Vars {
+		if d.Define == nil {
+			continue
+		}
+		for _, e := range plan.Conjuncts(d.Define) {
+			if c.class(v, e) != local {
+				continue
+			}
+			bound := c.bindLocal(v, e)
+			if !slices.ContainsFunc(c.atoms, func(a expr.Expr) bool { return expr.Equal(a, bound) }) {
+				distinct++
+			}
+			c.atoms = append(c.atoms, bound)
+		}
+	}
+	if distinct > maxAtoms {
+		c.atoms = nil
+	}
 }
 
 type conditionClass uint8
@@ -56,9 +117,7 @@ func (c *compiler) classify(v int, list []expr.Expr) error {
 		}
 		parts[k] = append(parts[k], e)
 	}
-	if len(parts[local]) > 0 {
-		c.p.vars[v].local |= c.localBit(c.bindLocal(v, conjunction(parts[local])))
-	}
+	c.local(v, parts[local])
 	if len(parts[contextual]) > 0 {
 		if err := c.contextBit(v, conjunction(parts[contextual])); err != nil {
 			return err

@@ -105,7 +105,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	p := &Program{match: m, opts: opts}
 	var err error
-	a := assembler{loops: map[int16]plan.PatQuant{}}
+	a := assembler{edges: m.Edges, loops: map[int16]plan.PatQuant{}}
 	if err = a.assemble(m.Pattern); err != nil {
 		return nil, err
 	}
@@ -142,6 +142,8 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
 	}
 	c.limits()
+	p.define.feed(len(p.vars))
+	p.measures.feed(len(p.vars))
 	c.layOut()
 	p.entry()
 	p.liveness()
@@ -185,6 +187,7 @@ type compiler struct {
 	p     *Program
 	in    *event.Schema
 	loops map[int16]plan.PatQuant
+	atoms []expr.Expr // conjuncts on the row alone, bound, of all variables
 }
 
 // keep gives a row-local expression a cell of the kept rows.
@@ -289,12 +292,17 @@ func (p *Program) entry() {
 			visit(in.y)
 		case opJump, opNext:
 			visit(in.x)
+		case opRows:
+			visit(pc + 1)
+			if in.x >= 0 {
+				visit(in.x)
+			}
 		case opCount:
 			visit(in.x)
 			if p.mayBeZero(&in) {
 				visit(in.y)
 			}
-		case opStart, opEnd, opNot, opEnter:
+		case opStart, opEnd, opNot, opEnter, opBegin:
 			visit(pc + 1)
 		case opAccept:
 			p.anyStart = true
@@ -357,7 +365,12 @@ func (p *Program) liveAfter(pc int) uint64 {
 		return p.live[in.x] | p.live[in.y]
 	case opJump, opNext:
 		return p.live[in.x]
-	case opStart, opEnd:
+	case opRows:
+		if in.x >= 0 {
+			return p.live[in.x] | p.live[pc+1]
+		}
+		return p.live[pc+1]
+	case opStart, opEnd, opBegin:
 		return p.live[pc+1]
 	}
 	return 0

@@ -2,10 +2,7 @@ package pattern
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
-
-	"github.com/zeebo/xxh3"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
@@ -195,13 +192,7 @@ func (e *edges) pruneTo(k *keyState, f finished) (int64, error) {
 	}
 	to, err := e.m.skipTarget(steps)
 	if err != nil {
-		if !e.p.opts.ContinueOnError {
-			return 0, err
-		}
-		if !e.muted {
-			e.m.reject(k, int(f.start-k.before), err)
-		}
-		return -1, nil
+		return -1, e.m.tolerated(k, int(f.start-k.before), err)
 	}
 	return steps[to].row - 1, nil
 }
@@ -217,7 +208,7 @@ func (e *edges) report(k *keyState, f finished) error {
 	}
 	e.m.steps = e.store.paths.steps(e.m.steps[:0], f.path)
 	e.m.look(k)
-	w.number, w.at, w.timedOut = k.matches, f.at, f.timedOut
+	w.number, w.at, w.timedOut, w.id = k.matches, f.at, f.timedOut, w.identity(e.m.steps)
 	return e.m.out.match(w, e.m.steps)
 }
 
@@ -242,17 +233,17 @@ func (e *edges) tidy(k *keyState) {
 	k.start = int32(first - k.before)
 }
 
-// identity is a hash of a match's rows and variables, for its ID: matches of
-// one start may end at one row.
+// identity tells a match from others by its rows and variables, for its ID:
+// matches of one start may end at one row. It is a sum, so that matches that
+// share rows share the work.
 func (w *view) identity(steps []step) uint64 {
-	h := xxh3.New()
+	var sum uint64
 	for _, s := range steps {
-		row := w.row(int(s.row))
-		var b [24]byte
-		binary.LittleEndian.PutUint64(b[:], row[wordHi])
-		binary.LittleEndian.PutUint64(b[8:], row[wordLo])
-		binary.LittleEndian.PutUint64(b[16:], uint64(s.v))
-		_, _ = h.Write(b[:])
+		sum += rowIdentity(w.row(int(s.row)), s.v)
 	}
-	return h.Sum64()
+	return sum
+}
+
+func rowIdentity(row []uint64, v int16) uint64 {
+	return mix(row[wordHi] ^ mix(row[wordLo]^uint64(v)<<48))
 }

@@ -220,12 +220,12 @@ func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) erro
 		e.sortVisit()
 	}
 	for _, i := range e.visit {
-		if err := e.step(r, i); err != nil {
+		if err := e.step(k, i); err != nil {
 			return err
 		}
 	}
 	if len(a.starts) > 0 {
-		if err := e.begin(r, a.starts); err != nil {
+		if err := e.begin(k, a.starts); err != nil {
 			return err
 		}
 	}
@@ -343,12 +343,17 @@ func (e *edges) rowKey(v int16) *rowKey {
 }
 
 // begin offers the row to every place where a match may start.
-func (e *edges) begin(r *runs, starts []start) error {
+func (e *edges) begin(k *keyState, starts []start) error {
+	r := k.runs
 	x := partial{registers: e.blank, path: none}
 	own := e.p.limit >= 0 || len(e.p.define.loops) > 0
 	if own {
-		if ok, err := e.opening(); !ok || err != nil {
-			return err
+		ok, err := e.opening()
+		if err != nil {
+			return e.m.tolerated(k, int(e.number-k.before), err)
+		}
+		if !ok {
+			return nil
 		}
 		x.registers = registers{e.begun, e.first.vals}
 	}
@@ -363,7 +368,9 @@ func (e *edges) begin(r *runs, starts []start) error {
 		}
 		x.info, x.rank = &e.p.places.list[at.place], at.rank
 		if _, err := e.offer(r, &x); err != nil {
-			return err
+			if err = e.m.tolerated(k, int(e.number-k.before), err); err != nil {
+				return err
+			}
 		}
 	}
 	e.store.leave(r, s)
@@ -371,7 +378,8 @@ func (e *edges) begin(r *runs, starts []start) error {
 }
 
 // step offers the row to run i.
-func (e *edges) step(r *runs, i int32) error {
+func (e *edges) step(k *keyState, i int32) error {
+	r := k.runs
 	n := e.store.runs.at(i)
 	x := partial{e.store.registers(i), &e.p.places.list[n.place], n.path, n.start, n.rank}
 	offer := e.offer
@@ -380,7 +388,10 @@ func (e *edges) step(r *runs, i int32) error {
 	}
 	waits, err := offer(r, &x)
 	if err != nil {
-		return err
+		waits = false
+		if err = e.m.tolerated(k, int(e.store.starts.at(n.start).number-k.before), err); err != nil {
+			return err
+		}
 	}
 	if !waits {
 		e.end(r, i)

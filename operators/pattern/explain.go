@@ -42,12 +42,23 @@ func (p *Program) variableCondition(v *variable) string {
 		}
 	}
 	if v.hist != nil {
-		parts = append(parts, "per thread: "+p.match.ExprString(v.hist.text))
+		parts = append(parts, p.perThread()+": "+p.match.ExprString(v.hist.text))
 	}
 	if len(parts) == 0 {
 		return "any row"
 	}
-	return strings.Join(parts, " AND ")
+	text := strings.Join(parts, " AND ")
+	if v.equal != nil {
+		text += "; partial matches are indexed by " + p.match.ExprString(conjunction(v.equal.text))
+	}
+	return text
+}
+
+func (p *Program) perThread() string {
+	if p.match.Edges {
+		return "per partial match"
+	}
+	return "per thread"
 }
 
 func (p *Program) explainAutomaton(b *strings.Builder) {
@@ -55,7 +66,8 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 	case p.sharable():
 		b.WriteString("automaton: every match; partial matches at one place are shared, a row costs one step per place it concerns\n")
 	case p.match.Edges:
-		fmt.Fprintf(b, "automaton: every match; a row is offered to each partial match, at most %d per key\n", p.opts.MaxThreads)
+		fmt.Fprintf(b, "automaton: every match; partial matches wait at %d places (not shared: %s), at most %d per key, with %d registers each; a row costs a step per partial match that it concerns\n",
+			len(p.places.list), p.unshared(), p.opts.MaxThreads, len(p.define.navs)+len(p.define.aggs))
 	case p.deterministic():
 		b.WriteString("automaton: deterministic, built as symbols ask for it; one look-up per row\n")
 	default:
@@ -82,7 +94,7 @@ func (p *Program) explainState(b *strings.Builder) {
 		b.WriteString("  MATCH_NUMBER(): every key that has matched keeps its count\n")
 	}
 	if p.sharable() {
-		fmt.Fprintf(b, "  a partial match costs its row, and at most %d bytes in the graph\n", 2*nodeBytes)
+		fmt.Fprintf(b, "  a partial match costs its row and %d bytes in the graph\n", nodeBytes)
 	}
 	if w := p.match.Within; w > 0 {
 		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))

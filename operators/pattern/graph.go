@@ -1,142 +1,255 @@
 package pattern
 
-// graph is the partial matches of one key.
+import "math"
+
+// graph is the partial matches of one key, as lists that share their parts:
+//
+//	place ──▶ node ──rest──▶ node ──rest──▶ …      what waits at one place
+//	           │ row, v        │ row, v
+//	          left            left                 the list that the row extends
+//
+// A node is its row as v, added to each partial match of the list left (none:
+// the row starts them), followed by those of the list rest. Lists go from the
+// latest start to the earliest. Max is the latest start of a node's own partial
+// matches, so what is too old is a tail, and whole lists are passed over by
+// their first.
+//
+// A join is two lists one after the other, where their order is not worked out.
+//
+// Nodes lie in epochs by max. When the last start of an epoch is too old, its
+// blocks are free: nothing that is young enough leads there but a rest, whose
+// max its node knows. So no node is ever searched for or moved.
 type graph struct {
-	heads     []int32 // per place: what waits there, none = -1
-	nodes     []node
-	compactAt int
+	heads  []int32 // per place: the list that waits there
+	epochs []epoch // the oldest first
+	begun  int64   // row with which the last epoch began
+	pool   *nodePool
 }
 
-// node is an extend (right = extendMark) or a union.
+// node is one row of partial matches, or a join.
 type node struct {
-	max   int64 // number of the latest first row
-	row   int64 // extend: the row's number
-	left  int32 // -1: nothing before, the match starts here
-	right int32
-	v     int16
+	row      int64 // its number
+	max      int64 // number of the latest first row
+	left     int32
+	rest     int32
+	restMax  uint32 // max minus that of rest; MaxUint32: more than anything that lasts
+	v        int16
+	excluded bool
+	join     bool // left, then rest
 }
-
-const nodeBytes = 32
 
 const (
-	none       = int32(-1)
-	extendMark = int32(-2)
+	none      = int32(-1)
+	nodeBytes = 32
 )
 
-func (g *graph) start(row int64, v int16) int32 {
-	g.nodes = append(g.nodes, node{max: row, row: row, v: v, left: none, right: extendMark})
-	return int32(len(g.nodes) - 1)
+// epoch is the nodes whose max is until or less, and more than that of the epoch
+// before.
+type epoch struct {
+	until       int64
+	first, last int32 // blocks
+	blocks      int
+	used        int32 // nodes of the last block
 }
 
-func (g *graph) extend(row int64, v int16, left int32) int32 {
-	g.nodes = append(g.nodes, node{max: g.nodes[left].max, row: row, v: v, left: left, right: extendMark})
-	return int32(len(g.nodes) - 1)
+// minEpoch is the least number of rows of an epoch.
+const minEpoch = 64
+
+func newGraph(pool *nodePool, places int) *graph {
+	g := &graph{heads: make([]int32, places), pool: pool}
+	for i := range g.heads {
+		g.heads[i] = none
+	}
+	return g
 }
 
-// union keeps the later start on the left and, of two with one start, the later
-// row; and on the left of a union a node that is none, where it can: then
-// walking left meets a row in one step. The order in which matches are read off
-// so depends on those alone that are not too old, and is the same after a
-// restore.
-func (g *graph) union(a, b int32) int32 {
-	if a == none {
-		return b
+func (g *graph) at(i int32) *node { return g.pool.at(i) }
+
+// reset forgets everything.
+func (g *graph) reset() {
+	for i := range g.heads {
+		g.heads[i] = none
 	}
-	if g.follows(b, a) {
-		a, b = b, a
+	for i := range g.epochs {
+		g.pool.give(&g.epochs[i])
 	}
-	if g.isUnion(a) {
-		l, r := g.nodes[a].left, g.nodes[a].right
-		if g.nodes[r].max < g.nodes[b].max {
-			r, b = b, r
+	g.epochs = g.epochs[:0]
+}
+
+// empty says whether nothing waits.
+func (g *graph) empty() bool {
+	for _, h := range g.heads {
+		if h != none {
+			return false
 		}
-		a, b = l, g.pair(r, b)
 	}
-	return g.pair(a, b)
+	return true
 }
 
-// follows says whether a starts later than b or, of one start, goes on later.
-func (g *graph) follows(a, b int32) bool {
-	if x, y := g.nodes[a].max, g.nodes[b].max; x != y {
-		return x > y
+// turn begins an epoch when the last one has an eighth of the rows that are
+// young enough, and lets go of those in which nothing is.
+func (g *graph) turn(number, oldest int64) {
+	switch n := len(g.epochs); {
+	case n == 0:
+		g.open(number)
+	case number-g.begun >= max(minEpoch, (number-oldest)/8):
+		g.epochs[n-1].until = number - 1
+		g.open(number)
 	}
-	return g.nodes[g.first(a)].row > g.nodes[g.first(b)].row
-}
-
-// first is the row that walking left meets.
-func (g *graph) first(n int32) int32 {
-	for g.isUnion(n) {
-		n = g.nodes[n].left
+	gone := 0
+	for gone < len(g.epochs) && g.epochs[gone].until < oldest {
+		gone++
 	}
-	return n
-}
-
-func (g *graph) isUnion(n int32) bool { return g.nodes[n].right != extendMark }
-
-func (g *graph) pair(a, b int32) int32 {
-	g.nodes = append(g.nodes, node{max: g.nodes[a].max, left: a, right: b})
-	return int32(len(g.nodes) - 1)
-}
-
-// compact drops the nodes that no place holds and those of matches that
-// started too long ago, whenever their number has doubled. Children come
-// before parents.
-func (g *graph) compact(oldest int64) {
-	if len(g.nodes) < g.compactAt {
+	if gone == 0 {
 		return
 	}
-	to := make([]int32, len(g.nodes)) // 0: drop; else 1 until moved, then the new index + 1
 	for i, h := range g.heads {
-		if h != none && g.nodes[h].max < oldest {
+		if h != none && g.at(h).max < oldest {
 			g.heads[i] = none
-		} else if h != none {
-			to[h] = 1
 		}
 	}
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		if to[i] != 0 {
-			g.mark(i, oldest, to)
-		}
+	for i := range g.epochs[:gone] {
+		g.pool.give(&g.epochs[i])
 	}
-	g.move(to)
-	g.compactAt = max(1024, 2*len(g.nodes))
+	g.epochs = g.epochs[:copy(g.epochs, g.epochs[gone:])]
 }
 
-func (g *graph) mark(i int, oldest int64, to []int32) {
-	x := &g.nodes[i]
-	if x.left != none {
-		to[x.left] = 1
-	}
-	if x.right >= 0 && g.nodes[x.right].max >= oldest {
-		to[x.right] = 1
-	}
+func (g *graph) open(number int64) {
+	g.begun = number
+	g.epochs = append(g.epochs, epoch{until: math.MaxInt64, first: none, last: none, used: blockNodes})
 }
 
-func (g *graph) move(to []int32) {
-	var n int32
-	for i := range g.nodes {
-		if to[i] == 0 {
-			continue
-		}
-		x := g.nodes[i]
-		if x.left != none {
-			x.left = to[x.left] - 1
-		}
-		if x.right >= 0 {
-			if to[x.right] == 0 { // one half is too old: the union is the other
-				to[i] = x.left + 1
-				continue
-			}
-			x.right = to[x.right] - 1
-		}
-		g.nodes[n] = x
-		n++
-		to[i] = n
+// add makes a node in the epoch of its max.
+func (g *graph) add(c node) int32 {
+	n := len(g.epochs) - 1
+	for n > 0 && c.max <= g.epochs[n-1].until {
+		n--
 	}
-	g.nodes = g.nodes[:n]
-	for i, h := range g.heads {
-		if h != none {
-			g.heads[i] = to[h] - 1
+	e := &g.epochs[n]
+	if e.used == blockNodes {
+		b := g.pool.take()
+		if e.first == none {
+			e.first = b
+		} else {
+			g.pool.next[e.last] = b
 		}
+		e.last, e.used = b, 0
+		e.blocks++
+	}
+	i := e.last*blockNodes + e.used
+	e.used++
+	*g.at(i) = c
+	return i
+}
+
+// start makes a node for a row that starts partial matches.
+func (g *graph) start(row int64, in *instr) int32 {
+	return g.add(node{row: row, max: row, left: none, rest: none, v: in.v, excluded: in.excluded})
+}
+
+// extend adds a row to the partial matches of a list.
+func (g *graph) extend(row int64, in *instr, left int32) int32 {
+	return g.add(node{row: row, max: g.at(left).max, left: left, rest: none, v: in.v, excluded: in.excluded})
+}
+
+// put adds list n to those that wait at a place. Own says that n is a node that
+// nobody else knows.
+//
+// The later start comes first and, of two with one start, the later row: the
+// order in which matches are read off depends on those alone that are young
+// enough, and so is the same after a restore.
+func (g *graph) put(place, n int32, own bool, oldest int64) {
+	h := g.heads[place]
+	switch {
+	case h == none || g.at(h).max < oldest:
+		g.heads[place] = n
+		return
+	case !g.follows(n, h):
+		n, h, own = h, n, false
+	}
+	x := *g.at(n)
+	rest := h
+	if r := x.youngRest(oldest); r != none {
+		rest = g.joined(r, h)
+	}
+	x.setRest(rest, g.at(rest).max)
+	if own {
+		*g.at(n) = x
+	} else {
+		n = g.add(x)
+	}
+	g.heads[place] = n
+}
+
+// follows says whether list a starts later than b or, of one start, goes on
+// later.
+func (g *graph) follows(a, b int32) bool {
+	x, y := g.at(a), g.at(b)
+	if x.max != y.max {
+		return x.max > y.max
+	}
+	return x.row > y.row
+}
+
+func (g *graph) joined(a, b int32) int32 {
+	if g.at(a).max < g.at(b).max {
+		a, b = b, a
+	}
+	c := node{max: g.at(a).max, left: a, join: true}
+	c.setRest(b, g.at(b).max)
+	return g.add(c)
+}
+
+func (c *node) setRest(rest int32, restMax int64) {
+	c.rest, c.restMax = rest, uint32(min(c.max-restMax, math.MaxUint32))
+}
+
+// youngRest is rest, or none when all of it is too old.
+func (c *node) youngRest(oldest int64) int32 {
+	if c.rest == none || c.restMax == math.MaxUint32 || c.max-int64(c.restMax) < oldest {
+		return none
+	}
+	return c.rest
+}
+
+// ---- nodes of all keys of a shard
+
+const (
+	blockNodes = 8
+	nodePage   = 1 << 12
+)
+
+// nodePool hands out blocks of nodes, in pages that never move. Blocks that are
+// given back are re-used.
+type nodePool struct {
+	pages [][]node
+	next  []int32 // per block: the block after it, in an epoch or among the free
+	free  int32
+	used  int // blocks
+}
+
+func newNodePool() *nodePool { return &nodePool{free: none} }
+
+func (p *nodePool) at(i int32) *node { return &p.pages[i/nodePage][i%nodePage] }
+
+func (p *nodePool) take() int32 {
+	p.used++
+	if b := p.free; b != none {
+		p.free, p.next[b] = p.next[b], none
+		return b
+	}
+	b := int32(len(p.next))
+	if int(b)*blockNodes == len(p.pages)*nodePage {
+		p.pages = append(p.pages, make([]node, nodePage))
+	}
+	p.next = append(p.next, none)
+	return b
+}
+
+// give takes back the blocks of an epoch.
+func (p *nodePool) give(e *epoch) {
+	if e.blocks > 0 {
+		p.next[e.last], p.free = p.free, e.first
+		p.used -= e.blocks
 	}
 }

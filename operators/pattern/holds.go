@@ -147,6 +147,10 @@ func (p *Program) shortestMatch() int {
 				n = rows[in.x]
 			case opRow:
 				n = rows[pc+1] + 1
+			case opRows:
+				if n = rows[pc+1]; in.x >= 0 {
+					n = min(n, rows[in.x])
+				}
 			default:
 				n = rows[pc+1]
 			}

@@ -151,6 +151,7 @@ type walk struct {
 	regs        *frame
 	path        int32
 	first, last bool
+	empty       uint64 // iterations, by depth, that have had no row
 }
 
 // from follows the ways from pc; it says whether the match may end on one, and
@@ -165,6 +166,13 @@ func (w *walk) from(pc int32) bool {
 		return w.first && w.from(pc+1)
 	case opEnd:
 		return w.last && w.from(pc+1)
+	case opBegin:
+		return w.within(w.empty|1<<in.x, pc+1)
+	case opRows:
+		if w.empty>>in.y&1 == 0 {
+			return w.from(pc + 1)
+		}
+		return in.x >= 0 && w.within(w.empty&^(1<<in.y), in.x)
 	case opNext:
 		count := w.count(in)
 		*count++
@@ -180,6 +188,15 @@ func (w *walk) from(pc int32) bool {
 		w.a.add(w.p, w.regs, pc, w.path)
 	}
 	return false
+}
+
+// within goes on from pc with other iterations empty.
+func (w *walk) within(empty uint64, pc int32) bool {
+	outer := w.empty
+	w.empty = empty
+	ends := w.from(pc)
+	w.empty = outer
+	return ends
 }
 
 func (w *walk) count(in *instr) *int64 { return &w.a.scratchI[w.regs.loops[in.v].at] }
@@ -208,11 +225,12 @@ func (w *walk) leave(in *instr) bool {
 	return ends
 }
 
-// fresh says whether the way has not been at pc with these counts.
+// fresh says whether the way has not been at pc with these counts and empty
+// iterations.
 func (w *walk) fresh(pc int32) bool {
-	a, size := w.a, 1+len(w.regs.loops)
+	a, size := w.a, 2+len(w.regs.loops)
 	here := len(a.trail)
-	a.trail = append(a.trail, int64(pc))
+	a.trail = append(a.trail, int64(pc), int64(w.empty))
 	for _, l := range w.regs.loops {
 		a.trail = append(a.trail, a.scratchI[l.at])
 	}

@@ -93,8 +93,11 @@ func (p *Program) private() *Program {
 
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
-	bytes := m.arena.used*8 + int64(len(m.keys.slots))*8 + int64(m.keys.count)*int64(keyStateBytes)
+	bytes := m.arena.used*8 + int64(m.keys.count)*int64(keyStateBytes+keySlotBytes)
 	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
+	if m.tecs != nil {
+		size.Bytes += m.tecs.bytes()
+	}
 	if m.edges != nil {
 		size.Items = int64(m.edges.store.runs.used())
 		size.Bytes += m.edges.bytes()
@@ -102,7 +105,10 @@ func (m *Matcher) Size() operators.Size {
 	return size
 }
 
-const keyStateBytes = 136
+const (
+	keyStateBytes = 136
+	keySlotBytes  = 8
+)
 
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {

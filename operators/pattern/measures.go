@@ -92,6 +92,7 @@ func (c *compiler) outputSchema() error {
 	running := false
 	for i := range o.slots {
 		s := &o.slots[i]
+		s.plain = s.kind == slotNav && s.physical == 0 && s.from.kind == operandCell && s.typ.Physical() == event.PhysI64
 		o.schema.Fields = append(o.schema.Fields, event.Field{Name: fmt.Sprintf("slot%d", i), Type: s.typ})
 		c.p.after = max(c.p.after, s.physical)
 		c.p.history = max(c.p.history, -s.physical)
@@ -265,6 +266,9 @@ func (e *emitter) fill(w *view, row int, final bool) error {
 	for i := range o.slots {
 		s, x := &o.slots[i], e.finals[i]
 		if !final || !s.final {
+			if s.plain && e.copyCell(w, s, &e.slots.Cols[i]) {
+				continue
+			}
 			var err error
 			if x, err = w.read(&o.frame, s, e.ints, e.vals, row, v); err != nil {
 				return err
@@ -273,6 +277,21 @@ func (e *emitter) fill(w *view, row int, final bool) error {
 		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
 	}
 	return nil
+}
+
+// copyCell writes a slot that is one word of a row straight into its column. It
+// says whether it did: NULL goes the long way.
+func (e *emitter) copyCell(w *view, s *slot, col *event.Vec) bool {
+	at := e.p.measures.navs[s.reg].target(e.ints)
+	if at == 0 {
+		return false
+	}
+	row, c := w.row(entryRow(at)), &e.p.layout.cells[s.from.cell]
+	if row == nil || c.null >= 0 && row[wordNulls+c.null>>6]>>(c.null&63)&1 != 0 {
+		return false
+	}
+	col.I64[e.n] = int64(row[c.word])
+	return true
 }
 
 // unmatched emits the start row as one that no match covers.
@@ -304,7 +323,7 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 	first := 0
 	if e.p.match.Edges {
 		first = int(steps[0].row)
-		ordinal += w.identity(steps)
+		ordinal += w.id
 	}
 	a, z := w.row(first), w.row(last)
 	var key [48]byte

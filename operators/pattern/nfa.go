@@ -22,6 +22,8 @@ const (
 	opStart                // ^
 	opEnd                  // $
 	opAccept               // the match ends here
+	opBegin                // an iteration that may have no rows begins, at depth x
+	opRows                 // it ends: with rows go on, without go to x (-1: nowhere); y is the depth
 	opCount                // of loop v: go on with x or y as its count says
 	opNext                 // count one more repetition of loop v, go to x
 
@@ -49,7 +51,9 @@ type instr struct {
 // assembler lowers a bound pattern to instructions.
 type assembler struct {
 	code     []instr
+	edges    bool
 	excluded int // depth of {- -}
+	checked  int // depth of iterations that may have no rows
 	edge     led // of the item at hand
 	until    int16
 	entry    bool          // the item at hand is the first of a loop
@@ -203,11 +207,14 @@ func (a *assembler) quantifier(q plan.PatQuant) {
 	switch {
 	case q.Bounds > 0:
 		a.counted(q)
-	case q.Max < 0:
+	case q.Max >= 0:
+		a.bounded(q)
+	case nullable(q.Item) && !a.edges: // where every match counts, so does no preference among empty ones
+		a.copies(q, q.Min-1)
+		a.nullableLoop(q)
+	default:
 		a.copies(q, q.Min-1)
 		a.loop(q, max(q.Min-1, 0))
-	default:
-		a.bounded(q)
 	}
 	a.until, a.entry = outer, false
 }
@@ -371,11 +378,6 @@ func (a *assembler) leave(s int32, reluctant bool) {
 // loop lays out the last required iteration, number n, and those after it:
 //
 //	[skip?]  body: item  again: split(body, exit)  exit:
-//
-// The choice to go on stands after the item. So an empty iteration that is
-// required leaves the loop, and one that is not comes back to a split that has
-// been taken at this row, and is dropped: the alternatives inside the item are
-// tried before the loop is left, as the corpus has it (empty-cycles).
 func (a *assembler) loop(q plan.PatQuant, n int) {
 	skip := int32(-1)
 	if n >= q.Min {
@@ -409,4 +411,60 @@ func (a *assembler) body(q plan.PatQuant, n int) {
 	} else {
 		a.set(again, start, again+1)
 	}
+}
+
+// nullableLoop is loop over an item that may match no row. The last required
+// iteration, or the first, may be empty, and then there is no further one. A
+// later one that is empty is none: another way through the item is tried.
+//
+//	[skip?]  begin item rows(exit)  again: split(body, exit)  body: begin item rows(nowhere) jump(again)  exit:
+func (a *assembler) nullableLoop(q plan.PatQuant) {
+	skip := int32(-1)
+	if q.Min == 0 {
+		skip = a.optional(q.Reluctant)
+	}
+	first := a.checkedIteration(q.Item)
+	again := a.optional(q.Reluctant)
+	a.checkedIteration(q.Item)
+	a.set(a.emit(instr{op: opJump}), again, 0)
+	if a.err != nil {
+		return
+	}
+	a.leave(again, q.Reluctant)
+	a.code[first].x = int32(len(a.code))
+	if skip >= 0 {
+		a.leave(skip, q.Reluctant)
+	}
+}
+
+// checkedIteration lays out an item that may match no row, with the check
+// whether it did, which it returns.
+func (a *assembler) checkedIteration(item plan.Pattern) int32 {
+	depth := int32(a.checked)
+	if a.emit(instr{op: opBegin, x: depth}); depth == 63 {
+		a.err = errors.New("loops over what may match no row are nested more than 63 deep")
+	}
+	a.checked++
+	a.pattern(item)
+	a.checked--
+	return a.emit(instr{op: opRows, x: -1, y: depth})
+}
+
+// nullable says whether p can match no row.
+func nullable(p plan.Pattern) bool {
+	switch p := p.(type) {
+	case plan.PatVar:
+		return false
+	case plan.PatConcat:
+		return !slices.ContainsFunc(p.Items, func(item plan.Pattern) bool { return !nullable(item) })
+	case plan.PatAlt:
+		return slices.ContainsFunc(p.Alts, nullable)
+	case plan.PatPermute:
+		return !slices.ContainsFunc(p.Items, func(item plan.Pattern) bool { return !nullable(item) })
+	case plan.PatExclude:
+		return nullable(p.Item)
+	case plan.PatQuant:
+		return p.Min == 0 || nullable(p.Item)
+	}
+	return true
 }

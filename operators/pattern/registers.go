@@ -20,8 +20,9 @@ type frame struct {
 	navs     []navRegister
 	aggs     []aggRegister
 	loops    []loopRegister
-	ints     int // size of the nav and loop registers
-	vals     int // size of the aggregate states
+	feeds    []feeds // per variable
+	ints     int     // size of the nav and loop registers
+	vals     int     // size of the aggregate states
 	numbered bool
 	pathDep  bool // a slot needs the variable of a row by its place: threads never merge
 }
@@ -47,6 +48,7 @@ type slot struct {
 	physical int // rows to go on (PREV negative, NEXT positive)
 	from     operand
 	final    bool
+	plain    bool // of the measures: one word of the row that a register points to
 }
 
 type operandKind uint8
@@ -275,19 +277,40 @@ func (f *frame) init(ints []int64, vals []event.Value) {
 
 // apply takes row as variable v into the registers.
 func (f *frame) apply(w *view, ints []int64, vals []event.Value, row int, v int16) error {
-	for i := range f.navs {
-		if n := &f.navs[i]; n.vars.Has(int(v)) {
-			n.apply(ints[n.at:], entry(row, v))
-		}
+	feeds := &f.feeds[v]
+	for _, n := range feeds.navs {
+		n.apply(ints[n.at:], entry(row, v))
 	}
-	for i := range f.aggs {
-		if a := &f.aggs[i]; a.vars.Has(int(v)) {
-			if err := a.apply(w, vals[a.at:a.at+a.size], row, v); err != nil {
-				return err
-			}
+	for _, a := range feeds.aggs {
+		if err := a.apply(w, vals[a.at:a.at+a.size], row, v); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// feeds is the registers that rows of one variable go to.
+type feeds struct {
+	navs []*navRegister
+	aggs []*aggRegister
+}
+
+// feed finds what each of n variables feeds; the registers are all there.
+func (f *frame) feed(n int) {
+	f.feeds = make([]feeds, n)
+	for v := range f.feeds {
+		x := &f.feeds[v]
+		for i := range f.navs {
+			if f.navs[i].vars.Has(v) {
+				x.navs = append(x.navs, &f.navs[i])
+			}
+		}
+		for i := range f.aggs {
+			if f.aggs[i].vars.Has(v) {
+				x.aggs = append(x.aggs, &f.aggs[i])
+			}
+		}
+	}
 }
 
 func (n *navRegister) apply(ints []int64, e int64) {

@@ -129,19 +129,15 @@ func (e *edges) choose() {
 
 // ranking finds the first matches in order of preference among those that end in
 // a node of the graph. Both orders are kept when the same row is added to two
-// sets, so that of each node only the first few partial matches count: the work
+// sets, so that of each list only the first few partial matches count: the work
 // is linear in the nodes, however many matches there are.
 type ranking struct {
 	p     *Program
-	marks []bool
-	spans []span  // per node: its partial matches in lists
-	lists []int32 // the first of each node's partial matches, as cells
+	best  map[int32][]int32 // per list: the first of its partial matches
+	todo  []int32
 	cells []rankedRow
 	a, b  []step
 }
-
-// span is a piece of ranking.lists.
-type span struct{ from, to int32 }
 
 // rankedRow is the last row of a partial match, and the rest of it.
 type rankedRow struct {
@@ -149,78 +145,68 @@ type rankedRow struct {
 	before int32 // -1: nothing
 }
 
-// first lists the cells of the first n matches that end in the roots and start
-// at oldest or later.
+// first lists the first n matches that end in the roots and start at oldest or
+// later.
 func (r *ranking) first(g *graph, roots []int32, oldest int64, n int) []int32 {
-	r.mark(g, roots, oldest)
-	r.cells, r.lists = r.cells[:0], r.lists[:0]
-	for i, marked := range r.marks {
-		if marked {
-			from := len(r.lists)
-			r.rank(g, &g.nodes[i], oldest, n)
-			r.spans[i] = span{int32(from), int32(len(r.lists))}
-		}
+	clear(r.best)
+	if r.best == nil {
+		r.best = map[int32][]int32{}
 	}
+	r.cells = r.cells[:0]
 	var list []int32
 	for _, root := range roots {
-		list = r.merge(nil, list, r.of(root), n)
+		x := g.at(root)
+		r.rank(g, x.left, oldest, n)
+		list = r.merge(nil, list, r.own(x), n)
 	}
 	return list
 }
 
-// of is the ranked partial matches of a node.
-func (r *ranking) of(node int32) []int32 {
-	s := r.spans[node]
-	return r.lists[s.from:s.to:s.to]
-}
-
-// mark finds the nodes that the roots lead to. Children come before parents.
-func (r *ranking) mark(g *graph, roots []int32, oldest int64) {
-	r.marks = append(r.marks[:0], make([]bool, len(g.nodes))...)
-	if len(r.spans) < len(g.nodes) {
-		r.spans = make([]span, cap(r.marks))
-	}
-	for _, root := range roots {
-		r.marks[root] = true
-	}
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		if !r.marks[i] {
+// rank lists the first n partial matches of a list, and so of those that it
+// consists of.
+func (r *ranking) rank(g *graph, list int32, oldest int64, n int) {
+	r.todo = append(r.todo[:0], list)
+	for len(r.todo) > 0 {
+		i := r.todo[len(r.todo)-1]
+		if i == none || r.best[i] != nil {
+			r.todo = r.todo[:len(r.todo)-1]
 			continue
 		}
-		for _, child := range []int32{g.nodes[i].left, g.nodes[i].right} {
-			if child >= 0 && g.nodes[child].max >= oldest {
-				r.marks[child] = true
-			}
+		x := g.at(i)
+		rest := x.youngRest(oldest)
+		switch {
+		case x.left != none && r.best[x.left] == nil:
+			r.todo = append(r.todo, x.left)
+		case rest != none && r.best[rest] == nil:
+			r.todo = append(r.todo, rest)
+		case x.join:
+			r.best[i] = r.merge(nil, r.best[x.left], r.best[rest], n)
+		default:
+			r.best[i] = r.merge(nil, r.own(x), r.best[rest], n)
 		}
 	}
 }
 
-// rank appends the first n partial matches of a node, whose children are ranked.
-func (r *ranking) rank(g *graph, x *node, oldest int64, n int) {
-	switch {
-	case x.right >= 0:
-		var right []int32
-		if g.nodes[x.right].max >= oldest {
-			right = r.of(x.right)
-		}
-		r.lists = r.merge(r.lists, r.of(x.left), right, n)
-	case x.left == none:
-		r.lists = append(r.lists, r.cell(x, none))
-	default:
-		for _, before := range r.of(x.left) {
-			r.lists = append(r.lists, r.cell(x, before))
-		}
+// own is the partial matches of a node alone; left is ranked.
+func (r *ranking) own(x *node) []int32 {
+	if x.left == none {
+		return []int32{r.cell(x, none)}
 	}
+	var list []int32
+	for _, before := range r.best[x.left] {
+		list = append(list, r.cell(x, before))
+	}
+	return list
 }
 
 func (r *ranking) cell(x *node, before int32) int32 {
-	r.cells = append(r.cells, rankedRow{step{v: x.v, row: x.row}, before})
+	r.cells = append(r.cells, rankedRow{step{v: x.v, excluded: x.excluded, row: x.row}, before})
 	return int32(len(r.cells) - 1)
 }
 
 // merge appends the first n of two ordered lists to dst.
 func (r *ranking) merge(dst, x, y []int32, n int) []int32 {
-	for most := len(dst) + n; len(dst) < most && len(x)+len(y) > 0; {
+	for len(dst) < n && len(x)+len(y) > 0 {
 		if len(y) == 0 || len(x) > 0 && r.compare(x[0], y[0]) <= 0 {
 			dst, x = append(dst, x[0]), x[1:]
 		} else {

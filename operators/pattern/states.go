@@ -99,29 +99,39 @@ func (b *stateBuilder) state(pc int32) int {
 func (b *stateBuilder) follow(pc int32) State {
 	var s State
 	seen := map[string]bool{}
-	var visit func(pc int32, g Guard)
-	visit = func(pc int32, g Guard) {
-		key := fmt.Sprint(pc, g)
+	// empty has the depths of the iterations that have no row on the way
+	var visit func(pc int32, g Guard, empty uint64)
+	visit = func(pc int32, g Guard, empty uint64) {
+		key := fmt.Sprint(pc, g, empty)
 		if seen[key] || s.Accepts && !b.p.match.Edges { // what is less preferred than the end is never tried
 			return
 		}
 		seen[key] = true
 		switch in := &b.p.code[pc]; in.op {
 		case opSplit:
-			visit(in.x, g)
-			visit(in.y, g)
+			visit(in.x, g, empty)
+			visit(in.y, g, empty)
 		case opCount:
 			again, leave := g, g
 			again.Again, leave.Leave = with(g.Again, int(in.v)), with(g.Leave, int(in.v))
 			if in.few {
-				visit(in.y, leave)
-				visit(in.x, again)
+				visit(in.y, leave, empty)
+				visit(in.x, again, empty)
 			} else {
-				visit(in.x, again)
-				visit(in.y, leave)
+				visit(in.x, again, empty)
+				visit(in.y, leave, empty)
 			}
 		case opJump, opNext:
-			visit(in.x, g)
+			visit(in.x, g, empty)
+		case opBegin:
+			visit(pc+1, g, empty|1<<in.x)
+		case opRows:
+			switch none := empty >> in.y & 1; {
+			case none == 0:
+				visit(pc+1, g, empty)
+			case in.x >= 0:
+				visit(in.x, g, empty&^(1<<in.y))
+			}
 		case opRow, opAbsent:
 			s.Steps = append(s.Steps, b.step(in, pc, g))
 		case opAccept:
@@ -129,10 +139,10 @@ func (b *stateBuilder) follow(pc int32) State {
 				s.Accepts, s.Guard, s.Prefers = true, g, len(s.Steps)
 			}
 		default:
-			visit(pc+1, g.with(in))
+			visit(pc+1, g.with(in), empty)
 		}
 	}
-	visit(pc, Guard{})
+	visit(pc, Guard{}, 0)
 	return s
 }
 

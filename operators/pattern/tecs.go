@@ -10,12 +10,9 @@ import (
 
 // tecs runs patterns with edges whose conditions all lie in the symbol and
 // whose matches are all wanted. Partial matches that wait at the same place
-// have the same future, so a place holds them together, as one node of a graph
-// that shares their rows (a timed enumerable compact set: Bucchi, Grez,
+// have the same future, so a place holds them together, as a list in a graph
+// that shares their rows (graph.go; a timed enumerable compact set: Bucchi, Grez,
 // Quintana, Riveros, Vansummeren, "CORE", PVLDB 15(9), 2022):
-//
-//	extend(row, v, left)   left's partial matches, each with the row as v
-//	union(left, right)     those of both; left has the latest start
 //
 // A row costs one step per place that it concerns, however many partial
 // matches wait there, and a complete match is read off the graph in time
@@ -23,43 +20,91 @@ import (
 type tecs struct {
 	m      *Matcher
 	p      *Program
-	places []placeInfo
-	starts []start
-	acts   map[uint64][]int32
+	acts   map[uint64]*sharedAction
+	recent [64]recentAction // of acts
+	pool   *nodePool
 	idle   []*graph
+	active int  // keys with a graph
 	muted  bool // restoring: what comes out came out before
 
 	moves    []move // of the row at hand
 	complete []int32
-	pending  []branch
+	reader   reader
 	ranking  ranking
-	steps    []step
+	report   func(steps []step, id uint64) error
+	key      *keyState // at hand
 }
 
-// move is a new node on its way to a place.
-type move struct{ node, place int32 }
+// sharedAction is what a symbol does.
+type sharedAction struct {
+	starts []sharedStep
+	steps  []sharedStep
+}
 
-// sharable says whether partial matches at one place have one future.
-func (p *Program) sharable() bool {
+// recentAction spares the common symbols the map.
+type recentAction struct {
+	symbol uint64
+	action *sharedAction
+}
+
+// sharedStep is what a symbol does at a place: take the row, wait on, neither or
+// both.
+type sharedStep struct {
+	place int32
+	info  *placeInfo
+	takes bool
+	last  bool  // it may only complete a match
+	stays int32 // where what waits there waits on; none: nowhere
+}
+
+// move is a list on its way to a place.
+type move struct {
+	list, place int32
+	own         bool // a node that nobody else knows
+}
+
+// sharable says whether partial matches at one place have one future, and the
+// order in which matches of one row come does not matter.
+func (p *Program) sharable() bool { return p.match.Edges && p.unshared() == "" }
+
+// unshared is why partial matches of a pattern with edges are not shared.
+func (p *Program) unshared() string {
 	m := p.match
-	if !m.Edges || p.limit >= 0 || !p.deterministic() || p.places.merges || p.numbered || m.Skip != ast.NoSkip || m.Timeouts || m.Gap > 0 || len(p.limits) > 0 || p.ahead > 0 || p.history > 0 {
-		return false
+	switch {
+	case !p.deterministic():
+		return "conditions look at rows before"
+	case p.ahead > 0 || p.history > 0:
+		return "conditions look at neighbours"
+	case m.Skip != ast.NoSkip:
+		return "AFTER MATCH drops some"
+	case m.Timeouts:
+		return "EMIT TIMEOUTS"
+	case m.Gap > 0:
+		return "BETWEEN ROWS"
+	case p.limit >= 0:
+		return "WITHIN is of each match's own"
+	case len(p.limits) > 0:
+		return "a part has a time limit"
+	case p.places.merges:
+		return "one row may fit in several ways"
+	case p.numbered:
+		return "MATCH_NUMBER() needs their order"
 	}
+	return p.unsharedStep()
+}
+
+func (p *Program) unsharedStep() string {
 	for i := range p.code {
-		switch in := &p.code[i]; in.op {
-		case opAbsent:
-			return false
-		case opRow:
-			if in.until >= 0 {
-				return false
-			}
-		case opNot:
-			if in.until >= 0 || !in.loop && p.mayEnd(i) {
-				return false
-			}
+		switch in := &p.code[i]; {
+		case in.op == opAbsent:
+			return "NOT at the end"
+		case in.op == opRow && in.until >= 0, in.op == opNot && in.until >= 0:
+			return "a loop ends at a row"
+		case in.op == opNot && !in.loop && p.mayEnd(i):
+			return "only optional steps follow NOT"
 		}
 	}
-	return true
+	return ""
 }
 
 // mayEnd says whether a match may end behind instruction pc without a further
@@ -88,61 +133,91 @@ func (p *Program) mayEnd(pc int) bool {
 }
 
 func newTECS(m *Matcher) *tecs {
-	return &tecs{m: m, p: m.p, ranking: ranking{p: m.p}, places: m.p.places.list, starts: m.p.places.starts, acts: map[uint64][]int32{}}
+	s := &tecs{m: m, p: m.p, ranking: ranking{p: m.p}, pool: newNodePool(), acts: map[uint64]*sharedAction{}}
+	s.report = s.match
+	return s
 }
 
-// concerned lists the places that a symbol does something at.
-func (s *tecs) concerned(symbol uint64) []int32 {
-	if list, ok := s.acts[symbol]; ok {
-		return list
+// action is what a symbol does.
+func (s *tecs) action(symbol uint64) *sharedAction {
+	r := &s.recent[mix(symbol)>>58]
+	if r.action != nil && r.symbol == symbol {
+		return r.action
 	}
-	var list []int32
-	for i := range s.places {
-		info := &s.places[i]
-		if info.stays != int32(i) || s.p.fitsAny(symbol, info.heed) {
-			list = append(list, int32(i))
+	a, ok := s.acts[symbol]
+	if !ok {
+		a = s.workOut(symbol)
+		if len(s.acts) >= maxStates {
+			clear(s.acts)
+		}
+		s.acts[symbol] = a
+	}
+	*r = recentAction{symbol, a}
+	return a
+}
+
+func (s *tecs) workOut(symbol uint64) *sharedAction {
+	a := &sharedAction{}
+	places := s.p.places
+	for i := range places.list {
+		if step := s.step(int32(i), symbol); step.takes || step.stays != step.place {
+			a.steps = append(a.steps, step)
 		}
 	}
-	if len(s.acts) >= maxStates {
-		clear(s.acts)
+	for _, at := range places.starts {
+		if step := s.step(at.place, symbol); step.takes && (!step.last || len(step.info.ends) > 0) {
+			a.starts = append(a.starts, step)
+		}
 	}
-	s.acts[symbol] = list
-	return list
+	return a
 }
 
-func (s *tecs) takes(info *placeInfo, symbol uint64) bool { return s.p.fits(symbol, int(info.in.v)) }
+func (s *tecs) step(i int32, symbol uint64) sharedStep {
+	info := &s.p.places.list[i]
+	x := sharedStep{place: i, info: info, stays: none}
+	if s.p.fitsAny(symbol, info.stop) {
+		return x
+	}
+	x.takes, x.last = s.p.fits(symbol, int(info.in.v)), s.p.fitsAny(symbol, info.not)
+	if !x.last && (!x.takes || info.in.edge == ast.EdgeAny) {
+		x.stays = info.stays
+	}
+	return x
+}
 
 func (s *tecs) take() *graph {
+	s.active++
 	if n := len(s.idle); n > 0 {
 		g := s.idle[n-1]
 		s.idle = s.idle[:n-1]
 		return g
 	}
-	g := &graph{heads: make([]int32, len(s.places)), compactAt: 1024}
-	for i := range g.heads {
-		g.heads[i] = none
-	}
-	return g
+	return newGraph(s.pool, len(s.p.places.list))
 }
 
 func (s *tecs) give(g *graph) {
-	for i := range g.heads {
-		g.heads[i] = none
-	}
-	g.nodes, g.compactAt = g.nodes[:0], 1024
+	g.reset()
+	s.active--
 	s.idle = append(s.idle, g)
 }
 
+// bytes is what the graphs of all keys take.
+func (s *tecs) bytes() int64 {
+	return int64(s.pool.used)*blockNodes*nodeBytes + int64(s.active)*int64(graphBytes+4*len(s.p.places.list))
+}
+
+const graphBytes = 128 // with an epoch or two
+
 // wants says whether a row does anything to the key: only such rows are kept.
-func (s *tecs) wants(k *keyState, symbol uint64) bool {
-	if s.begins(symbol) {
+func (s *tecs) wants(k *keyState, a *sharedAction) bool {
+	if len(a.starts) > 0 {
 		return true
 	}
 	if k.graph == nil {
 		return false
 	}
-	for _, i := range s.concerned(symbol) {
-		if k.graph.heads[i] != none {
+	for i := range a.steps {
+		if k.graph.heads[a.steps[i].place] != none {
 			return true
 		}
 	}
@@ -153,15 +228,16 @@ func (s *tecs) wants(k *keyState, symbol uint64) bool {
 // without state.
 func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol uint64) error {
 	s := m.tecs
+	a := s.action(symbol)
 	if index == 0 {
-		if !s.begins(symbol) {
+		if len(a.starts) == 0 {
 			return nil
 		}
 		index = m.keys.add(hash, m.keyBuf)
 	}
 	k := m.keys.at(index)
 	m.forget(k, b.Time[i])
-	if !s.wants(k, symbol) {
+	if !s.wants(k, a) {
 		if k.n == 0 {
 			m.release(index, k)
 		}
@@ -178,11 +254,14 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
 	m.hold(index, k)
-	if err := s.row(k, k.before+int64(k.n)-1, k.before, symbol); err != nil {
+	if err := s.row(k, k.before+int64(k.n)-1, a); err != nil {
 		return err
 	}
-	if len(s.complete) > 0 && m.p.consumes() {
+	switch {
+	case len(s.complete) > 0 && m.p.consumes():
 		m.consume(index)
+	case len(s.moves) == 0 && k.graph.empty():
+		m.use(index, k)
 	}
 	return nil
 }
@@ -219,7 +298,7 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 	s.muted = true
 	defer func() { s.muted = false }()
 	for i := range int(k.n) {
-		if err := s.row(k, k.before+int64(i), k.before, k.row(m.p, m.arena, i)[wordSymbol]); err != nil {
+		if err := s.row(k, k.before+int64(i), s.action(k.row(m.p, m.arena, i)[wordSymbol])); err != nil {
 			return err
 		}
 	}
@@ -229,70 +308,71 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 	return nil
 }
 
-// begins says whether a match may start with the row.
-func (s *tecs) begins(symbol uint64) bool {
-	for _, at := range s.starts {
-		if s.opens(&s.places[at.place], symbol) {
-			return true
-		}
-	}
-	return false
-}
-
-// opens says whether a match may start at a place with a row.
-func (s *tecs) opens(info *placeInfo, symbol uint64) bool {
-	return s.takes(info, symbol) && !s.p.fitsAny(symbol, info.stop) && (len(info.ends) > 0 || !s.p.fitsAny(symbol, info.not))
-}
-
-// row feeds kept row number of the key; oldest is the first row that a match
-// may still start with.
-func (s *tecs) row(k *keyState, number, oldest int64, symbol uint64) error {
-	g := k.graph
+// row feeds kept row number of the key.
+func (s *tecs) row(k *keyState, number int64, a *sharedAction) error {
+	g, oldest := k.graph, k.before
+	g.turn(number, oldest)
 	s.moves = s.moves[:0]
 	s.complete = s.complete[:0]
-	for _, i := range s.concerned(symbol) {
-		head := g.heads[i]
-		if head == none {
-			continue
-		}
-		info := &s.places[i]
-		g.heads[i] = none
-		if g.nodes[head].max < oldest || s.p.fitsAny(symbol, info.stop) {
-			continue
-		}
-		taken, forbidden := s.takes(info, symbol), s.p.fitsAny(symbol, info.not)
-		if taken {
-			s.arrive(info, g.extend(number, info.in.v, head), forbidden)
-		}
-		if info.stays != none && !forbidden && (!taken || info.in.edge == ast.EdgeAny) {
-			s.moves = append(s.moves, move{head, info.stays})
-		}
+	for i := range a.steps {
+		s.follow(g, &a.steps[i], number, oldest)
 	}
-	for _, at := range s.starts {
-		if info := &s.places[at.place]; s.opens(info, symbol) {
-			s.arrive(info, g.start(number, info.in.v), s.p.fitsAny(symbol, info.not))
-		}
+	for i := range a.starts {
+		x := &a.starts[i]
+		s.arrive(x, g.start(number, x.info.in))
 	}
 	for _, mv := range s.moves {
-		g.heads[mv.place] = g.union(g.heads[mv.place], mv.node)
+		g.put(mv.place, mv.list, mv.own, oldest)
 	}
-	if err := s.matches(k, oldest); err != nil {
-		return err
+	if s.muted || len(s.complete) == 0 {
+		return nil
 	}
-	g.compact(oldest)
-	return nil
+	return s.matches(k, oldest)
+}
+
+// follow does what the row does to the list at a place.
+func (s *tecs) follow(g *graph, x *sharedStep, number, oldest int64) {
+	list := g.heads[x.place]
+	if list == none {
+		return
+	}
+	if g.at(list).max < oldest {
+		g.heads[x.place] = none
+		return
+	}
+	if x.takes {
+		s.arrive(x, g.extend(number, x.info.in, list))
+	}
+	if x.stays == x.place {
+		return
+	}
+	g.heads[x.place] = none
+	if x.stays != none {
+		s.moves = append(s.moves, move{list: list, place: x.stays})
+	}
+}
+
+// arrive sends a node on from a place.
+func (s *tecs) arrive(x *sharedStep, c int32) {
+	if !x.last {
+		for _, to := range x.info.next {
+			s.moves = append(s.moves, move{c, to, len(x.info.next) == 1})
+		}
+	}
+	if len(x.info.ends) > 0 {
+		s.complete = append(s.complete, c)
+	}
 }
 
 // matches reports the matches that the row completes, all or those selected.
 func (s *tecs) matches(k *keyState, oldest int64) error {
-	switch {
-	case s.muted || len(s.complete) == 0:
-		return nil
-	case s.p.choosy():
+	s.key = k
+	s.m.look(k)
+	if s.p.choosy() {
 		return s.selected(k, oldest)
 	}
-	for _, n := range s.complete {
-		if err := s.enumerate(k, n, oldest, s.report); err != nil {
+	for _, c := range s.complete {
+		if err := s.reader.each(&s.m.view, k.graph, c, oldest, s.report); err != nil {
 			return err
 		}
 	}
@@ -304,10 +384,10 @@ func (s *tecs) selected(k *keyState, oldest int64) error {
 	if s.p.match.Select == plan.SelectMaximal {
 		return s.maximal(k, oldest)
 	}
-	for _, cell := range s.ranking.first(k.graph, s.complete, oldest, s.p.most()) {
-		s.steps = s.ranking.steps(s.steps[:0], cell)
-		slices.Reverse(s.steps)
-		if err := s.report(k); err != nil {
+	w := &s.m.view
+	for _, c := range s.ranking.first(k.graph, s.complete, oldest, s.p.most()) {
+		s.m.steps = s.ranking.steps(s.m.steps[:0], c)
+		if err := s.match(s.m.steps, w.identity(s.m.steps)); err != nil {
 			return err
 		}
 	}
@@ -317,87 +397,33 @@ func (s *tecs) selected(k *keyState, oldest int64) error {
 // maximal needs all matches to compare.
 func (s *tecs) maximal(k *keyState, oldest int64) error {
 	var all []choice
-	keep := func(*keyState) error {
+	keep := func(steps []step, _ uint64) error {
 		if len(all) == s.p.opts.MaxThreads {
 			return &LimitError{What: "matches that one row completes", Limit: s.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
 		}
-		steps := slices.Clone(s.steps)
-		slices.Reverse(steps)
-		all = append(all, choice{steps: steps})
+		all = append(all, choice{steps: slices.Clone(steps)})
 		return nil
 	}
-	for _, n := range s.complete {
-		if err := s.enumerate(k, n, oldest, keep); err != nil {
+	w := &s.m.view
+	for _, c := range s.complete {
+		if err := s.reader.each(w, k.graph, c, oldest, keep); err != nil {
 			return err
 		}
 	}
 	for _, c := range s.p.choose(all) {
-		s.steps = append(s.steps[:0], c.steps...)
-		slices.Reverse(s.steps)
-		if err := s.report(k); err != nil {
+		if err := s.match(c.steps, w.identity(c.steps)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// arrive sends a node on from a place; last says that it may only complete a
-// match.
-func (s *tecs) arrive(info *placeInfo, n int32, last bool) {
-	if !last {
-		for _, to := range info.next {
-			s.moves = append(s.moves, move{n, to})
-		}
-	}
-	if len(info.ends) > 0 {
-		s.complete = append(s.complete, n)
-	}
-}
-
-// branch is a choice to come back to: a node, and how many rows were read
-// before it.
-type branch struct {
-	node  int32
-	depth int32
-}
-
-// enumerate calls each with every match that ends in n and started at oldest or
-// later in steps, last row first.
-func (s *tecs) enumerate(k *keyState, n int32, oldest int64, each func(*keyState) error) error {
-	g := k.graph
-	s.pending = append(s.pending[:0], branch{n, 0})
-	for len(s.pending) > 0 {
-		b := s.pending[len(s.pending)-1]
-		s.pending = s.pending[:len(s.pending)-1]
-		s.steps = s.steps[:b.depth]
-		for at := b.node; at != none; {
-			x := &g.nodes[at]
-			if g.isUnion(at) {
-				if g.nodes[x.right].max >= oldest {
-					s.pending = append(s.pending, branch{x.right, int32(len(s.steps))})
-				}
-				at = x.left
-				continue
-			}
-			s.steps = append(s.steps, step{v: x.v, row: x.row})
-			at = x.left
-		}
-		if err := each(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// report emits the match whose rows stand in steps, last first.
-func (s *tecs) report(k *keyState) error {
-	w := &s.m.view
-	s.m.steps = append(s.m.steps[:0], s.steps...)
-	slices.Reverse(s.m.steps)
+// match reports a match.
+func (s *tecs) match(steps []step, id uint64) error {
+	w, k := &s.m.view, s.key
 	k.matches++
-	s.m.look(k)
-	last := s.m.steps[len(s.m.steps)-1]
-	w.number, w.timedOut = k.matches, false
+	last := steps[len(steps)-1]
+	w.number, w.timedOut, w.id = k.matches, false, id
 	w.at = event.Time(w.row(int(last.row))[wordTime])
-	return s.m.out.match(w, s.m.steps)
+	return s.m.out.match(w, steps)
 }

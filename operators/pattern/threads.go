@@ -23,18 +23,26 @@ type attempt struct {
 // shard.
 type workspace struct {
 	next     threadList
-	visited  []uint64 // stamp per instruction
+	visited  []uint64        // stamp per instruction
+	empty    map[spot]uint64 // the same inside iterations without a row
 	stamp    uint64
 	at       []int32 // per instruction: the last thread of next there
-	stack    []int32
+	stack    []spot
 	scratchI []int64
 	scratchV []event.Value
 	trail    []int64 // of a closure over loops that count: instructions and counts
 }
 
 func newWorkspace(p *Program) *workspace {
-	return &workspace{visited: make([]uint64, len(p.code)), at: make([]int32, len(p.code)),
+	return &workspace{visited: make([]uint64, len(p.code)), empty: map[spot]uint64{}, at: make([]int32, len(p.code)),
 		scratchI: make([]int64, p.define.ints), scratchV: make([]event.Value, p.define.vals)}
+}
+
+// spot is an instruction reached without a row, and the iterations, by depth,
+// that have had none.
+type spot struct {
+	pc    int32
+	empty uint64
 }
 
 // thread is a place in the automaton and how it got there.
@@ -141,38 +149,62 @@ func (a *attempt) admit(w *view, regs *frame, t *thread, in *instr, row int) (bo
 func (a *attempt) closure(p *Program, regs *frame, pc, path int32, first, last bool) bool {
 	if len(regs.loops) > 0 {
 		a.trail = a.trail[:0]
-		return (&walk{a, p, regs, path, first, last}).from(pc)
+		return (&walk{a: a, p: p, regs: regs, path: path, first: first, last: last}).from(pc)
 	}
-	stack := append(a.stack[:0], pc)
+	stack := append(a.stack[:0], spot{pc: pc})
 	for len(stack) > 0 {
-		pc = stack[len(stack)-1]
+		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if a.visited[pc] == a.stamp {
+		in := &p.code[at.pc]
+		if a.been(at, in) {
 			continue
 		}
-		a.visited[pc] = a.stamp
-		switch in := &p.code[pc]; in.op {
+		next := spot{at.pc + 1, at.empty}
+		switch in.op {
 		case opSplit:
-			stack = append(stack, in.y, in.x)
+			stack = append(stack, spot{in.y, at.empty}, spot{in.x, at.empty})
 		case opJump:
-			stack = append(stack, in.x)
+			stack = append(stack, spot{in.x, at.empty})
 		case opStart:
 			if first {
-				stack = append(stack, pc+1)
+				stack = append(stack, next)
 			}
 		case opEnd:
 			if last {
-				stack = append(stack, pc+1)
+				stack = append(stack, next)
+			}
+		case opBegin:
+			next.empty |= 1 << in.x
+			stack = append(stack, next)
+		case opRows:
+			if at.empty>>in.y&1 != 0 {
+				next.pc, next.empty = in.x, at.empty&^(1<<in.y)
+			}
+			if next.pc >= 0 {
+				stack = append(stack, next)
 			}
 		case opAccept:
 			a.cand, a.matched, a.stack = path, true, stack
 			return true
 		case opRow:
-			a.add(p, regs, pc, path)
+			a.add(p, regs, at.pc, path)
 		}
 	}
 	a.stack = stack
 	return false
+}
+
+// been marks a spot, and says whether it was marked. What comes after a row is
+// the same whichever iterations had none before it.
+func (a *attempt) been(at spot, in *instr) bool {
+	if at.empty == 0 || in.op == opRow || in.op == opAccept {
+		again := a.visited[at.pc] == a.stamp
+		a.visited[at.pc] = a.stamp
+		return again
+	}
+	again := a.empty[at] == a.stamp
+	a.empty[at] = a.stamp
+	return again
 }
 
 // add puts a thread at pc, unless an earlier one there has the same future.

@@ -22,6 +22,7 @@ type view struct {
 	node     int32      // … and its last node, the row before the one being tested
 	at       event.Time // of the detection, in patterns with edges
 	timedOut bool
+	id       uint64 // of the match, in patterns with edges
 	args     []event.Value
 	frame    []event.Value
 	inner    []event.Value

@@ -18,6 +18,7 @@ var Settings = []Setting{
 	{"state.max-rows-per-key", "100000", "rows that a pattern keeps of one key"},
 	{"state.max-suppressed-keys", "100000", "keys that SUPPRESS holds in a shard, then the oldest ends early"},
 	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
+	{"state.ttl", "0 s", "time after which OVER forgets a key without rows, where no frame says; 0: never"},
 	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},
 	{"table.local-time-zone", "UTC", "time zone of the session"},
 }

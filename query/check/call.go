@@ -13,9 +13,17 @@ import (
 // call binds a function of any sort.
 func (b *binder) call(e *ast.Call) expr.Expr {
 	name := strings.ToUpper(dotted(e.Name.Parts))
+	if e.Over != nil && b.over != nil {
+		return b.overCall(name, e)
+	}
 	if e.Over != nil {
 		b.refuseOver(e)
 		return nil
+	}
+	if b.group != nil && !e.Name.Parts[0].Quoted {
+		if x, done := b.groupCall(name, e); done {
+			return x
+		}
 	}
 	if b.match != nil && !e.Name.Parts[0].Quoted {
 		if x, done := b.patternCall(name, e); done {
@@ -34,10 +42,20 @@ func (b *binder) call(e *ast.Call) expr.Expr {
 		return x
 	}
 	if _, isScalar := function.Lookup(name); isAgg && !isScalar {
-		b.unsupported(e.Pos(), "the aggregate "+name+" outside MATCH_RECOGNIZE (GROUP BY)").WithHint("aggregate over the rows of a match in MEASURES")
+		b.misplacedAggregate(name, e)
 		return nil
 	}
 	return b.scalar(name, e)
+}
+
+func (b *binder) misplacedAggregate(name string, e *ast.Call) {
+	if b.outer != "" {
+		b.add(diag.AggregateNesting, e.Pos(), "the aggregate %s cannot stand inside the argument of %s", name, b.outer).
+			WithHint("aggregate in a sub-query, and its result here")
+		return
+	}
+	b.add(diag.AggregateNesting, e.Pos(), "the aggregate %s has no group to stand for", name).
+		WithHint("group by windows: FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE) … GROUP BY window_start, window_end, …; or aggregate the rows of a match in MEASURES")
 }
 
 func (b *binder) refuseOver(e *ast.Call) {
@@ -45,7 +63,8 @@ func (b *binder) refuseOver(e *ast.Call) {
 		b.add(diag.WindowFunction, e.Pos(), "OVER cannot be used inside MATCH_RECOGNIZE")
 		return
 	}
-	b.unsupported(e.Pos(), "a window function (OVER)")
+	d := b.add(diag.WindowFunction, e.Pos(), "OVER stands in the list of a SELECT without GROUP BY, not inside an aggregate or a condition")
+	d.WithHint("compute it in a sub-query, and use the result here")
 }
 
 func (b *binder) misplacedSemantics(name string, e *ast.Call) {

@@ -56,6 +56,7 @@ type relation struct {
 	node     plan.Node
 	alias    string       // qualifies the columns; "" when nothing does
 	proctime map[int]bool // columns that are the processing time
+	window   *windowed    // nil: the rows are not of windows
 }
 
 func (r *relation) schema() *event.Schema { return r.node.Schema() }

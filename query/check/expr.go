@@ -16,6 +16,9 @@ type binder struct {
 	rel   *relation   // nil: there are no columns
 	match *matchScope // nil outside MEASURES and DEFINE
 	nav   *navigation // the argument of a navigation or aggregate being bound
+	group *grouping   // nil outside SELECT and HAVING with GROUP BY
+	over  *overScope  // nil where OVER cannot stand
+	outer string      // the aggregate over rows whose arguments are being bound
 }
 
 func typed(t event.Type, span diag.Span) expr.Base { return expr.Base{T: t, Span: span} }

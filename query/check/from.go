@@ -35,7 +35,7 @@ func (c *Checker) from(t ast.TableExpr) *relation {
 		c.from(t.Left)
 		c.from(t.Right)
 	case *ast.TableFunction:
-		c.unsupported(t.Pos(), "the table function "+strings.ToUpper(dotted(t.Call.Name.Parts)))
+		return c.tableFunction(t)
 	default:
 		c.unsupported(t.Pos(), "this table expression")
 	}
@@ -73,7 +73,7 @@ func (c *Checker) renamed(rel *relation, names []string, span diag.Span) *relati
 		out.Fields = append(out.Fields, event.Field{Name: name, Type: in.Fields[i].Type})
 		exprs[i] = columnOf(in, i, span)
 	}
-	return &relation{node: &plan.Project{Input: rel.node, Exprs: exprs, Out: out}, alias: rel.alias, proctime: rel.proctime}
+	return &relation{node: &plan.Project{Input: rel.node, Exprs: exprs, Out: out}, alias: rel.alias, proctime: rel.proctime, window: rel.window}
 }
 
 func columnOf(s *event.Schema, i int, span diag.Span) *expr.Column {

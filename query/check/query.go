@@ -66,6 +66,9 @@ func (c *Checker) with(q *ast.With) *relation {
 // ---- SELECT
 
 func (c *Checker) selectFrom(q *ast.Select) *relation {
+	if grouped(q) {
+		return c.groupFrom(q)
+	}
 	ok := c.refuseClauses(q)
 	rel, fromOK := c.source(q)
 	if !fromOK {
@@ -73,6 +76,9 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 	}
 	b := &binder{Checker: c, rel: rel}
 	node, whereOK := b.where(q, rel)
+	if rel != nil {
+		b.over = &overScope{rel: rel, windows: q.Windows}
+	}
 	list := b.selectList(q)
 	if !ok || !whereOK || list == nil {
 		return nil
@@ -80,8 +86,14 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 	if rel == nil {
 		return &relation{node: oneRow(list)}
 	}
+	if b.over.rank != nil {
+		node, rel = b.over.rankNode(c, node, list)
+	}
+	if len(b.over.calls) > 0 {
+		node, rel = b.over.node(c, node, list)
+	}
 	out := list.schema(rel)
-	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel)}
+	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: rel.window.passed(list)}
 }
 
 // refuseClauses refuses the clauses that are not built, each at its own place.
@@ -90,14 +102,8 @@ func (c *Checker) refuseClauses(q *ast.Select) bool {
 	if q.Distinct {
 		c.unsupported(c.word(q.Pos(), "DISTINCT"), "SELECT DISTINCT")
 	}
-	if len(q.GroupBy) > 0 {
-		c.unsupported(q.GroupBy[0].Pos(), "GROUP BY")
-	}
-	if q.Having != nil {
-		c.unsupported(q.Having.Pos(), "HAVING")
-	}
-	if len(q.Windows) > 0 {
-		c.unsupported(q.Windows[0].Pos(), "WINDOW")
+	if q.Having != nil && !grouped(q) {
+		c.unsupported(q.Having.Pos(), "HAVING without GROUP BY").WithHint("write the condition in WHERE")
 	}
 	if q.Qualify != nil {
 		c.unsupported(q.Qualify.Pos(), "QUALIFY")

@@ -54,6 +54,12 @@ func describe(n Node) (title string, details []string) {
 		return describeSuppress(n)
 	case *Match:
 		return "Match(" + partition(n) + ")", describeMatch(n)
+	case *Aggregate:
+		return describeAggregate(n)
+	case *TopN:
+		return describeTopN(n)
+	case *Over:
+		return describeOver(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }

@@ -12,6 +12,7 @@ func Optimize(n Node, fold func(expr.Expr) expr.Expr) Node {
 	n = mergeProjects(n)
 	n = pushFilters(n)
 	n = foldConstants(n, fold)
+	n = limitTopN(n)
 	n = prune(n)
 	return mergeProjects(n)
 }

@@ -64,6 +64,18 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Aggregate:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *TopN:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *Over:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Insert:
 		c := *n
 		c.Input = in[0]

@@ -40,6 +40,12 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneSuppress(n, need)
 	case *Match:
 		return pruneMatch(n, need)
+	case *Aggregate:
+		return pruneAggregate(n)
+	case *TopN:
+		return pruneTopN(n, need)
+	case *Over:
+		return pruneOver(n, need)
 	case *Insert:
 		in, _ := pruneTo(n.Input, allOf(n.Input.Schema()))
 		return withInputs(n, []Node{in}), ordinals(len(need))

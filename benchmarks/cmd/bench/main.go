@@ -1,116 +1,163 @@
-// Command bench runs cepd's workloads, prints a table and writes the result
+// Command bench runs cepd's workloads, prints tables and writes the result
 // files: make bench.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
-	"strconv"
+	"strings"
 
 	"github.com/cepd/cepd/benchmarks"
+	"github.com/cepd/cepd/benchmarks/load"
+	"github.com/cepd/cepd/benchmarks/measure"
+	"github.com/cepd/cepd/benchmarks/queries"
 )
 
 func main() {
 	var o options
-	flag.IntVar(&o.events, "events", 5_000_000, "events of the in-memory workloads; answers are checked at the default")
+	flag.Float64Var(&o.scale, "scale", 1, "share of each workload's events")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
-	flag.StringVar(&o.only, "only", "", "one workload, such as Q2")
+	flag.StringVar(&o.only, "only", "", "workloads, such as Q2,Q4")
 	flag.StringVar(&o.out, "out", "benchmarks/results", "folder of the result files; empty: none are written")
-	flag.IntVar(&o.kafka, "kafka-events", 5_000_000, "events of the end-to-end workload on a Kafka broker, which it starts (Java and Maven); 0: leave it out")
-	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the in-memory runs of cepd")
+	flag.Float64Var(&o.rate, "rate", 100_000, "events per second of the latency runs; 0: leave them out")
+	flag.DurationVar(&o.duration, "duration", 0, "of each latency run; 0: as cepd bench")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of cepd's operators in memory")
 	flag.Parse()
-	if err := run(o); err != nil {
+	if err := run(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-type options struct {
-	events, runs, kafka int
-	only, out, profile  string
-}
-
-func run(o options) error {
-	fmt.Printf("%s, cepd %s\n\nin memory, one core\n", benchmarks.Machine(), benchmarks.Version())
-	results, err := inMemory(o)
+func run(o *options) error {
+	fmt.Printf("%s, cepd %s\n", measure.Machine(), measure.Version())
+	d := benchmarks.NewData()
+	memory, refused, err := inMemory(o, d)
 	if err != nil {
 		return err
 	}
-	if err := benchmarks.Print(os.Stdout, results); err != nil {
+	if err := show(o, "operators in memory, one core", "memory.json", memory); err != nil {
 		return err
 	}
-	if o.out != "" {
-		if err := benchmarks.Write(filepath.Join(o.out, "memory.json"), results); err != nil {
-			return err
-		}
+	for _, why := range refused {
+		fmt.Println("not yet runnable:", why)
 	}
-	if o.kafka == 0 || o.only != "" {
+	through, err := throughEngine(o, d)
+	if err != nil {
+		return err
+	}
+	if err := show(o, "through the engine", "engine.json", through); err != nil {
+		return err
+	}
+	return latencies(o)
+}
+
+func show(o *options, title, file string, results []measure.Result) error {
+	fmt.Printf("\n%s\n", title)
+	if err := measure.Print(os.Stdout, results); err != nil {
+		return err
+	}
+	if o.out == "" {
 		return nil
 	}
-	return endToEnd(o)
+	return measure.Write(filepath.Join(o.out, file), results)
 }
 
-// endToEnd runs the test that has a broker, in a process of its own so that its
-// memory is its own.
-func endToEnd(o options) error {
-	dir := o.out
-	if dir == "" {
-		tmp, err := os.MkdirTemp("", "cepd-bench-")
-		if err != nil {
-			return err
+// workloads are those asked for.
+func (o *options) workloads() (list []*queries.Workload) {
+	for i := range queries.All {
+		w := &queries.All[i]
+		if o.only == "" || contains(strings.Split(o.only, ","), w.Name) {
+			list = append(list, w)
 		}
-		defer os.RemoveAll(tmp)
-		dir = tmp
 	}
-	path, err := filepath.Abs(filepath.Join(dir, "kafka.json"))
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "test", "./benchmarks", "-count=1", "-run", "TestKafkaToKafka",
-		"-kafka-events", strconv.Itoa(o.kafka), "-kafka-results", path)
-	cmd.Env = append(os.Environ(), "CI=true") // no broker is an error, not a skip
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
-	}
-	results, err := benchmarks.Read(path)
-	if err != nil {
-		return err
-	}
-	fmt.Print("\nend to end: Kafka topic of 4 partitions, JSON -> Q2 -> Kafka topic\n")
-	return benchmarks.Print(os.Stdout, results)
+	return list
 }
 
-func inMemory(o options) (results []benchmarks.Result, err error) {
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// events is how many of a workload's events are run.
+func (o *options) events(w *queries.Workload) int { return max(1, int(float64(w.Events)*o.scale)) }
+
+// inMemory runs the operators and the hand-written loops, one core each.
+func inMemory(o *options, d *benchmarks.Data) (results []measure.Result, refused []string, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	t := benchmarks.Generate(o.events)
 	stop, err := profile(o.profile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer stop()
-	for i := range benchmarks.Workloads {
-		w := &benchmarks.Workloads[i]
-		if o.only != "" && o.only != w.Name {
-			continue
+	for _, w := range o.workloads() {
+		n := o.events(w)
+		own, err := o.median(func() (measure.Result, error) { return benchmarks.InMemory(d, w, n) })
+		if why := benchmarks.Refused(err); why != "" {
+			refused = append(refused, w.Name+", "+w.Title+": "+why)
+		} else if err != nil {
+			return nil, nil, err
+		} else {
+			results = append(results, own)
 		}
-		for _, hand := range []bool{false, true} {
-			var runs []benchmarks.Result
-			for range o.runs {
-				r, err := benchmarks.InMemory(t, w, hand)
-				if err != nil {
-					return nil, err
-				}
-				runs = append(runs, r)
-			}
-			results = append(results, benchmarks.Median(runs))
+		hand, err := o.median(func() (measure.Result, error) { return benchmarks.ByHand(d, w, n) })
+		if err != nil {
+			return nil, nil, err
+		}
+		results = append(results, hand)
+	}
+	return results, refused, nil
+}
+
+// throughEngine runs the same queries as `cepd bench` does.
+func throughEngine(o *options, d *benchmarks.Data) (results []measure.Result, err error) {
+	for _, w := range o.workloads() {
+		n := o.events(w)
+		var reports []*load.Report
+		r, err := o.median(func() (measure.Result, error) {
+			report, err := load.Run(context.Background(), load.Options{File: w.Name, Text: w.Script(), Copies: w.Params, Held: d.Table(w, n), Events: int64(n)})
+			reports = append(reports, report)
+			return engineResult(w, report), err
+		})
+		switch {
+		case benchmarks.Refused(err) != "":
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		default:
+			results = append(results, r)
 		}
 	}
 	return results, nil
+}
+
+func engineResult(w *queries.Workload, r *load.Report) measure.Result {
+	if r == nil {
+		return measure.Result{}
+	}
+	return measure.Result{Workload: w.Name, System: "cepd", Version: r.Version, Events: int(r.Events), Matches: int(r.Detections),
+		WallSeconds: r.WallSeconds, CPUSeconds: r.CPUSeconds, RSSMB: r.Memory.PeakRSSMB, Machine: r.Machine, Date: r.Date,
+		Note: fmt.Sprintf("engine, columns in memory, no state on disk; %.4f allocations per event, %d bytes of state", r.Memory.AllocsPerEvent, r.State.Bytes)}
+}
+
+func (o *options) median(run func() (measure.Result, error)) (measure.Result, error) {
+	var runs []measure.Result
+	for range o.runs {
+		r, err := run()
+		if err != nil {
+			return r, err
+		}
+		runs = append(runs, r)
+	}
+	return measure.Median(runs), nil
 }
 
 // profile starts a CPU profile if there is a path for it.

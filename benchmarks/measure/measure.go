@@ -1,4 +1,7 @@
-package benchmarks
+// Package measure tells what a run cost (CPU time by getrusage, memory by /proc,
+// allocations and pauses by runtime/metrics) and keeps results in files whose
+// format all systems share.
+package measure
 
 import (
 	"fmt"
@@ -17,21 +20,22 @@ type Usage struct {
 	Bytes     uint64
 }
 
-// Measure runs f after a garbage collection.
-func Measure(f func() error) (Usage, error) {
+// Run runs f after a garbage collection.
+func Run(f func() error) (Usage, error) {
 	runtime.GC()
+	ResetPeakRSS()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpu, wall := cpuTime(), time.Now()
+	cpu, wall := CPUTime(), time.Now()
 	err := f()
-	u := Usage{Wall: time.Since(wall), CPU: cpuTime() - cpu}
+	u := Usage{Wall: time.Since(wall), CPU: CPUTime() - cpu}
 	runtime.ReadMemStats(&after)
 	u.Mallocs, u.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	return u, err
 }
 
-// cpuTime is the user and system time of the process.
-func cpuTime() time.Duration {
+// CPUTime is the user and system time of the process.
+func CPUTime() time.Duration {
 	var r unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
 		return 0
@@ -39,8 +43,12 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// PeakRSS is the highest resident set of the process so far, in MB; 0 where
-// the system does not tell.
+// ResetPeakRSS makes the highest resident set that of now, where the system
+// can (Linux).
+func ResetPeakRSS() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+
+// PeakRSS is the highest resident set of the process since ResetPeakRSS, or
+// since its start, in MB; 0 where the system does not tell.
 func PeakRSS() float64 {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -1,7 +1,8 @@
-package benchmarks
+package measure
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,14 +25,21 @@ type Result struct {
 	WallSeconds float64 `json:"wall_seconds"`
 	CPUSeconds  float64 `json:"cpu_seconds"` // user and system, of the whole process
 	Matches     int     `json:"matches"`
-	RSSMB       float64 `json:"rss_mb"` // highest resident set so far
+	RSSMB       float64 `json:"rss_mb"` // highest resident set during the run
 	Note        string  `json:"note"`
-	Machine     string  `json:"machine"`
-	Date        string  `json:"date"`
+	// Runs is the CPU seconds of each run, ascending, of a median of several.
+	Runs    []float64 `json:"runs,omitempty"`
+	Machine string    `json:"machine"`
+	Date    string    `json:"date"`
 }
 
 // PerCPUSecond is the events handled per second of CPU.
 func (r *Result) PerCPUSecond() float64 { return float64(r.Events) / max(r.CPUSeconds, 1e-9) }
+
+// Take fills in what the run cost.
+func (r *Result) Take(u Usage) {
+	r.WallSeconds, r.CPUSeconds, r.RSSMB = u.Wall.Seconds(), u.CPU.Seconds(), PeakRSS()
+}
 
 // Stamp fills in where and when.
 func (r *Result) Stamp(now time.Time) {
@@ -65,29 +73,34 @@ func processor() string {
 	return "unknown processor"
 }
 
-// Median is the run with the median CPU time of several of the same workload.
+// Median is the run with the median CPU time of several of the same workload,
+// with the CPU times of all.
 func Median(runs []Result) Result {
 	sorted := slices.Clone(runs)
-	slices.SortFunc(sorted, func(a, b Result) int {
-		switch {
-		case a.CPUSeconds < b.CPUSeconds:
-			return -1
-		case a.CPUSeconds > b.CPUSeconds:
-			return 1
-		}
+	slices.SortFunc(sorted, func(a, b Result) int { return cmp.Compare(a.CPUSeconds, b.CPUSeconds) })
+	m := sorted[len(sorted)/2]
+	for i := range sorted {
+		m.Runs = append(m.Runs, sorted[i].CPUSeconds)
+	}
+	return m
+}
+
+// Spread is how far the runs lie apart: (slowest - fastest) / median.
+func (r *Result) Spread() float64 {
+	if len(r.Runs) < 2 {
 		return 0
-	})
-	return sorted[len(sorted)/2]
+	}
+	return (r.Runs[len(r.Runs)-1] - r.Runs[0]) / max(r.CPUSeconds, 1e-9)
 }
 
 // Print writes the table of results.
 func Print(w io.Writer, results []Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "workload\tsystem\tevents\tmatches\twall s\tCPU s\tevents/CPU-s\tns/event\tRSS MB\t")
+	fmt.Fprintln(t, "workload\tsystem\tevents\tmatches\twall s\tCPU s\tevents/CPU-s\tns/event\tspread\tRSS MB\t")
 	for i := range results {
 		r := &results[i]
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t\n", r.Workload, r.System, r.Events, r.Matches,
-			r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), 1e9/r.PerCPUSecond(), r.RSSMB)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f%%\t%.0f\t\n", r.Workload, r.System, r.Events, r.Matches,
+			r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), 1e9/r.PerCPUSecond(), 100*r.Spread(), r.RSSMB)
 	}
 	return t.Flush()
 }

@@ -1,0 +1,47 @@
+package benchmarks
+
+import (
+	"testing"
+
+	"github.com/cepd/cepd/benchmarks/queries"
+)
+
+// TestHandAnswers checks the hand-written loops against the answers of other
+// engines.
+func TestHandAnswers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("five million events")
+	}
+	d := NewData()
+	for i := range queries.All {
+		w := &queries.All[i]
+		if w.Matches == 0 {
+			continue
+		}
+		if got := Hand(d, w, 5_000_000)(); got != w.Matches {
+			t.Errorf("%s: %d, expected %d", w.Name, got, w.Matches)
+		}
+	}
+}
+
+// TestAnswers checks cepd's answers against those of the loops. What cepd
+// refuses is refused as a feature that is to come, and said.
+func TestAnswers(t *testing.T) {
+	d := NewData()
+	for i := range queries.All {
+		w := &queries.All[i]
+		t.Run(w.Name, func(t *testing.T) {
+			n := w.Events
+			if testing.Short() || len(w.Params) > 100 {
+				n = min(n, 1_000_000/len(w.Params))
+			}
+			_, err := InMemory(d, w, n)
+			switch {
+			case Refused(err) != "":
+				t.Skip(Refused(err))
+			case err != nil:
+				t.Error(err)
+			}
+		})
+	}
+}

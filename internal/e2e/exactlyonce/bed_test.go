@@ -1,0 +1,163 @@
+package exactlyonce
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cepd/cepd/internal/kafkatest"
+)
+
+const (
+	catchUp = 60 * time.Second
+	extra   = 2 * time.Second // in which more would come, if there were more
+)
+
+// bed is what a test works on.
+type bed struct {
+	t       testing.TB
+	dir     string
+	broker  *kafkatest.Kafka
+	in, out string // topics
+	world   *world
+	fed     chan error
+	stopFed context.CancelFunc
+}
+
+func newBed(t testing.TB, k *kafkatest.Kafka) *bed {
+	t.Helper()
+	b := prepare(t, k, "exactly-once", query)
+	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
+	ctx, stop := context.WithCancel(context.Background())
+	b.stopFed = stop
+	t.Cleanup(stop)
+	go func() { b.fed <- b.world.play(ctx, *rate) }()
+	return b
+}
+
+// prepare makes topics, the program and the file with its query.
+func prepare(t testing.TB, k *kafkatest.Kafka, guarantee, query string) *bed {
+	t.Helper()
+	b := &bed{t: t, dir: t.TempDir(), broker: k, fed: make(chan error, 1)}
+	b.in, b.out = b.broker.Topic(t, partitions), b.broker.Topic(t, partitions)
+	build := exec.Command("go", "build", "-o", b.file("cepd"), "github.com/cepd/cepd/cmd/cepd")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	sql := fmt.Sprintf(query, b.broker.Bootstrap, b.in, b.out, guarantee)
+	if err := os.WriteFile(b.file("query.sql"), []byte(sql), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bed) file(name string) string { return filepath.Join(b.dir, name) }
+
+// cepd is a running process.
+type cepd struct {
+	*os.Process
+	done   chan error
+	stderr safeBuffer
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (b *bed) start(state string) *cepd {
+	b.t.Helper()
+	cmd := exec.Command(b.file("cepd"), "run", b.file("query.sql"), "--data-dir", b.file(state), "--log-level", "info")
+	c := &cepd{done: make(chan error, 1)}
+	cmd.Stderr = &c.stderr
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	c.Process = cmd.Process
+	go func() { c.done <- cmd.Wait() }()
+	b.t.Cleanup(func() {
+		_ = c.Signal(syscall.SIGCONT)
+		_ = c.Kill()
+	})
+	return c
+}
+
+// kill waits and kills.
+func (b *bed) kill(c *cepd, after time.Duration) {
+	b.t.Helper()
+	select {
+	case err := <-c.done:
+		b.t.Fatalf("ended by itself: %v\n%s", err, &c.stderr)
+	case <-time.After(after):
+		_ = c.Kill()
+		<-c.done
+	}
+}
+
+// killAtSight kills when something new is committed after all that could be
+// seen.
+func (b *bed) killAtSight(c *cepd, r *reader) {
+	b.t.Helper()
+	r.rest(b.t, 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
+	defer cancel()
+	if r.until(ctx, b.t, r.total+1); ctx.Err() != nil {
+		b.t.Fatalf("nothing new is committed\n%s", &c.stderr)
+	}
+	b.kill(c, 0)
+}
+
+// finish ends the feed, lets cepd catch up, stops it in order, and compares.
+func (b *bed) finish(c *cepd) {
+	b.t.Helper()
+	b.stopFed()
+	if err := <-b.fed; err != nil {
+		b.t.Fatal(err)
+	}
+	r := newReader(b.t, b.broker.Bootstrap, b.out)
+	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
+	defer cancel()
+	r.until(ctx, b.t, b.world.wanted())
+	if err := c.Signal(syscall.SIGTERM); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := <-c.done; err != nil {
+		b.t.Errorf("after SIGTERM: %v\n%s", err, &c.stderr)
+	}
+	r.rest(b.t, extra)
+	if diff := b.world.compare(r.seen); diff != "" {
+		b.t.Errorf("%s\n%s", diff, &c.stderr)
+	}
+	b.t.Logf("%d readings, %d rises", b.world.n, b.world.wanted())
+}
+
+// await waits until so many rises are committed.
+func (b *bed) await(n int) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
+	defer cancel()
+	r := newReader(b.t, b.broker.Bootstrap, b.out)
+	defer r.client.Close()
+	if r.until(ctx, b.t, n); ctx.Err() != nil {
+		b.t.Fatalf("no %d rises within %v", n, catchUp)
+	}
+}

@@ -1,0 +1,266 @@
+package window
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/group"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// maxIdle is how many panes are kept for re-use.
+const maxIdle = 16
+
+// aligned is the operator of all windows but sessions.
+type aligned struct {
+	p       *Program
+	panes   map[bounds]*pane
+	order   []*pane // by end, then start
+	merged  int     // how many of order are in the running totals
+	idle    []*pane
+	running *running // of HOP and CUMULATE
+	last    event.Time
+	wm      event.Time
+	emitter *emitter
+	keys    group.Keys
+	slots   []int32
+	track   bool
+	gone    [][]byte // prefixes of panes that snapshots hold and that are no more
+}
+
+func newAligned(p *Program) *aligned {
+	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
+	a.keys.Codec = p.codec
+	if k := p.plan.Window.Kind; k == plan.Hop || k == plan.Cumulate {
+		a.running = newRunning(p)
+	}
+	return a
+}
+
+// Process takes rows in any order.
+func (a *aligned) Process(ctx *operators.Context, b *event.Batch, _ operators.Collector) error {
+	rows := b.LiveRows()
+	for len(rows) > 0 {
+		w, n := a.run(b, rows)
+		if err := a.add(ctx, w, rows[:n], b); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// run is the pane of the first of rows, and how many rows from it on share it.
+func (a *aligned) run(b *event.Batch, rows []int32) (w bounds, n int) {
+	win := &a.p.plan.Window
+	if win.Kind == plan.Attached {
+		starts, ends := b.Cols[win.Start].I64, b.Cols[win.End].I64
+		w = bounds{starts[rows[0]], ends[rows[0]]}
+		for n = 1; n < len(rows) && starts[rows[n]] == w.start && ends[rows[n]] == w.end; n++ {
+		}
+		return w, n
+	}
+	times := timesOf(win, b)
+	w.end = a.p.grid.paneEnd(times[rows[0]])
+	w.start = w.end - a.p.grid.pane
+	for n = 1; n < len(rows) && times[rows[n]] >= w.start && times[rows[n]] < w.end; n++ {
+	}
+	return w, n
+}
+
+// timesOf is the times that place the rows.
+func timesOf(w *plan.Window, b *event.Batch) []int64 {
+	if w.Proctime {
+		return b.Time
+	}
+	return b.Cols[w.Time].I64
+}
+
+func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.Batch) error {
+	if due := a.due(w); due <= a.wm {
+		lateRows(ctx, rows, b, "the window that ends at "+formatTime(due+1)+" had been reported")
+		return nil
+	}
+	pn := a.pane(w)
+	for set := range a.p.codec.Sets {
+		a.keys.Gather(b, rows, set)
+		a.slots = pn.Slots(&a.keys, a.slots)
+		if err := pn.add(a.slots, rows, b, a.track); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due is the watermark that makes the rows of a pane late.
+func (a *aligned) due(w bounds) event.Time {
+	if a.p.plan.Window.Kind == plan.Attached {
+		return w.end - 1
+	}
+	return a.p.grid.firstEnd(w.end) - 1
+}
+
+// lateRows rejects rows that come too late.
+func lateRows(ctx *operators.Context, rows []int32, b *event.Batch, reason string) {
+	for _, r := range rows {
+		ctx.Rejects = append(ctx.Rejects, operators.Reject{Kind: operators.RejectLate, ID: b.ID[r], Time: b.Time[r], Reason: reason})
+	}
+}
+
+// pane finds or opens the pane of a window.
+func (a *aligned) pane(w bounds) *pane {
+	if n := len(a.order); n > 0 && a.order[n-1].bounds == w {
+		return a.order[n-1]
+	}
+	if pn := a.panes[w]; pn != nil {
+		return pn
+	}
+	var pn *pane
+	if n := len(a.idle); n > 0 {
+		pn, a.idle = a.idle[n-1], a.idle[:n-1]
+	} else {
+		pn = newPane(a.p)
+	}
+	pn.open(w)
+	a.panes[w] = pn
+	at := sort.Search(len(a.order), func(i int) bool { return w.before(a.order[i].bounds) })
+	a.order = slices.Insert(a.order, at, pn)
+	return pn
+}
+
+func (w bounds) before(o bounds) bool { return w.end < o.end || w.end == o.end && w.start < o.start }
+
+// drop forgets the first n panes.
+func (a *aligned) drop(n int) {
+	for _, pn := range a.order[:n] {
+		delete(a.panes, pn.bounds)
+		if pn.saved {
+			a.gone = append(a.gone, panePrefix(pn.bounds))
+		}
+		if len(a.idle) < maxIdle {
+			a.idle = append(a.idle, pn)
+		}
+	}
+	a.order = slices.Delete(a.order, 0, n)
+	a.merged = max(0, a.merged-n)
+}
+
+// Advance reports the windows whose end wm has passed.
+func (a *aligned) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
+	a.wm = max(a.wm, wm)
+	if a.running != nil {
+		return a.slide(ctx, out)
+	}
+	for len(a.order) > 0 && a.order[0].end-1 <= a.wm {
+		if err := a.report(ctx, a.order[0], out); err != nil {
+			return err
+		}
+		a.drop(1)
+	}
+	return nil
+}
+
+// report emits the groups of a pane that is a window.
+func (a *aligned) report(ctx *operators.Context, pn *pane, out operators.Collector) error {
+	for from := int32(0); from < pn.N; from += event.MaxRows {
+		slots := a.slots[:0]
+		for s := from; s < min(pn.N, from+event.MaxRows); s++ {
+			slots = append(slots, s)
+		}
+		a.slots = slots
+		err := a.emitter.emit(ctx, source{
+			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
+			result: func(c int, col *event.Vec, fail func(int, error)) error {
+				pn.states.Cols[c].Result(slots, col, fail)
+				return nil
+			}}, out)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slide goes through the ends of windows that wm has passed, as long as there
+// is a row in them.
+func (a *aligned) slide(ctx *operators.Context, out operators.Collector) error {
+	for {
+		end, ok := a.nextEnd()
+		if !ok || end-1 > a.wm {
+			return nil
+		}
+		if err := a.turn(end); err != nil {
+			return err
+		}
+		a.last = end
+		w := bounds{a.p.grid.start(end), end}
+		if err := a.running.report(ctx, a.emitter, w, out); err != nil {
+			return err
+		}
+		if a.p.plan.Window.Kind == plan.Cumulate && end == w.start+a.p.grid.size {
+			a.running.empty()
+		}
+	}
+}
+
+// nextEnd is the end of the next window that has rows.
+func (a *aligned) nextEnd() (event.Time, bool) {
+	if a.running.Count > 0 {
+		return a.p.grid.after(a.last), true
+	}
+	if a.merged < len(a.order) {
+		return a.p.grid.firstEnd(a.order[a.merged].end), true
+	}
+	return 0, false
+}
+
+// turn brings the running totals to the window that ends at end.
+func (a *aligned) turn(end event.Time) error {
+	start := a.p.grid.start(end)
+	old := 0
+	for ; old < len(a.order) && a.order[old].start < start; old++ {
+		if old >= a.merged {
+			continue // between windows that do not touch: in none
+		}
+		if err := a.running.remove(a.order[old], a.track); err != nil {
+			return err
+		}
+	}
+	a.drop(old)
+	for ; a.merged < len(a.order) && a.order[a.merged].end <= end; a.merged++ {
+		if err := a.running.merge(a.order[a.merged], a.track); err != nil {
+			return err
+		}
+	}
+	if a.p.plan.Window.Kind == plan.Cumulate {
+		a.drop(a.merged) // the totals are all that later windows need
+	}
+	return nil
+}
+
+// Hold is the watermark of the output.
+func (a *aligned) Hold(wm event.Time) event.Time {
+	if wm == event.MinTime || wm == event.MaxTime {
+		return wm
+	}
+	if a.p.plan.Window.Kind == plan.Attached {
+		return wm - oneMilli + 1
+	}
+	return min(wm, a.p.grid.after(wm+1)-oneMilli-1)
+}
+
+// Size is what the shard holds.
+func (a *aligned) Size() operators.Size {
+	var s operators.Size
+	for _, pn := range a.order {
+		s.Keys += int64(pn.Count)
+		s.Bytes += pn.memory()
+	}
+	if a.running != nil {
+		s.Keys += int64(a.running.Count)
+		s.Bytes += a.running.memory()
+	}
+	return s
+}

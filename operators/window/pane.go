@@ -1,0 +1,66 @@
+package window
+
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/aggregate"
+	"github.com/cepd/cepd/operators/group"
+)
+
+// pane is the groups of a stretch of time, or of a window that rows bring.
+type pane struct {
+	bounds
+	group.Table
+	states *aggregate.States
+	rows   []int64 // of each group
+	links  []link  // of HOP, once the pane is in the running totals
+	id     int32   // of the running totals' references
+	dirty  []int32 // changed since the last snapshot
+	marked []bool  // whether a slot is in dirty
+	saved  bool    // snapshots hold some of it
+}
+
+func newPane(p *Program) *pane {
+	return &pane{states: aggregate.NewStates(p.calls, p.opts.Aggregate)}
+}
+
+// open readies a pane, new or used, for a window.
+func (pn *pane) open(w bounds) {
+	pn.bounds, pn.saved = w, false
+	pn.Table.Reset()
+	pn.states.Resize(0)
+	pn.rows, pn.links, pn.dirty, pn.marked = pn.rows[:0], pn.links[:0], pn.dirty[:0], pn.marked[:0]
+}
+
+// add counts row rows[i] into the group slots[i].
+func (pn *pane) add(slots, rows []int32, b *event.Batch, track bool) error {
+	pn.grow()
+	for _, s := range slots {
+		pn.rows[s]++
+	}
+	if track {
+		for _, s := range slots {
+			pn.touch(s)
+		}
+	}
+	return pn.states.Add(slots, rows, b)
+}
+
+// grow makes room for the slots that the table has given out.
+func (pn *pane) grow() {
+	if int(pn.N) > len(pn.rows) {
+		pn.rows = resize(pn.rows, int(pn.N))
+		pn.marked = resize(pn.marked, int(pn.N))
+		pn.states.Resize(int(pn.N))
+	}
+}
+
+func (pn *pane) touch(s int32) {
+	if !pn.marked[s] {
+		pn.marked[s] = true
+		pn.dirty = append(pn.dirty, s)
+	}
+}
+
+func (pn *pane) memory() int64 {
+	return pn.Table.Bytes() + pn.states.Bytes() + int64(cap(pn.rows))*9 + int64(cap(pn.links))*20
+}

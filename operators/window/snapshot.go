@@ -1,0 +1,212 @@
+package window
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/group"
+	"github.com/cepd/cepd/state"
+)
+
+// The snapshots of windows other than sessions:
+//
+//	m                       -> version | watermark | end of the last window
+//	p end start slot        -> a group of a pane: key | rows | states
+//	w slot                  -> a group of the running totals: key | rows | front | states
+//
+// Times and slots are big endian, so that they are read back in order: slots of
+// a pane are given out without a gap.
+const (
+	snapshotVersion = 1
+	prefixMark      = 'm'
+	prefixPane      = 'p'
+	prefixRunning   = 'w'
+	prefixSession   = 's'
+)
+
+var errVersion = fmt.Errorf("the state of a window was written by another version of cepd, which this one does not read")
+
+func appendTime(dst []byte, t event.Time) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(t)^1<<63)
+}
+
+func readTime(src []byte) event.Time { return event.Time(binary.BigEndian.Uint64(src) ^ 1<<63) }
+
+func panePrefix(w bounds) []byte {
+	return appendTime(appendTime([]byte{prefixPane}, w.end), w.start)
+}
+
+func slotKey(prefix []byte, slot int32) []byte {
+	return binary.BigEndian.AppendUint32(prefix, uint32(slot))
+}
+
+// appendGroup encodes what groups of panes and of totals have in common.
+func appendGroup(dst, key []byte, rows int64) []byte {
+	dst = append(binary.AppendUvarint(dst, uint64(len(key))), key...)
+	return binary.AppendVarint(dst, rows)
+}
+
+func readGroup(c *group.Codec, src []byte) (key []byte, rows int64, rest []byte, err error) {
+	n, w := binary.Uvarint(src)
+	if w <= 0 || n > uint64(len(src)-w) || !c.Valid(src[w:][:n]) {
+		return nil, 0, nil, event.ErrCorrupt
+	}
+	key, src = src[w:][:n], src[w+int(n):]
+	if rows, w = binary.Varint(src); w <= 0 {
+		return nil, 0, nil, event.ErrCorrupt
+	}
+	return key, rows, src[w:], nil
+}
+
+// Snapshot writes the groups that changed since the last one.
+func (a *aligned) Snapshot(w state.Writer) error {
+	for _, prefix := range a.gone {
+		if err := w.DeleteRange(prefix, state.PrefixEnd(prefix)); err != nil {
+			return err
+		}
+	}
+	a.gone = a.gone[:0]
+	for _, pn := range a.order {
+		if err := pn.snapshot(w); err != nil {
+			return err
+		}
+	}
+	if a.running != nil {
+		if err := a.running.snapshot(w); err != nil {
+			return err
+		}
+	}
+	return w.Put([]byte{prefixMark}, appendTime(appendTime([]byte{snapshotVersion}, a.wm), a.last))
+}
+
+func (pn *pane) snapshot(w state.Writer) error {
+	prefix := panePrefix(pn.bounds)
+	var buf []byte
+	for _, s := range pn.dirty {
+		pn.marked[s], pn.saved = false, true
+		buf = pn.states.Append(appendGroup(buf[:0], pn.Key(s), pn.rows[s]), s)
+		if err := w.Put(slotKey(prefix[:len(prefix):len(prefix)], s), buf); err != nil {
+			return err
+		}
+	}
+	pn.dirty = pn.dirty[:0]
+	return nil
+}
+
+func (r *running) snapshot(w state.Writer) error {
+	if r.wiped {
+		if err := w.DeleteRange([]byte{prefixRunning}, []byte{prefixRunning + 1}); err != nil {
+			return err
+		}
+		r.wiped, r.stored = false, false
+	}
+	for _, g := range r.gone {
+		if err := w.Delete(slotKey([]byte{prefixRunning}, g)); err != nil {
+			return err
+		}
+	}
+	r.gone = r.gone[:0]
+	var buf []byte
+	for _, g := range r.dirty {
+		x := &r.groups[g]
+		x.dirty = false
+		if !r.Has(g) {
+			continue // forgotten since
+		}
+		x.saved, r.stored = true, true
+		buf = appendGroup(buf[:0], r.Key(g), x.rows)
+		buf = r.states.Append(binary.AppendUvarint(buf, uint64(x.front)), g)
+		if err := w.Put(slotKey([]byte{prefixRunning}, g), buf); err != nil {
+			return err
+		}
+	}
+	r.dirty = r.dirty[:0]
+	return nil
+}
+
+// Restore reads the groups. Entries are linked again in the order of panes.
+func (a *aligned) Restore(r state.Reader) error {
+	a.track = true
+	mark, ok, err := r.Get([]byte{prefixMark})
+	if err != nil || !ok {
+		return err
+	}
+	if len(mark) != 17 || mark[0] != snapshotVersion {
+		return errVersion
+	}
+	a.wm, a.last = readTime(mark[1:]), readTime(mark[9:])
+	if err := r.Scan([]byte{prefixPane}, []byte{prefixPane + 1}, a.restoreGroup); err != nil {
+		return err
+	}
+	if a.running == nil {
+		return nil
+	}
+	if err := r.Scan([]byte{prefixRunning}, []byte{prefixRunning + 1}, a.running.restoreGroup); err != nil {
+		return err
+	}
+	a.running.Holes()
+	return a.relink()
+}
+
+func (a *aligned) restoreGroup(key, value []byte) error {
+	if len(key) != 21 {
+		return event.ErrCorrupt
+	}
+	pn := a.pane(bounds{end: readTime(key[1:]), start: readTime(key[9:])})
+	id, rows, rest, err := readGroup(a.p.codec, value)
+	slot := int32(binary.BigEndian.Uint32(key[17:]))
+	if err != nil || slot != pn.N {
+		return event.ErrCorrupt
+	}
+	pn.Table.Add(a.p.codec.Hash(id), id)
+	pn.grow()
+	pn.rows[slot], pn.saved = rows, true
+	if rest, err = pn.states.Read(rest, slot); err == nil && len(rest) > 0 {
+		err = event.ErrCorrupt
+	}
+	return err
+}
+
+func (r *running) restoreGroup(key, value []byte) error {
+	if len(key) != 5 {
+		return event.ErrCorrupt
+	}
+	g := int32(binary.BigEndian.Uint32(key[1:]))
+	id, rows, rest, err := readGroup(r.p.codec, value)
+	if err != nil {
+		return err
+	}
+	front, w := binary.Uvarint(rest)
+	if w <= 0 || g < r.N {
+		return event.ErrCorrupt
+	}
+	r.AddAt(g, r.p.codec.Hash(id), id)
+	r.grow(g)
+	x := &r.groups[g]
+	x.rows, x.front, x.saved, r.stored = rows, int32(front), true, true
+	if rest, err = r.states.Read(rest[w:], g); err == nil && len(rest) > 0 {
+		err = event.ErrCorrupt
+	}
+	return err
+}
+
+// relink makes the lists of entries of the panes that are in the totals.
+func (a *aligned) relink() error {
+	r := a.running
+	for _, pn := range a.order {
+		if pn.end > a.last {
+			break
+		}
+		a.merged++
+		r.register(pn)
+		for s := range pn.N {
+			g, ok := r.Find(pn.Hash(s), pn.Key(s))
+			if !ok {
+				return event.ErrCorrupt
+			}
+			r.append(pn, s, g)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,588 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/plan"
+)
+
+// grouping binds a SELECT with GROUP BY. SELECT and HAVING are bound over the
+// columns of the input, with aggregates as expr.Agg; then keys, columns of the
+// window and aggregates are replaced by columns of the plan.Aggregate.
+type grouping struct {
+	*Checker
+	rel    *relation
+	input  plan.Node
+	window plan.Window
+	// start, end and time are the columns of the window as expressions name them:
+	// of rel, or beyond its columns. mask is the column of the grouping.
+	start, end, time, mask int
+	inSchema               bool // start, end and time are columns of rel
+	legacy                 bool // the window is a function in GROUP BY
+	keys                   []expr.Expr
+	sets                   [][]int
+	hasStart, hasEnd       bool
+	calls                  []*expr.Agg
+	in                     []expr.Expr // columns below the Aggregate
+	out                    *plan.Aggregate
+	ok                     bool
+}
+
+// maxGroupingSets bounds CUBE and its products; maxGroupKeys the keys.
+const (
+	maxGroupingSets = 256
+	maxGroupKeys    = 48
+)
+
+// grouped says whether a SELECT aggregates.
+func grouped(q *ast.Select) bool { return len(q.GroupBy) > 0 }
+
+// groupFrom binds a SELECT with GROUP BY; nil after an error.
+func (c *Checker) groupFrom(q *ast.Select) *relation {
+	ok := c.refuseClauses(q)
+	rel := c.groupSource(q)
+	if rel == nil {
+		return nil
+	}
+	g := &grouping{Checker: c, rel: rel, ok: ok}
+	g.where(q)
+	g.names()
+	g.groupBy(q)
+	if !g.ok || !g.findWindow(q) {
+		return nil
+	}
+	b := &binder{Checker: c, rel: rel, group: g}
+	having := g.having(b, q)
+	list := g.selectList(b, q)
+	if list == nil || !g.ok {
+		return nil
+	}
+	return g.relation(having, list)
+}
+
+// groupSource binds FROM, leaving a window function to the grouping.
+func (c *Checker) groupSource(q *ast.Select) *relation {
+	if len(q.From) == 1 {
+		if t, ok := q.From[0].(*ast.TableFunction); ok {
+			return c.windowTable(t)
+		}
+	}
+	rel, ok := c.source(q)
+	if ok && rel == nil {
+		c.add(diag.UnknownTable, q.GroupBy[0].Pos(), "GROUP BY needs FROM")
+	}
+	if !ok {
+		return nil
+	}
+	return rel
+}
+
+// where binds WHERE over the input. The windows of a function are not known
+// there: rows are filtered before.
+func (g *grouping) where(q *ast.Select) {
+	g.input = g.rel.node
+	w := g.rel.window
+	if w != nil && w.window != nil {
+		g.input = w.input
+	}
+	if q.Where == nil {
+		return
+	}
+	cond := (&binder{Checker: g.Checker, rel: g.rel}).topCondition(q.Where, "WHERE")
+	if cond == nil {
+		g.ok = false
+		return
+	}
+	used := make([]bool, len(g.rel.schema().Fields))
+	plan.MarkColumns(cond, used)
+	if w != nil && w.window != nil && (used[w.start] || used[w.end] || used[w.time]) {
+		g.unsupported(q.Where.Pos(), "a condition on the columns of the window in WHERE").WithHint("write it in HAVING")
+		g.ok = false
+	}
+	g.input = &plan.Filter{Input: g.input, Cond: cond}
+}
+
+// names says which columns are those of the window.
+func (g *grouping) names() {
+	n := len(g.rel.schema().Fields)
+	g.start, g.end, g.time, g.mask = n, n+1, n+2, n+3
+	if w := g.rel.window; w != nil {
+		g.start, g.end, g.inSchema = w.start, w.end, true
+		if w.time >= 0 {
+			g.time = w.time
+		}
+	}
+}
+
+// ---- GROUP BY
+
+// groupBy binds the items; the grouping sets are the product of what each gives.
+func (g *grouping) groupBy(q *ast.Select) {
+	g.sets = [][]int{{}}
+	for i := range q.GroupBy {
+		item := &q.GroupBy[i]
+		var sets [][]int
+		if item.Kind == "" {
+			sets = g.plainItem(item)
+		} else {
+			sets = g.setItem(item)
+		}
+		if g.product(sets); len(g.sets) > maxGroupingSets || len(g.keys) > maxGroupKeys {
+			g.add(diag.Limit, item.Pos(), "GROUP BY has more than %d grouping sets or %d keys", maxGroupingSets, maxGroupKeys)
+			g.ok = false
+			return
+		}
+	}
+}
+
+func (g *grouping) product(sets [][]int) {
+	var all [][]int
+	for _, a := range g.sets {
+		for _, b := range sets {
+			set := append([]int(nil), a...)
+			for _, k := range b {
+				if !contains(set, k) {
+					set = append(set, k)
+				}
+			}
+			all = append(all, set)
+		}
+	}
+	g.sets = all
+}
+
+// plainItem is one expression: a column of the window, a window, or a key.
+func (g *grouping) plainItem(item *ast.GroupItem) [][]int {
+	if call, ok := item.Expr.(*ast.Call); ok && g.groupWindow(call) {
+		return [][]int{{}}
+	}
+	x := (&binder{Checker: g.Checker, rel: g.rel}).top(item.Expr)
+	if x == nil {
+		g.ok = false
+		return nil
+	}
+	if col, ok := x.(*expr.Column); ok && g.inSchema {
+		switch col.Index {
+		case g.start:
+			g.hasStart = true
+			return [][]int{{}}
+		case g.end:
+			g.hasEnd = true
+			return [][]int{{}}
+		case g.time:
+			return [][]int{{}}
+		}
+	}
+	return [][]int{{g.key(x, item.Expr)}}
+}
+
+// key is the number of a key, new or old.
+func (g *grouping) key(x expr.Expr, e ast.Expr) int {
+	for i, k := range g.keys {
+		if expr.Equal(k, x) {
+			return i
+		}
+	}
+	if g.usesWindow(x) {
+		g.unsupported(e.Pos(), "an expression over the columns of the window in GROUP BY")
+		g.ok = false
+	}
+	if !sortable(x.Type()) {
+		g.add(diag.TypeMismatch, e.Pos(), "GROUP BY takes simple values, not %s", x.Type())
+		g.ok = false
+	}
+	g.keys = append(g.keys, untypedAsString(x))
+	return len(g.keys) - 1
+}
+
+// usesWindow says whether x reads columns that a window function adds: they are
+// not there before rows are grouped.
+func (g *grouping) usesWindow(x expr.Expr) bool {
+	w := g.rel.window
+	if w == nil || w.window == nil {
+		return false
+	}
+	used := make([]bool, len(g.rel.schema().Fields))
+	plan.MarkColumns(x, used)
+	return used[w.start] || used[w.end] || used[w.time]
+}
+
+// setItem is GROUPING SETS, ROLLUP or CUBE.
+func (g *grouping) setItem(item *ast.GroupItem) [][]int {
+	b := &binder{Checker: g.Checker, rel: g.rel}
+	parts := make([][]int, len(item.Sets))
+	for i, list := range item.Sets {
+		for _, e := range list {
+			x := b.top(e)
+			if x == nil {
+				g.ok = false
+				return nil
+			}
+			parts[i] = append(parts[i], g.key(x, e))
+		}
+	}
+	switch item.Kind {
+	case "ROLLUP":
+		return rollup(parts)
+	case "CUBE":
+		return g.cube(item, parts)
+	}
+	return parts
+}
+
+// rollup is the prefixes of the parts, longest first.
+func rollup(parts [][]int) [][]int {
+	var sets [][]int
+	for n := len(parts); n >= 0; n-- {
+		sets = append(sets, concat(parts[:n]))
+	}
+	return sets
+}
+
+// cube is the subsets of the parts, largest first.
+func (g *grouping) cube(item *ast.GroupItem, parts [][]int) [][]int {
+	if len(parts) > 8 {
+		g.add(diag.Limit, item.Pos(), "CUBE of %d columns has more than %d grouping sets", len(parts), maxGroupingSets)
+		g.ok = false
+		return nil
+	}
+	var sets [][]int
+	for mask := 1<<len(parts) - 1; mask >= 0; mask-- {
+		var chosen [][]int
+		for i := range parts {
+			if mask>>(len(parts)-1-i)&1 != 0 {
+				chosen = append(chosen, parts[i])
+			}
+		}
+		sets = append(sets, concat(chosen))
+	}
+	return sets
+}
+
+func concat(parts [][]int) []int {
+	set := []int{}
+	for _, p := range parts {
+		set = append(set, p...)
+	}
+	return set
+}
+
+// ---- the window
+
+// groupWindow binds TUMBLE(ts, INTERVAL …) and the like as an item of GROUP BY;
+// false when the call is something else.
+func (g *grouping) groupWindow(call *ast.Call) bool {
+	name := strings.ToUpper(dotted(call.Name.Parts))
+	form, ok := forms[name]
+	if !ok || form.kind == plan.Cumulate {
+		return false
+	}
+	if g.legacy || g.inSchema {
+		g.add(diag.WindowFunction, call.Pos(), "the rows have a window already: GROUP BY takes one")
+		g.ok = false
+		return true
+	}
+	g.legacy = true
+	w, ok := g.callWindow(name, call)
+	g.window, g.ok = w, g.ok && ok
+	return true
+}
+
+// callWindow is the window of a call in GROUP BY, or of TUMBLE_START and the
+// like, which repeat it.
+func (g *grouping) callWindow(name string, call *ast.Call) (plan.Window, bool) {
+	form := forms[name]
+	w := plan.Window{Kind: form.kind}
+	args := g.windowArgs(name, call, append([]string{"TIMECOL"}, form.params...), form.optional)
+	if args == nil {
+		return w, false
+	}
+	ref, ok := args["TIMECOL"].(*ast.Ref)
+	if !ok {
+		g.add(diag.NotAColumn, args["TIMECOL"].Pos(), "%s takes the time column here", name)
+		return w, false
+	}
+	col, rest := (&binder{Checker: g.Checker, rel: g.rel}).column(ref)
+	if col == nil || len(rest) > 0 || !g.isTime(&w, g.rel, col, ref.Pos()) {
+		return w, false
+	}
+	return w, g.windowSizes(&w, name, args)
+}
+
+// findWindow settles which windows rows are grouped by.
+func (g *grouping) findWindow(q *ast.Select) bool {
+	w := g.rel.window
+	switch {
+	case g.legacy:
+		if g.window.Kind == plan.Session {
+			return g.oneSet(q)
+		}
+		return true
+	case w == nil:
+		g.add(diag.UnboundedState, q.GroupBy[0].Pos(), "GROUP BY without a window would keep every group for ever, and its result would change with every row").
+			WithHint("group by windows: FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE) … GROUP BY window_start, window_end, …")
+		return false
+	case !g.hasStart || !g.hasEnd:
+		g.add(diag.UnboundedState, q.GroupBy[0].Pos(), "rows of windows are grouped by both window_start and window_end").
+			WithHint("write GROUP BY window_start, window_end, …")
+		return false
+	case w.window == nil:
+		g.window = plan.Window{Kind: plan.Attached, Time: -1, Start: w.start, End: w.end}
+		return true
+	}
+	g.window = *w.window
+	if g.window.Kind == plan.Session {
+		return g.oneSet(q) && g.sameKeys(q)
+	}
+	return true
+}
+
+// oneSet refuses grouping sets of sessions, which are kept by all keys.
+func (g *grouping) oneSet(q *ast.Select) bool {
+	if len(g.sets) == 1 {
+		return true
+	}
+	g.unsupported(q.GroupBy[0].Pos(), "grouping sets of SESSION")
+	return false
+}
+
+// sameKeys demands that sessions are grouped by what they are kept by.
+func (g *grouping) sameKeys(q *ast.Select) bool {
+	same := len(g.keys) == len(g.window.PartitionBy)
+	for _, k := range g.keys {
+		col, ok := k.(*expr.Column)
+		same = same && ok && contains(g.window.PartitionBy, col.Index)
+	}
+	if !same {
+		g.unsupported(q.GroupBy[0].Pos(), "SESSION grouped by other columns than its PARTITION BY").
+			WithHint("write SESSION(TABLE t PARTITION BY (k), …) … GROUP BY window_start, window_end, k")
+	}
+	return same
+}
+
+// ---- SELECT and HAVING
+
+func (g *grouping) having(b *binder, q *ast.Select) expr.Expr {
+	if q.Having == nil {
+		return nil
+	}
+	x := b.topCondition(q.Having, "HAVING")
+	if x != nil {
+		x = g.replace(x)
+	}
+	g.ok = g.ok && x != nil
+	return x
+}
+
+// selectList binds the items; nil when one failed.
+func (g *grouping) selectList(b *binder, q *ast.Select) *selectList {
+	list := &selectList{now: map[int]bool{}}
+	for i := range q.Items {
+		item := &q.Items[i]
+		if item.Star {
+			g.add(diag.NotAColumn, item.Pos(), "* stands for columns that GROUP BY does not name").WithHint("name the keys and aggregates")
+			g.ok = false
+			continue
+		}
+		x := b.top(item.Expr)
+		if x != nil {
+			x = g.replace(x)
+		}
+		if x == nil {
+			g.ok = false
+			continue
+		}
+		list.add(x, itemName(item, i))
+	}
+	if !g.ok {
+		return nil
+	}
+	return list
+}
+
+// replace makes x an expression over the columns of the Aggregate; nil after an
+// error.
+func (g *grouping) replace(x expr.Expr) expr.Expr {
+	for i, k := range g.keys {
+		if expr.Equal(k, x) {
+			return g.column(i, x)
+		}
+	}
+	switch x := x.(type) {
+	case *expr.Agg:
+		return g.column(len(g.keys)+plan.OutCalls+g.call(x), x)
+	case *expr.Column:
+		for i, special := range []int{g.start, g.end, g.time, g.mask} {
+			if x.Index == special {
+				return g.column(len(g.keys)+i, x)
+			}
+		}
+		g.add(diag.NotAColumn, x.Pos(), "%q is neither a key of GROUP BY nor inside an aggregate", x.Name).
+			WithHint("add it to GROUP BY, or take MIN(%s), LAST_VALUE(%s) …", x.Name, x.Name)
+		return nil
+	}
+	return g.replaceOperands(x)
+}
+
+func (g *grouping) replaceOperands(x expr.Expr) expr.Expr {
+	children := x.Children()
+	if len(children) == 0 {
+		return x
+	}
+	out := make([]expr.Expr, len(children))
+	ok := true
+	for i, c := range children {
+		out[i] = g.replace(c)
+		ok = ok && out[i] != nil
+	}
+	if !ok {
+		return nil
+	}
+	return x.WithChildren(out)
+}
+
+func (g *grouping) column(i int, x expr.Expr) expr.Expr {
+	name := g.text(x.Pos())
+	if col, ok := x.(*expr.Column); ok {
+		name = col.Name
+	}
+	return &expr.Column{Base: typed(x.Type(), x.Pos()), Index: i, Name: name}
+}
+
+// call is the number of an aggregate, new or old.
+func (g *grouping) call(a *expr.Agg) int {
+	for i, c := range g.calls {
+		if expr.Equal(c, a) {
+			return i
+		}
+	}
+	g.calls = append(g.calls, a)
+	return len(g.calls) - 1
+}
+
+// ---- the plan
+
+// below is the column of the Aggregate's input that computes x.
+func (g *grouping) below(x expr.Expr) int {
+	for i, e := range g.in {
+		if expr.Equal(e, x) {
+			return i
+		}
+	}
+	g.in = append(g.in, x)
+	return len(g.in) - 1
+}
+
+// relation makes the plan: what the Aggregate reads, the Aggregate, HAVING and
+// SELECT.
+func (g *grouping) relation(having expr.Expr, list *selectList) *relation {
+	g.aggregate()
+	var node plan.Node = g.out
+	if having != nil {
+		node = &plan.Filter{Input: node, Cond: having}
+	}
+	n := len(g.keys)
+	rel := &relation{node: node, proctime: map[int]bool{n + plan.OutTime: g.window.Proctime}}
+	out := list.schema(rel)
+	w := &windowed{start: n + plan.OutStart, end: n + plan.OutEnd, time: n + plan.OutTime}
+	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: w.passed(list)}
+}
+
+func (g *grouping) aggregate() {
+	in := g.rel.schema()
+	out := &plan.Aggregate{Window: g.window, Sets: g.sets}
+	w, rowtime := &out.Window, -1
+	var t event.Type
+	if w.Kind == plan.Attached {
+		w.Start = g.below(columnOf(in, g.window.Start, diag.Span{}))
+		w.End = g.below(columnOf(in, g.window.End, diag.Span{}))
+		t = in.Fields[g.window.End].Type
+	} else {
+		t = in.Fields[g.window.Time].Type
+		w.Time = g.below(columnOf(in, g.window.Time, diag.Span{}))
+		rowtime = w.Time
+	}
+	if in.Rowtime >= 0 {
+		rowtime = g.below(columnOf(in, in.Rowtime, diag.Span{}))
+	}
+	fields := g.keyFields(out)
+	fields = append(append(fields, windowFields(t)...), event.Field{Name: "grouping", Type: event.TInt64})
+	for _, a := range g.calls {
+		out.Calls = append(out.Calls, g.planCall(a))
+		fields = append(fields, event.Field{Name: callName(g.text(a.Pos())), Type: a.T})
+	}
+	if w.Kind == plan.Session && g.legacy {
+		w.PartitionBy = append([]int(nil), out.Keys...)
+	} else {
+		w.PartitionBy = g.partition(in)
+	}
+	out.Out = &event.Schema{Fields: fields, Rowtime: len(g.keys) + plan.OutTime}
+	if w.Proctime {
+		out.Out.Rowtime = -1
+	}
+	out.Input = g.project(rowtime)
+	g.out = out
+}
+
+func (g *grouping) keyFields(out *plan.Aggregate) []event.Field {
+	var fields []event.Field
+	for _, k := range g.keys {
+		out.Keys = append(out.Keys, g.below(k))
+		fields = append(fields, event.Field{Name: g.nameOf(k), Type: k.Type()})
+	}
+	return fields
+}
+
+func (g *grouping) partition(in *event.Schema) []int {
+	var columns []int
+	for _, c := range g.window.PartitionBy {
+		columns = append(columns, g.below(columnOf(in, c, diag.Span{})))
+	}
+	return columns
+}
+
+func (g *grouping) planCall(a *expr.Agg) plan.AggCall {
+	call := plan.AggCall{Fn: a.Fn, Filter: -1, Distinct: a.Distinct}
+	for _, x := range a.Args {
+		call.Args = append(call.Args, g.below(x))
+		call.Params = append(call.Params, x.Type())
+	}
+	if a.Filter != nil {
+		call.Filter = g.below(a.Filter)
+	}
+	for _, k := range a.OrderBy {
+		call.OrderBy = append(call.OrderBy, plan.OrderKey{Column: g.below(k.X), Desc: k.Desc, NullsFirst: k.NullsFirst})
+	}
+	return call
+}
+
+// project computes what the Aggregate reads.
+func (g *grouping) project(rowtime int) plan.Node {
+	if g.rel.schema().Rowtime < 0 {
+		rowtime = -1
+	}
+	return &plan.Project{Input: g.input, Exprs: g.in, Out: g.schema(rowtime)}
+}
+
+// schema is the columns of g.in.
+func (g *grouping) schema(rowtime int) *event.Schema {
+	out := &event.Schema{Rowtime: rowtime}
+	for _, x := range g.in {
+		out.Fields = append(out.Fields, event.Field{Name: g.nameOf(x), Type: x.Type()})
+	}
+	return out
+}
+
+func (g *grouping) nameOf(x expr.Expr) string {
+	if col, ok := x.(*expr.Column); ok {
+		return col.Name
+	}
+	return callName(g.text(x.Pos()))
+}
+
+// callName is an expression's text on one line.
+func callName(text string) string { return strings.Join(strings.Fields(text), " ") }
