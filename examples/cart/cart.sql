@@ -20,7 +20,7 @@ SELECT visitor, products, total, last_at, at FROM clicks MATCH_RECOGNIZE (
   MEASURES COUNT(A.*) AS products, SUM(A.price) AS total, LAST(A.ts) AS last_at, MATCH_ROWTIME() AS at
   AFTER MATCH SKIP PAST LAST ROW
   PATTERN (A (-> A)*+ -> NOT B) WITHIN INTERVAL '30' MINUTE BETWEEN ROWS
-  DEFINE A AS A.kind = 'add', B AS B.kind IN ('add', 'buy')
+  DEFINE A AS A.kind = 'add', B AS B.kind = 'buy'
 );
 
 INSERT INTO funnel /*+ NAME('funnel') */

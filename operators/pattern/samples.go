@@ -30,15 +30,15 @@ const (
 	maxRejects       = 5
 	maxPaths         = 24   // complete paths that are looked at
 	maxExpansions    = 4000 // steps on the way to them
-	maxSampleRows    = 40
+	maxSampleRows    = 200
 	maxSampledStates = 300
 )
 
 // Samples lists sequences of rows; nil when the automaton is too large, or when
-// what it accepts depends on data beside the conditions.
+// how often a loop repeats depends on data, or when a match takes many rows.
 func (p *Program) Samples() *Samples {
 	a := p.Automaton()
-	if len(p.define.loops) > 0 || p.limit >= 0 || len(a.States) > maxSampledStates || len(p.code) > 10*maxSampledStates {
+	if len(p.define.loops) > 0 || len(a.States) > maxSampledStates || len(p.code) > 10*maxSampledStates {
 		return nil
 	}
 	t, err := p.newTrial()
@@ -47,6 +47,9 @@ func (p *Program) Samples() *Samples {
 	}
 	s := &sampler{p: p, a: a, trial: t, none: len(p.vars), seen: map[string]bool{}}
 	s.need = s.toEnd()
+	if n := s.need[0]; n > maxSampleRows && n < far {
+		return nil
+	}
 	s.accepts()
 	s.rejects()
 	s.notes()

@@ -53,8 +53,8 @@ type Guard struct {
 	Start bool  // only before the first row of the partition
 	End   bool  // only after its last
 	Enter []int // time-limited parts that begin
-	Again []int // loops with bounds from data that may repeat once more
-	Leave []int // loops with bounds from data that have repeated enough
+	Again []int // loops with bounds from data that go on
+	Leave []int // those that end
 }
 
 func (g *Guard) none() bool {
@@ -112,15 +112,7 @@ func (b *stateBuilder) follow(pc int32) State {
 			visit(in.x, g, empty)
 			visit(in.y, g, empty)
 		case opCount:
-			again, leave := g, g
-			again.Again, leave.Leave = with(g.Again, int(in.v)), with(g.Leave, int(in.v))
-			if in.few {
-				visit(in.y, leave, empty)
-				visit(in.x, again, empty)
-			} else {
-				visit(in.x, again, empty)
-				visit(in.y, leave, empty)
-			}
+			b.count(in, g, func(pc int32, g Guard) { visit(pc, g, empty) })
 		case opJump, opNext:
 			visit(in.x, g, empty)
 		case opBegin:
@@ -146,6 +138,20 @@ func (b *stateBuilder) follow(pc int32) State {
 	return s
 }
 
+// count follows a loop with bounds from data both ways, the preferred first.
+func (b *stateBuilder) count(in *instr, g Guard, visit func(int32, Guard)) {
+	again, leave := g, g
+	again.Again = added(g.Again, int(in.v))
+	leave.Leave = added(g.Leave, int(in.v))
+	if in.few {
+		visit(in.y, leave)
+	}
+	visit(in.x, again)
+	if !in.few {
+		visit(in.y, leave)
+	}
+}
+
 func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
 	s := Step{Var: int(in.v), To: -1, Edge: in.edge, Absent: in.op == opAbsent, Once: in.once, Excluded: in.excluded, Until: -1, Guard: g}
 	if in.op == opRow {
@@ -157,6 +163,14 @@ func (b *stateBuilder) step(in *instr, pc int32, g Guard) Step {
 	return s
 }
 
+// added is list with x.
+func added(list []int, x int) []int {
+	if slices.Contains(list, x) {
+		return list
+	}
+	return append(slices.Clip(list), x)
+}
+
 // with adds what an instruction demands.
 func (g Guard) with(in *instr) Guard {
 	switch {
@@ -165,23 +179,15 @@ func (g Guard) with(in *instr) Guard {
 	case in.op == opEnd:
 		g.End = true
 	case in.op == opEnter:
-		g.Enter = with(g.Enter, int(in.x))
+		g.Enter = added(g.Enter, int(in.x))
 	case in.loop:
-		g.Loop = with(g.Loop, int(in.v))
+		g.Loop = added(g.Loop, int(in.v))
 	case in.once:
-		g.Next = with(g.Next, int(in.v))
+		g.Next = added(g.Next, int(in.v))
 	default:
-		g.Not = with(g.Not, int(in.v))
+		g.Not = added(g.Not, int(in.v))
 	}
 	return g
-}
-
-// with is the list with x.
-func with(list []int, x int) []int {
-	if slices.Contains(list, x) {
-		return list
-	}
-	return append(slices.Clip(list), x)
 }
 
 // merged puts states together that no sequence of rows tells apart, the start

@@ -58,6 +58,7 @@ func (p *Program) newTrial() (*trial, error) {
 	m.Input = &plan.Values{Out: schema}
 	m.PartitionBy, m.OrderBy, m.Proctime = nil, []plan.OrderKey{{Column: 0}}, false
 	m.Rows, m.Skip, m.SkipTo, m.Timeouts = ast.OneRow, ast.SkipToNext, nil, false
+	m.WithinOf, m.Selection = nil, plan.Selection{}
 	if m.Edges {
 		m.Skip = ast.NoSkip
 	}

@@ -1,6 +1,10 @@
 package pattern
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cepd/cepd/internal/event"
+)
 
 // turn is what a way without a row does to loops that count: pairs of a loop
 // and what is done.
@@ -68,6 +72,29 @@ func (e *edges) opening() (bool, error) {
 		}
 	}
 	return true, w.tooMany(int(e.number))
+}
+
+// own says whether a match takes bounds or its limit from its first row.
+func (p *Program) own() bool { return p.limit >= 0 || len(p.define.loops) > 0 }
+
+// enters sets the registers of the match that begins on a way; false when a
+// loop does not let it pass.
+func (e *edges) enters(x *partial, t turn) bool {
+	if !e.p.own() {
+		return true
+	}
+	copy(x.ints, e.first.ints)
+	return e.p.define.pass(t, x.ints[e.parts:])
+}
+
+// ownEnd is when a match is out of the time that its first row gives it; MaxTime
+// when it gives none.
+func (e *edges) ownEnd(start int32) event.Time {
+	if e.p.limit < 0 {
+		return event.MaxTime
+	}
+	s, w := e.store.starts.at(start), &e.m.view
+	return deadline(s.time, w.p.layout.value(w.arena, w.row(int(s.number)), e.p.limit).I)
 }
 
 // turned makes scratch the registers of one way on, out of those in e.taken.
