@@ -313,7 +313,9 @@ func (b *opener) connect(r *branch) {
 	s.domain.branches = append(s.domain.branches, r)
 }
 
-func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(s.shards)} }
+func (s *stage) newRouter() router {
+	return router{key: s.plan.Key, spread: s.plan.Spread, shards: len(s.shards)}
+}
 
 // source opens the source of graph.Sources[i] and makes its units.
 func (b *opener) source(ctx context.Context, i int) error {
