@@ -22,7 +22,10 @@ func GenerateSelection(seed uint64) *Case {
 
 func (g *generator) selection() string {
 	pattern := pick(g, "A ->> B", "A ->> B ->> C", "A (->> B)+ ->> C", "A -> B ->> C", "(A | B) ->> C", "A ->> B+ -> C", "A B", "A+ B", "A B* C",
-		"A ->> (B | C) ->> B", "A ->> B?", "PERMUTE(A, B)", "A (->> B){1,2}", "A ->> NOT C -> B", "A -> NOT C -> B", "A (-> B)+")
+		"A ->> (B | C) ->> B", "A ->> B?", "PERMUTE(A, B)", "A (->> B){1,2}", "A ->> NOT C -> B", "A -> NOT C -> B", "A (-> B)+", "A -> NOT B", "A ->> B -> NOT C")
+	if g.chance(30) {
+		pattern = g.ownLoops()
+	}
 	g.vars = used([]string{"A", "B", "C"}, pattern)
 	clauses := []string{pick(g, "PARTITION BY k ", "") + "ORDER BY ts",
 		"MEASURES ARRAY_AGG(id) AS ids, ARRAY_AGG(CLASSIFIER()) AS vars, MATCH_STATUS() AS st"}
@@ -39,6 +42,9 @@ func (g *generator) selection() string {
 	if g.chance(60) || strings.Contains(after, "SKIP ") && !strings.Contains(after, "NO SKIP") {
 		options = fmt.Sprintf(" WITHIN INTERVAL '%d' SECOND", 1+g.IntN(9))
 		options += pick(g, "", "", " EMIT TIMEOUTS")
+	}
+	if g.chance(15) {
+		options = g.ownWithin() + pick(g, "", " EMIT TIMEOUTS")
 	}
 	if g.chance(40) {
 		options += fmt.Sprintf(" LIMIT %d", 1+g.IntN(3))

@@ -127,6 +127,9 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	if m.Edges && len(m.Vars) > 64 {
 		return nil, fmt.Errorf("a pattern with edges may have 64 variables, this one has %d", len(m.Vars))
 	}
+	if len(m.Bounds) > maxCounted {
+		return nil, fmt.Errorf("a pattern may have %d quantifiers whose bounds are data, this one has %d", maxCounted, len(m.Bounds))
+	}
 	c := &compiler{p: p, in: m.Input.Schema(), loops: a.loops}
 	if err := c.variables(); err != nil {
 		return nil, err

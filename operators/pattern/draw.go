@@ -85,6 +85,9 @@ func (p *Program) drawLegend(g *draw.Graph, a *Automaton) {
 	if w := p.match.Within; w > 0 {
 		g.Legend = append(g.Legend, draw.Entry{Name: "WITHIN", Text: interval(w)})
 	}
+	if p.limit >= 0 {
+		g.Legend = append(g.Legend, draw.Entry{Name: "WITHIN", Text: p.match.ExprString(p.match.WithinOf) + " of the first row"})
+	}
 	if w := p.match.Gap; w > 0 {
 		g.Legend = append(g.Legend, draw.Entry{Name: "BETWEEN ROWS", Text: interval(w)})
 	}

@@ -30,6 +30,9 @@ type edges struct {
 	scratch registers // of the partial match at hand, with the row applied
 	spare   registers
 	blank   registers // of one that begins
+	first   registers // the same, with what it takes from its first row
+	begun   []int64   // the same, of one way to begin
+	taken   []int64   // registers of the partial match at hand, with the row, where loops count
 	idle    []*runs
 	active  int // keys with runs
 
@@ -53,6 +56,8 @@ func newEdges(m *Matcher) *edges {
 	e.spare = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	e.blank = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
 	p.define.init(e.blank.ints[e.parts:], e.blank.vals)
+	e.first = registers{make([]int64, size.ints), make([]event.Value, size.vals)}
+	e.begun, e.taken = make([]int64, size.ints), make([]int64, size.ints)
 	m.view.tree = &e.store.paths
 	return e
 }

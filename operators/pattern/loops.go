@@ -74,34 +74,35 @@ func (e *BoundError) Error() string {
 	return fmt.Sprintf("a quantifier's bound from data is %d; at most %d repetitions are supported", e.Bound, MaxRepetitions)
 }
 
-// bounds sets the loop registers from row 0; false when one is NULL or they
+// bounds sets the loop registers from the row that begins the match; false when one is NULL or they
 // leave no number of repetitions.
-func (w *view) bounds(ints []int64) bool {
+func (w *view) bounds(row int, ints []int64) bool {
 	ok := true
 	for i := range w.p.define.loops {
 		l := &w.p.define.loops[i]
-		low, known := w.bound(l.min)
-		high, given := w.bound(l.max)
+		low, known := w.bound(row, l.min)
+		high, given := w.bound(row, l.max)
 		ints[l.at], ints[l.at+1], ints[l.at+2] = 0, low, high
 		ok = ok && known && given && low >= 0 && low <= high
 	}
 	return ok
 }
 
-func (w *view) bound(b bound) (n int64, known bool) {
+func (w *view) bound(row int, b bound) (n int64, known bool) {
 	if b.cell < 0 {
 		return b.number, true
 	}
-	v := w.p.layout.value(w.arena, w.row(0), b.cell)
+	v := w.p.layout.value(w.arena, w.row(row), b.cell)
 	return v.I, !v.Null
 }
 
-// tooMany is the error of bounds beyond the limit.
-func (w *view) tooMany() error {
+// tooMany is the error of bounds beyond the limit, in the row that begins the
+// match.
+func (w *view) tooMany(row int) error {
 	for i := range w.p.define.loops {
 		l := &w.p.define.loops[i]
 		for _, b := range []bound{l.min, l.max} {
-			if n, _ := w.bound(b); b.cell >= 0 && n > MaxRepetitions {
+			if n, _ := w.bound(row, b); b.cell >= 0 && n > MaxRepetitions {
 				return &BoundError{n}
 			}
 		}
@@ -117,10 +118,10 @@ func (m *Matcher) opening(k *keyState) (event.Time, error) {
 		return m.deadline(k), nil
 	}
 	m.look(k)
-	if !m.view.bounds(m.space.scratchI) {
+	if !m.view.bounds(0, m.space.scratchI) {
 		return event.MinTime, nil
 	}
-	return m.deadline(k), m.view.tooMany()
+	return m.deadline(k), m.view.tooMany(0)
 }
 
 // deadline is when the match that starts at the key's start is out of time;

@@ -245,6 +245,9 @@ func (a *assembler) bounded(q plan.PatQuant) {
 // An edge from outside leads the first iteration, which then has a copy of its
 // own before that.
 func (a *assembler) counted(q plan.PatQuant) {
+	if len(a.after) > 0 {
+		a.err = errors.New("NOT behind a loop whose bounds are data is not supported yet")
+	}
 	loop := int16(q.Bounds - 1)
 	a.loops[loop] = q
 	first := int32(-1)
@@ -345,7 +348,7 @@ func (a *assembler) absence() {
 
 func (a *assembler) jumpedTo(pc int32) bool {
 	for _, in := range a.code {
-		if in.op == opSplit && (in.x == pc || in.y == pc) || in.op == opJump && in.x == pc {
+		if (in.op == opSplit || in.op == opCount) && (in.x == pc || in.y == pc) || in.op == opJump && in.x == pc {
 			return true
 		}
 	}

@@ -54,6 +54,7 @@ type placeInfo struct {
 	heed  uint64   // variables whose rows matter here at all
 	next  []int32  // the places after its row, the preferred first
 	ends  []guards // how a match is complete with its row: the guards that then stand
+	turns *turns   // of the ways to next and ends; nil: no loop counts
 	stays int32    // where what passes over a row waits on: none when the row had to be the next
 	watch []int16  // variables by which partial matches that wait here are indexed
 }
@@ -71,7 +72,10 @@ type placeTable struct {
 
 // start is a place where a match may start. Rank: its place in the order of
 // preference.
-type start struct{ place, rank int32 }
+type start struct {
+	place, rank int32
+	turn        turn
+}
 
 // placer finds the places.
 type placer struct {
@@ -79,14 +83,20 @@ type placer struct {
 	ids  map[place]int32
 	todo []place
 	ways int
-	seen map[place]bool
+	seen map[turnedWay]bool
+}
+
+// turnedWay leads to a place, or to the end, without a row.
+type turnedWay struct {
+	at   place
+	turn turn
 }
 
 // findPlaces lists the places of a pattern with edges.
 func (p *Program) findPlaces() (*placeTable, error) {
-	f := &placer{p: p, ids: map[place]int32{}, seen: map[place]bool{}}
+	f := &placer{p: p, ids: map[place]int32{}, seen: map[turnedWay]bool{}}
 	t := &placeTable{ids: f.ids}
-	first, _ := f.follow(place{})
+	first, _, turns := f.follow(place{})
 	for i := 0; i < len(f.todo); i++ {
 		if len(f.todo) > maxPlaces || f.ways > maxWays {
 			return nil, errTooManyPlaces
@@ -96,7 +106,7 @@ func (p *Program) findPlaces() (*placeTable, error) {
 		t.watch = max(t.watch, len(info.watch))
 	}
 	for rank, at := range first {
-		t.starts = append(t.starts, start{at, int32(rank)})
+		t.starts = append(t.starts, start{at, int32(rank), turns.next[rank]})
 	}
 	t.merges = t.ambiguous(first)
 	for i := range t.list {
@@ -135,7 +145,10 @@ func (f *placer) describe(at place) placeInfo {
 	in := &f.p.code[at.pc]
 	info := placeInfo{at: at, in: in, ban: at.g.once, not: at.g.not, stays: none}
 	if in.op == opRow {
-		info.next, info.ends = f.follow(place{pc: at.pc + 1})
+		info.next, info.ends, info.turns = f.follow(place{pc: at.pc + 1})
+		if len(f.p.define.loops) == 0 {
+			info.turns = nil
+		}
 		if in.until >= 0 && !in.entry {
 			info.ban |= 1 << in.until
 		}
@@ -184,35 +197,47 @@ func (t *placeTable) without(i int32, left uint64) int32 {
 	return t.ids[at]
 }
 
-// follow lists the places reached without a row, and how the end is.
-func (f *placer) follow(from place) (to []int32, ends []guards) {
+// follow lists the places reached without a row, how the end is, and what the
+// ways there do to loops that count.
+func (f *placer) follow(from place) (to []int32, ends []guards, t *turns) {
 	clear(f.seen)
-	stack := []place{from}
+	t = &turns{}
+	stack := []turnedWay{{at: from}}
 	for len(stack) > 0 {
-		at := stack[len(stack)-1]
+		w := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if f.seen[at] {
+		if f.seen[w] {
 			continue
 		}
-		f.seen[at] = true
-		switch in := &f.p.code[at.pc]; in.op {
+		f.seen[w] = true
+		in := &f.p.code[w.at.pc]
+		step := func(pc int32, g guards, turn turn) { stack = append(stack, turnedWay{place{pc, g}, turn}) }
+		switch at := w.at; in.op {
 		case opSplit:
-			stack = append(stack, place{in.y, at.g}, place{in.x, at.g})
+			step(in.y, at.g, w.turn)
+			step(in.x, at.g, w.turn)
 		case opJump:
-			stack = append(stack, place{in.x, at.g})
+			step(in.x, at.g, w.turn)
+		case opCount:
+			if more, leave, ok := w.turn.choices(in.v); ok {
+				step(in.y, at.g, leave)
+				step(in.x, at.g, more)
+			}
+		case opNext:
+			step(in.x, at.g, w.turn.with(in.v, turnNext))
 		case opNot:
-			stack = append(stack, place{at.pc + 1, at.g.with(in)})
+			step(at.pc+1, at.g.with(in), w.turn)
 		case opEnter:
 			at.g.reset |= 1 << in.x
-			stack = append(stack, place{at.pc + 1, at.g})
+			step(at.pc+1, at.g, w.turn)
 		case opRow, opAbsent:
-			to = append(to, f.id(at))
+			to, t.next = append(to, f.id(at)), append(t.next, w.turn)
 			f.ways++
 		case opAccept:
-			ends = append(ends, at.g)
+			ends, t.ends = append(ends, at.g), append(t.ends, w.turn)
 		}
 	}
-	return to, ends
+	return to, ends, t
 }
 
 // fits says whether a row with the symbol may be one of v.

@@ -20,6 +20,8 @@ func (p *Program) unshared() string {
 		return "EMIT TIMEOUTS"
 	case m.Gap > 0:
 		return "BETWEEN ROWS"
+	case p.limit >= 0:
+		return "WITHIN is of each match's own"
 	case len(p.limits) > 0:
 		return "a part has a time limit"
 	case p.places.merges:

@@ -19,9 +19,22 @@ type partial struct {
 // begin offers the row to every place where a match may start.
 func (e *edges) begin(k *keyState, starts []start) error {
 	r := k.runs
-	s := e.store.begin(r, e.key, e.number, e.time)
-	x := partial{registers: e.blank, path: none, start: s}
+	x := partial{registers: e.blank, path: none}
+	if e.p.own() {
+		ok, err := e.opening()
+		if err != nil {
+			return e.m.tolerated(k, int(e.number-k.before), err)
+		}
+		if !ok {
+			return nil
+		}
+		x.registers = registers{e.begun, e.first.vals}
+	}
+	x.start = e.store.begin(r, e.key, e.number, e.time)
 	for _, at := range starts {
+		if !e.enters(&x, at.turn) {
+			continue
+		}
 		x.info, x.rank = &e.p.places.list[at.place], at.rank
 		if _, err := e.offer(r, &x); err != nil {
 			if err = e.m.tolerated(k, int(e.number-k.before), err); err != nil {
@@ -29,7 +42,7 @@ func (e *edges) begin(k *keyState, starts []start) error {
 			}
 		}
 	}
-	e.store.leave(r, s)
+	e.store.leave(r, x.start)
 	return nil
 }
 
@@ -177,8 +190,11 @@ func (e *edges) inTime(x *partial) bool {
 // scratch has its registers.
 func (e *edges) arrive(r *runs, x *partial) error {
 	path := e.path(x)
-	if !e.last {
-		for _, to := range x.info.next {
+	if x.info.turns != nil {
+		copy(e.taken, e.scratch.ints)
+	}
+	for n, to := range x.info.next {
+		if !e.last && (x.info.turns == nil || e.turned(x.info.turns.next[n])) {
 			e.add(r, x.start, path, to)
 		}
 	}
@@ -190,7 +206,10 @@ func (e *edges) arrive(r *runs, x *partial) error {
 // accept completes the match if it may end with the row. One way to end is
 // enough.
 func (e *edges) accept(x *partial, path int32) error {
-	for _, g := range x.info.ends {
+	for n, g := range x.info.ends {
+		if x.info.turns != nil && !e.turned(x.info.turns.ends[n]) {
+			continue
+		}
 		denied, err := e.denied(x, path, g)
 		if err != nil {
 			return err
@@ -250,14 +269,14 @@ func (e *edges) unmake() {
 // add makes a run.
 func (e *edges) add(r *runs, start, path, to int32) {
 	if e.p.places.merges && e.parts == 0 {
-		if e.at[to] == e.serial {
+		if e.at[to] == e.serial && (len(e.p.define.loops) == 0 || e.again(r, path, to)) {
 			return
 		}
 		e.at[to] = e.serial
 	}
 	s := e.store
 	i := s.take()
-	*s.runs.at(i) = run{end: e.endOf(to), place: to, path: path, start: start, rank: e.ranks}
+	*s.runs.at(i) = run{end: e.endOf(start, to), place: to, path: path, start: start, rank: e.ranks}
 	e.ranks++
 	g := s.registers(i)
 	copy(g.ints, e.scratch.ints)
@@ -273,10 +292,10 @@ func (e *edges) add(r *runs, start, path, to int32) {
 // endOf is when a run that comes to wait at a place ends, though its start is
 // within its time: the gap is too long, or a part that it is in. With time-outs
 // the second does not count: what waits there in vain times out as a whole.
-func (e *edges) endOf(at int32) event.Time {
-	end := event.MaxTime
+func (e *edges) endOf(start, at int32) event.Time {
+	end := e.ownEnd(start)
 	if gap := e.p.match.Gap; gap > 0 {
-		end = deadline(e.time, gap)
+		end = min(end, deadline(e.time, gap))
 	}
 	if e.p.match.Timeouts {
 		return end

@@ -72,7 +72,7 @@ type pathNode struct {
 func (a *attempt) begin(w *view, regs *frame, first bool) {
 	a.paths, a.compactAt, a.cand, a.matched = a.paths[:0], 1024, -1, false
 	regs.init(a.scratchI, a.scratchV)
-	w.bounds(a.scratchI)
+	w.bounds(0, a.scratchI)
 	a.newStep()
 	a.closure(w.p, regs, 0, -1, first, false)
 	a.cur, a.next = a.next, a.cur

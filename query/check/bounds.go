@@ -154,8 +154,10 @@ func (m *matcher) boundOf(n int, e ast.Expr) (int, expr.Expr) {
 func (m *matcher) counted(p *ast.PatQuant, q plan.PatQuant) {
 	switch {
 	case q.Bounds == 0:
-	case m.out.Edges:
-		m.refusePattern(m.quantifierSpan(p), "a quantifier bound from data in a pattern with edges")
+	case q.Until != nil:
+		m.refusePattern(m.quantifierSpan(p), "a quantifier bound from data of a loop that ends at a row")
+	case q.Possessive:
+		m.refusePattern(m.quantifierSpan(p), "a quantifier bound from data of a possessive loop")
 	case nullable(q.Item):
 		m.refusePattern(m.quantifierSpan(p), "a quantifier bound from data over what may match no row")
 	}

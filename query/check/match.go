@@ -44,6 +44,7 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	m.pattern()
 	m.skip()
 	m.within()
+	m.consumesInTime()
 	m.define()
 	m.measures()
 	rel := m.output()

@@ -35,6 +35,14 @@ func (m *matcher) selection() {
 	}
 }
 
+// consumesInTime refuses what has no order among keys: matches that time
+// completes.
+func (m *matcher) consumesInTime() {
+	if m.out.Consume == plan.ConsumeAny && endsInNot(m.out.Pattern) {
+		m.refusePattern(m.ast.ConsumeSpan, "CONSUME BY ANY in a pattern that ends in NOT").WithHint("write CONSUME BY PARTITION")
+	}
+}
+
 // limit is the constant of LIMIT.
 func (m *matcher) limit(e ast.Expr) int {
 	x := (&binder{Checker: m.Checker, rel: m.in}).top(e)
