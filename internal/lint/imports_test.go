@@ -85,9 +85,9 @@ func sameFamily(a, b string) bool {
 // only says which packages, apart from their tests, may import a module.
 var only = map[string][]string{
 	"github.com/cockroachdb/pebble":      {"state/pebblestore"},
-	"github.com/segmentio/kafka-go":      {"connectors/kafka"},
+	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks"},
 	"github.com/antlr4-go/antlr":         {"query/parse"},
-	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo"},
+	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks"},
 	"github.com/twmb/franz-go/pkg/kfake": {"internal/broker"},
 	"github.com/twmb/franz-go/pkg/kmsg":  {"connectors/kafka", "internal/demo"},
 	"github.com/danielgtaylor/huma":      {"api"},
