@@ -16,12 +16,16 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 DIR         ?= testdata/conformance
 FUZZTIME    ?= 30s
 DEMO_FLAGS  ?=
+BENCH_FLAGS ?=
+HISTORY     := benchmarks/history
+BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchtime 0.3s -count 6 -timeout 20m
+BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench fuzz generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-page bench-instructions bench-history bench-compare fuzz generate lint tools clean
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
 run: build ## the fraud demo; DEMO_FLAGS='--duration 20s' stops by itself
 	@$(BIN)/cepd demo fraud $(DEMO_FLAGS)
@@ -51,8 +55,30 @@ check: tools ## the quick part of test: no broker, no race detector
 conformance: ## DIR=path: the cases of a folder in the format of testdata/conformance
 	@$(GO) run ./tools/conformance $(DIR)
 
-bench: ## cepd's own workloads: a table, and benchmarks/results/*.json
-	@$(GO) run ./benchmarks/cmd/bench
+bench: ## cepd's own workloads: tables, and benchmarks/results
+	@$(GO) run ./benchmarks/cmd/bench $(BENCH_FLAGS)
+
+bench-peers: ## the same on other engines: Java, Maven; PEERS_RUNS, PEERS_SCALE, PEERS_ONLY
+	@$(GO) run ./benchmarks/cmd/peers
+
+bench-kafka: ## end to end on a real broker: Java, Maven, a C compiler
+	@$(GO) run ./benchmarks/cmd/kafka $(BENCH_FLAGS)
+
+bench-page: ## tables and plots of docs/benchmarks from benchmarks/results
+	@cd benchmarks/plot && $(GO) run . ../results ../../docs/benchmarks
+
+bench-instructions: ## instructions per event: needs Valgrind
+	@mkdir -p $(CACHE)
+	@$(GO) build -o $(CACHE)/instructions ./benchmarks/cmd/instructions
+	@$(CACHE)/instructions
+
+bench-history: ## keeps the Go benchmarks of this commit in benchmarks/history
+	@$(BENCHMARKS) | tee $(HISTORY)/$$(date -u +%Y-%m-%d)-$$(git rev-parse --short HEAD).txt
+
+bench-compare: ## the Go benchmarks against the last of benchmarks/history, or OLD=file
+	@mkdir -p $(CACHE)
+	@$(BENCHMARKS) >$(CACHE)/benchmarks.txt
+	@$(GO) run golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION) $(or $(OLD),$(lastword $(sort $(wildcard $(HISTORY)/*.txt)))) $(CACHE)/benchmarks.txt
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

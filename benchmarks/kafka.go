@@ -144,8 +144,13 @@ func (p *Pipe) Start(ctx context.Context, e *engine.Engine) (*engine.Query, erro
 // Unsupported is why a connector refuses a pipe yet; empty when err is anything
 // else.
 func Unsupported(err error) string {
-	if err != nil && strings.Contains(err.Error(), "not supported yet") {
-		return err.Error()
+	if err == nil {
+		return ""
+	}
+	for line := range strings.Lines(err.Error()) {
+		if strings.Contains(line, "not supported yet") {
+			return strings.TrimSpace(line)
+		}
 	}
 	return ""
 }

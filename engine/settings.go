@@ -10,16 +10,17 @@ import (
 
 // Settings of SET that the engine reads.
 const (
-	setShards       = "cepd.shards"                       // number of shards of a keyed stage
-	setStepRows     = "cepd.step-rows"                    // rows of a partition per step
-	setErrorPolicy  = "table.exec.error-policy"           // fail, dead-letter, skip
-	setTimeZone     = "table.local-time-zone"             // of the session
-	setOrderBuffer  = "state.order-buffer-max-bytes"      // of rows that wait for the watermark
-	setSinkBuffer   = "sink.buffer-max-bytes"             // of rows on their way to a sink
-	setMatchRows    = "state.max-rows-per-key"            // rows that a pattern keeps of a key
-	setMatchThreads = "state.max-partial-matches-per-key" // ways that a pattern follows at once for a key
-	setTTL          = "state.ttl"                         // of partial matches, and of what is kept of idle keys
-	setSuppressed   = "state.max-suppressed-keys"         // keys that SUPPRESS holds in a shard
+	setShards       = "cepd.shards"                        // number of shards of a keyed stage
+	setStepRows     = "cepd.step-rows"                     // rows of a partition per step
+	setErrorPolicy  = "table.exec.error-policy"            // fail, dead-letter, skip
+	setTimeZone     = "table.local-time-zone"              // of the session
+	setOrderBuffer  = "state.order-buffer-max-bytes"       // of rows that wait for the watermark
+	setSinkBuffer   = "sink.buffer-max-bytes"              // of rows on their way to a sink
+	setMatchRows    = "state.max-rows-per-key"             // rows that a pattern keeps of a key
+	setMatchThreads = "state.max-partial-matches-per-key"  // ways that a pattern follows at once for a key
+	setTTL          = "state.ttl"                          // of partial matches, and of what is kept of idle keys
+	setPhases       = "table.optimizer.agg-phase-strategy" // of window aggregates: read by the planner
+	setSuppressed   = "state.max-suppressed-keys"          // keys that SUPPRESS holds in a shard
 )
 
 // settings are the parsed SET values of a query.
@@ -65,6 +66,11 @@ func parseSettings(set map[string]string) (s settings, err error) {
 		if s.ttl, err = ParseDuration(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setTTL, err)
 		}
+	}
+	switch text := set[setPhases]; {
+	case err != nil || text == "" || text == "AUTO" || text == "ONE_PHASE" || text == "TWO_PHASE":
+	default:
+		err = fmt.Errorf("SET '%s': expected 'AUTO', 'ONE_PHASE' or 'TWO_PHASE', found '%s'", setPhases, text)
 	}
 	if s.zone = time.UTC; set[setTimeZone] != "" && err == nil {
 		if s.zone, err = time.LoadLocation(set[setTimeZone]); err != nil {

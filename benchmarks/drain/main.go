@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,7 +48,7 @@ func run(args []string) error {
 		return err
 	}
 	for range runs {
-		if err := measure(clients[args[0]], args[1], args[2], n); err != nil {
+		if err := measure(clients[args[0]], version(args[0]), args[1], args[2], n); err != nil {
 			return err
 		}
 	}
@@ -56,6 +57,7 @@ func run(args []string) error {
 
 // result is a run, in the names of the result files.
 type result struct {
+	Version     string  `json:"version"`
 	Events      int     `json:"events"`
 	WallSeconds float64 `json:"wall_seconds"`
 	CPUSeconds  float64 `json:"cpu_seconds"`
@@ -63,7 +65,7 @@ type result struct {
 	RSSMB       float64 `json:"rss_mb"`
 }
 
-func measure(d drainer, bootstrap, topic string, n int) error {
+func measure(d drainer, version, bootstrap, topic string, n int) error {
 	cpu, wall := usage(), time.Now()
 	bytes, err := d(context.Background(), bootstrap, topic, n)
 	if err != nil {
@@ -72,7 +74,18 @@ func measure(d drainer, bootstrap, topic string, n int) error {
 	if bytes == 0 {
 		return fmt.Errorf("no bytes in %d records", n)
 	}
-	return json.NewEncoder(os.Stdout).Encode(result{Events: n, WallSeconds: time.Since(wall).Seconds(), CPUSeconds: (usage() - cpu).Seconds(), RSSMB: peakRSS()})
+	return json.NewEncoder(os.Stdout).Encode(result{Version: version, Events: n, WallSeconds: time.Since(wall).Seconds(), CPUSeconds: (usage() - cpu).Seconds(), RSSMB: peakRSS()})
+}
+
+// version is that of the client's module.
+func version(client string) string {
+	info, _ := debug.ReadBuildInfo()
+	for _, m := range info.Deps {
+		if strings.Contains(m.Path+"/", "/"+client+"/") {
+			return m.Version
+		}
+	}
+	return ""
 }
 
 // usage is the user and system time of the process.
@@ -84,12 +97,20 @@ func usage() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// peakRSS is the highest resident set in MB. getrusage has that of the parent
+// too, if it was higher.
 func peakRSS() float64 {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return float64(r.Maxrss) / 1024
+	for line := range strings.Lines(string(text)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kb); n == 1 {
+			return kb / 1024
+		}
+	}
+	return 0
 }
 
 func brokers(bootstrap string) []string { return strings.Split(bootstrap, ",") }

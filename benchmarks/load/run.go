@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -55,7 +54,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	report, err := r.run(ctx)
-	return report, errors.Join(err, r.engine.Close(context.Background()))
+	if closeErr := r.engine.Close(context.Background()); err == nil {
+		err = closeErr // it tells of the query that failed too
+	}
+	return report, err
 }
 
 func (r *run) run(ctx context.Context) (*Report, error) {

@@ -41,9 +41,12 @@ func (r *Result) Take(u Usage) {
 	r.WallSeconds, r.CPUSeconds, r.RSSMB = u.Wall.Seconds(), u.CPU.Seconds(), PeakRSS()
 }
 
-// Stamp fills in where and when.
+// Stamp fills in where and when, and the version if it is not another system's.
 func (r *Result) Stamp(now time.Time) {
-	r.Version, r.Machine, r.Date = Version(), Machine(), now.UTC().Format("2006-01-02")
+	if r.Version == "" {
+		r.Version = Version()
+	}
+	r.Machine, r.Date = Machine(), now.UTC().Format(time.DateOnly)
 }
 
 // Version is the commit that is measured.

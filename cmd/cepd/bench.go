@@ -54,6 +54,7 @@ Workloads (docs/benchmarks):
 	f.BoolVar(&b.durable, "durable", false, "keep journal and snapshots on disk, in a temporary directory")
 	f.IntVar(&b.workers, "workers", 0, "goroutines of each query (default: one per core)")
 	f.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile (go tool pprof)")
+	f.Lookup("warmup").DefValue = "0" // the help tells
 	outputFlag(c, &b.output)
 	b.bindings = newBindings(c)
 	return c

@@ -85,9 +85,9 @@ func sameFamily(a, b string) bool {
 // only says which packages, apart from their tests, may import a module.
 var only = map[string][]string{
 	"github.com/cockroachdb/pebble":      {"state/pebblestore"},
-	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks"},
+	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks/drain"},
 	"github.com/antlr4-go/antlr":         {"query/parse"},
-	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks"},
+	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks/drain"},
 	"github.com/twmb/franz-go/pkg/kfake": {"internal/broker"},
 	"github.com/twmb/franz-go/pkg/kmsg":  {"connectors/kafka", "internal/demo"},
 	"github.com/danielgtaylor/huma":      {"api"},
@@ -96,6 +96,7 @@ var only = map[string][]string{
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
+	"github.com/HdrHistogram":            {"benchmarks"},
 	"github.com/cockroachdb/datadriven":  {},
 	"github.com/google/go-cmp":           {},
 	"pgregory.net/rapid":                 {},

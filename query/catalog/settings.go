@@ -20,6 +20,7 @@ var Settings = []Setting{
 	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
 	{"state.ttl", "0 s", "time after which OVER forgets a key without rows, where no frame says; 0: never"},
 	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},
+	{"table.optimizer.agg-phase-strategy", "AUTO", "TWO_PHASE aggregates windows per partition before it does by key, for skewed keys; ONE_PHASE and AUTO do not"},
 	{"table.local-time-zone", "UTC", "time zone of the session"},
 }
 

@@ -4,10 +4,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +18,7 @@ import (
 	"github.com/cepd/cepd/benchmarks"
 	"github.com/cepd/cepd/benchmarks/broker"
 	"github.com/cepd/cepd/benchmarks/measure"
+	"github.com/cepd/cepd/benchmarks/peers"
 )
 
 const (
@@ -96,6 +94,7 @@ func (s *session) fill(ctx context.Context, n int) (string, error) {
 }
 
 func (s *session) add(r measure.Result) {
+	r.Stamp(time.Now())
 	fmt.Printf("%-6s %-20s %6.3f M events per CPU-second, %6.3f M/s; %s\n", r.Workload, r.System, r.PerCPUSecond()/1e6,
 		float64(r.Events)/max(r.WallSeconds, 1e-9)/1e6, r.Note)
 	s.results = append(s.results, r)
@@ -153,9 +152,13 @@ func (s *session) drains(ctx context.Context) error {
 	} {
 		command := strings.Fields(d.program)
 		args := append(command[1:], s.broker.Bootstrap, s.in, strconv.Itoa(s.events), strconv.Itoa(s.runs))
-		if err := s.external(ctx, "fetch", d.system, d.note, drainDir+"/bin/"+command[0], args); err != nil {
-			return err
+		runs, err := peers.Program(ctx, drainDir+"/bin/"+command[0], args...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.system, err)
 		}
+		r := measure.Median(runs)
+		r.Workload, r.System, r.Note = "fetch", d.system, d.note
+		s.add(r)
 	}
 	return nil
 }
@@ -165,10 +168,12 @@ func (s *session) flink(ctx context.Context) error {
 	if s.flinkEvents == 0 {
 		return nil
 	}
-	mvn := exec.CommandContext(ctx, "mvn", "-q", "-B", "-Dstyle.color=never", "-pl", "common,flink", "package")
-	mvn.Dir = "benchmarks/peers"
-	if out, err := mvn.CombinedOutput(); err != nil {
-		return fmt.Errorf("Flink could not be built: %w\n%s", err, out)
+	if err := peers.Build(ctx); err != nil {
+		return err
+	}
+	version, err := peers.Versions()
+	if err != nil {
+		return err
 	}
 	in, err := s.fill(ctx, s.flinkEvents)
 	if err != nil {
@@ -179,38 +184,13 @@ func (s *session) flink(ctx context.Context) error {
 		return err
 	}
 	const warmup = "3"
-	args := []string{"-Xmx4g", "-XX:+UseParallelGC", "--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
-		"-cp", "benchmarks/peers/flink/target/classes:benchmarks/peers/flink/target/lib/*", "peers.FlinkKafkaBench",
-		s.broker.Bootstrap, in, out, strconv.Itoa(s.flinkEvents), warmup, strconv.Itoa(s.runs)}
-	return s.external(ctx, "Q2", "flink-sql", "Kafka to Kafka, JSON, at least once, state on the heap, parallelism 1, start of the job included", "java", args)
-}
-
-const externalTimeout = 5 * time.Minute
-
-// external runs a program that prints a result a line.
-func (s *session) external(ctx context.Context, workload, system, note, program string, args []string) error {
-	ctx, cancel := context.WithTimeout(ctx, externalTimeout)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", system, err, stderr.Bytes())
-	}
-	var runs []measure.Result
-	lines := bufio.NewScanner(&stdout)
-	for lines.Scan() {
-		var r measure.Result
-		if strings.HasPrefix(lines.Text(), "{") && json.Unmarshal(lines.Bytes(), &r) == nil {
-			runs = append(runs, r)
-		}
-	}
-	if len(runs) == 0 {
-		return fmt.Errorf("%s: no result\n%s", system, stderr.Bytes())
+	runs, err := peers.Run(ctx, "flink", "FlinkKafkaBench", s.broker.Bootstrap, in, out, strconv.Itoa(s.flinkEvents), warmup, strconv.Itoa(s.runs))
+	if err != nil {
+		return fmt.Errorf("flink-sql: %w", err)
 	}
 	r := measure.Median(runs)
-	r.Workload, r.System, r.Note = workload, system, note
-	r.Stamp(time.Now())
+	r.Workload, r.System, r.Version = "Q2", "flink-sql", version["flink.version"]
+	r.Note = "Kafka to Kafka, JSON, at least once, state on the heap, parallelism 1, start of the job included"
 	s.add(r)
 	return nil
 }

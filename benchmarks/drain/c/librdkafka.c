@@ -21,10 +21,15 @@ static double cpu(void) {
   return seconds(r.ru_utime) + seconds(r.ru_stime);
 }
 
+/* The highest resident set; getrusage has that of the parent too, if it was higher. */
 static long peak_kb(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return r.ru_maxrss;
+  char line[256];
+  long kb = 0;
+  FILE *f = fopen("/proc/self/status", "r");
+  while (f && fgets(line, sizeof line, f))
+    if (sscanf(line, "VmHWM: %ld", &kb) == 1) break;
+  if (f) fclose(f);
+  return kb;
 }
 
 static double wall(void) {
@@ -84,7 +89,8 @@ int main(int argc, char **argv) {
   for (int runs = atoi(argv[4]); runs > 0; runs--) {
     double w = wall(), c = cpu();
     if (!drain(argv[1], argv[2], n)) die("no bytes");
-    printf("{\"events\":%ld,\"wall_seconds\":%.6f,\"cpu_seconds\":%.6f,\"matches\":0,\"rss_mb\":%ld}\n", n, wall() - w, cpu() - c, peak_kb() / 1024);
+    printf("{\"version\":\"%s\",\"events\":%ld,\"wall_seconds\":%.6f,\"cpu_seconds\":%.6f,\"matches\":0,\"rss_mb\":%ld}\n",
+           rd_kafka_version_str(), n, wall() - w, cpu() - c, peak_kb() / 1024);
     fflush(stdout);
   }
   return 0;
