@@ -69,6 +69,7 @@ func (b *opener) open(ctx context.Context) error {
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
+		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err

@@ -205,6 +205,10 @@ func (p *Pipeline) route(r *reject, number uint64) error {
 	case operators.RejectLate:
 		box = src.lateRows
 	case operators.RejectTime:
+	case operators.RejectLimit: // declared, so no failure
+		if src.policy != policyDeadLetter {
+			box = nil
+		}
 	default:
 		if src.policy == policyFail {
 			return fmt.Errorf("%s: %s error %s: %s (the row is not skipped: see 'scan.error-policy' and 'scan.dead-letter-table')",

@@ -68,14 +68,14 @@ func (o *Over) keep(w *work, i int, t event.Time) (fresh bool, err error) {
 	if !o.p.keeps {
 		return fresh, nil
 	}
-	row := w.kept[i]
-	o.rows.time[row], o.rows.next[row], o.rows.prev[row] = t, none, k.last
+	at := w.kept[i]
+	o.rows.list[at] = row{t, none, k.last}
 	if k.last == none {
-		k.first = row
+		k.first = at
 	} else {
-		o.rows.next[k.last] = row
+		o.rows.list[k.last].next = at
 	}
-	k.last = row
+	k.last = at
 	if n := k.end - k.begin; o.p.opts.MaxRows > 0 && n > uint64(o.p.opts.MaxRows) {
 		return fresh, fmt.Errorf("one key keeps more than %d rows for OVER: shorten the frame, partition by more columns, or raise 'state.max-rows-per-key'", o.p.opts.MaxRows)
 	}
@@ -118,10 +118,10 @@ func (o *Over) trim(w *work) {
 func (o *Over) free(k *keyState, to uint64) {
 	for ; k.begin < to && k.first != none; k.begin++ {
 		row := k.first
-		if k.first = o.rows.next[row]; k.first == none {
+		if k.first = o.rows.list[row].next; k.first == none {
 			k.last = none
 		} else {
-			o.rows.prev[k.first] = none
+			o.rows.list[k.first].prev = none
 		}
 		o.rows.drop(row)
 	}

@@ -19,6 +19,10 @@
 // An attempt that fails goes on at the next kept row. So the whole state of a
 // key is its kept rows: a snapshot holds them and a restore feeds them again.
 //
+// Rows of a key lie side by side in one block of an arena, as words without
+// pointers, and from pageRows on in pages: growth copies none, rows that are
+// dropped free their pages, and a snapshot writes the pages that are new.
+//
 // Conditions are of three classes:
 //
 //   - local: on the row alone; evaluated in columns by Prepare, a bit of the symbol;

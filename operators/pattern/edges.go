@@ -85,7 +85,7 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 	if k.runs == nil {
 		k.runs = e.take()
 	}
-	e.key, e.hash = index, k.hash
+	e.key, e.hash = index, m.keys.hashOf(k)
 	m.look(k)
 	for k.pos < k.n && (m.ended || int(k.n)-int(k.pos) > m.p.ahead) {
 		symbol, err := m.symbol(k, int(k.pos))
@@ -189,7 +189,9 @@ func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) erro
 	}
 	e.unmake()
 	if r.count+len(r.held) > e.p.opts.MaxThreads {
-		return &LimitError{What: "partial matches", Limit: e.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
+		if err := e.overflow(k); err != nil {
+			return err
+		}
 	}
 	return e.finish(k)
 }

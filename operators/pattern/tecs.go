@@ -148,7 +148,7 @@ func (s *tecs) wants(k *keyState, a *sharedAction) bool {
 		return false
 	}
 	for i := range a.steps {
-		if k.graph.heads[a.steps[i].place] != none {
+		if head := k.graph.heads[a.steps[i].place]; head != none && k.graph.at(head).max >= k.before {
 			return true
 		}
 	}
@@ -178,10 +178,13 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 	if k.graph == nil {
 		k.graph = s.take()
 	}
+	if taken, err := m.makeRoom(index, b, i); !taken || err != nil {
+		return err
+	}
 	if err := m.append(k, b, i, symbol); err != nil {
 		return err
 	}
-	if w := m.p.match.Within; w > 0 && k.timer < 0 {
+	if w := m.p.within; w > 0 && k.timer < 0 {
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
 	m.hold(index, k)
@@ -199,14 +202,31 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 
 // forget drops the rows with which no match can start any more at t.
 func (m *Matcher) forget(k *keyState, t event.Time) {
-	w := m.p.match.Within
+	w := m.p.within
 	if w == 0 {
 		return
 	}
 	for k.start < k.n && deadline(m.rowTime(k, int(k.start)), w) <= t {
+		if m.p.drops && m.wm < event.MaxTime && m.tecs.waits(k, int(k.start)) {
+			m.drop(k, int(k.start), reasonTTL)
+		}
 		k.start++
 	}
 	m.trim(k)
+}
+
+// waits says whether a partial match that began with row i may be waiting:
+// something is that began then or later.
+func (s *tecs) waits(k *keyState, i int) bool {
+	if k.graph == nil || len(s.action(s.p.layout.symbolOf(k.row(s.p, s.m.arena, i))).starts) == 0 {
+		return false
+	}
+	for _, head := range k.graph.heads {
+		if head != none && k.graph.at(head).max >= k.before+int64(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // lapse is the timer of a key: its last row then was the newest start.
@@ -218,8 +238,11 @@ func (m *Matcher) lapse(index int32, t event.Time) {
 		m.release(index, k)
 		return
 	}
-	last := int(k.n) - 1
-	m.timers.set(timer{deadline: deadline(m.rowTime(k, last), m.p.match.Within), id: m.rowID(k, last), key: index})
+	next := int(k.n) - 1
+	if m.p.drops {
+		next = 0 // each is counted when its time comes
+	}
+	m.timers.set(timer{deadline: deadline(m.rowTime(k, next), m.p.within), id: m.rowID(k, next), key: index})
 }
 
 // rebuild feeds the kept rows again after a restore.
@@ -229,11 +252,11 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 	s.muted = true
 	defer func() { s.muted = false }()
 	for i := range int(k.n) {
-		if err := s.row(k, k.before+int64(i), s.action(k.row(m.p, m.arena, i)[wordSymbol])); err != nil {
+		if err := s.row(k, k.before+int64(i), s.action(m.p.layout.symbolOf(k.row(m.p, m.arena, i)))); err != nil {
 			return err
 		}
 	}
-	if m.p.match.Within > 0 {
+	if m.p.within > 0 {
 		m.lapse(index, event.MinTime)
 	}
 	return nil
