@@ -18,7 +18,8 @@ type Transactional interface {
 	// open transaction aborted, and what has been written here since the last
 	// Commit is forgotten. It gives the mark of the last transaction that was
 	// committed; found is false when there is none. A mark of another state is
-	// an error, and then nobody is fenced.
+	// an error, and then nobody is fenced. Commit has to follow soon, if only of
+	// the mark: it shows that the writer lives.
 	Recover(ctx context.Context, state int64) (m Mark, found bool, err error)
 	// Commit makes everything written since the last Commit visible, together
 	// with the mark and how far sources have been read; or nothing of it.

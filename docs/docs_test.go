@@ -283,7 +283,7 @@ func functionsPage() string {
 	for _, f := range function.All() {
 		row(&b, f.Usage, f.Doc)
 	}
-	b.WriteString("\n## Aggregates\n\nFor `MEASURES` and `DEFINE` of `MATCH_RECOGNIZE`.\n\n| aggregate | meaning |\n|---|---|\n")
+	b.WriteString("\n## Aggregates\n\nFor windows (`GROUP BY`, `OVER`), and for `MEASURES` and `DEFINE` of `MATCH_RECOGNIZE`.\n\n| aggregate | meaning |\n|---|---|\n")
 	for _, f := range function.AllAggregates() {
 		row(&b, f.Usage, f.Doc)
 	}

@@ -319,10 +319,9 @@ func TestPublishedOffsetsAreDelivered(t *testing.T) {
 	e := newEngine(t, w, func(o *engine.Options) { o.Clock = now })
 	q := start(t, e, pass)
 	<-blocked
-	for range 20 {
-		now.Advance(time.Second)
-		until(t, func() bool { now.Advance(100 * time.Millisecond); return q.Status().Partitions[0].Position == 10 })
-	}
+	until(t, func() bool { now.Advance(100 * time.Millisecond); return q.Status().Partitions[0].Position == 10 })
+	told := in.Told()
+	until(t, func() bool { now.Advance(time.Second); return in.Told() >= told+3 })
 	if got := in.Committed()[0]; got != 0 {
 		t.Errorf("offset %d is published, and nothing is delivered", got)
 	}

@@ -14,6 +14,7 @@ import (
 // Several: each as presence byte, length, bytes.
 type router struct {
 	key    []int
+	spread bool // by partition, or the hash that a detection's ID is
 	shards int
 	buf    []byte
 }
@@ -40,6 +41,11 @@ func (x *router) route(r *run) {
 	switch live := r.b.LiveRows(); {
 	case x.shards == 1:
 		r.sels[0] = append(r.sels[0], live...)
+	case x.spread:
+		for _, row := range live {
+			s := uint32(r.b.ID[row].Hi) % uint32(x.shards)
+			r.sels[s] = append(r.sels[s], row)
+		}
 	case len(x.key) == 1:
 		x.routeColumn(&r.b.Cols[x.key[0]], live, r.sels)
 	default:

@@ -68,7 +68,8 @@ func (b *opener) open(ctx context.Context) error {
 	}
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
-		ContinueOnError: true, // what is rejected meets the policy of its source
+		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
+		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
@@ -313,12 +314,14 @@ func (b *opener) connect(r *branch) {
 	s.domain.branches = append(s.domain.branches, r)
 }
 
-func (s *stage) newRouter() router { return router{key: s.plan.Key, shards: len(s.shards)} }
+func (s *stage) newRouter() router {
+	return router{key: s.plan.Key, spread: s.plan.Spread, shards: len(s.shards)}
+}
 
 // source opens the source of graph.Sources[i] and makes its units.
 func (b *opener) source(ctx context.Context, i int) error {
 	p, plan := b.p, &b.p.graph.Sources[i]
-	s := &source{index: i, plan: plan, policy: p.settings.policy, kept: p.journal.store != nil}
+	s := &source{index: i, plan: plan, kept: p.journal.store != nil}
 	p.sources = append(p.sources, s)
 	var err error
 	if plan.Scan == nil {
@@ -367,12 +370,7 @@ func (b *opener) sourceOptions(ctx context.Context, s *source, t *catalog.Table)
 		return err
 	}
 	s.wantValue = s.deadLetters != nil || s.lateRows != nil
-	if s.policy == policyFail && s.deadLetters != nil {
-		s.policy = policyDeadLetter
-	}
-	if text := t.Option(optErrorPolicy, ""); text != "" {
-		s.policy, err = parsePolicy(text)
-	}
+	s.policy, err = policyOf(t, b.p.settings.policy)
 	return err
 }
 

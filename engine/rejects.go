@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // policy is what happens to rows that cannot be used.
@@ -26,6 +27,28 @@ func parsePolicy(s string) (policy, error) {
 		return 0, fmt.Errorf("expected 'fail', 'dead-letter' or 'skip', got '%s'", s)
 	}
 	return policy(i), nil
+}
+
+// policyOf is the policy of a table: its own, the one that a table for dead
+// letters implies, or the session's.
+func policyOf(t *catalog.Table, session policy) (policy, error) {
+	if text := t.Option(optErrorPolicy, ""); text != "" {
+		return parsePolicy(text)
+	}
+	if session == policyFail && t.Option(optDeadLetters, "") != "" {
+		return policyDeadLetter, nil
+	}
+	return session, nil
+}
+
+// tolerates says whether n reads a table whose policy is not to fail: then what
+// is wrong is rejected, and route decides.
+func tolerates(n plan.Node, session policy) bool {
+	if s, ok := n.(*plan.Scan); ok {
+		p, err := policyOf(s.Table, session)
+		return err == nil && p != policyFail
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return tolerates(in, session) })
 }
 
 // reject is a dropped row with its record.
@@ -182,6 +205,10 @@ func (p *Pipeline) route(r *reject, number uint64) error {
 	case operators.RejectLate:
 		box = src.lateRows
 	case operators.RejectTime:
+	case operators.RejectLimit: // declared, so no failure
+		if src.policy != policyDeadLetter {
+			box = nil
+		}
 	default:
 		if src.policy == policyFail {
 			return fmt.Errorf("%s: %s error %s: %s (the row is not skipped: see 'scan.error-policy' and 'scan.dead-letter-table')",

@@ -70,7 +70,7 @@ func TestSkipWithoutTargetFails(t *testing.T) {
 				e := newEngine(t, w, func(o *engine.Options) { o.DataDir = dir })
 				q := start(t, e, skipSQL(pattern, "", ""))
 				err := q.Wait()
-				if err == nil || !strings.Contains(err.Error(), "error in partition 0 at offset 3: AFTER MATCH SKIP failed: the variable has no row in the match") {
+				if err == nil || !strings.Contains(err.Error(), "the variable has no row in the match, in the match that begins in partition 0 at offset 3") {
 					t.Errorf("life %d: %v", life, err)
 				}
 				if s := q.Status(); s.State != engine.StateFailed || s.Error != err.Error() {

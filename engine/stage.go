@@ -49,7 +49,7 @@ func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage,
 	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
 	s.domain = domain{proctime: m.Proctime, deadline: m.Deadline, combined: event.MinTime}
 	s.step = func(i int) { s.shards[i].step() }
-	if len(m.Key) == 0 {
+	if len(m.Key) == 0 && !m.Spread {
 		shards = 1
 	}
 	for i := range shards {

@@ -82,9 +82,6 @@ func (p *Pipeline) takeMark(ctx context.Context, i byte, o *outbox) error {
 		return err
 	}
 	o.skip(max(m.Rows, o.acked))
-	if found && l.Marked {
-		return nil
-	}
 	err = o.commit(ctx, o.acked, nil)
 	switch {
 	case errors.Is(err, connectors.ErrInDoubt): // until the sink has had enough

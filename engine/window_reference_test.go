@@ -239,15 +239,7 @@ func (w refWindow) results(rows []refRow, aggs []refAgg) []string {
 		key := strings.Join([]string{show(event.TInt64, intOrNull(r.k)), t(s.start), t(s.end)}, " | ")
 		groups[key] = append(groups[key], r)
 	}
-	if w.kind == "SESSION" {
-		w.sessions(rows, add)
-	} else {
-		for _, r := range rows {
-			for _, s := range w.of(r.ts) {
-				add(r, s)
-			}
-		}
-	}
+	w.assign(rows, add)
 	var out []string
 	for key, rows := range groups {
 		for i := range aggs {
@@ -257,6 +249,19 @@ func (w refWindow) results(rows []refRow, aggs []refAgg) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// assign gives each row its windows.
+func (w refWindow) assign(rows []refRow, add func(refRow, span)) {
+	if w.kind == "SESSION" {
+		w.sessions(rows, add)
+		return
+	}
+	for _, r := range rows {
+		for _, s := range w.of(r.ts) {
+			add(r, s)
+		}
+	}
 }
 
 // sessions walks the rows of each key in order.

@@ -13,18 +13,20 @@ import (
 
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/event"
 )
 
 // windowCase is a random query over windows, and its input.
 type windowCase struct {
 	window refWindow
+	phases string // ONE_PHASE or TWO_PHASE
 	aggs   []refAgg
 	delay  int
 	parts  [][]refRow
 }
 
 func randomWindowCase(rng *rand.Rand, partitions, n, disorder, delay int) *windowCase {
-	c := &windowCase{window: randomWindow(rng), delay: delay}
+	c := &windowCase{window: randomWindow(rng), delay: delay, phases: []string{"ONE_PHASE", "TWO_PHASE"}[rng.IntN(2)]}
 	for range 1 + rng.IntN(4) {
 		c.aggs = append(c.aggs, refAggs[rng.IntN(len(refAggs))])
 	}
@@ -41,7 +43,7 @@ func (c *windowCase) sql() string {
 		columns = append(columns, fmt.Sprintf("a%d %s", i, c.aggs[i].typ))
 		list = append(list, c.aggs[i].sql)
 	}
-	return fmt.Sprintf(refTable, c.delay, strings.Join(columns, ", ")) +
+	return "SET 'table.optimizer.agg-phase-strategy' = '" + c.phases + "';\n" + fmt.Sprintf(refTable, c.delay, strings.Join(columns, ", ")) +
 		fmt.Sprintf("INSERT INTO o SELECT %s FROM %s GROUP BY window_start, window_end, k;", strings.Join(list, ", "), c.window.from())
 }
 
@@ -169,4 +171,127 @@ func compareCrashes(t *testing.T, rng *rand.Rand, sql, from, to string, input []
 	if t.Failed() {
 		t.Fatal(sql)
 	}
+}
+
+// TestWindowsOfWindows groups the results of windows by windows of their time:
+// none may come too late for that.
+func TestWindowsOfWindows(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(100), 5, 5)
+		outer := int64(1 + rng.IntN(15))
+		sql := fmt.Sprintf(refTable, c.delay, "s TIMESTAMP(3), results BIGINT, row_count BIGINT") + fmt.Sprintf(
+			`INSERT INTO o SELECT window_start, COUNT(*), SUM(n)
+			FROM TUMBLE((SELECT k, window_time AS wt, COUNT(*) AS n FROM %s GROUP BY window_start, window_end, k), DESCRIPTOR(wt), INTERVAL '%d' SECOND)
+			GROUP BY window_start, window_end;`, c.window.from(), outer)
+		for _, poll := range []int{0, 1, 20} {
+			w := enginetest.NewWorld()
+			w.Poll = poll
+			w.Input("t", c.input()...)
+			if diff := gocmp.Diff(c.outerWant(outer), enginetest.Sorted(w.Run(t, sql))); diff != "" {
+				t.Fatalf("seed %d, polls of %d: %s\n%s", seed, poll, sql, diff)
+			}
+		}
+		compareCrashes(t, rng, sql, "t", "o", c.input(), fmt.Sprintf("seed %d", seed))
+	}
+}
+
+func (c *windowCase) outerWant(size int64) []string {
+	var all []refRow
+	for _, rows := range c.parts {
+		all = append(all, rows...)
+	}
+	type group struct {
+		key  string
+		span span
+	}
+	inner := map[group]int64{}
+	c.window.assign(all, func(r refRow, s span) { inner[group{show(event.TInt64, intOrNull(r.k)), s}]++ })
+	results, rows := map[int64]int64{}, map[int64]int64{}
+	outer := refWindow{kind: "TUMBLE", size: size}
+	for g, n := range inner {
+		start := outer.of(g.span.end - 1000)[0].start
+		results[start]++
+		rows[start] += n
+	}
+	var out []string
+	for start, n := range results {
+		out = append(out, fmt.Sprintf("%s | %d | %d", show(event.TTimestamp, event.IntValue(start)), n, rows[start]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestGroupingSetsAgree compares grouping sets with a query per set.
+func TestGroupingSetsAgree(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 13))
+		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(100), 5, 5)
+		for c.window.kind == "SESSION" {
+			c.window = randomWindow(rng)
+		}
+		columns := "k BIGINT, s STRING, g BIGINT, e TIMESTAMP(3), n BIGINT, v INT"
+		query := func(k, s, g, by string) []string {
+			w := enginetest.NewWorld()
+			w.Poll = 1 + rng.IntN(50)
+			w.Input("t", c.input()...)
+			return w.Run(t, fmt.Sprintf(refTable, c.delay, columns)+fmt.Sprintf(
+				"INSERT INTO o SELECT %s, %s, %s, window_end, COUNT(*), SUM(v) FROM %s GROUP BY window_start, window_end%s;", k, s, g, c.window.from(), by))
+		}
+		null, nullS := "CAST(NULL AS BIGINT)", "CAST(NULL AS STRING)"
+		both, k, s, all := query("k", "s", "0", ", k, s"), query("k", nullS, "1", ", k"), query(null, "s", "2", ", s"), query(null, nullS, "3", "")
+		for by, want := range map[string][][]string{
+			"CUBE (k, s)":                      {both, k, s, all},
+			"ROLLUP (k, s)":                    {both, k, all},
+			"GROUPING SETS ((k, s), (s))":      {both, s},
+			"GROUPING SETS ((k), (s), ())":     {k, s, all},
+			"k, GROUPING SETS ((s), ())":       {both, k},
+			"GROUPING SETS ((s, k), (k)), k":   {both, k},
+			"ROLLUP (s), GROUPING SETS ((k))":  {both, k},
+			"CUBE ((k, s))":                    {both, all},
+			"GROUPING SETS ((k, s), (k), (s))": {both, k, s},
+		} {
+			got := query("k", "s", "GROUPING_ID(k, s)", ", "+by)
+			if diff := gocmp.Diff(enginetest.Sorted(slices.Concat(want...)), enginetest.Sorted(got)); diff != "" {
+				t.Fatalf("seed %d, %s of %s: %s", seed, by, c.window.from(), diff)
+			}
+		}
+	}
+}
+
+// TestWindowsLeaveNothing checks that reported windows hold no state.
+func TestWindowsLeaveNothing(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 14))
+		c := randomWindowCase(rng, 1, 100, 5, 0)
+		end := refRow{ts: 1e15, s: "end"}
+		c.parts[0] = append(c.parts[0], end)
+		for _, sql := range []string{c.sql(), (&overCase{windowCase: *c, frames: frames(c.aggs, rng), ttl: 5}).sql()} {
+			w := enginetest.NewWorld()
+			w.Input("t", c.input()...).Open()
+			q, err := enginetest.Compile(sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := w.Pipeline(t, q, w.Options(), nil)
+			for idle := false; !idle; {
+				if idle, err = enginetest.Round(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, s := range p.Status().Operators {
+				if s.Keys > 1 || s.Rows > 1 { // of the row at the end
+					t.Errorf("seed %d: %d keys, %d rows are left: %s", seed, s.Keys, s.Rows, sql)
+				}
+			}
+		}
+	}
+}
+
+func frames(aggs []refAgg, rng *rand.Rand) []refFrame {
+	list := make([]refFrame, len(aggs))
+	for i := range list {
+		list[i] = refFrame{rng.IntN(2) == 0, int64(1 + rng.IntN(9))}
+	}
+	return list
 }

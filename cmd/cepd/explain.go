@@ -193,6 +193,9 @@ func sourceTitle(s *build.Source) []string {
 
 // unit is what a stage has one operator of.
 func unit(s *build.Stage) string {
+	if s.Spread {
+		return "each shard of partitions"
+	}
 	if len(s.Key) == 0 {
 		return "one shard"
 	}

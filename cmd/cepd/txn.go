@@ -200,9 +200,9 @@ func newTxnAbort(g *global, f *txnFlags) *cobra.Command {
 	var producer int64
 	c := &cobra.Command{
 		Use: "abort [ID]", Short: "Abort an open transaction",
-		Long: `abort ends the open transaction of a transactional id, and fences the process
-that holds the id: a query that runs with it fails. With --topic, --partition
-and --producer it writes the end of a transaction that hangs into one partition:
+		Long: `abort ends the open transaction of a transactional id. A query that runs with the
+id delivers the rows again after some seconds. With --topic, --partition and
+--producer it writes the end of a transaction that hangs into one partition:
 one that no coordinator knows any more, so that it would never end.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.admin(g, c, func(ctx context.Context, a *kafka.Admin) error {

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -19,26 +21,30 @@ import (
 //
 //	Recover  InitProducerID (fences), stable OffsetFetch of the mark
 //	Write    AddPartitionsToTxn for partitions that are new to the transaction
-//	Flush    Produce
-//	Commit   AddOffsetsToTxn, TxnOffsetCommit (mark; groups of sources), EndTxn
+//	Flush    Produce, and meanwhile AddOffsetsToTxn for the groups of last time
+//	Commit   AddOffsetsToTxn for new groups, TxnOffsetCommit (mark; groups of sources), EndTxn
 //
 // Whatever goes wrong in between, Recover is the way back: a new epoch with
 // sequences from 0, and the mark says what has been committed.
 type transactionalSink struct {
 	*sink
 	producer producer // as begun last
+	owner    string   // of the marks it writes
+	before   string   // owner of the mark that it found
 	co       *coordinator
 	marks    *coordinator            // of the group that keeps the mark
 	groups   map[string]*coordinator // of groups whose offsets are committed
 	failing  time.Time               // first failure since the last commit
 	open     bool                    // the coordinator may know of a transaction
+	joined   []*coordinator          // groups that are part of the transaction
+	last     []*coordinator          // groups of the last transaction
 }
 
 var _ connectors.Transactional = (*transactionalSink)(nil)
 
 func newTransactionalSink(s *sink) *transactionalSink {
 	id := s.config.transactionalID
-	return &transactionalSink{sink: s, producer: nobody,
+	return &transactionalSink{sink: s, producer: nobody, owner: fmt.Sprintf("%016x", rand.Uint64()),
 		co:    newCoordinator(s.client, transactionCoordinator, id),
 		marks: newCoordinator(s.client, groupCoordinator, id), groups: map[string]*coordinator{}}
 }
@@ -55,25 +61,42 @@ func (t *transactionalSink) Recover(ctx context.Context, state int64) (m connect
 		return m, false, err
 	}
 	t.stopSender()
-	if m, found, err = t.mark(ctx, false); err != nil {
-		return m, false, err
+	last, found, err := t.lastMark(ctx)
+	if err == nil {
+		err = t.ours(last, found, state)
 	}
-	if found && m.State != state {
-		return m, false, t.otherState(m)
+	if err == nil {
+		err = t.takeOver(ctx)
 	}
-	p, err := t.co.begin(ctx, t.producer, t.config.transactionTimeout)
 	if err != nil {
 		return m, false, err
 	}
-	t.producer, t.open = p, false
 	t.sender = newSender(t.client, t.config, t.parts, t.producer)
-	return t.mark(ctx, true)
+	if last, found, err = t.mark(ctx, true); err == nil {
+		err = t.ours(last, found, state)
+	}
+	if found {
+		t.before = last.Owner
+	}
+	return connectors.Mark{State: last.State, Rows: last.Rows}, found, err
 }
 
-func (t *transactionalSink) otherState(m connectors.Mark) error {
-	return fmt.Errorf("kafka: %d rows were delivered under the transactional id %q by another state of the query, begun %s: "+
-		"if that runs elsewhere, choose another 'sink.transactional-id-prefix'; if it is lost or was dropped and rows may be delivered again, run: cepd txn forget %s",
-		m.Rows, t.config.transactionalID, time.UnixMicro(m.State).UTC().Format(time.RFC3339), t.config.transactionalID)
+// takeOver gets a new epoch.
+func (t *transactionalSink) takeOver(ctx context.Context) error {
+	p, err := t.co.begin(ctx, t.producer, t.config.transactionTimeout)
+	if errors.Is(err, connectors.ErrFenced) && t.producer != nobody {
+		rival, mark := t.rival(ctx)
+		if mark != nil || rival {
+			return cmp.Or(mark, err)
+		}
+		t.client.log.Warn("fenced by nobody who writes: taking over again", "id", t.config.transactionalID)
+		p, err = t.co.begin(ctx, nobody, t.config.transactionTimeout)
+	}
+	if err != nil {
+		return err
+	}
+	t.producer, t.open, t.joined = p, false, nil
+	return nil
 }
 
 // Forget implements connectors.Transactional.
@@ -125,6 +148,36 @@ func (t *transactionalSink) enroll(ctx context.Context) error {
 	return err
 }
 
+// Flush implements connectors.Sink.
+func (t *transactionalSink) Flush(ctx context.Context) error {
+	joined := make(chan error, 1)
+	go func() { joined <- t.join(ctx, t.last) }()
+	err := t.sink.Flush(ctx)
+	return errors.Join(err, <-joined)
+}
+
+// join makes groups part of the transaction.
+func (t *transactionalSink) join(ctx context.Context, groups []*coordinator) error {
+	for _, g := range groups {
+		if slices.Contains(t.joined, g) {
+			continue
+		}
+		err := t.co.ask(ctx, "add offsets to a transaction", protocol.AddOffsetsToTxn, func(ctx context.Context, broker int32) error {
+			m, err := t.client.roundTrip(ctx, &addOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn,
+				ProducerID: t.producer.id, Epoch: t.producer.epoch, GroupID: g.key}, 0)
+			if err != nil {
+				return err
+			}
+			return check(m.(*addOffsetsResponse).ErrorCode)
+		})
+		if err != nil {
+			return err
+		}
+		t.joined = append(t.joined, g)
+	}
+	return nil
+}
+
 // outcome is the error of the partitions; "not attempted" is never the reason.
 func outcome(topics []topicOutcome) (err error) {
 	const operationNotAttempted = 55
@@ -141,8 +194,16 @@ func outcome(topics []topicOutcome) (err error) {
 // Commit implements connectors.Transactional.
 func (t *transactionalSink) Commit(ctx context.Context, m connectors.Mark, read []connectors.Progress) error {
 	t.open = true
-	for _, o := range t.offsets(m, read) {
-		if err := t.addOffsets(ctx, o); err != nil {
+	offsets := t.offsets(m, read)
+	t.last = nil
+	for _, o := range offsets {
+		t.last = append(t.last, o.co)
+	}
+	if err := t.join(ctx, t.last); err != nil {
+		return err
+	}
+	for _, o := range offsets {
+		if err := t.commitOffsets(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -150,7 +211,7 @@ func (t *transactionalSink) Commit(ctx context.Context, m connectors.Mark, read 
 		return err
 	}
 	t.sender.newTransaction()
-	t.failing, t.open = time.Time{}, false
+	t.failing, t.open, t.joined = time.Time{}, false, nil
 	return nil
 }
 
@@ -162,7 +223,7 @@ type groupOffsets struct {
 
 // offsets is the mark, and how far sources with a group have been read.
 func (t *transactionalSink) offsets(m connectors.Mark, read []connectors.Progress) []groupOffsets {
-	text := formatMark(m)
+	text := t.formatMark(m)
 	out := []groupOffsets{{co: t.marks, topics: []txnOffsetsTopic{{Name: t.client.topic,
 		Partitions: []txnOffsetsPartition{{Partition: markPartition, Offset: int64(m.Rows), LeaderEpoch: -1, Metadata: text}}}}}}
 	for _, p := range read {
@@ -213,22 +274,10 @@ func sameBrokers(a, b string) bool {
 	return slices.Equal(x, y)
 }
 
-func (t *transactionalSink) addOffsets(ctx context.Context, o groupOffsets) error {
-	p := t.producer
-	err := t.co.ask(ctx, "add offsets to a transaction", protocol.AddOffsetsToTxn, func(ctx context.Context, broker int32) error {
-		m, err := t.client.roundTrip(ctx, &addOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: p.txn,
-			ProducerID: p.id, Epoch: p.epoch, GroupID: o.co.key}, 0)
-		if err != nil {
-			return err
-		}
-		return check(m.(*addOffsetsResponse).ErrorCode)
-	})
-	if err != nil {
-		return err
-	}
+func (t *transactionalSink) commitOffsets(ctx context.Context, o groupOffsets) error {
 	return o.co.ask(ctx, "commit offsets in a transaction", protocol.TxnOffsetCommit, func(ctx context.Context, broker int32) error {
-		m, err := t.client.roundTrip(ctx, &txnOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: p.txn, GroupID: o.co.key,
-			ProducerID: p.id, Epoch: p.epoch, Generation: noGeneration, Topics: o.topics}, 0)
+		m, err := t.client.roundTrip(ctx, &txnOffsetsRequest{toBroker: toBroker{broker}, TransactionalID: t.producer.txn, GroupID: o.co.key,
+			ProducerID: t.producer.id, Epoch: t.producer.epoch, Generation: noGeneration, Topics: o.topics}, 0)
 		if err != nil {
 			return err
 		}

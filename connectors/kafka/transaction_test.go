@@ -119,15 +119,40 @@ func TestFencing(t *testing.T) {
 			recovered(t, old)
 			writeRows(t, old, 50, 60)
 			recovered(t, young)
+			deliver(t, young, 0, 5)
 			if err := act(old); !errors.Is(err, connectors.ErrInDoubt) {
 				t.Errorf("%s: error %v", name, err)
 			}
 			if _, _, err := old.Recover(testContext(t), testState); !errors.Is(err, connectors.ErrFenced) {
 				t.Errorf("%s: recovery of who has been fenced: %v", name, err)
 			}
-			deliver(t, young, 0, 5)
-			wantCommitted(t, b.bootstrap, topic, 1, 5)
+			deliver(t, young, 5, 10)
+			wantCommitted(t, b.bootstrap, topic, 1, 10)
 		}
+	})
+}
+
+// Who takes over and leaves no mark, such as a process that was killed while it
+// asked for that, or an abort by hand, is no reason to stop.
+func TestStrayTakeOver(t *testing.T) {
+	forReal(t, func(t *testing.T, b target) {
+		topic := b.topic(t, 1)
+		s := exactly(t, b.bootstrap, topic, "")
+		recovered(t, s)
+		for i := range 2 { // before the first mark, and behind it
+			writeRows(t, s, 5*i, 5*i+5)
+			if err := newAdmin(t, b.bootstrap).Abort(testContext(t), s.Identity()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Commit(testContext(t), mark(5*i+5), nil); !errors.Is(err, connectors.ErrInDoubt) {
+				t.Errorf("error %v", err)
+			}
+			if m, found := recovered(t, s); found != (i > 0) || int(m.Rows) != 5*i {
+				t.Errorf("mark %+v, %v", m, found)
+			}
+			deliver(t, s, 5*i, 5*i+5)
+		}
+		wantCommitted(t, b.bootstrap, topic, 1, 10)
 	})
 }
 

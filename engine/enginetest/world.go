@@ -43,6 +43,7 @@ type Input struct {
 	forgetful  bool  // cannot replay
 	ready      []func()
 	committed  map[int32]int64
+	told       int             // how often offsets were published
 	taken      map[int32]int64 // by polls
 	opened     int
 }
@@ -64,6 +65,13 @@ func (in *Input) Committed() map[int32]int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return maps.Clone(in.committed)
+}
+
+// Told is how often offsets were published.
+func (in *Input) Told() int {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	return in.told
 }
 
 // Taken is the offset after the last record that a poll has given.
@@ -228,6 +236,7 @@ func (s source) CommitOffsets(_ context.Context, offsets map[int32]int64) error 
 	s.in.world.mu.Lock()
 	defer s.in.world.mu.Unlock()
 	s.in.committed = offsets
+	s.in.told++
 	return nil
 }
 

@@ -56,6 +56,16 @@ type Inverse interface {
 	Retract(slots []int32, from Column, other []int32) error
 }
 
+// Counter is the Column of COUNT(*).
+type Counter interface {
+	Column
+	Count(slots []int32, n int64)
+}
+
+// CountsAll says whether every row counts the same: COUNT(*) without a filter,
+// whose Column is a Counter.
+func (c *Call) CountsAll() bool { return c.Fn.Name == "COUNT" && len(c.Args) == 0 && c.Filter < 0 }
+
 // Options of the columns.
 type Options struct {
 	MaxRows int // values that one state may collect (DISTINCT, lists)

@@ -20,18 +20,36 @@ func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 	if err != nil {
 		return err
 	}
-	return b.stage(Stage{
+	if first, second, ok := program.Phases(); ok && n.TwoPhases {
+		return b.stage(windowStage(second, above, to), &phase{n, first}, nil)
+	}
+	return b.stage(windowStage(program, above, to), n.Input, nil)
+}
+
+// phase is the first of two phases, as the input of the second.
+type phase struct {
+	*plan.Aggregate
+	program *window.Program
+}
+
+func (b *builder) firstPhase(n *phase, above Chain, to int) error {
+	return b.stage(windowStage(n.program, above, to), n.Input, nil)
+}
+
+func windowStage(program *window.Program, above Chain, to int) Stage {
+	return Stage{
 		Kind:      KindWindow,
 		Prepared:  program.Prepared(),
 		Key:       program.Key(),
-		Proctime:  n.Window.Proctime,
+		Spread:    program.Local(),
+		Proctime:  program.Proctime(),
 		Unordered: !program.Ordered(),
 		Deadline:  program.Deadline(),
 		New:       program.New,
 		Explain:   program.Explain,
 		Chain:     above,
 		To:        to,
-	}, n.Input, nil)
+	}
 }
 
 // over builds the stage of aggregates with OVER.

@@ -55,6 +55,7 @@ type Stage struct {
 	Prepared *event.Schema // of its input
 	Key      []int         // columns of Prepared; empty: one shard
 	Order    []order.Key
+	Spread   bool // rows are divided by their source's partition, whatever Key
 	Proctime bool // rows get the processing time as their time
 	// Unordered: rows go to the operator as they come, without waiting for the
 	// watermark.
@@ -150,6 +151,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.match(n, above, to)
 	case *plan.Aggregate:
 		return b.aggregate(n, above, to)
+	case *phase:
+		return b.firstPhase(n, above, to)
 	case *plan.TopN:
 		return b.topN(n, above, to)
 	case *plan.Over:

@@ -27,12 +27,25 @@ func (o *Over) absorb(f int, w *work, round []int32) error {
 		at.n++
 		r.slots, r.rows = append(r.slots, slot), append(r.rows, row)
 	}
-	for i, c := range r.calls {
-		if err := r.states.Cols[i].Merge(r.slots, o.rows.states.Cols[o.p.kindOf[c]], r.rows); err != nil {
+	r.count(r.slots, 1)
+	for _, i := range r.merged {
+		if err := r.states.Cols[i].Merge(r.slots, o.kind(r, i), r.rows); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// count tells the COUNT(*) of a frame of rows.
+func (r *running) count(slots []int32, n int64) {
+	for _, i := range r.counts {
+		r.states.Cols[i].(aggregate.Counter).Count(slots, n)
+	}
+}
+
+// kind is the states of single rows for call i of a frame.
+func (o *Over) kind(r *running, i int) aggregate.Column {
+	return o.rows.states.Cols[o.p.kindOf[r.calls[i]]]
 }
 
 func (o *Over) frame(slot int32, f int) *frameState { return &o.at[int(slot)*len(o.frames)+f] }
@@ -56,16 +69,17 @@ func (o *Over) evict(f int, w *work, round []int32) error {
 	for _, i := range round {
 		at := o.frame(w.slots[i], f)
 		oldest := w.b.Time[w.live[i]] - r.Preceding
-		for at.n > 0 && (w.fresh[i] || r.Rows && int64(at.n) > r.Preceding || !r.Rows && o.rows.time[at.first] < oldest) {
+		for at.n > 0 && (w.fresh[i] || r.Rows && int64(at.n) > r.Preceding || !r.Rows && o.rows.list[at.first].time < oldest) {
 			r.slots, r.rows = append(r.slots, w.slots[i]), append(r.rows, at.first)
 			if err := o.pop(r, w.slots[i], at); err != nil {
 				return err
 			}
 		}
 	}
+	r.count(r.slots, -1)
 	for _, i := range r.inverse {
 		col := r.states.Cols[i].(aggregate.Inverse)
-		if err := col.Retract(r.slots, o.rows.states.Cols[o.p.kindOf[r.calls[i]]], r.rows); err != nil {
+		if err := col.Retract(r.slots, o.kind(r, i), r.rows); err != nil {
 			return err
 		}
 	}
@@ -88,7 +102,7 @@ func (o *Over) pop(r *running, slot int32, at *frameState) error {
 		at.first, at.last = none, none
 		return nil
 	}
-	at.first = o.rows.next[at.first]
+	at.first = o.rows.list[at.first].next
 	return nil
 }
 
@@ -108,15 +122,15 @@ func (o *Over) flip(r *running, slot int32, at *frameState) error {
 
 // stack computes the states of the front from first to last.
 func (o *Over) stack(r *running, first, last int32) error {
-	r.suffix.Resize(len(o.rows.time))
+	r.suffix.Resize(len(o.rows.list))
 	after := int32(none)
-	for row := last; ; row = o.rows.prev[row] {
+	for row := last; ; row = o.rows.list[row].prev {
 		r.to[0], r.from[0] = row, after
 		one := r.to[:]
 		for _, i := range r.stacked {
 			col := r.suffix.Cols[i]
 			col.Clear(one)
-			if err := col.Merge(one, o.rows.states.Cols[o.p.kindOf[r.calls[i]]], one); err != nil {
+			if err := col.Merge(one, o.kind(r, i), one); err != nil {
 				return err
 			}
 			if after == none {

@@ -27,8 +27,9 @@ type Program struct {
 	in     *event.Schema
 	codec  *group.Codec
 	frames []frame
-	kinds  []aggregate.Call // the distinct calls: rows have a state of each
-	kindOf []int            // of each call
+	calls  []aggregate.Call
+	kinds  []aggregate.Call // the distinct calls of bounded frames: kept rows have a state of each
+	kindOf []int            // of each call; -1: it needs none
 	ranges bool             // some frame is RANGE: rows of one time are answered together
 	keeps  bool             // some frame is bounded: rows are kept
 	stacks bool             // some frame is two stacks
@@ -39,6 +40,8 @@ type Program struct {
 type frame struct {
 	plan.Frame
 	calls   []int // of the plan
+	counts  []int // places in calls of COUNT(*)
+	merged  []int // … of the others
 	stacked []int // places in calls of those that are two stacks
 	inverse []int // … that take rows out
 }
@@ -73,17 +76,24 @@ func (p *Program) call(i int) {
 	for _, k := range c.OrderBy {
 		call.OrderBy = append(call.OrderBy, aggregate.Key{Column: k.Column, Type: p.in.Fields[k.Column].Type, Desc: k.Desc, NullsFirst: k.NullsFirst})
 	}
+	f := &p.frames[c.Frame]
+	at := len(f.calls)
+	p.calls, f.calls = append(p.calls, call), append(f.calls, i)
+	if f.Preceding == plan.Unbounded || call.CountsAll() {
+		p.kindOf = append(p.kindOf, -1)
+		if f.Preceding != plan.Unbounded {
+			f.counts = append(f.counts, at)
+		}
+		return
+	}
 	kind := slices.IndexFunc(p.kinds, func(k aggregate.Call) bool { return k.Same(&call) })
 	if kind < 0 {
 		kind = len(p.kinds)
 		p.kinds = append(p.kinds, call)
 	}
 	p.kindOf = append(p.kindOf, kind)
-	f := &p.frames[c.Frame]
-	at := len(f.calls)
-	f.calls = append(f.calls, i)
+	f.merged = append(f.merged, at)
 	switch {
-	case f.Preceding == plan.Unbounded:
 	case call.Invertible():
 		f.inverse = append(f.inverse, at)
 	default:
@@ -129,7 +139,7 @@ func (p *Program) Explain() string {
 			how := "running"
 			if slices.Contains(f.stacked, k) {
 				how = "two stacks"
-			} else if slices.Contains(f.inverse, k) {
+			} else if slices.Contains(f.inverse, k) || slices.Contains(f.counts, k) {
 				how = "added and taken out"
 			}
 			fmt.Fprintf(&b, "%s: %s\n", p.plan.Out.Fields[len(p.in.Fields)+c].Name, how)

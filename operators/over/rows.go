@@ -10,10 +10,15 @@ const none = -1
 
 // rows is the kept rows of all keys, each a slot, in lists by key.
 type rows struct {
-	time       []event.Time
-	next, prev []int32
-	free       []int32
-	states     *aggregate.States // of each row alone, by kind
+	list   []row
+	free   []int32
+	states *aggregate.States // of each row alone, by kind
+}
+
+// row is what frames walk over: in one place, for it is far from the next one.
+type row struct {
+	time       event.Time
+	next, prev int32
 }
 
 // take gives out n slots.
@@ -25,19 +30,19 @@ func (r *rows) take(n int, dst []int32) []int32 {
 	}
 	r.states.Clear(dst)
 	for len(dst) < n {
-		dst = append(dst, int32(len(r.time)))
-		r.time, r.next, r.prev = append(r.time, 0), append(r.next, none), append(r.prev, none)
+		dst = append(dst, int32(len(r.list)))
+		r.list = append(r.list, row{next: none, prev: none})
 	}
-	r.states.Resize(len(r.time))
+	r.states.Resize(len(r.list))
 	return dst
 }
 
 func (r *rows) drop(slot int32) { r.free = append(r.free, slot) }
 
-func (r *rows) count() int { return len(r.time) - len(r.free) }
+func (r *rows) count() int { return len(r.list) - len(r.free) }
 
 func (r *rows) bytes() int64 {
-	return int64(cap(r.time))*8 + int64(cap(r.next)+cap(r.prev)+cap(r.free))*4 + r.states.Bytes()
+	return int64(cap(r.list))*16 + int64(cap(r.free))*4 + r.states.Bytes()
 }
 
 // keyState is the rows of a key.

@@ -90,9 +90,9 @@ func (o *Over) snapshotRows(w state.Writer, k *keyState, prefix []byte) error {
 	}
 	number := k.end
 	var buf []byte
-	for row := k.last; row != none && number > max(k.to, k.begin); row = o.rows.prev[row] {
+	for row := k.last; row != none && number > max(k.to, k.begin); row = o.rows.list[row].prev {
 		number--
-		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(o.rows.time[row]))
+		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(o.rows.list[row].time))
 		buf = o.rows.states.Append(buf, row)
 		if err := w.Put(rowKey(prefix, number), buf); err != nil {
 			return err
@@ -202,16 +202,16 @@ func (o *Over) restoreRow(key, src []byte) error {
 	if !ok || !o.p.codec.Valid(id) {
 		return event.ErrCorrupt
 	}
-	row := o.rows.take(1, nil)[0]
+	at := o.rows.take(1, nil)[0]
 	k := &o.keys[slot]
-	o.rows.time[row], o.rows.prev[row] = event.Time(binary.LittleEndian.Uint64(src)), k.last
+	o.rows.list[at] = row{event.Time(binary.LittleEndian.Uint64(src)), none, k.last}
 	if k.last == none {
-		k.first = row
+		k.first = at
 	} else {
-		o.rows.next[k.last] = row
+		o.rows.list[k.last].next = at
 	}
-	k.last = row
-	if rest, err = o.rows.states.Read(src[8:], row); err == nil && len(rest) > 0 {
+	k.last = at
+	if rest, err = o.rows.states.Read(src[8:], at); err == nil && len(rest) > 0 {
 		err = event.ErrCorrupt
 	}
 	return err
@@ -230,7 +230,7 @@ func (o *Over) rebuild(slot int32) error {
 		}
 		row := k.first
 		for n := k.begin; n < at.begin && row != none; n++ {
-			row = o.rows.next[row]
+			row = o.rows.list[row].next
 		}
 		if row == none {
 			return event.ErrCorrupt
@@ -248,16 +248,17 @@ func (o *Over) rebuild(slot int32) error {
 func (o *Over) refill(r *running, slot int32, at *frameState) error {
 	last := int32(none) // of the front
 	i := int32(0)
-	for row := at.first; row != none; row = o.rows.next[row] {
+	for row := at.first; row != none; row = o.rows.list[row].next {
 		behind := i >= at.front
 		if !behind {
 			last = row
 		}
-		for c := range r.calls {
+		r.count([]int32{slot}, 1)
+		for _, c := range r.merged {
 			if !behind && contains(r.stacked, c) {
 				continue
 			}
-			if err := r.states.Cols[c].Merge([]int32{slot}, o.rows.states.Cols[o.p.kindOf[r.calls[c]]], []int32{row}); err != nil {
+			if err := r.states.Cols[c].Merge([]int32{slot}, o.kind(r, c), []int32{row}); err != nil {
 				return err
 			}
 		}

@@ -51,6 +51,10 @@ func (m *Matcher) attempts(index int32, k *keyState) error {
 // failed turns an error of a condition into a reject where the options say so;
 // the attempt then fails.
 func (m *Matcher) failed(k *keyState, err error) error {
+	if limit, ok := err.(*LimitError); ok && m.p.opts.Policy == LimitDropOldest {
+		m.drop(k, int(k.start), fmt.Sprintf("a partial match was given up: '%s' is %d", limit.Setting, limit.Limit))
+		return nil
+	}
 	if err = m.tolerated(k, int(k.start), err); err == nil {
 		k.cand = -1
 	}
@@ -119,8 +123,11 @@ func (m *Matcher) place(k *keyState) {
 	}
 	if len(m.det.states) > maxStates || len(m.det.symbols) > maxStates {
 		m.det.drop()
+		_ = m.keys.each(func(_ int32, k *keyState) error {
+			k.state = stateUnknown
+			return nil
+		})
 	}
-	k.epoch = m.det.epoch
 	k.state = stateInside
 	if first {
 		k.state = stateStart
@@ -173,7 +180,7 @@ func (m *Matcher) look(k *keyState) {
 // is decided: no thread is left, its time is up, or its partition has ended.
 func (m *Matcher) feed(k *keyState) (bool, error) {
 	m.look(k)
-	if m.det != nil && k.epoch != m.det.epoch {
+	if m.det != nil && k.state == stateUnknown {
 		m.place(k)
 	}
 	limit, err := m.opening(k)
@@ -190,7 +197,7 @@ func (m *Matcher) feed(k *keyState) (bool, error) {
 		case m.rowTime(k, int(k.pos)) >= limit:
 			return true, nil
 		case int(k.n)-int(k.pos) <= m.p.ahead && !m.ended:
-			return m.expired(limit) && m.p.ahead == 0, nil
+			return m.expired(limit) && m.p.ahead == 0 || m.overdue(k), nil
 		}
 		if err := m.feedRow(k); err != nil {
 			return false, err
@@ -226,7 +233,7 @@ func (m *Matcher) feedRow(k *keyState) error {
 		if better, err = k.at.feed(&m.view, &m.p.define, int(k.pos-k.start), symbol); err != nil {
 			return err
 		}
-		if n := len(k.at.cur.threads); n > m.p.opts.MaxThreads {
+		if n := len(k.at.cur.threads); n > m.p.opts.MaxThreads && m.p.opts.Policy != LimitRejectNew {
 			return &LimitError{What: "partial matches", Limit: m.p.opts.MaxThreads, Setting: "state.max-partial-matches-per-key"}
 		}
 	}
@@ -241,13 +248,13 @@ func (m *Matcher) feedRow(k *keyState) error {
 // first asked for.
 func (m *Matcher) symbol(k *keyState, i int) (uint64, error) {
 	row := k.row(m.p, m.arena, i)
-	s := row[wordSymbol]
+	s := m.p.layout.symbolOf(row)
 	if len(m.p.context) > 0 && s&bitContext == 0 {
 		var err error
 		if s, err = m.contextual(k, i, s); err != nil {
 			return 0, err
 		}
-		row[wordSymbol] = s
+		m.p.layout.setSymbol(row, s)
 	}
 	if m.ended && i == int(k.n)-1 {
 		s |= bitEnd
@@ -285,13 +292,16 @@ func (m *Matcher) conclude(index int32, k *keyState) error {
 	var err error
 	switch {
 	case k.cand < 0:
+		if m.overdue(k) {
+			m.drop(k, int(k.start), reasonTTL)
+		}
 		if k.before+int64(k.start) >= k.covered && m.p.match.Rows == ast.AllRowsUnmatch {
 			m.look(k)
 			err = m.out.unmatched(&m.view)
 		}
 	case k.cand == k.start:
 		m.look(k)
-		k.matches++
+		m.count(k)
 		err = m.out.match(&m.view, nil)
 	default:
 		next, err = m.matched(k)
@@ -306,14 +316,21 @@ func (m *Matcher) conclude(index int32, k *keyState) error {
 	return nil
 }
 
+// count numbers the match, and notes the rows that it covers.
+func (m *Matcher) count(k *keyState) {
+	if m.p.counts {
+		k.matches++
+		k.covered = max(k.covered, k.before+int64(k.cand))
+	}
+}
+
 // matched reports a match of one or more rows and applies AFTER MATCH.
 func (m *Matcher) matched(k *keyState) (int32, error) {
 	if err := m.path(k); err != nil {
 		return 0, err
 	}
 	m.look(k)
-	k.matches++
-	k.covered = max(k.covered, k.before+int64(k.cand))
+	m.count(k)
 	if err := m.out.match(&m.view, m.steps); err != nil {
 		return 0, err
 	}

@@ -10,7 +10,6 @@ type automaton struct {
 	index   map[string]int32
 	symbols map[uint64]int32 // symbol -> column of next
 	dense   []int32          // the same for small symbols, -1: not yet
-	epoch   uint32           // counts the drops
 	a       attempt
 	none    frame
 	key     []byte
@@ -24,13 +23,15 @@ type detState struct {
 }
 
 const (
-	maxStates   = 10_000
-	denseBits   = 12
-	unknown     = int32(-1)
-	stateDead   = int32(0) // nothing waits, nothing matched
-	stateDead1  = int32(1) // nothing waits, a match ended
-	stateStart  = int32(2) // at the first row of the partition
-	stateInside = int32(3) // at any other row
+	maxStates = 10_000
+	denseBits = 12
+	unknown   = int32(-1)
+
+	stateUnknown = int32(-1) // the automaton was dropped since
+	stateDead    = int32(0)  // nothing waits, nothing matched
+	stateDead1   = int32(1)  // nothing waits, a match ended
+	stateStart   = int32(2)  // at the first row of the partition
+	stateInside  = int32(3)  // at any other row
 )
 
 func newAutomaton(p *Program) *automaton {
@@ -40,7 +41,6 @@ func newAutomaton(p *Program) *automaton {
 }
 
 func (d *automaton) drop() {
-	d.epoch++
 	d.states = d.states[:0]
 	d.index, d.symbols = map[string]int32{}, map[uint64]int32{}
 	for i := range d.dense {

@@ -3,6 +3,7 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -20,6 +21,10 @@ type Options struct {
 	// with a reject, and matching goes on at the next row. Otherwise it fails
 	// the query.
 	ContinueOnError bool
+	Policy          LimitPolicy
+	// TTL ends a partial match that is as old, without a result but counted; and
+	// forgets what is kept of a key that has been idle for as long. µs; 0: never.
+	TTL event.Time
 	// Ordered: the results are put in the order of time again, so Hold is asked.
 	Ordered bool
 }
@@ -68,6 +73,9 @@ type Program struct {
 	places    *placeTable // of a pattern with edges
 	live      []uint64    // per instruction: the registers that conditions from there on read
 	shortest  int         // rows of the shortest match that has any
+	within    event.Time  // how long a partial match may stay, 0: for ever
+	counts    bool        // keys count their rows and matches
+	drops     bool        // the time to live may end it
 }
 
 // variable is a primary pattern variable.
@@ -145,6 +153,10 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	p.entry()
 	p.liveness()
 	p.shortest = p.shortestMatch()
+	p.lifetime()
+	if err := p.checkLimits(); err != nil {
+		return nil, err
+	}
 	if m.Edges {
 		p.places, err = p.findPlaces()
 	}
@@ -253,7 +265,16 @@ func (c *compiler) layOut() {
 		}
 		types, cols, rowtime = append(types, e.Type()), append(cols, index), append(rowtime, isTime)
 	}
-	p.layout = newLayout(types, cols, rowtime)
+	p.layout = newLayout(types, cols, rowtime, len(p.local)+len(p.context), !sourced(p.match.Input))
+}
+
+// sourced says whether the rows of n have the IDs of rows of a source.
+func sourced(n plan.Node) bool {
+	switch n.(type) {
+	case *plan.Scan, *plan.Values, *plan.Filter, *plan.Project, *plan.Union:
+		return !slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return !sourced(in) })
+	}
+	return false
 }
 
 func (c *compiler) column(e expr.Expr) int {
@@ -308,6 +329,7 @@ func (p *Program) entry() {
 	visit(0)
 	p.numbered = p.measures.numbered || p.define.numbered
 	p.retains = p.history > 0 || p.has(opStart)
+	p.counts = p.numbered || p.has(opStart) || p.match.Edges || p.match.Rows == ast.AllRowsUnmatch
 	p.anyStart = p.anyStart || p.retains || p.match.Rows == ast.AllRowsUnmatch
 	if p.has(opEnd) {
 		p.ahead = max(p.ahead, 1)

@@ -28,7 +28,7 @@ func (e *edges) complete(f finished) {
 // the end has its match, others time out.
 func (e *edges) expire(k *keyState, t event.Time) error {
 	for k.runs.until <= t && k.runs.until < event.MaxTime {
-		e.expireAt(k.runs, k.runs.until)
+		e.expireAt(k, k.runs.until)
 		if err := e.finish(k); err != nil {
 			return err
 		}
@@ -36,14 +36,19 @@ func (e *edges) expire(k *keyState, t event.Time) error {
 	return nil
 }
 
-func (e *edges) expireAt(r *runs, t event.Time) {
-	for w := e.p.match.Within; w > 0 && r.first != none; {
+func (e *edges) expireAt(k *keyState, t event.Time) {
+	r := k.runs
+	for w := e.p.within; w > 0 && r.first != none; {
 		s := e.store.starts.at(r.first)
 		if deadline(s.time, w) > t {
 			break
 		}
-		for i := s.run; i != none; i = e.store.runs.at(i).next {
-			e.lapse(i, t)
+		if w != e.p.match.Within {
+			e.giveUp(k, s)
+		} else {
+			for i := s.run; i != none; i = e.store.runs.at(i).next {
+				e.lapse(i, t)
+			}
 		}
 		e.endStart(r, r.first)
 	}
@@ -220,7 +225,7 @@ func (e *edges) tidy(k *keyState) {
 	if r.first != none {
 		s := e.store.starts.at(r.first)
 		first = s.number
-		if w := e.p.match.Within; w > 0 {
+		if w := e.p.within; w > 0 {
 			r.until = deadline(s.time, w)
 		}
 	}
@@ -239,11 +244,11 @@ func (e *edges) tidy(k *keyState) {
 func (w *view) identity(steps []step) uint64 {
 	var sum uint64
 	for _, s := range steps {
-		sum += rowIdentity(w.row(int(s.row)), s.v)
+		sum += rowIdentity(w.rowID(int(s.row)), s.v)
 	}
 	return sum
 }
 
-func rowIdentity(row []uint64, v int16) uint64 {
-	return mix(row[wordHi] ^ mix(row[wordLo]^uint64(v)<<48))
+func rowIdentity(id event.ID, v int16) uint64 {
+	return mix(id.Hi ^ mix(id.Lo^uint64(v)<<48))
 }

@@ -19,6 +19,10 @@
 // An attempt that fails goes on at the next kept row. So the whole state of a
 // key is its kept rows: a snapshot holds them and a restore feeds them again.
 //
+// Rows of a key lie side by side in one block of an arena, as words without
+// pointers, and from pageRows on in pages: growth copies none, rows that are
+// dropped free their pages, and a snapshot writes the pages that are new.
+//
 // Conditions are of three classes:
 //
 //   - local: on the row alone; evaluated in columns by Prepare, a bit of the symbol;
@@ -35,9 +39,12 @@
 // reluctant shortest first.
 //
 // A pattern with edges (->, ->>, NOT …) reports every match instead. Its
-// partial matches of all starts live side by side: as runs, each a place in
-// the automaton with its own registers (edges.go); or, where conditions lie in
-// the symbol and all matches are wanted, shared in a graph (tecs.go), so that a
-// row costs the same however many partial matches wait. Their state, too, is
-// the kept rows.
+// partial matches of all starts live side by side and wait at places: an
+// instruction of the automaton and what must not come (places.go). Where
+// conditions lie in the symbol and all matches are wanted, those at one place are
+// one list of a shared graph (tecs.go, graph.go): a row costs a step per place
+// that it concerns, however many wait there. Otherwise each is a run that stays
+// in its place, with its registers, until a row concerns it (edges.go, runs.go);
+// equations with earlier rows make an index of them (equality.go). Their state,
+// too, is the kept rows.
 package pattern

@@ -32,14 +32,20 @@ func newEdgeStream(t testing.TB, clause string) *edgeStream {
 }
 
 // row adds a row some µs after the one before.
-func (s *edgeStream) row(after event.Time, values ...int64) {
+func (s *edgeStream) row(after event.Time, id, k, v int64) {
 	s.time += after
 	i := s.batch.N
 	for c := range s.batch.Cols {
-		if c == s.batch.Schema.Rowtime {
-			s.batch.Cols[c].I64[i] = s.time
-		} else {
-			s.batch.Cols[c].I64[i] = values[c]
+		x := &s.batch.Cols[c].I64[i]
+		switch s.batch.Schema.Fields[c].Name {
+		case "id":
+			*x = id
+		case "k":
+			*x = k
+		case "v":
+			*x = v
+		case "ts":
+			*x = s.time
 		}
 	}
 	s.rows++

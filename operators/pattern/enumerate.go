@@ -60,6 +60,6 @@ func (r *reader) take(w *view, x *node) int32 {
 	}
 	r.from--
 	r.steps[r.from] = step{v: x.v, excluded: x.excluded, row: x.row}
-	r.id += rowIdentity(w.row(int(x.row)), x.v)
+	r.id += rowIdentity(w.rowID(int(x.row)), x.v)
 	return x.left
 }

@@ -78,7 +78,7 @@ func (p *Program) explainAutomaton(b *strings.Builder) {
 }
 
 func (p *Program) explainState(b *strings.Builder) {
-	fmt.Fprintf(b, "state per key with an open match: %d bytes, and per row kept %d bytes", keyStateBytes, p.layout.stride*8)
+	fmt.Fprintf(b, "state per key with an open match: about %d bytes, and per row kept %d bytes", p.keyBytes(), p.layout.stride*8)
 	var names []string
 	for _, e := range p.kept {
 		names = append(names, p.match.ExprString(e))
@@ -96,8 +96,18 @@ func (p *Program) explainState(b *strings.Builder) {
 	if p.sharable() {
 		fmt.Fprintf(b, "  a partial match costs its row and %d bytes in the graph\n", nodeBytes)
 	}
-	if w := p.match.Within; w > 0 {
-		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(w))
+	switch {
+	case p.within == 0:
+	case p.within == p.match.Within:
+		fmt.Fprintf(b, "  WITHIN %s drops what is older\n", interval(p.within))
+	default:
+		fmt.Fprintf(b, "  'state.ttl' drops and counts what is older than %s\n", interval(p.within))
+	}
+	switch p.opts.Policy {
+	case LimitDropOldest:
+		b.WriteString("  a key that is full gives up, and counts, what began first\n")
+	case LimitRejectNew:
+		b.WriteString("  a key that is full takes no further rows, and counts them\n")
 	}
 	p.explainOwn(b)
 	for i := range p.define.aggs {
@@ -109,6 +119,19 @@ func (p *Program) explainState(b *strings.Builder) {
 		fmt.Fprintf(b, "  register: %s row %d of %s\n", map[bool]string{true: "first", false: "last"}[n.first], n.offset, p.varNames(n.vars))
 	}
 	p.explainDecision(b)
+}
+
+// keyBytes is what a key takes beside its rows, when two thirds of the table
+// are full and the key is a number.
+func (p *Program) keyBytes() int64 {
+	n := keyStateBytes + slotBytes*3/2
+	if p.counts || !p.deterministic() {
+		n += rareBytes
+	}
+	if p.within > 0 {
+		n += timerBytes
+	}
+	return n
 }
 
 func (p *Program) varNames(s expr.VarSet) string {

@@ -2,6 +2,9 @@ package pattern
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
 
 	"github.com/cepd/cepd/internal/event"
 )
@@ -12,27 +15,33 @@ import (
 //	kept rows  0 … start-1 | start … pos-1 | pos … n-1
 //	           history       fed             waiting for rows after them (NEXT, $)
 type keyState struct {
-	hash  uint64
-	key   [2]uint64 // the encoded key, as a string cell
-	rows  blockRef
-	head  int32 // rows of the block before the first kept one
-	n     int32 // kept rows
-	start int32 // of the attempt
-	pos   int32 // next row to feed
-	cand  int32 // end of the best match so far (one past its last row), -1: none
-	state int32 // of the automaton
-	epoch uint32
-	timer int32 // place in the timer heap, -1: none
-	class uint8 // of the block
+	*rare
+	key   uint64   // the encoded key: with keyInt its integer; else its block and length
+	block blockRef // of the rows, but with keyPaged
+	timer int32    // place in the timer heap, -1: none
+	n     int32    // kept rows
+	start int32    // of the attempt
+	pos   int32    // next row to feed
+	cand  int32    // end of the best match so far (one past its last row), -1: none
+	state int32    // of the automaton
+	head  uint8    // rows of the block, or the first page, before the first kept one
+	rooms uint8    // of the block
 	flags keyFlags
-	at    *attempt // threads, where conditions are historical
-	runs  *runs    // partial matches of a pattern with edges
-	graph *graph   // the same, shared
-
-	matches int64 // so far: MATCH_NUMBER() of the last
-	before  int64 // rows of the partition before the first kept one
-	covered int64 // rows of the partition before this are matched, or are known not to be
 }
+
+// rare is what few patterns need of a key. Keys that need nothing share one
+// that nobody writes to.
+type rare struct {
+	at      *attempt // threads, where conditions are historical
+	runs    *runs    // partial matches of a pattern with edges
+	graph   *graph   // the same, shared
+	paging  *paging  // not nil: of many rows
+	matches int64    // so far: MATCH_NUMBER() of the last
+	before  int64    // rows of the partition before the first kept one
+	covered int64    // rows of the partition before this are matched, or are known not to be
+}
+
+var nothing rare
 
 type keyFlags uint8
 
@@ -42,17 +51,35 @@ const (
 	keyStored                      // the snapshots hold it
 	keyUsed                        // the slot is taken
 	keyHeld                        // an item of holds is the slot's, whoever has it
+	keyPaged                       // the rows are in pages
+	keyInt                         // the key is one integer
 )
 
-func (k *keyState) row(p *Program, a *arena, i int) []uint64 {
-	return a.words(k.rows)[(int(k.head)+i)*p.layout.stride:][:p.layout.stride]
-}
+// Bytes, for Size.
+const (
+	keyStateBytes = int64(unsafe.Sizeof(keyState{}))
+	slotBytes     = 5
+	rareBytes     = int64(unsafe.Sizeof(rare{}))
+)
 
-func (k *keyState) keyBytes(a *arena) []byte { return loadString(a, k.key[:]) }
+// intKey is the encoding of a key of one integer: a mark, then its bytes.
+const intKeyBytes = 9
+
+// keyBytes is the encoded key, in dst where it has no bytes of its own.
+func (k *keyState) keyBytes(a *arena, dst []byte) []byte {
+	if k.flags&keyInt != 0 {
+		return binary.LittleEndian.AppendUint64(append(dst, 1), k.key)
+	}
+	n := int(uint32(k.key))
+	return asBytes(a.words(blockRef(k.key >> 32)))[:n:n]
+}
 
 // keyValue decodes partition column i.
 func (k *keyState) keyValue(p *Program, a *arena, i int) (event.Value, error) {
-	src := k.keyBytes(a)
+	if k.flags&keyInt != 0 {
+		return event.IntValue(int64(k.key)), nil
+	}
+	src := k.keyBytes(a, nil)
 	for c := 0; ; c++ {
 		v, rest, err := event.ReadValue(src, p.prepared.Fields[p.keys[c]].Type)
 		if err != nil || c == i {
@@ -62,84 +89,131 @@ func (k *keyState) keyValue(p *Program, a *arena, i int) (event.Value, error) {
 	}
 }
 
+// own gives the key a rare of its own.
+func (m *Matcher) own(k *keyState) {
+	if k.rare == &nothing {
+		k.rare = m.keys.takeRare()
+	}
+}
+
 // keyTable finds keyStates by key: open addressing, linear probing, removal by
-// shifting back.
+// shifting back. A slot is a tag, some bits of the hash or 0 for empty, and the
+// index of the state.
 type keyTable struct {
-	slots []keySlot
-	shift uint // 64 - log2(len(slots))
+	tags  []uint8
+	index []int32
+	shift uint // 64 - log2(slots)
 	count int
 	pages [][]keyState
 	free  []int32
 	next  int32
+	rares []*rare
+	owned int  // rares in use
+	ints  bool // keys are one integer, or NULL
+	owns  bool // every key has a rare of its own
 	arena *arena
 }
 
-// keySlot is half a hash to compare first, and an index; index 0 is empty.
-type keySlot struct {
-	tag   uint32
-	index int32
-}
-
-const pageKeys = 1024
+const (
+	pageKeys   = 1024
+	leastSlots = 64
+)
 
 func newKeyTable(a *arena) *keyTable {
 	t := &keyTable{arena: a, next: 1}
-	t.resize(64)
+	t.resize(leastSlots)
 	return t
 }
 
 func (t *keyTable) at(i int32) *keyState { return &t.pages[i/pageKeys][i%pageKeys] }
 
+// size is what the keys take in the table, without what they hold elsewhere.
+func (t *keyTable) size() int64 {
+	return int64(len(t.tags)-leastSlots)*slotBytes + int64(t.count)*keyStateBytes + int64(t.owned)*rareBytes
+}
+
+func (t *keyTable) hashOf(k *keyState) uint64 {
+	var buf [intKeyBytes]byte
+	return hashKey(k.keyBytes(t.arena, buf[:0]))
+}
+
 func (t *keyTable) resize(n int) {
-	old := t.slots
-	t.slots = make([]keySlot, n)
-	t.shift = 64
-	for s := n; s > 1; s >>= 1 {
-		t.shift--
-	}
-	for _, s := range old {
-		if s.index != 0 {
-			t.place(t.at(s.index).hash, s)
+	tags, index := t.tags, t.index
+	t.tags, t.index = make([]uint8, n), make([]int32, n)
+	t.shift = uint(64 - bits.Len(uint(n-1)))
+	for i, tag := range tags {
+		if tag != 0 {
+			t.place(t.hashOf(t.at(index[i])), index[i])
 		}
 	}
 }
 
-func (t *keyTable) place(hash uint64, s keySlot) {
-	mask := uint64(len(t.slots) - 1)
+func tagOf(hash uint64) uint8 { return uint8(hash) | 1 }
+
+func (t *keyTable) place(hash uint64, index int32) {
+	mask := uint64(len(t.tags) - 1)
 	i := hash >> t.shift
-	for t.slots[i].index != 0 {
+	for t.tags[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = s
+	t.tags[i], t.index[i] = tagOf(hash), index
 }
 
 // find is the index of a key's state, 0 when it has none.
 func (t *keyTable) find(hash uint64, key []byte) int32 {
-	mask := uint64(len(t.slots) - 1)
-	tag := uint32(hash)
-	for i := hash >> t.shift; ; i = (i + 1) & mask {
-		s := t.slots[i]
-		if s.index == 0 {
-			return 0
-		}
-		if s.tag == tag && bytes.Equal(t.at(s.index).keyBytes(t.arena), key) {
-			return s.index
+	mask, tag := uint64(len(t.tags)-1), tagOf(hash)
+	for i := hash >> t.shift; t.tags[i] != 0; i = (i + 1) & mask {
+		if t.tags[i] == tag && t.has(t.index[i], key) {
+			return t.index[i]
 		}
 	}
+	return 0
 }
+
+func (t *keyTable) has(index int32, key []byte) bool {
+	k := t.at(index)
+	if t.isInt(key) {
+		return k.flags&keyInt != 0 && k.key == le64(key[1:])
+	}
+	return k.flags&keyInt == 0 && bytes.Equal(k.keyBytes(t.arena, nil), key)
+}
+
+func (t *keyTable) isInt(key []byte) bool { return t.ints && len(key) == intKeyBytes }
 
 // add makes a state for a key that has none.
 func (t *keyTable) add(hash uint64, key []byte) int32 {
-	if (t.count+1)*4 > len(t.slots)*3 {
-		t.resize(2 * len(t.slots))
+	if (t.count+1)*8 > len(t.tags)*7 {
+		t.resize(2 * len(t.tags))
 	}
 	i := t.take()
 	k := t.at(i)
-	*k = keyState{hash: hash, cand: -1, timer: -1, flags: k.flags&keyHeld | keyUsed}
-	storeString(t.arena, k.key[:], key)
-	t.place(hash, keySlot{uint32(hash), i})
+	*k = keyState{rare: &nothing, cand: -1, timer: -1, flags: k.flags&keyHeld | keyUsed}
+	if t.owns {
+		k.rare = t.takeRare()
+	}
+	if t.isInt(key) {
+		k.key, k.flags = le64(key[1:]), k.flags|keyInt
+	} else {
+		block := t.arena.alloc(max(1, (len(key)+7)/8))
+		copy(asBytes(t.arena.words(block)), key)
+		k.key = uint64(block)<<32 | uint64(len(key))
+	}
+	t.place(hash, i)
 	t.count++
 	return i
+}
+
+// takeRare finds an empty rare.
+func (t *keyTable) takeRare() *rare {
+	if len(t.rares) == 0 {
+		for list := make([]rare, 64); len(list) > 0; list = list[1:] {
+			t.rares = append(t.rares, &list[0])
+		}
+	}
+	r := t.rares[len(t.rares)-1]
+	t.rares = t.rares[:len(t.rares)-1]
+	t.owned++
+	return r
 }
 
 func (t *keyTable) take() int32 {
@@ -158,29 +232,39 @@ func (t *keyTable) take() int32 {
 // remove forgets a key.
 func (t *keyTable) remove(index int32) {
 	k := t.at(index)
-	mask := uint64(len(t.slots) - 1)
-	i := k.hash >> t.shift
-	for t.slots[i].index != index {
+	mask := uint64(len(t.tags) - 1)
+	i := t.hashOf(k) >> t.shift
+	for t.tags[i] == 0 || t.index[i] != index {
 		i = (i + 1) & mask
 	}
 	t.closeGap(i, mask)
-	freeString(t.arena, k.key[:])
-	k.flags &= keyHeld
+	if k.flags&keyInt == 0 {
+		t.arena.release(blockRef(k.key>>32), max(1, (int(uint32(k.key))+7)/8))
+	}
+	if k.rare != &nothing {
+		*k.rare = rare{}
+		t.rares = append(t.rares, k.rare)
+		t.owned--
+	}
+	k.rare, k.flags = nil, k.flags&keyHeld
 	t.free = append(t.free, index)
 	t.count--
+	if len(t.tags) > leastSlots && t.count*8 < len(t.tags) {
+		t.resize(len(t.tags) / 2)
+	}
 }
 
 // closeGap empties slot i and moves later ones of its run back where they may
 // go.
 func (t *keyTable) closeGap(i, mask uint64) {
-	for j := (i + 1) & mask; t.slots[j].index != 0; j = (j + 1) & mask {
-		home := t.at(t.slots[j].index).hash >> t.shift
+	for j := (i + 1) & mask; t.tags[j] != 0; j = (j + 1) & mask {
+		home := t.hashOf(t.at(t.index[j])) >> t.shift
 		if (j-home)&mask >= (j-i)&mask {
-			t.slots[i] = t.slots[j]
+			t.tags[i], t.index[i] = t.tags[j], t.index[j]
 			i = j
 		}
 	}
-	t.slots[i] = keySlot{}
+	t.tags[i] = 0
 }
 
 // each visits the states, in no particular order.

@@ -127,7 +127,7 @@ func (m *Matcher) opening(k *keyState) (event.Time, error) {
 // MaxTime: never, MinTime: before it begins.
 func (m *Matcher) deadline(k *keyState) event.Time {
 	first, d := m.rowTime(k, int(k.start)), event.MaxTime
-	if w := m.p.match.Within; w > 0 {
+	if w := m.p.within; w > 0 {
 		d = deadline(first, w)
 	}
 	if m.p.limit >= 0 {

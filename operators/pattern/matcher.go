@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -18,44 +17,35 @@ func (e *SkipError) Error() string { return "AFTER MATCH SKIP failed: " + e.Reas
 // Code classes the error for reports.
 func (e *SkipError) Code() diag.Code { return "runtime-skip" }
 
-// LimitError says that a key outgrew a declared limit.
-type LimitError struct {
-	What    string
-	Limit   int
-	Setting string
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("one partition key holds more than %d %s for a match that is still open: add or shorten WITHIN, make the pattern's loops end, or raise '%s'",
-		e.Limit, e.What, e.Setting)
-}
-
 // Matcher finds the matches of one shard. Input: prepared rows in the order of
 // time. It implements operators.Stateful.
 type Matcher struct {
-	p      *Program
-	arena  *arena
-	keys   *keyTable
-	timers timerHeap
-	holds  holds
-	det    *automaton // nil: threads
-	edges  *edges     // not nil: the pattern has edges …
-	tecs   *tecs      // not nil: … and its partial matches can be shared
-	view   view
-	replay attempt // finds the path of a match when det decides
-	space  *workspace
-	idle   []*attempt
-	out    *emitter
-	wm     event.Time
-	ended  bool
-	rows   int64
-	steps  []step
+	p       *Program
+	arena   *arena
+	keys    *keyTable
+	timers  timerHeap
+	holds   holds
+	det     *automaton // nil: threads
+	edges   *edges     // not nil: the pattern has edges …
+	tecs    *tecs      // not nil: … and its partial matches can be shared
+	view    view
+	replay  attempt // finds the path of a match when det decides
+	space   *workspace
+	idle    []*attempt
+	pagings []*paging // unused
+	out     *emitter
+	wm      event.Time
+	clock   event.Time // of the row or timer at hand
+	ended   bool
+	rows    int64
+	steps   []step
 	// consumed: a match has used up the rows of its key; with CONSUME BY ANY those
 	// of the others have to follow.
 	consumed bool
 	keyBuf   []byte
 	dirty    []int32
 	gone     [][]byte // encoded keys that snapshots hold and that are no more
+	paged    [][]byte // encoded keys whose pages in the snapshots are no more
 	track    bool
 	octx     *operators.Context
 }
@@ -66,6 +56,8 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
 	m.timers.keys, m.holds.keys = m.keys, m.keys
+	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
+	m.keys.owns = p.counts || !p.deterministic()
 	m.view = view{p: p, arena: a}
 	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
@@ -93,7 +85,7 @@ func (p *Program) private() *Program {
 
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
-	bytes := m.arena.used*8 + int64(m.keys.count)*int64(keyStateBytes+keySlotBytes)
+	bytes := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
 	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
 	if m.tecs != nil {
 		size.Bytes += m.tecs.bytes()
@@ -104,11 +96,6 @@ func (m *Matcher) Size() operators.Size {
 	}
 	return size
 }
-
-const (
-	keyStateBytes = 136
-	keySlotBytes  = 8
-)
 
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
@@ -159,14 +146,32 @@ func (m *Matcher) fire(t event.Time) error {
 	for m.timers.due(t) {
 		key := m.timers.items[0].key
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
-		at := m.timers.items[0].deadline
-		m.timers.remove(key) // an attempt that waits for rows after it (NEXT) goes on when they come
-		if m.tecs != nil {
-			m.lapse(key, at)
-			continue
-		}
-		if err := m.run(key); err != nil {
+		m.clock = m.timers.items[0].deadline
+		m.timers.remove(key)
+		if err := m.timeUp(key, m.keys.at(key)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// timeUp is the timer of a key. An attempt that waits for rows after it (NEXT)
+// goes on when they come, or its time to live ends.
+func (m *Matcher) timeUp(index int32, k *keyState) error {
+	switch {
+	case k.start >= k.n:
+		m.forgetKey(index, k)
+		return nil
+	case m.tecs != nil:
+		m.lapse(index, m.clock)
+		return nil
+	}
+	if err := m.run(index); err != nil {
+		return err
+	}
+	if m.p.drops && k.timer < 0 && k.flags&(keyUsed|keyActive) == keyUsed|keyActive {
+		if d := deadline(m.rowTime(k, int(k.start)), m.p.opts.TTL); d > m.clock {
+			m.timers.set(timer{deadline: d, id: m.rowID(k, int(k.start)), key: index})
 		}
 	}
 	return nil
@@ -199,8 +204,7 @@ func (m *Matcher) finish() error {
 }
 
 func (m *Matcher) rowID(k *keyState, i int) event.ID {
-	r := k.row(m.p, m.arena, i)
-	return event.ID{Hi: r[wordHi], Lo: r[wordLo]}
+	return m.p.layout.idOf(m.arena, k.row(m.p, m.arena, i))
 }
 
 func (m *Matcher) rowTime(k *keyState, i int) event.Time {
@@ -214,9 +218,16 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 			return err
 		}
 	}
+	m.clock = b.Time[i]
 	m.encodeKey(b, i)
 	hash := hashKey(m.keyBuf)
 	index := m.keys.find(hash, m.keyBuf)
+	if index != 0 && m.p.opts.Policy != LimitFail && m.tecs == nil {
+		if taken, err := m.makeRoom(index, b, i); !taken || err != nil {
+			return err
+		}
+		index = m.keys.find(hash, m.keyBuf)
+	}
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
@@ -269,55 +280,12 @@ func (m *Matcher) append(k *keyState, b *event.Batch, i int, symbol uint64) erro
 	return nil
 }
 
-// room makes place for one more row.
-func (m *Matcher) room(k *keyState) {
-	stride := m.p.layout.stride
-	if k.rows != 0 && (int(k.head)+int(k.n)+1)*stride <= 1<<k.class {
-		return
-	}
-	if k.rows != 0 && int(k.head) > int(k.n)/2 { // most of the block is free at its front
-		w := m.arena.words(k.rows)
-		copy(w, w[int(k.head)*stride:(int(k.head)+int(k.n))*stride])
-		k.head = 0
-		return
-	}
-	c := class((int(k.n) + 1) * stride)
-	if k.n > 0 {
-		c = max(c, int(k.class)+1)
-	}
-	block := m.arena.alloc(c)
-	if k.rows != 0 {
-		copy(m.arena.words(block), m.arena.words(k.rows)[int(k.head)*stride:(int(k.head)+int(k.n))*stride])
-		m.arena.release(k.rows, int(k.class))
-	}
-	k.rows, k.head, k.class = block, 0, uint8(c)
-}
-
 // touch notes that the key has changed since the last snapshot.
 func (m *Matcher) touch(index int32, k *keyState) {
 	if m.track && k.flags&keyDirty == 0 {
 		k.flags |= keyDirty
 		m.dirty = append(m.dirty, index)
 	}
-}
-
-// trim drops the rows that neither the next start nor PREV needs.
-func (m *Matcher) trim(k *keyState) {
-	n := int(k.start) - m.p.history
-	if n <= 0 {
-		return
-	}
-	if len(m.p.layout.strings) > 0 {
-		for i := range n {
-			m.p.layout.drop(m.arena, k.row(m.p, m.arena, i))
-		}
-	}
-	k.head += int32(n)
-	k.n -= int32(n)
-	k.start -= int32(n)
-	k.pos -= int32(n)
-	k.before += int64(n)
-	m.rows -= int64(n)
 }
 
 // release lets go of what an idle key does not need; a key that nothing refers
@@ -335,15 +303,12 @@ func (m *Matcher) release(index int32, k *keyState) {
 		m.edges.give(k.runs)
 		k.runs = nil
 	}
-	if k.n == 0 && k.rows != 0 {
-		m.arena.release(k.rows, int(k.class))
-		k.rows, k.head = 0, 0
+	if k.n == 0 {
+		m.releaseRows(k)
 	}
 	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
+		m.retire(index)
 		return
 	}
-	if k.flags&keyStored != 0 {
-		m.gone = append(m.gone, append([]byte(nil), k.keyBytes(m.arena)...))
-	}
-	m.keys.remove(index)
+	m.forgetKey(index, k)
 }

@@ -1,6 +1,7 @@
 package pattern_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,14 +10,20 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/cepd/cepd/internal/draw"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
+	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state/memstore"
 )
 
 // TestMatcher runs the text cases. "table" declares columns, "rows" gives the
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
 // "explain" shows the compiled pattern, "states" its automaton, "draw" that as
-// DOT or SVG, "samples" what it matches. Every match is repeated with other
-// batch sizes and with a snapshot and restore after every row.
+// DOT or SVG, "samples" what it matches. "restore after=n" has a clause, a line
+// "-- state" and pairs of a snapshot, in hexadecimal, that was taken after n
+// rows, and expects the output of the others. Every match is repeated with
+// other batch sizes and with a snapshot and restore after every row.
 func TestMatcher(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		var table, rows string
@@ -28,6 +35,11 @@ func TestMatcher(t *testing.T) {
 				rows = d.Input
 			case "match":
 				return runCase(t, table, rows, d.Input)
+			case "restore":
+				var after int
+				d.ScanArgs(t, "after", &after)
+				clause, pairs, _ := strings.Cut(d.Input, "\n-- state\n")
+				return runRestored(t, table, rows, clause, pairs, after)
 			case "explain":
 				return program(t, table, d.Input).Explain()
 			case "states":
@@ -59,6 +71,58 @@ func program(t testing.TB, table, clause string) *pattern.Program {
 	p, err := pattern.Compile(compileMatch(t, script(table, clause)), pattern.Options{Name: "q"})
 	must(t, err)
 	return p
+}
+
+// runRestored feeds the rows behind the first n to a matcher that is restored.
+func runRestored(t *testing.T, table, rows, clause, pairs string, n int) string {
+	m := compileMatch(t, script(table, clause))
+	p, err := pattern.Compile(m, pattern.Options{Name: "q"})
+	must(t, err)
+	store := memstore.New()
+	w := store.NewBatch()
+	for _, line := range strings.Split(pairs, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		must(t, w.Put(unhex(t, key), unhex(t, value)))
+	}
+	must(t, w.Commit(true))
+	matcher := p.NewMatcher(0)
+	if err := matcher.Restore(store); err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	in := batchOf(t, m, selectColumns(m, table, rows))
+	var prepared, out collector
+	ctx := &operators.Context{}
+	must(t, p.NewPrepare().Process(ctx, in, &prepared))
+	for i := n; i < in.N; i++ {
+		prepared.batch.Sel = []int32{int32(i)}
+		must(t, matcher.Process(ctx, prepared.batch, &out))
+		must(t, matcher.Advance(ctx, in.Time[i]-1, &out))
+	}
+	must(t, matcher.Advance(ctx, event.MaxTime, &out))
+	return strings.Join(out.rows, "\n") + "\n"
+}
+
+func unhex(t *testing.T, s string) []byte {
+	b, err := hex.DecodeString(s)
+	must(t, err)
+	return b
+}
+
+// selectColumns keeps of the rows the columns that the clause reads.
+func selectColumns(m *plan.Match, table, rows string) string {
+	var out []string
+	columns := strings.Split(table, ", ")
+	for _, row := range strings.Split(rows, "\n") {
+		var words []string
+		for i, w := range strings.Fields(row) {
+			name, _, _ := strings.Cut(columns[i], " ")
+			if m.Input.Schema().Index(name) >= 0 {
+				words = append(words, w)
+			}
+		}
+		out = append(out, strings.Join(words, " "))
+	}
+	return strings.Join(out, "\n")
 }
 
 func runCase(t *testing.T, table, rows, clause string) string {

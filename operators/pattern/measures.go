@@ -287,7 +287,7 @@ func (e *emitter) copyCell(w *view, s *slot, col *event.Vec) bool {
 		return false
 	}
 	row, c := w.row(entryRow(at)), &e.p.layout.cells[s.from.cell]
-	if row == nil || c.null >= 0 && row[wordNulls+c.null>>6]>>(c.null&63)&1 != 0 {
+	if row == nil || e.p.layout.null(row, c) {
 		return false
 	}
 	col.I64[e.n] = int64(row[c.word])
@@ -325,9 +325,10 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 		first = int(steps[0].row)
 		ordinal += w.id
 	}
-	a, z := w.row(first), w.row(last)
+	z := w.row(last)
+	from, to := w.rowID(first), w.rowID(last)
 	var key [48]byte
-	for i, x := range [...]uint64{e.seed, a[wordHi], a[wordLo], z[wordHi], z[wordLo], ordinal} {
+	for i, x := range [...]uint64{e.seed, from.Hi, from.Lo, to.Hi, to.Lo, ordinal} {
 		binary.LittleEndian.PutUint64(key[8*i:], x)
 	}
 	h := xxh3.Hash128(key[:])

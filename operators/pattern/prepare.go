@@ -11,7 +11,8 @@ import (
 // prepare computes symbols and kept columns, a batch at a time.
 type prepare struct {
 	p       *Program
-	filters []*kernel.Filter
+	filters []*kernel.Filter // per local condition; nil: in texts
+	texts   []*texts
 	columns []*kernel.Program
 	ctx     kernel.Context
 	bits    event.Bitmap
@@ -25,10 +26,15 @@ type prepare struct {
 func (p *Program) NewPrepare() operators.Operator {
 	o := &prepare{p: p, symbols: event.NewVec(event.TInt64)}
 	o.batch = event.Batch{Schema: p.prepared, Cols: make([]event.Vec, len(p.prepared.Fields))}
-	for _, l := range p.local {
-		f, err := kernel.CompileFilter(l.cond)
-		if err != nil {
-			panic(err) // Compile has made it once already
+	groups, rest := findTexts(p.local)
+	o.texts = groups
+	for _, cond := range rest {
+		var f *kernel.Filter
+		if cond != nil {
+			var err error
+			if f, err = kernel.CompileFilter(cond); err != nil {
+				panic(err) // Compile has made it once already
+			}
 		}
 		o.filters = append(o.filters, f)
 	}
@@ -48,7 +54,13 @@ func (o *prepare) Process(ctx *operators.Context, b *event.Batch, out operators.
 	o.ctx.Now = ctx.Now
 	o.symbols.Reset(b.N)
 	clear(o.symbols.I64)
+	for _, t := range o.texts {
+		t.mark(b, o.symbols.I64)
+	}
 	for i, f := range o.filters {
+		if f == nil {
+			continue
+		}
 		o.bits = o.bits.Resize(b.N)
 		f.Bits(&o.ctx, b, b.Sel, o.bits)
 		spread(o.symbols.I64, o.bits, i)

@@ -1,55 +1,132 @@
 package pattern
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
 )
 
-// A snapshot has one entry per key, its kept rows among them:
+// A snapshot has one entry per key, its kept rows among them while they are few:
 //
-//	"k" key -> version | matches | before | covered | start | n | rows …
+//	"k" key -> version | matches | before | covered | start | n | until | 0 | rows …
+//
+// and of a key with many rows only where they are, page by page:
+//
+//	"k" key               -> … | 1 | number of the first page | head
+//	"r" length key number -> version | rows of the page before its first one here | rows …
 //
 // and one for the shard: "w" -> watermark. What the attempt has made of the
-// rows is not stored: feeding them again gives the same.
+// rows is not stored: feeding them again gives the same. Until is when an idle
+// key is forgotten, 0: never. Version 1 has neither until nor pages.
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	prefixKey       = 'k'
+	prefixPage      = 'r'
 	prefixMark      = 'w'
 )
 
-// Snapshot writes the keys that changed since the last one.
+// Snapshot writes the keys that changed since the last one; of a key in pages,
+// the pages.
 func (m *Matcher) Snapshot(w state.Writer) error {
 	for _, key := range m.gone {
 		if err := w.Delete(append([]byte{prefixKey}, key...)); err != nil {
 			return err
 		}
 	}
-	m.gone = m.gone[:0]
-	var buf []byte
+	for _, key := range m.paged {
+		if err := w.DeleteRange(pageKey(key, 0), pageKey(key, -1)); err != nil {
+			return err
+		}
+	}
+	m.gone, m.paged = m.gone[:0], m.paged[:0]
+	var buf, key []byte
+	var own [intKeyBytes]byte
 	for _, i := range m.dirty {
 		k := m.keys.at(i)
 		if k.flags&(keyUsed|keyDirty) != keyUsed|keyDirty {
 			continue // forgotten since, or written under an earlier mention
 		}
 		k.flags = k.flags&^keyDirty | keyStored
+		key = append(append(key[:0], prefixKey), k.keyBytes(m.arena, own[:0])...)
 		buf = m.appendKey(buf[:0], k)
-		if err := w.Put(append([]byte{prefixKey}, k.keyBytes(m.arena)...), buf); err != nil {
+		if err := w.Put(key, buf); err != nil {
 			return err
+		}
+		if k.flags&keyPaged != 0 {
+			if err := m.writePages(w, k, key[1:]); err != nil {
+				return err
+			}
 		}
 	}
 	m.dirty = m.dirty[:0]
 	return w.Put([]byte{prefixMark}, binary.LittleEndian.AppendUint64(nil, uint64(m.wm)))
 }
 
+// pageKey is the key of a page's entry; -1 is behind all of them.
+func pageKey(key []byte, number int64) []byte {
+	k := append(binary.AppendUvarint([]byte{prefixPage}, uint64(len(key))), key...)
+	return binary.BigEndian.AppendUint64(k, uint64(number))
+}
+
+// writePages writes the pages that are new or have grown, and deletes those
+// that were dropped.
+func (m *Matcher) writePages(w state.Writer, k *keyState, key []byte) error {
+	g := k.paging
+	if g.stored && g.kept < g.first {
+		if err := w.DeleteRange(pageKey(key, g.kept), pageKey(key, g.first)); err != nil {
+			return err
+		}
+	}
+	g.kept, g.stored = g.first, true
+	last := g.first + int64(len(g.pages)-g.gone) - 1
+	for number := max(g.saved, g.first); number <= last; number++ {
+		if err := w.Put(pageKey(key, number), m.appendPage(nil, k, int(number-g.first))); err != nil {
+			return err
+		}
+	}
+	g.saved = last // it may grow
+	return nil
+}
+
+// appendPage writes the rows of a page that are kept.
+func (m *Matcher) appendPage(dst []byte, k *keyState, page int) []byte {
+	from, to := page*pageRows-int(k.head), (page+1)*pageRows-int(k.head)
+	skipped := max(0, -from)
+	dst = append(dst, snapshotVersion, byte(skipped))
+	for i := from + skipped; i < min(to, int(k.n)); i++ {
+		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
+	}
+	return dst
+}
+
+// forgetPages notes that the pages of a key in the snapshots are to go.
+func (m *Matcher) forgetPages(k *keyState) {
+	if k.paging.stored {
+		m.paged = append(m.paged, append([]byte(nil), k.keyBytes(m.arena, nil)...))
+	}
+}
+
 func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	dst = append(dst, snapshotVersion)
-	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n)} {
+	until := event.Time(0)
+	if k.start >= k.n && k.timer >= 0 {
+		until = m.timers.items[k.timer].deadline
+	}
+	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n), until} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
-	for i := range int(k.n) {
-		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
+	if k.flags&keyPaged != 0 {
+		dst = binary.AppendUvarint(append(dst, 1), uint64(k.paging.first))
+		dst = binary.AppendUvarint(dst, uint64(k.head))
+	} else {
+		dst = append(dst, 0)
+		for i := range int(k.n) {
+			dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
+		}
 	}
 	if m.p.recalls() {
 		dst = m.edges.appendHeld(dst, k.runs)
@@ -66,47 +143,142 @@ func (m *Matcher) Restore(r state.Reader) error {
 	} else if ok && len(mark) == 8 {
 		m.wm = event.Time(binary.LittleEndian.Uint64(mark))
 	}
-	return r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(key, value []byte) error {
-		return m.restoreKey(key[1:], value)
+	var paged []header
+	err := r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(key, value []byte) error {
+		h, rest, err := readHeader(value)
+		if err != nil || h.rows > int64(m.p.opts.MaxRows) {
+			return cmp.Or(err, errCorrupt)
+		}
+		h.key = key[1:]
+		if h.paged {
+			h.key, h.rest = bytes.Clone(h.key), bytes.Clone(rest)
+			paged = append(paged, h)
+			return nil
+		}
+		return m.restoreKey(&h, func(k *keyState) ([]byte, error) { return m.readRows(k, &h, rest, h.rows) })
 	})
+	for i := 0; i < len(paged) && err == nil; i++ {
+		h := &paged[i]
+		err = m.restoreKey(h, func(k *keyState) ([]byte, error) { return h.rest, m.readPages(r, k, h) })
+	}
+	return err
 }
 
-func (m *Matcher) restoreKey(key, src []byte) error {
-	if len(src) == 0 || src[0] != snapshotVersion {
-		return errCorrupt
+// header is what an entry of a key says before its rows.
+type header struct {
+	key                                          []byte
+	version                                      byte
+	matches, before, covered, start, rows, until int64
+	paged                                        bool
+	page, head                                   int64
+	rest                                         []byte // of a key in pages: what follows
+}
+
+func readHeader(src []byte) (h header, rest []byte, err error) {
+	if len(src) == 0 {
+		return h, nil, errCorrupt
+	}
+	if h.version = src[0]; h.version == 0 || h.version > snapshotVersion {
+		return h, nil, fmt.Errorf("pattern: the state of a key has format %d, this cepd reads formats up to %d: use the version that wrote it, or drop the query's state", h.version, snapshotVersion)
+	}
+	var paged int64
+	fields := []*int64{&h.matches, &h.before, &h.covered, &h.start, &h.rows}
+	if h.version > 1 {
+		fields = append(fields, &h.until, &paged)
 	}
 	src = src[1:]
-	var head [5]int64
-	for i := range head {
-		n, w := binary.Uvarint(src)
-		if w <= 0 {
-			return errCorrupt
+	read := func(fields []*int64) {
+		for _, f := range fields {
+			n, w := binary.Uvarint(src)
+			if w <= 0 {
+				src, err = nil, errCorrupt
+				return
+			}
+			*f, src = int64(n), src[w:]
 		}
-		head[i], src = int64(n), src[w:]
 	}
-	if head[3] > head[4] || head[4] > int64(m.p.opts.MaxRows) {
-		return errCorrupt
+	if read(fields); paged == 1 {
+		h.paged = true
+		read([]*int64{&h.page, &h.head})
 	}
-	index := m.keys.add(hashKey(key), key)
+	if err == nil && (h.start < 0 || h.start > h.rows || h.head < 0 || h.head >= pageRows) {
+		err = errCorrupt
+	}
+	return h, src, err
+}
+
+// restoreKey makes a key, whose rows are read by rows, and feeds them.
+func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err error)) error {
+	index := m.keys.add(hashKey(h.key), h.key)
 	k := m.keys.at(index)
 	k.flags |= keyStored
-	k.matches, k.before, k.covered, k.start = head[0], head[1], head[2], int32(head[3])
-	for range head[4] {
+	if m.p.counts {
+		k.matches, k.before, k.covered = h.matches, h.before, h.covered
+	}
+	rest, err := rows(k)
+	if err != nil {
+		return err
+	}
+	k.start = int32(h.start)
+	if m.p.recalls() {
+		if err := m.edges.readHeld(rest, k); err != nil {
+			return err
+		}
+	}
+	if k.start >= k.n && h.until > 0 {
+		m.timers.set(timer{deadline: h.until, key: index})
+	}
+	err = m.resume(index, k)
+	m.hold(index, k)
+	return err
+}
+
+// readRows appends so many rows to the key and gives what follows them.
+func (m *Matcher) readRows(k *keyState, h *header, src []byte, rows int64) ([]byte, error) {
+	for range rows {
 		m.room(k)
 		k.n++
 		m.rows++
 		var err error
-		if src, err = m.p.layout.readRow(m.arena, src, k.row(m.p, m.arena, int(k.n)-1)); err != nil {
-			return err
+		if src, err = m.p.layout.readRow(m.arena, src, k.row(m.p, m.arena, int(k.n)-1), h.version); err != nil {
+			return nil, err
 		}
 	}
-	if m.p.recalls() {
-		if err := m.edges.readHeld(src, k); err != nil {
-			return err
-		}
+	return src, nil
+}
+
+// readPages reads the rows of a key from its pages.
+func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
+	m.page(k)
+	g := k.paging
+	g.first, g.kept, g.saved, g.stored = h.page, h.page, h.page, true
+	k.head = uint8(h.head)
+	if h.head > 0 {
+		g.pages = append(g.pages, m.arena.alloc(pageRows*m.p.layout.stride))
 	}
-	err := m.resume(index, k)
-	m.hold(index, k)
+	scratch := make([]uint64, m.p.layout.stride)
+	skip := int(h.head)
+	err := r.Scan(pageKey(h.key, h.page), pageKey(h.key, -1), func(_, value []byte) error {
+		if len(value) < 2 || value[0] != h.version || int(value[1]) > skip {
+			return errCorrupt
+		}
+		src := value[2:]
+		for range skip - int(value[1]) { // dropped since the page was written
+			var err error
+			if src, err = m.p.layout.readRow(m.arena, src, scratch, h.version); err != nil {
+				return err
+			}
+			m.p.layout.drop(m.arena, scratch)
+		}
+		rows := min(int64(pageRows-skip), h.rows-int64(k.n))
+		skip = 0
+		_, err := m.readRows(k, h, src, rows)
+		return err
+	})
+	if err == nil && int64(k.n) != h.rows {
+		err = errCorrupt
+	}
+	g.saved = h.page + int64(len(g.pages)) - 1
 	return err
 }
 

@@ -63,73 +63,6 @@ type move struct {
 	own         bool // a node that nobody else knows
 }
 
-// sharable says whether partial matches at one place have one future, and the
-// order in which matches of one row come does not matter.
-func (p *Program) sharable() bool { return p.match.Edges && p.unshared() == "" }
-
-// unshared is why partial matches of a pattern with edges are not shared.
-func (p *Program) unshared() string {
-	m := p.match
-	switch {
-	case !p.deterministic():
-		return "conditions look at rows before"
-	case p.ahead > 0 || p.history > 0:
-		return "conditions look at neighbours"
-	case m.Skip != ast.NoSkip:
-		return "AFTER MATCH drops some"
-	case m.Timeouts:
-		return "EMIT TIMEOUTS"
-	case m.Gap > 0:
-		return "BETWEEN ROWS"
-	case len(p.limits) > 0:
-		return "a part has a time limit"
-	case p.places.merges:
-		return "one row may fit in several ways"
-	case p.numbered:
-		return "MATCH_NUMBER() needs their order"
-	}
-	return p.unsharedStep()
-}
-
-func (p *Program) unsharedStep() string {
-	for i := range p.code {
-		switch in := &p.code[i]; {
-		case in.op == opAbsent:
-			return "NOT at the end"
-		case in.op == opRow && in.until >= 0, in.op == opNot && in.until >= 0:
-			return "a loop ends at a row"
-		case in.op == opNot && !in.loop && p.mayEnd(i):
-			return "only optional steps follow NOT"
-		}
-	}
-	return ""
-}
-
-// mayEnd says whether a match may end behind instruction pc without a further
-// row.
-func (p *Program) mayEnd(pc int) bool {
-	seen := make([]bool, len(p.code))
-	var visit func(pc int32) bool
-	visit = func(pc int32) bool {
-		if seen[pc] {
-			return false
-		}
-		seen[pc] = true
-		switch in := p.code[pc]; in.op {
-		case opSplit:
-			return visit(in.x) || visit(in.y)
-		case opJump:
-			return visit(in.x)
-		case opAccept:
-			return true
-		case opRow, opAbsent:
-			return false
-		}
-		return visit(pc + 1)
-	}
-	return visit(int32(pc))
-}
-
 func newTECS(m *Matcher) *tecs {
 	s := &tecs{m: m, p: m.p, ranking: ranking{p: m.p}, pool: newNodePool(), acts: map[uint64]*sharedAction{}}
 	s.report = s.match
@@ -215,7 +148,7 @@ func (s *tecs) wants(k *keyState, a *sharedAction) bool {
 		return false
 	}
 	for i := range a.steps {
-		if k.graph.heads[a.steps[i].place] != none {
+		if head := k.graph.heads[a.steps[i].place]; head != none && k.graph.at(head).max >= k.before {
 			return true
 		}
 	}
@@ -245,10 +178,13 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 	if k.graph == nil {
 		k.graph = s.take()
 	}
+	if taken, err := m.makeRoom(index, b, i); !taken || err != nil {
+		return err
+	}
 	if err := m.append(k, b, i, symbol); err != nil {
 		return err
 	}
-	if w := m.p.match.Within; w > 0 && k.timer < 0 {
+	if w := m.p.within; w > 0 && k.timer < 0 {
 		m.timers.set(timer{deadline: deadline(b.Time[i], w), id: b.ID[i], key: index})
 	}
 	m.hold(index, k)
@@ -266,14 +202,31 @@ func (m *Matcher) shared(index int32, hash uint64, b *event.Batch, i int, symbol
 
 // forget drops the rows with which no match can start any more at t.
 func (m *Matcher) forget(k *keyState, t event.Time) {
-	w := m.p.match.Within
+	w := m.p.within
 	if w == 0 {
 		return
 	}
 	for k.start < k.n && deadline(m.rowTime(k, int(k.start)), w) <= t {
+		if m.p.drops && m.wm < event.MaxTime && m.tecs.waits(k, int(k.start)) {
+			m.drop(k, int(k.start), reasonTTL)
+		}
 		k.start++
 	}
 	m.trim(k)
+}
+
+// waits says whether a partial match that began with row i may be waiting:
+// something is that began then or later.
+func (s *tecs) waits(k *keyState, i int) bool {
+	if k.graph == nil || len(s.action(s.p.layout.symbolOf(k.row(s.p, s.m.arena, i))).starts) == 0 {
+		return false
+	}
+	for _, head := range k.graph.heads {
+		if head != none && k.graph.at(head).max >= k.before+int64(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // lapse is the timer of a key: its last row then was the newest start.
@@ -285,8 +238,11 @@ func (m *Matcher) lapse(index int32, t event.Time) {
 		m.release(index, k)
 		return
 	}
-	last := int(k.n) - 1
-	m.timers.set(timer{deadline: deadline(m.rowTime(k, last), m.p.match.Within), id: m.rowID(k, last), key: index})
+	next := int(k.n) - 1
+	if m.p.drops {
+		next = 0 // each is counted when its time comes
+	}
+	m.timers.set(timer{deadline: deadline(m.rowTime(k, next), m.p.within), id: m.rowID(k, next), key: index})
 }
 
 // rebuild feeds the kept rows again after a restore.
@@ -296,11 +252,11 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 	s.muted = true
 	defer func() { s.muted = false }()
 	for i := range int(k.n) {
-		if err := s.row(k, k.before+int64(i), s.action(k.row(m.p, m.arena, i)[wordSymbol])); err != nil {
+		if err := s.row(k, k.before+int64(i), s.action(m.p.layout.symbolOf(k.row(m.p, m.arena, i)))); err != nil {
 			return err
 		}
 	}
-	if m.p.match.Within > 0 {
+	if m.p.within > 0 {
 		m.lapse(index, event.MinTime)
 	}
 	return nil

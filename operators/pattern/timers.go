@@ -1,6 +1,10 @@
 package pattern
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"unsafe"
+
+	"github.com/cepd/cepd/internal/event"
+)
 
 // timer is when the attempt of a key runs out of time. Order: deadline, then
 // the ID of its first row, so that it does not depend on how keys lie in
@@ -10,6 +14,8 @@ type timer struct {
 	id       event.ID
 	key      int32
 }
+
+const timerBytes = int64(unsafe.Sizeof(timer{}))
 
 func (t *timer) before(u *timer) bool {
 	if t.deadline != u.deadline {

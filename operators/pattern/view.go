@@ -48,6 +48,9 @@ func (w *view) row(i int) []uint64 {
 	return w.k.row(w.p, w.arena, i)
 }
 
+// rowID is the ID of row i, which is kept.
+func (w *view) rowID(i int) event.ID { return w.p.layout.idOf(w.arena, w.row(i)) }
+
 // operand evaluates o at row, whose variable is v.
 func (w *view) operand(o *operand, row int, v int16) (event.Value, error) {
 	words := w.row(row)

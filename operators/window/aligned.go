@@ -6,6 +6,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/aggregate"
 	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -15,19 +16,20 @@ const maxIdle = 16
 
 // aligned is the operator of all windows but sessions.
 type aligned struct {
-	p       *Program
-	panes   map[bounds]*pane
-	order   []*pane // by end, then start
-	merged  int     // how many of order are in the running totals
-	idle    []*pane
-	running *running // of HOP and CUMULATE
-	last    event.Time
-	wm      event.Time
-	emitter *emitter
-	keys    group.Keys
-	slots   []int32
-	track   bool
-	gone    [][]byte // prefixes of panes that snapshots hold and that are no more
+	p        *Program
+	panes    map[bounds]*pane
+	order    []*pane // by end, then start
+	merged   int     // how many of order are in the running totals
+	idle     []*pane
+	running  *running // of HOP and CUMULATE
+	last     event.Time
+	wm       event.Time
+	emitter  *emitter
+	keys     group.Keys
+	slots    []int32
+	partials *aggregate.States // scratch of the second of two phases
+	track    bool
+	gone     [][]byte // prefixes of panes that snapshots hold and that are no more
 }
 
 func newAligned(p *Program) *aligned {
@@ -87,11 +89,19 @@ func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.B
 	for set := range a.p.codec.Sets {
 		a.keys.Gather(b, rows, set)
 		a.slots = pn.Slots(&a.keys, a.slots)
-		if err := pn.add(a.slots, rows, b, a.track); err != nil {
+		if err := a.take(pn, rows, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// take adds rows to the groups a.slots.
+func (a *aligned) take(pn *pane, rows []int32, b *event.Batch) error {
+	if a.p.phase == global {
+		return a.absorb(pn, a.slots, rows, b)
+	}
+	return pn.add(a.slots, rows, b, a.track)
 }
 
 // due is the watermark that makes the rows of a pane late.
@@ -173,7 +183,11 @@ func (a *aligned) report(ctx *operators.Context, pn *pane, out operators.Collect
 		err := a.emitter.emit(ctx, source{
 			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
 			result: func(c int, col *event.Vec, fail func(int, error)) error {
-				pn.states.Cols[c].Result(slots, col, fail)
+				if a.p.phase == local {
+					pn.partial(slots, col)
+				} else {
+					pn.states.Cols[c].Result(slots, col, fail)
+				}
 				return nil
 			}}, out)
 		if err != nil {

@@ -51,7 +51,7 @@ func (e *emitter) emit(ctx *operators.Context, s source, out operators.Collector
 			e.reject(ctx, i, err)
 		}
 	}
-	for c := range e.p.calls {
+	for c := range e.p.results() {
 		if err := s.result(c, &b.Cols[keys+plan.OutCalls+c], fail); err != nil {
 			return err
 		}
@@ -64,6 +64,9 @@ func (e *emitter) emit(ctx *operators.Context, s source, out operators.Collector
 	}
 	return out.Emit(b)
 }
+
+// results is the number of output columns behind the grouping.
+func (p *Program) results() int { return len(p.plan.Out.Fields) - len(p.codec.Cols) - plan.OutCalls }
 
 // row writes everything of row i but the calls.
 func (e *emitter) row(key []byte, w bounds, i, n int) {

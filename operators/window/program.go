@@ -28,6 +28,7 @@ type Program struct {
 	calls []aggregate.Call
 	codec *group.Codec
 	grid  grid
+	phase phase
 	seed  uint64
 }
 
@@ -41,13 +42,17 @@ func Compile(n *plan.Aggregate, o Options) (*Program, error) {
 	for i := range n.Calls {
 		p.calls = append(p.calls, call(&n.Calls[i], n.Out.Fields[len(n.Keys)+plan.OutCalls+i].Type, in))
 	}
+	p.codec = newCodec(n, in)
+	p.grid = newGrid(&n.Window)
+	return p, nil
+}
+
+func newCodec(n *plan.Aggregate, in *event.Schema) *group.Codec {
 	types := make([]event.Type, len(n.Keys))
 	for i, c := range n.Keys {
 		types[i] = in.Fields[c].Type
 	}
-	p.codec = group.NewCodec(n.Keys, types, membership(n.Sets, len(n.Keys)))
-	p.grid = newGrid(&n.Window)
-	return p, nil
+	return group.NewCodec(n.Keys, types, membership(n.Sets, len(n.Keys)))
 }
 
 func call(c *plan.AggCall, result event.Type, in *event.Schema) aggregate.Call {
@@ -88,6 +93,9 @@ func (p *Program) Key() []int {
 	return key
 }
 
+// Proctime says whether windows are of the processing time.
+func (p *Program) Proctime() bool { return p.plan.Window.Proctime }
+
 // Ordered says whether rows must come in the order of time.
 func (p *Program) Ordered() bool {
 	for i := range p.calls {
@@ -101,8 +109,7 @@ func (p *Program) Ordered() bool {
 // Deadline is the watermark from which on a row of time t is late: when the
 // first window that it belongs to has been reported. Nil: t itself.
 func (p *Program) Deadline() func(t event.Time) event.Time {
-	switch p.plan.Window.Kind {
-	case plan.Session, plan.Attached:
+	if k := p.plan.Window.Kind; k == plan.Session || k == plan.Attached || p.phase == global {
 		return nil
 	}
 	g := p.grid
@@ -121,6 +128,10 @@ func (p *Program) New(int) operators.Stateful {
 func (p *Program) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "windows: %s\n", p.grid.describe())
+	if p.phase == local {
+		b.WriteString("first of two phases: the states of groups go on\n")
+		return b.String()
+	}
 	order := "as they come"
 	if p.Ordered() {
 		order = "in the order of time"

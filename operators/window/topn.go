@@ -56,7 +56,6 @@ type topN struct {
 	order   []*topWindow // by end, then start
 	wm      event.Time
 	keys    group.Keys
-	slots   []int32
 	values  []event.Value // scratch: sort keys of a row
 	out     *event.Batch
 	id      []byte

@@ -16,10 +16,12 @@ var Settings = []Setting{
 	{"sink.buffer-max-bytes", "16777216", "rows on their way to a sink, then reading stops"},
 	{"state.max-partial-matches-per-key", "10000", "ways that a pattern follows at once for one key"},
 	{"state.max-rows-per-key", "100000", "rows that a pattern keeps of one key"},
+	{"state.limit-policy", "fail", "what happens to a key that is full: fail, drop-oldest, reject-new"},
+	{"state.ttl", "0 s", "age at which a partial match is given up, time after which a pattern or OVER forgets a key without rows; 0: never"},
 	{"state.max-suppressed-keys", "100000", "keys that SUPPRESS holds in a shard, then the oldest ends early"},
 	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
-	{"state.ttl", "0 s", "time after which OVER forgets a key without rows, where no frame says; 0: never"},
 	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},
+	{"table.optimizer.agg-phase-strategy", "AUTO", "TWO_PHASE aggregates windows per partition before it does by key, for skewed keys; ONE_PHASE and AUTO do not"},
 	{"table.local-time-zone", "UTC", "time zone of the session"},
 }
 

@@ -35,37 +35,46 @@ func (b *binder) adviseWhere(e ast.Expr, cond expr.Expr) {
 	}
 }
 
-// adviseState warns of what may wait or grow without bound.
+// adviseState warns of results without rows.
 func (m *matcher) adviseState() {
-	if m.out.Edges {
-		m.adviseEdges()
-		return
-	}
-	if m.out.Rows != ast.AllRowsOmit && nullable(m.out.Pattern) {
+	if !m.out.Edges && m.out.Rows != ast.AllRowsOmit && nullable(m.out.Pattern) {
 		m.list.Warn(diag.Advice, m.ast.Pattern.Pos(), "the pattern can match no row at all, and then gives a result for every row without a match").
 			WithHint("use + in place of *, or ALL ROWS PER MATCH OMIT EMPTY MATCHES")
 	}
-	if m.out.Within > 0 || m.out.WithinOf != nil || m.unbounded(m.in.node) == nil {
+}
+
+// bounded refuses a partial match that nothing bounds: neither time, nor the
+// pattern itself, nor a quota with a policy.
+func (m *matcher) bounded() {
+	if m.out.Within > 0 || m.out.WithinOf != nil || m.out.Gap > 0 || m.timeToLive() || m.unbounded(m.in.node) == nil {
 		return
 	}
-	if q := m.endlessTail(m.ast.Pattern); q != nil {
-		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the pattern ends in a greedy loop over a variable that every row is: no match is ever certain").
-			WithHint("add WITHIN INTERVAL …, make the loop reluctant (%s?), or define its variable", q.Text)
-		return
-	}
-	if q := unboundedLoop(m.ast.Pattern); q != nil {
-		m.list.Warn(diag.UnboundedState, m.quantifierSpan(q), "the loop has no upper bound and the pattern no WITHIN: a match can grow without bound, up to 'state.max-rows-per-key' rows of a key").
-			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
+	tail, loop := m.endlessTail(m.ast.Pattern), unboundedLoop(m.ast.Pattern)
+	switch {
+	case m.out.Edges && !waits(m.out.Pattern):
+	case m.out.Edges && !m.quota():
+		m.add(diag.UnboundedState, m.ast.Pattern.Pos(), "a partial match may wait for its next row without end").WithHint(boundIt)
+	case m.out.Edges:
+	case tail != nil:
+		report := m.list.Add
+		if m.quota() {
+			report = m.list.Warn
+		}
+		report(diag.UnboundedState, m.quantifierSpan(tail), "the pattern ends in a greedy loop over a variable that every row is: no match is ever certain").
+			WithHint("add WITHIN INTERVAL …, make the loop reluctant (%s?), or define its variable", tail.Text)
+	case loop != nil && !m.quota():
+		m.add(diag.UnboundedState, m.quantifierSpan(loop), "the loop has no upper bound: a partial match may grow without end").WithHint(boundIt)
 	}
 }
 
-// adviseEdges warns of partial matches that nothing ends: several are kept for
-// every row that begins one.
-func (m *matcher) adviseEdges() {
-	if m.out.Within == 0 && m.out.WithinOf == nil && m.out.Gap == 0 && m.unbounded(m.in.node) != nil && waits(m.out.Pattern) {
-		m.list.Warn(diag.UnboundedState, m.ast.Pattern.Pos(), "a partial match may wait for its next row without end: the pattern has no WITHIN").
-			WithHint("add WITHIN INTERVAL … after PATTERN (…)")
-	}
+const boundIt = "add WITHIN INTERVAL … after PATTERN (…); or SET 'state.ttl' = '1 h'; or a quota for each key: SET 'state.max-rows-per-key' = '10000' " +
+	"and SET 'state.limit-policy' = 'drop-oldest' (or 'reject-new', 'fail')"
+
+// quota says whether the settings bound a key and say what happens when it is
+// full.
+func (m *matcher) quota() bool {
+	set := m.cat.Settings
+	return set["state.limit-policy"] != "" && (set["state.max-rows-per-key"] != "" || set["state.max-partial-matches-per-key"] != "")
 }
 
 // waits says whether a partial match can stay while rows pass.

@@ -50,6 +50,7 @@ func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	if rel == nil || !m.ok {
 		return nil
 	}
+	m.bounded()
 	m.advise()
 	return rel
 }

@@ -16,7 +16,6 @@ import (
 type overScope struct {
 	rel       *relation
 	windows   []ast.NamedWindow
-	base      int
 	time      *expr.Column
 	partition []expr.Expr
 	frames    []plan.Frame
@@ -49,8 +48,11 @@ func (b *binder) overCall(name string, e *ast.Call) expr.Expr {
 		return nil
 	}
 	agg := b.overAggregate(name, e)
+	if agg == nil || !b.overTime(name, spec) || !b.overPartition(spec) {
+		return nil
+	}
 	frame, ok := b.overFrame(name, e, spec)
-	if agg == nil || !ok || !b.overTime(name, spec) || !b.overPartition(spec) {
+	if !ok {
 		return nil
 	}
 	return o.add(agg, frame)

@@ -118,6 +118,10 @@ func (m *matcher) anchor(p *ast.PatAnchor) plan.Pattern {
 		m.refusePattern(p.Pos(), m.text(p.Pos())+" in a pattern with edges")
 		return plan.PatEmpty{}
 	}
+	if p.Start && m.timeToLive() {
+		m.add(diag.InvalidPattern, p.Pos(), "^ is the first row of a key for all time, which 'state.ttl' would forget").WithHint("leave ^ out, or SET 'state.ttl' = '0 s' before the query")
+		m.fail()
+	}
 	if open := m.unbounded(m.in.node); !p.Start && open != nil {
 		m.add(diag.NotSupported, p.Pos(), "$ is the end of the input, and %s has none", open.Name).
 			WithHint("leave $ out, or read a bounded table ('connector' = 'file', or 'number-of-rows')")

@@ -48,7 +48,10 @@ type Aggregate struct {
 	Keys   []int   // input columns
 	Sets   [][]int // the grouping sets, as indexes into Keys
 	Calls  []AggCall
-	Out    *event.Schema
+	// TwoPhases: rows are aggregated where they are read, and what comes of that
+	// by key. For keys of very different frequency.
+	TwoPhases bool
+	Out       *event.Schema
 }
 
 // AggCall is an aggregate of a group, over input columns.
@@ -141,6 +144,9 @@ func describeAggregate(n *Aggregate) (string, []string) {
 	in := n.Input.Schema()
 	title := "WindowAggregate(" + n.Window.text(in) + ")"
 	lines := []string{"keys: " + groupText(n)}
+	if n.TwoPhases {
+		lines = append(lines, "in two phases where possible")
+	}
 	for i := range n.Calls {
 		lines = append(lines, assignment(n.Out.Fields[len(n.Keys)+OutCalls+i].Name, n.Calls[i].Text(in)))
 	}

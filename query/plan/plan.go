@@ -87,7 +87,7 @@ type Match struct {
 	// Edges: the pattern has edges, negation or a strategy, or AFTER MATCH is NO
 	// SKIP: matches are reported as they complete, all of them, thinned by Skip.
 	// Otherwise: the preferred match of each start, as the standard has it.
-	Edges    bool
+	Edges bool
 	Selection
 	Gap      int64  // µs: WITHIN … BETWEEN ROWS, the time since the row before; 0: no limit
 	Timeouts bool   // EMIT TIMEOUTS: partial matches that run out of time are rows too

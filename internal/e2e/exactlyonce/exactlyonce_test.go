@@ -67,7 +67,12 @@ func TestZombie(t *testing.T) {
 	if err := old.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	err := <-old.done
+	var err error
+	select {
+	case err = <-old.done:
+	case <-time.After(catchUp):
+		t.Errorf("the zombie goes on\n%s", &old.stderr)
+	}
 	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(old.stderr.String(), "fenced: another process has taken over") {
 		t.Errorf("the zombie ends with %v\n%s", err, &old.stderr)
 	}
