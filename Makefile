@@ -41,6 +41,7 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	-@$(STEP) -step vet $(GO) vet ./...
 	-@$(STEP) -step golangci-lint $(LINT) run
 	-@echo '== go test -race'; $(GO) test -race -timeout 18m -json ./... | $(STEP)
+	-@echo '== go test ./benchmarks: answers and budgets, without the race detector'; $(GO) test -json ./benchmarks/... | $(STEP)
 	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s
 	@$(STEP) -total
 

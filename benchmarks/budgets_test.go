@@ -18,7 +18,7 @@ func TestBudgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	warm, events := 2_000_000, 2_000_000
-	if testing.Short() {
+	if testing.Short() || small {
 		warm, events = 1_000_000, 200_000
 	}
 	data := NewData()
