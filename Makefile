@@ -73,6 +73,7 @@ bench-instructions: ## instructions per event: needs Valgrind
 	@$(CACHE)/instructions
 
 bench-history: ## keeps the Go benchmarks of this commit in benchmarks/history
+	@mkdir -p $(HISTORY)
 	@$(BENCHMARKS) | tee $(HISTORY)/$$(date -u +%Y-%m-%d)-$$(git rev-parse --short HEAD).txt
 
 bench-compare: ## the Go benchmarks against the last of benchmarks/history, or OLD=file

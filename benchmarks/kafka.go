@@ -46,12 +46,15 @@ type Filler struct {
 	bytes      int // of values, so far
 }
 
+// recordTime is the type of a record's timestamp, which is the event's time.
+var recordTime = event.Type{Kind: event.TimestampLTZ, Precision: 3}
+
 // NewFiller opens a topic for writing; records wait up to linger for others.
 func NewFiller(ctx context.Context, bootstrap, topic string, linger time.Duration) (*Filler, error) {
 	c, _ := all.New().Lookup("kafka")
 	sink, err := c.Sink(connectors.Table{
 		Name: "fill", Query: "fill",
-		Columns: []connectors.Column{{Name: "k", Type: event.TBytes}, {Name: "v", Type: event.TBytes}},
+		Columns: []connectors.Column{{Name: "k", Type: event.TBytes}, {Name: "v", Type: event.TBytes}, {Name: "t", Type: recordTime, Metadata: "timestamp"}},
 		Options: map[string]string{
 			"topic": topic, "properties.bootstrap.servers": bootstrap, "format": "raw",
 			"key.fields": "k", "key.format": "raw", "value.fields-include": "EXCEPT_KEY", "properties.linger.ms": strconv.FormatInt(linger.Milliseconds(), 10),
@@ -60,7 +63,7 @@ func NewFiller(ctx context.Context, bootstrap, topic string, linger time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	b := event.NewBatch(event.NewSchema(event.Field{Name: "k", Type: event.TBytes}, event.Field{Name: "v", Type: event.TBytes}))
+	b := event.NewBatch(event.NewSchema(event.Field{Name: "k", Type: event.TBytes}, event.Field{Name: "v", Type: event.TBytes}, event.Field{Name: "t", Type: recordTime}))
 	return &Filler{sink: sink, stream: workload.NewTransactions(), batch: b}, sink.Open(ctx)
 }
 
@@ -73,6 +76,7 @@ func (f *Filler) Write(ctx context.Context, n int) error {
 		f.key, f.value = t.AppendKey(f.key[:0]), t.AppendKafka(f.value[:0])
 		b.Cols[0].SetBytes(b.N-n, f.key)
 		b.Cols[1].SetBytes(b.N-n, f.value)
+		b.Cols[2].I64[b.N-n] = t.TS * 1000
 		f.bytes += len(f.value)
 	}
 	return f.sink.Write(ctx, b)

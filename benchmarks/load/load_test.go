@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 		"give a recording of the table with --input rows=FILE": {Text: script},
 		"the queries read rows":                                {Text: script, Inputs: map[string]string{"other": "x"}},
 		"leaves nothing to measure":                            {Text: script, Inputs: map[string]string{"": recorded(t, 10)}, Warmup: 11},
-		"there is no query to run":                             {Text: "SET 'cepd.shards' = '2';"},
+		"there is no query to run":                             {Text: "SHOW TABLES;"},
 		"needs a duration":                                     {Text: script, Rate: 10},
 		"no such file":                                         {Text: script, Inputs: map[string]string{"": "/nowhere/rows.jsonl"}},
 	} {

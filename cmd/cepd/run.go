@@ -43,6 +43,7 @@ also after a crash; without, it begins anew.`,
 		RunE: func(c *cobra.Command, args []string) error { return r.run(c.Context(), args) },
 	}
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "directory for state; made if it is not there")
+	c.Flags().DurationVar(&r.commit, "commit-interval", 0, "at most so long between two synced writes of the journal, and between two transactions of an exactly-once sink (default 100ms)")
 	outputFlag(c, &r.output)
 	r.bindings = newBindings(c)
 	return c
@@ -52,6 +53,7 @@ type runCommand struct {
 	*global
 	*bindings
 	dataDir string
+	commit  time.Duration
 	output  string
 	engine  *engine.Engine
 	running []*engine.Query
@@ -95,6 +97,7 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 func (r *runCommand) options(names []string, log *slog.Logger) engine.Options {
 	o := engineOptions(log)
 	o.DataDir, o.Stdout, o.Stdin = r.dataDir, r.std.out, r.std.in
+	o.CommitInterval = r.commit
 	for _, name := range names {
 		if name == "-" {
 			o.Stdin = nil // it was the text

@@ -18,7 +18,7 @@ import (
 type world struct {
 	tables map[string]*table // by folded name
 	now    clock.Manual
-	opened []*table // that a query has begun to write, to be taken by its runner
+	opened []*table   // that a query has begun to write, to be taken by its runner
 	mark   event.Time // no row before it comes any more
 	ended  bool
 }

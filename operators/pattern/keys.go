@@ -281,6 +281,9 @@ func (t *keyTable) each(f func(index int32, k *keyState) error) error {
 
 // hashKey mixes the encoded key; the same on every machine and run.
 func hashKey(key []byte) uint64 {
+	if len(key) == intKeyBytes && key[0] == 1 {
+		return hashInt(le64(key[1:]))
+	}
 	h := uint64(len(key)) * 0x9e3779b97f4a7c15
 	for len(key) >= 8 {
 		h = mix(h ^ le64(key))

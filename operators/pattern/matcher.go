@@ -43,6 +43,7 @@ type Matcher struct {
 	// of the others have to follow.
 	consumed bool
 	keyBuf   []byte
+	hashes   []uint64 // of the batch's keys, where they are integers
 	dirty    []int32
 	gone     [][]byte // encoded keys that snapshots hold and that are no more
 	paged    [][]byte // encoded keys whose pages in the snapshots are no more
@@ -100,17 +101,16 @@ func (m *Matcher) Size() operators.Size {
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
 	m.begin(ctx, out)
-	symbols := b.Cols[0].I64
-	if b.Sel == nil {
-		for i := range b.N {
-			if err := m.row(b, i, uint64(symbols[i])); err != nil {
-				return err
-			}
+	symbols, ints := b.Cols[0].I64, m.hashInts(b)
+	for n := range b.Live() {
+		i := n
+		if b.Sel != nil {
+			i = int(b.Sel[n])
 		}
-		return m.out.flush()
-	}
-	for _, i := range b.Sel {
-		if err := m.row(b, int(i), uint64(symbols[i])); err != nil {
+		if ints && m.passes(b, i, uint64(symbols[i])) {
+			continue
+		}
+		if err := m.row(b, i, uint64(symbols[i])); err != nil {
 			return err
 		}
 	}

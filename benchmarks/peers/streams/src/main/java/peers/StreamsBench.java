@@ -16,6 +16,7 @@ import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
@@ -92,6 +93,11 @@ public final class StreamsBench {
         })
         .to(out, Produced.with(Serdes.Long(), Serdes.ByteArray()));
     KafkaStreams streams = new KafkaStreams(b.build(), properties(bootstrap));
+    streams.setUncaughtExceptionHandler(e -> {
+      e.printStackTrace();
+      System.exit(1); // else the run would wait for ever
+      return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+    });
     streams.start();
     done.await();
     Bench.end();
