@@ -244,7 +244,7 @@ func (e *edges) path(x *partial) int32 {
 	e.ranks = 0
 	if e.made != none {
 		n := paths.at(e.made)
-		if paths.sameAs(n.parent) == paths.sameAs(x.path) && n.v == in.v && n.excluded == in.excluded {
+		if paths.sameAs(n.parent) == paths.sameAs(x.path) && n.v == in.v {
 			return paths.add(x.path, in, x.rank, e.number, e.made)
 		}
 	}

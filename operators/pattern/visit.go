@@ -168,7 +168,7 @@ func (e *edges) sortVisit() {
 	paths := &e.store.paths
 	key := func(x *run) (same, v int) {
 		in := e.p.places.list[x.place].in
-		return int(paths.sameAs(x.path)), int(in.v)<<1 + b2i(in.excluded)
+		return int(paths.sameAs(x.path)), int(in.v)
 	}
 	slices.SortFunc(e.visit, func(a, b int32) int {
 		x, y := e.store.runs.at(a), e.store.runs.at(b)
