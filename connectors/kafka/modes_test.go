@@ -145,9 +145,10 @@ func transaction(t *testing.T, bootstrap, topic string, commit bool, values []st
 	if err := c.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
 		t.Fatal(err)
 	}
+	awaitMarkers(t, bootstrap)
 }
 
-func eventually(t *testing.T, op func() error) {
+func eventually(t testing.TB, op func() error) {
 	t.Helper()
 	var err error
 	for range 400 {

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -62,6 +63,7 @@ func deliver(t testing.TB, s connectors.Transactional, from, to int) {
 // committed are the values read at read_committed, sorted by their number.
 func committed(t testing.TB, bootstrap, topic string, partitions int) []string {
 	t.Helper()
+	awaitMarkers(t, bootstrap)
 	return slices.Sorted(slices.Values(slices.Concat(readAll(t, bootstrap, topic, partitions)...)))
 }
 
@@ -190,6 +192,21 @@ func awaitAbort(t *testing.T, bootstrap, id string) {
 			err = segment.ConcurrentTransactions
 		}
 		return err
+	})
+}
+
+// awaitMarkers waits until the brokers are done with transactions that have
+// ended: a coordinator answers before it has told the partitions.
+func awaitMarkers(t testing.TB, bootstrap string) {
+	t.Helper()
+	a := newAdmin(t, bootstrap)
+	eventually(t, func() error {
+		for _, state := range []string{"PrepareCommit", "PrepareAbort"} {
+			if ending, err := a.List(testContext(t), state); err != nil || len(ending) > 0 {
+				return cmp.Or[error](err, segment.ConcurrentTransactions)
+			}
+		}
+		return nil
 	})
 }
 
