@@ -16,6 +16,13 @@ import (
 // the call.
 type Collector interface{ Emit(b *event.Batch) error }
 
+// Outputs is the Collector of an operator whose rows go several ways. The answer
+// is valid during the call that got it.
+type Outputs interface {
+	Collector
+	Output(i int) Collector
+}
+
 // Operator transforms batches. It never keeps a reference into a batch after
 // Process returns: what it needs later it copies.
 type Operator interface {

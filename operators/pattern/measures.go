@@ -120,13 +120,14 @@ type emitter struct {
 	finals   []event.Value
 	ctx      kernel.Context
 	seed     uint64
+	room     int // rows that slots has room for
 	out      operators.Collector
 	octx     *operators.Context
 }
 
-func newEmitter(p *Program) *emitter {
+func newEmitter(p *Program, room int) *emitter {
 	o := &p.measures
-	e := &emitter{p: p, slots: event.NewBatch(o.schema),
+	e := &emitter{p: p, room: room, slots: event.NewBatch(o.schema),
 		ints: make([]int64, o.ints), vals: make([]event.Value, o.vals), finals: make([]event.Value, len(o.slots)),
 		seed: xxh3.HashString(p.opts.Name)}
 	e.batch = event.Batch{Schema: p.match.Out, Cols: make([]event.Vec, len(o.exprs))}
@@ -137,7 +138,7 @@ func newEmitter(p *Program) *emitter {
 		}
 		e.programs = append(e.programs, prog)
 	}
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 	return e
 }
 
@@ -163,7 +164,7 @@ func (e *emitter) flush() error {
 	}
 	err := e.out.Emit(b)
 	e.n = 0
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 	return err
 }
 
@@ -274,7 +275,7 @@ func (e *emitter) fill(w *view, row int, final bool) error {
 				return err
 			}
 		}
-		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+		e.slots.Cols[i].Set(e.n, e.room, x)
 	}
 	return nil
 }
@@ -310,7 +311,7 @@ func (e *emitter) unmatched(w *view) error {
 		if s.kind == slotMatched {
 			x = event.BoolValue(false)
 		}
-		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+		e.slots.Cols[i].Set(e.n, e.room, x)
 	}
 	return e.done(w, nil, 0, 1<<63)
 }
@@ -338,7 +339,7 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 	}
 	e.slots.ID[e.n] = event.Detection(h.Hi, h.Lo)
 	e.n++
-	if e.n == event.MaxRows {
+	if e.n == e.room {
 		return e.flush()
 	}
 	return nil
