@@ -174,7 +174,11 @@ func (e *explained) text() string {
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
-		fmt.Fprintf(&b, "%s %d, %s: %s%s%s -> %s\n", s.Kind, i, unit(s), ordering(s), s.Kind, arrows(s.Chain), e.target(s.To))
+		name := fmt.Sprintf("%s %d, %s: %s%s", s.Kind, i, unit(s), ordering(s), s.Kind)
+		for _, r := range s.Branches {
+			fmt.Fprintf(&b, "%s%s -> %s\n", name, arrows(r.Chain), e.target(r.To))
+			name = strings.Repeat(" ", len(name))
+		}
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]

@@ -46,9 +46,7 @@ func (e *explained) operators() draw.Graph {
 		if !s.Unordered {
 			label = append(label, "order")
 		}
-		label = append(append(label, s.Kind), chain(s.Chain)...)
-		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
-		g.Edges = append(g.Edges, draw.Edge{From: stage + i, To: e.node(s.To), Label: e.exchange(s.To)})
+		e.drawNode(&g, stage+i, append(label, s.Kind), s.Branches)
 	}
 	for _, table := range e.sinks {
 		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: []string{"sink " + table}})
@@ -56,21 +54,25 @@ func (e *explained) operators() draw.Graph {
 	return g
 }
 
-// drawSource adds a source; the operators stand in it, or, where its rows go
-// several ways, at those.
+// drawSource adds a source.
 func (e *explained) drawSource(g *draw.Graph, i int) {
 	s := &e.graph.Sources[i]
-	label := sourceTitle(s)
-	if len(s.Branches) == 1 {
-		label = append(label, chain(s.Branches[0].Chain)...)
+	e.drawNode(g, i, sourceTitle(s), s.Branches)
+}
+
+// drawNode adds node n and the ways of its rows; the operators behind it stand
+// in it, or, where there are several ways, at those.
+func (e *explained) drawNode(g *draw.Graph, n int, label []string, branches []build.Branch) {
+	if len(branches) == 1 {
+		label = append(label, chain(branches[0].Chain)...)
 	}
 	g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
-	for _, r := range s.Branches {
+	for _, r := range branches {
 		label := e.exchange(r.To)
-		if len(s.Branches) > 1 {
+		if len(branches) > 1 {
 			label = append([]string{strings.Join(chain(r.Chain), ", ")}, label...)
 		}
-		g.Edges = append(g.Edges, draw.Edge{From: i, To: e.node(r.To), Label: label})
+		g.Edges = append(g.Edges, draw.Edge{From: n, To: e.node(r.To), Label: label})
 	}
 }
 

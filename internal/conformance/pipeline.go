@@ -14,7 +14,7 @@ import (
 )
 
 // Pipeline is the real operators of a query with one source and at most one
-// pattern, in one shard, driven by hand:
+// pattern, or several that run together, in one shard, driven by hand:
 //
 //	Step(batch, wm):  scan - filter, project, prepare - order buffer - matcher - project - sink
 type Pipeline struct {
@@ -23,7 +23,7 @@ type Pipeline struct {
 	source  *chain
 	buffer  *order.Buffer       // nil: no pattern
 	matcher operators.Stateful  // nil: no pattern
-	matches *chain              // above the pattern
+	matches operators.Collector // what follows the pattern
 	in      operators.Collector // of the matcher
 	step    stepCollector
 	lenient bool // rows and matches that fail are dropped
@@ -44,8 +44,15 @@ func newGraph(root *plan.Insert, o build.Options) (*build.Graph, error) {
 	for i := range columns {
 		columns[i] = i
 	}
-	out := build.Output{Name: o.Pattern.Name, Input: root.Input, Columns: columns}
-	g, err := build.Build([]build.Output{out}, []*event.Schema{root.Schema()}, o)
+	var outputs []build.Output
+	for i, n := range root.All() {
+		name := o.Pattern.Name
+		if i > 0 {
+			name = fmt.Sprintf("%s+%d", name, i)
+		}
+		outputs = append(outputs, build.Output{Name: name, Input: n.Input, Columns: columns})
+	}
+	g, err := build.Build(outputs, []*event.Schema{root.Schema()}, o)
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +81,26 @@ func newPipeline(g *build.Graph, sink operators.Collector, lenient bool) (p *Pip
 func (p *Pipeline) pattern(m *build.Stage, sink operators.Collector) (err error) {
 	p.buffer = order.New(m.Prepared, m.Order)
 	p.matcher = m.New(0)
-	p.matches, err = newChain(&p.ctx, m.Chain, sink)
-	if err == nil {
-		p.in = &link{ctx: &p.ctx, op: p.matcher, next: p.matches.head}
-		p.step.p = p
+	var to ways
+	for i := range m.Branches {
+		c, err := newChain(&p.ctx, m.Branches[i].Chain, sink)
+		if err != nil {
+			return err
+		}
+		to = append(to, c.head)
 	}
-	return err
+	p.matches = to
+	p.in = &link{ctx: &p.ctx, op: p.matcher, next: to}
+	p.step.p = p
+	return nil
 }
+
+// ways is where the rows of an operator go, by its outputs.
+type ways []operators.Collector
+
+func (w ways) Emit(b *event.Batch) error { return w[0].Emit(b) }
+
+func (w ways) Output(i int) operators.Collector { return w[i] }
 
 // Step takes a batch of the columns that the scan reads (nil: none), then moves
 // the watermark.
@@ -105,7 +125,7 @@ func (p *Pipeline) release(wm event.Time) error {
 			return err
 		}
 	}
-	return p.matcher.Advance(&p.ctx, wm, p.matches.head)
+	return p.matcher.Advance(&p.ctx, wm, p.matches)
 }
 
 // rejected makes an error of the first row that was dropped.
