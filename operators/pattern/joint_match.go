@@ -172,7 +172,7 @@ func (f *jointMatcher) settle(index int32, k *keyState) {
 	first, until := f.open(k)
 	k.start, k.pos = int32(first), k.n
 	f.m.trim(k)
-	if first == int(k.pos) {
+	if k.n == 0 {
 		f.m.release(index, k)
 		return
 	}
