@@ -15,12 +15,24 @@ type inspection struct {
 	x     operators.Instance
 	steps []step
 	done  bool
+	held  []waiting      // of the key at hand
+	index map[uint64]int // of held, by ID
 }
+
+// waiting is a partial match that may wait at several places: it is shown once.
+type waiting struct {
+	x     operators.Instance
+	steps []step
+}
+
+// maxHeld bounds how many are put together. Of a key with more, a partial match
+// may be shown twice.
+const maxHeld = 10_000
 
 // Inspect implements operators.Inspector. It reads what the matcher holds, key
 // by key, and changes nothing.
 func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
-	in := &inspection{m: m, yield: yield}
+	in := &inspection{m: m, yield: yield, index: map[uint64]int{}}
 	m.seen = in
 	defer func() { m.seen = nil }()
 	_ = m.keys.each(func(_ int32, k *keyState) error {
@@ -36,6 +48,7 @@ func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
 		default:
 			in.attempt(k)
 		}
+		in.flush()
 		if in.done {
 			return errSeen
 		}
@@ -91,7 +104,7 @@ func (in *inspection) runs(k *keyState) {
 			if w := in.m.p.within; w > 0 {
 				in.x.Expires = min(x.end, deadline(start.time, w))
 			}
-			in.show(k)
+			in.hold(k)
 		}
 	}
 	for _, f := range r.held {
@@ -127,7 +140,7 @@ func (in *inspection) shared(k *keyState) {
 			if w := in.m.p.within; w > 0 {
 				in.x.Expires = deadline(in.x.Since, w)
 			}
-			if in.show(k); in.done {
+			if in.hold(k); in.done {
 				return errSeen
 			}
 			return nil
@@ -164,6 +177,55 @@ func (in *inspection) waits(v int16) {
 
 // show completes the instance and lets it be looked at.
 func (in *inspection) show(k *keyState) {
+	in.complete(k)
+	in.done = !in.yield(&in.x)
+}
+
+// hold keeps the instance until all places of the key are known at which it
+// waits.
+func (in *inspection) hold(k *keyState) {
+	if i, ok := in.index[in.x.ID]; ok {
+		in.held[i].join(&in.x)
+		return
+	}
+	in.complete(k)
+	x := in.x
+	x.Key, x.Rows, x.Waits, x.Absent = slices.Clone(x.Key), slices.Clone(x.Rows), slices.Clone(x.Waits), slices.Clone(x.Absent)
+	in.index[x.ID] = len(in.held)
+	in.held = append(in.held, waiting{x, slices.Clone(in.steps)})
+	if len(in.held) == maxHeld {
+		in.flush()
+	}
+}
+
+// join adds what is waited for at another place.
+func (h *waiting) join(x *operators.Instance) {
+	h.x.Waits = union(h.x.Waits, x.Waits)
+	h.x.Absent = union(h.x.Absent, x.Absent)
+	h.x.Expires = max(h.x.Expires, x.Expires)
+}
+
+// union is the names of both lists, each once.
+func union(a, b []string) []string {
+	a = append(a, b...)
+	slices.Sort(a)
+	return slices.Compact(a)
+}
+
+// flush lets those that are held be looked at.
+func (in *inspection) flush() {
+	for i := range in.held {
+		if !in.done {
+			in.x, in.steps = in.held[i].x, in.held[i].steps
+			in.done = !in.yield(&in.x)
+		}
+	}
+	in.held = in.held[:0]
+	clear(in.index)
+}
+
+// complete fills in the key and the rows.
+func (in *inspection) complete(k *keyState) {
 	m := in.m
 	for i := range m.p.keys {
 		v, err := k.keyValue(m.p, m.arena, i)
@@ -176,7 +238,6 @@ func (in *inspection) show(k *keyState) {
 		row := m.view.row(int(s.row))
 		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: m.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})
 	}
-	in.done = !in.yield(&in.x)
 }
 
 // Measure implements operators.Inspector: the FINAL values as if the match
@@ -215,3 +276,15 @@ func (m *Matcher) Measure(x *operators.Instance) {
 	}
 	e.slots.Reset(event.MaxRows)
 }
+
+// KeyFields are the partition columns.
+func (p *Program) KeyFields() []event.Field {
+	fields := make([]event.Field, len(p.match.PartitionBy))
+	for i, c := range p.match.PartitionBy {
+		fields[i] = p.match.Input.Schema().Fields[c]
+	}
+	return fields
+}
+
+// OutFields are the output columns.
+func (p *Program) OutFields() []event.Field { return p.match.Out.Fields }
