@@ -74,8 +74,12 @@ func (q *Query) Instances(ctx context.Context, f InstanceFilter) (out *Instances
 	return out, err
 }
 
-// ErrEnded says that a query does not run.
-var ErrEnded = errors.New("the query does not run")
+// ErrEnded says that a query does not run, ErrFilter that a filter makes no
+// sense.
+var (
+	ErrEnded  = errors.New("it does not run")
+	ErrFilter = errors.New("open matches")
+)
 
 // ask lets the run loop call f between two steps.
 func (q *Query) ask(ctx context.Context, f func(p *Pipeline) error) error {
@@ -169,7 +173,7 @@ func (a instanceAt) String() string { return fmt.Sprintf("%d-%016x-%d", a.since,
 
 func parseInstanceAt(s string) (a instanceAt, err error) {
 	if _, err = fmt.Sscanf(s, "%d-%x-%d", &a.since, &a.id, &a.stage); err != nil || a.String() != s {
-		return a, fmt.Errorf("after=%q: want the next of an earlier page", s)
+		return a, fmt.Errorf("%w: after=%q: want the next of an earlier page", ErrFilter, s)
 	}
 	return a, nil
 }
@@ -189,7 +193,7 @@ func newInstancePage(f InstanceFilter) (*instancePage, error) {
 		f.Limit = DefaultInstances
 	}
 	if f.Limit < 0 || f.Limit > MaxInstances {
-		return nil, fmt.Errorf("limit=%d: want 1 to %d", f.Limit, MaxInstances)
+		return nil, fmt.Errorf("%w: limit=%d: want 1 to %d", ErrFilter, f.Limit, MaxInstances)
 	}
 	p := &instancePage{filter: f, value: f.Key}
 	if column, value, ok := strings.Cut(f.Key, "="); ok {
