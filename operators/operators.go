@@ -61,6 +61,11 @@ type Size struct {
 	Bytes int64
 }
 
+// Plus is the holdings of two.
+func (s Size) Plus(o Size) Size {
+	return Size{s.Keys + o.Keys, s.Rows + o.Rows, s.Items + o.Items, s.Bytes + o.Bytes}
+}
+
 // Context is what an operator may know of the step it runs in. One per task.
 type Context struct {
 	Now     event.Time // processing time of the step, µs: from the journal in a replay

@@ -245,7 +245,7 @@ func (in *inspection) complete(k *keyState) {
 func (m *Matcher) Measure(x *operators.Instance) {
 	in := m.seen
 	if m.gauge == nil {
-		m.gauge = newEmitter(m.p)
+		m.gauge = newEmitter(m.p, 1)
 	}
 	e, w := m.gauge, &m.view
 	w.classes, w.number, w.timedOut, w.at = in.steps, 0, true, x.Since
@@ -274,7 +274,7 @@ func (m *Matcher) Measure(x *operators.Instance) {
 			x.Measures[i] = cloneValue(v.Value(0))
 		}
 	}
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 }
 
 // KeyFields are the partition columns.
