@@ -89,7 +89,7 @@ func TestStatelessByID(t *testing.T) {
 // together.
 func TestWorkloads(t *testing.T) {
 	d := benchmarks.NewData()
-	for name, events := range map[string]int{"Q1": 50_000, "Q2": 50_000, "Q9-100": 2000} {
+	for name, events := range map[string]int{"Q1": 50_000, "Q2": 50_000, "Q9-100": 50_000, "Q9-1000": 50_000} {
 		w, _ := queries.Find(name)
 		r, err := Run(context.Background(), Options{File: name, Text: w.Script(), Copies: w.Params, Held: d.Table(w, events), Events: int64(events)})
 		if err != nil {
