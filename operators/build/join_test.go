@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/operators/kernel"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -26,9 +28,9 @@ func TestJoinAgrees(t *testing.T) {
 		newJoinCase(*joinSeed).run(t)
 		return
 	}
-	n := uint64(600)
+	n := uint64(300)
 	if testing.Short() {
-		n = 150
+		n = 100
 	}
 	var total joinCounts
 	for seed := uint64(1); seed <= n; seed++ {
@@ -53,6 +55,7 @@ type joinCase struct {
 	*rand.Rand
 	seed  uint64
 	rules []string
+	apart map[string]bool // by name: those that run alone
 }
 
 func newJoinCase(seed uint64) *joinCase {
@@ -161,6 +164,12 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 	for _, n := range list {
 		alone = append(alone, newMachine(t, []*plan.Insert{n}, o))
 	}
+	g.apart = map[string]bool{}
+	for i := range together.graph.Stages {
+		if s := &together.graph.Stages[i]; s.Pattern != nil {
+			g.apart[list[s.Branches[0].Output].Name] = true
+		}
+	}
 	g.feed(t, together, alone)
 	for i, m := range alone {
 		want, got := *m.sinks[0], *together.sinks[i]
@@ -171,12 +180,7 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 			return counts
 		}
 	}
-	for i := range together.graph.Stages {
-		if s := &together.graph.Stages[i]; s.Pattern != nil {
-			counts.alone++
-		}
-	}
-	counts.together = len(list) - counts.alone
+	counts.alone, counts.together = len(g.apart), len(list)-len(g.apart)
 	return counts
 }
 
@@ -200,6 +204,7 @@ func (g *joinCase) feed(t *testing.T, together *machine, alone []*machine) {
 		for _, m := range append([]*machine{together}, alone...) {
 			m.step(t, m.batch(rows, offset), wm)
 		}
+		g.compareOpen(t, together, alone)
 		offset += uint64(n)
 		clock += 3
 		if g.IntN(4) == 0 {
@@ -209,6 +214,43 @@ func (g *joinCase) feed(t *testing.T, together *machine, alone []*machine) {
 	for _, m := range append([]*machine{together}, alone...) {
 		m.step(t, nil, event.MaxTime)
 	}
+}
+
+// compareOpen compares the open matches of the patterns that run together with
+// those that each has alone.
+func (g *joinCase) compareOpen(t *testing.T, together *machine, alone []*machine) {
+	t.Helper()
+	open := openOf(together)
+	for i, m := range alone {
+		name := fmt.Sprintf("rule%d", i)
+		if got, want := open[name], openOf(m)[""]; !g.apart[name] && !slices.Equal(got, want) {
+			t.Errorf("seed %d: open matches of\n%s\nalone:\n%s\ntogether:\n%s", g.seed, g.rules[i], strings.Join(want, "\n"), strings.Join(got, "\n"))
+		}
+	}
+}
+
+// openOf lists the open matches by pattern.
+func openOf(m *machine) map[string][]string {
+	open := map[string][]string{}
+	for _, s := range m.stages {
+		in := s.op.(operators.Inspector)
+		in.Inspect(func(x *operators.Instance) bool {
+			in.Measure(x)
+			line := fmt.Sprintf("%s %d %v %v", x.Waits, x.Expires, x.Rows, x.Complete)
+			for c, v := range x.Measures {
+				line += " " + kernel.Format(x.Out[c].Type, v)
+			}
+			for c, v := range x.Key {
+				line += " " + kernel.Format(in.KeyFields()[c].Type, v)
+			}
+			open[x.Pattern] = append(open[x.Pattern], line)
+			return true
+		})
+	}
+	for _, list := range open {
+		slices.Sort(list)
+	}
+	return open
 }
 
 func (g *joinCase) row(at event.Time) map[string]event.Value {

@@ -58,11 +58,11 @@ type joint struct {
 	width   int     // words of bits per class
 	outputs []*Program
 	bits    int // of the symbol
-	names   []string
 }
 
 // member is one of the patterns.
 type member struct {
+	name   string     // of its query
 	within event.Time // MaxTime: no limit
 	rows   int
 	// keep is how many rows from the start of a match on begin no other one.
@@ -247,7 +247,7 @@ func (p *Program) compileMembers(list []Member) error {
 	for _, x := range list {
 		m := x.Match
 		steps, _ := sequence(m.Pattern, nil)
-		own := member{rows: len(steps), keep: keptRows(m, steps), within: m.Within, output: x.Output, seed: xxh3.HashString(x.Name)}
+		own := member{name: x.Name, rows: len(steps), keep: keptRows(m, steps), within: m.Within, output: x.Output, seed: xxh3.HashString(x.Name)}
 		if own.within == 0 {
 			own.within = event.MaxTime
 		}
@@ -255,7 +255,7 @@ func (p *Program) compileMembers(list []Member) error {
 		for _, v := range steps {
 			own.steps = append(own.steps, d.conditions(c, v))
 		}
-		j.members, j.names = append(j.members, own), append(j.names, x.Name)
+		j.members = append(j.members, own)
 	}
 	slices.SortStableFunc(j.members, func(a, b member) int { return cmp.Or(cmp.Compare(a.rows, b.rows), cmp.Compare(a.within, b.within)) })
 	return j.layOut(d)

@@ -15,13 +15,7 @@ const mostNames = 10
 func (p *Program) explainJoint() string {
 	var b strings.Builder
 	j := p.joint
-	names := j.names
-	rest := ""
-	if len(names) > mostNames {
-		rest = fmt.Sprintf(" and %d more", len(names)-mostNames)
-		names = names[:mostNames]
-	}
-	fmt.Fprintf(&b, "%d patterns run together: %s%s\n", len(j.members), strings.Join(names, ", "), rest)
+	fmt.Fprintf(&b, "%d patterns run together: %s\n", len(j.members), j.names())
 	fmt.Fprintf(&b, "symbols: %d bits\n", j.bits)
 	single := 0
 	for i := range j.digits {
@@ -49,4 +43,16 @@ func (p *Program) explainJoint() string {
 	}
 	b.WriteString("a match is emitted with its last row\n")
 	return b.String()
+}
+
+func (j *joint) names() string {
+	var names []string
+	for i := range j.members[:min(mostNames, len(j.members))] {
+		names = append(names, j.members[i].name)
+	}
+	text := strings.Join(names, ", ")
+	if n := len(j.members) - mostNames; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }

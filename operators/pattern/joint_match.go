@@ -139,7 +139,7 @@ func (f *jointMatcher) report(k *keyState, b *bank, i, start int) error {
 func (f *jointMatcher) output(i int) *jointOutput {
 	o := f.outputs[i]
 	if o == nil {
-		o = f.newOutput(i)
+		o = f.newOutput(i, jointOutputRooms)
 		f.outputs[i] = o
 	}
 	if !o.touched {
@@ -155,10 +155,10 @@ func (f *jointMatcher) output(i int) *jointOutput {
 	return o
 }
 
-func (f *jointMatcher) newOutput(i int) *jointOutput {
+func (f *jointMatcher) newOutput(i, room int) *jointOutput {
 	p := f.j.outputs[i].private()
 	p.layout = f.m.p.layout
-	o := &jointOutput{emitter: newEmitter(p, jointOutputRooms), view: view{p: p, arena: f.m.arena}}
+	o := &jointOutput{emitter: newEmitter(p, room), view: view{p: p, arena: f.m.arena}}
 	variables, _ := sequence(p.match.Pattern, nil)
 	for row, v := range variables {
 		o.steps = append(o.steps, step{v: int16(v), row: int64(row)})
