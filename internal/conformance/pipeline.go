@@ -22,6 +22,7 @@ type Pipeline struct {
 	ctx     operators.Context
 	read    *plan.Scan
 	scan    *relational.Scan
+	view    event.Batch           // of the batch at hand
 	source  []operators.Collector // the ways of its rows
 	keyed   []*keyed
 	lenient bool // rows and matches that fail are dropped
@@ -31,7 +32,7 @@ type Pipeline struct {
 type keyed struct {
 	buffer  *order.Buffer
 	matcher operators.Stateful
-	matches ways                // what follows the pattern
+	matches operators.Collector // what follows the pattern
 	in      operators.Collector // of the matcher
 	wm      event.Time          // of the step
 	fed     bool                // in the step
@@ -104,13 +105,15 @@ func newPipeline(g *build.Graph, sink operators.Collector, lenient bool) (p *Pip
 
 func (p *Pipeline) newKeyed(m *build.Stage, sink operators.Collector) (*keyed, error) {
 	k := &keyed{buffer: order.New(m.Prepared, m.Order), matcher: m.New(0)}
+	var to ways
 	for i := range m.Branches {
 		c, err := newChain(&p.ctx, m.Branches[i].Chain, sink)
 		if err != nil {
 			return nil, err
 		}
-		k.matches = append(k.matches, c)
+		to = append(to, c)
 	}
+	k.matches = to
 	k.in = &link{ctx: &p.ctx, op: k.matcher, next: k.matches}
 	return k, nil
 }
@@ -146,8 +149,8 @@ func (p *Pipeline) Step(b *event.Batch, wm event.Time) error {
 
 func (p *Pipeline) take(b *event.Batch) error {
 	for _, c := range p.source {
-		view := *b
-		if err := c.Emit(&view); err != nil {
+		p.view = *b
+		if err := c.Emit(&p.view); err != nil {
 			return err
 		}
 	}
