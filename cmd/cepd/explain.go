@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -128,24 +129,39 @@ type explained struct {
 	err   error // it cannot be built
 }
 
-// explain builds a query, with every column of each insert sent to a sink of
-// its own.
+// explain builds a query, with every column of each insert sent to a sink;
+// inserts of the same columns into one table share it.
 func explain(root *plan.Insert) *explained {
 	e := &explained{root: root}
 	var outputs []build.Output
 	var schemas []*event.Schema
-	for i, n := range root.All() {
+	for _, n := range root.All() {
 		schema := n.Input.Schema()
 		columns := make([]int, len(schema.Fields))
 		for c := range columns {
 			columns[c] = c
 		}
-		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
-		schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
+		sink := e.sink(schemas, n.Table.Name, schema)
+		if sink == len(schemas) {
+			schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
+		}
+		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
 	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
 	return e
 }
+
+// sink is the one of a table for rows of a schema; a new one if there is none.
+func (e *explained) sink(schemas []*event.Schema, table string, s *event.Schema) int {
+	for i := range schemas {
+		if e.sinks[i] == table && slices.EqualFunc(schemas[i].Fields, s.Fields, sameField) {
+			return i
+		}
+	}
+	return len(schemas)
+}
+
+func sameField(a, b event.Field) bool { return a.Name == b.Name && a.Type.Equal(b.Type) }
 
 func writeText(w io.Writer, list []*explained) error {
 	for _, e := range list {

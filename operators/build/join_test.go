@@ -43,7 +43,7 @@ func TestJoinAgrees(t *testing.T) {
 		}
 	}
 	t.Logf("%d patterns together, %d alone, %d rows", total.together, total.alone, total.rows)
-	if total.together < total.alone || total.rows < 10*int(n) {
+	if 2*total.together < total.alone || total.rows < 10*int(n) {
 		t.Errorf("the cases are too easy")
 	}
 }
@@ -86,6 +86,9 @@ func (g *joinCase) rule(input string) string {
 	within := ""
 	if g.IntN(4) > 0 {
 		within = fmt.Sprintf("WITHIN INTERVAL '%d' SECOND", 1+g.IntN(12))
+	}
+	if g.IntN(6) == 0 {
+		within += fmt.Sprintf(" SUPPRESS BY %s FOR INTERVAL '%d' SECOND", g.oneOf("k", "k, m"), 2+g.IntN(8))
 	}
 	var define []string
 	for _, v := range vars {
@@ -233,7 +236,10 @@ func (g *joinCase) compareOpen(t *testing.T, together *machine, alone []*machine
 func openOf(m *machine) map[string][]string {
 	open := map[string][]string{}
 	for _, s := range m.stages {
-		in := s.op.(operators.Inspector)
+		in, ok := s.op.(operators.Inspector)
+		if !ok {
+			continue
+		}
 		in.Inspect(func(x *operators.Instance) bool {
 			in.Measure(x)
 			line := fmt.Sprintf("%s %d %v %v", x.Waits, x.Expires, x.Rows, x.Complete)
