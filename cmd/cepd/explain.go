@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -199,6 +200,36 @@ func (e *explained) text() string {
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
 		fmt.Fprintf(&b, "\n== %s%s %d\n%s", strings.ToUpper(s.Kind[:1]), s.Kind[1:], i, s.Explain())
+		b.WriteString(membersText(s))
+	}
+	return b.String()
+}
+
+// mostMembers is how many of the patterns that run together are explained each.
+const mostMembers = 10
+
+// patterns are those of a stage.
+func patterns(s *build.Stage) (list []*pattern.Program, names []string) {
+	if s.Pattern != nil {
+		return []*pattern.Program{s.Pattern}, []string{""}
+	}
+	for _, m := range s.Members[:min(mostMembers, len(s.Members))] {
+		if p, err := m.Alone(); err == nil {
+			list, names = append(list, p), append(names, m.Name)
+		}
+	}
+	return list, names
+}
+
+// membersText shows sequences of rows of each of the patterns that run together.
+func membersText(s *build.Stage) string {
+	if s.Pattern != nil {
+		return ""
+	}
+	var b strings.Builder
+	list, names := patterns(s)
+	for i, p := range list {
+		fmt.Fprintf(&b, "%s: %s", names[i], p.Samples())
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -18,16 +19,15 @@ func drawings(list []*explained) (graphs []draw.Graph, err error) {
 		}
 		graphs = append(graphs, e.operators())
 		for i := range e.graph.Stages {
-			p := e.graph.Stages[i].Pattern
-			if p == nil {
-				continue
+			list, names := patterns(&e.graph.Stages[i])
+			for k, p := range list {
+				g, err := p.Draw()
+				if err != nil {
+					return nil, fmt.Errorf("query %s: %w", e.root.Name, err)
+				}
+				g.Title = fmt.Sprintf("%s, match %d: %s", cmp.Or(names[k], e.root.Name), i, g.Title)
+				graphs = append(graphs, *g)
 			}
-			g, err := p.Draw()
-			if err != nil {
-				return nil, fmt.Errorf("query %s: %w", e.root.Name, err)
-			}
-			g.Title = fmt.Sprintf("%s, match %d: %s", e.root.Name, i, g.Title)
-			graphs = append(graphs, *g)
 		}
 	}
 	return graphs, nil
@@ -101,6 +101,7 @@ type explanation struct {
 
 type patternExplanation struct {
 	Stage   int                 `json:"stage"`
+	Name    string              `json:"name,omitempty"` // of the insert, of several that run together
 	States  []pattern.StateInfo `json:"states"`
 	Samples *pattern.Samples    `json:"samples,omitempty"`
 }
@@ -113,8 +114,9 @@ func writeExplained(w io.Writer, list []*explained) error {
 			continue
 		}
 		for k := range e.graph.Stages {
-			if p := e.graph.Stages[k].Pattern; p != nil {
-				out[i].Patterns = append(out[i].Patterns, patternExplanation{Stage: k, States: p.Describe(), Samples: p.Samples()})
+			list, names := patterns(&e.graph.Stages[k])
+			for n, p := range list {
+				out[i].Patterns = append(out[i].Patterns, patternExplanation{Stage: k, Name: names[n], States: p.Describe(), Samples: p.Samples()})
 			}
 		}
 	}

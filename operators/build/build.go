@@ -71,7 +71,14 @@ type Stage struct {
 	New      func(shard int) operators.Stateful
 	Explain  func() string
 	Pattern  *pattern.Program // of a match alone; nil otherwise
+	Members  []Member         // patterns that run together
 	Branches []Branch         // by the outputs of the operator, which has one or is told of several (operators.Outputs)
+}
+
+// Member is a pattern that runs together with others.
+type Member struct {
+	Name  string
+	Alone func() (*pattern.Program, error) // by itself, to be explained
 }
 
 // Chain makes the operators of a unit, in order of the rows' way.

@@ -260,10 +260,10 @@ func (b *builder) joinAll(g *group, list []*joined) error {
 	if err != nil {
 		return err
 	}
-	return b.jointStage(g, program, branches)
+	return b.jointStage(g, list, program, branches)
 }
 
-func (b *builder) jointStage(g *group, program *pattern.Program, branches []Branch) error {
+func (b *builder) jointStage(g *group, list []*joined, program *pattern.Program, branches []Branch) error {
 	s := Stage{
 		Kind:     "match",
 		Prepared: program.Prepared(),
@@ -275,6 +275,9 @@ func (b *builder) jointStage(g *group, program *pattern.Program, branches []Bran
 	}
 	for _, k := range program.Order() {
 		s.Order = append(s.Order, order.Key(k))
+	}
+	for _, j := range list {
+		s.Members = append(s.Members, Member{j.options.Name, func() (*pattern.Program, error) { return pattern.Compile(j.own, j.options) }})
 	}
 	b.output = branches[0].Output
 	prepare := func() (operators.Operator, error) { return program.NewPrepare(), nil }
