@@ -12,7 +12,10 @@ import (
 )
 
 // held is 'workload': rows of a stream that lie in memory.
-type held struct{ table *workload.Table }
+type held struct {
+	table  *workload.Table
+	rounds int
+}
 
 func (held) Name() string                                   { return "workload" }
 func (held) Metadata() []connectors.MetadataSpec            { return nil }
@@ -26,7 +29,7 @@ func (h held) Source(t connectors.Table) (connectors.Source, error) {
 	if h.table == nil {
 		return nil, errors.New("'workload' is for the workloads that have a name")
 	}
-	s := &heldSource{table: h.table}
+	s := &heldSource{table: h.table, rounds: h.rounds}
 	for _, c := range t.Columns {
 		i := h.table.Schema.Index(c.Name)
 		if i < 0 {
@@ -39,6 +42,7 @@ func (h held) Source(t connectors.Table) (connectors.Source, error) {
 
 type heldSource struct {
 	table   *workload.Table
+	rounds  int
 	columns []int
 }
 
@@ -58,15 +62,16 @@ type heldReader struct {
 }
 
 func (r *heldReader) Position() int64 { return int64(r.next) }
-func (r *heldReader) End() int64      { return int64(r.table.N) }
+func (r *heldReader) End() int64      { return int64(r.table.N) * int64(r.rounds) }
 
 // PollColumns implements connectors.ColumnReader.
 func (r *heldReader) PollColumns(limit int, _ int64, dst *event.Batch) error {
-	n := min(limit, event.MaxRows, r.table.N-r.next)
-	dst.Reset(n)
-	if n == 0 {
+	if r.next >= int(r.End()) {
+		dst.Reset(0)
 		return io.EOF
 	}
+	n := min(limit, event.MaxRows, r.table.N-r.next%r.table.N)
+	dst.Reset(n)
 	r.table.Copy(dst, r.columns, r.next)
 	r.next += n
 	return nil
