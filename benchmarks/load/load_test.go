@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 )
 
 // script is a pattern that each row completes, so that a detection leaves for

@@ -18,6 +18,7 @@ type Options struct {
 	Inputs   map[string]string // recording by table; "" is for the one table there is
 	Held     *workload.Table   // the rows of tables with 'connector' = 'workload'
 	Rounds   int               // how often Held is read, time going on; default 1
+	Split    int               // partitions that Held is read as; default 1
 
 	Events   int64         // of each partition at most; 0: all there are
 	Duration time.Duration // at most; 0: no limit

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,18 +45,40 @@ func (l *Log) Add(r Result) error {
 	return l.write()
 }
 
-// Take keeps the result of a run that may have failed, and tells of it. The
-// error is that of the run, or of the file.
-func (l *Log) Take(r Result, workload, system string, err error) error {
-	r.Workload, r.System = workload, system
+// Line is a line of a result file: how a workload is measured on a system.
+type Line struct {
+	Workload, System string
+	Measure          func() (Result, error)
+}
+
+// Measure measures lines until ctx ends. One that fails leaves the others alone:
+// the file says why, the error tells of all.
+func (l *Log) Measure(ctx context.Context, lines []Line) error {
+	var errs []error
+	for i, line := range lines {
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, context.Cause(ctx))...)
+		}
+		fmt.Printf("[%*d/%d] %-9s %-18s ", len(fmt.Sprint(len(lines))), i+1, len(lines), line.Workload, line.System)
+		began := time.Now()
+		r, err := line.Measure()
+		errs = append(errs, l.take(r, line, err))
+		fmt.Printf("  (%.0f s)\n", time.Since(began).Seconds())
+	}
+	return errors.Join(errs...)
+}
+
+// take keeps the result of a line, or why there is none.
+func (l *Log) take(r Result, line Line, err error) error {
+	r.Workload, r.System = line.Workload, line.System
 	r.Stamp(time.Now())
 	if err != nil {
 		r.Failed, _, _ = strings.Cut(err.Error(), "\n")
-		fmt.Printf("%-9s %-18s failed: %v\n", workload, system, err)
-		return errors.Join(fmt.Errorf("%s by %s: %s", workload, system, r.Failed), l.Add(r))
+		fmt.Printf("failed: %v", err)
+		return errors.Join(fmt.Errorf("%s by %s: %s", r.Workload, r.System, r.Failed), l.Add(r))
 	}
-	fmt.Printf("%-9s %-18s %9.4f M events/CPU-s %9.4f M events/s  %d matches in %d events\n", workload, system,
-		r.PerCPUSecond()/1e6, float64(r.Events)/max(r.WallSeconds, 1e-9)/1e6, r.Matches, r.Events)
+	fmt.Printf("%9.4f M events/CPU-s  %9.4f M events/s  %9d matches in %9d events", r.PerCPUSecond()/1e6,
+		float64(r.Events)/max(r.WallSeconds, 1e-9)/1e6, r.Matches, r.Events)
 	return l.Add(r)
 }
 
