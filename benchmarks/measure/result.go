@@ -28,10 +28,14 @@ type Result struct {
 	RSSMB       float64 `json:"rss_mb"` // highest resident set during the run
 	Note        string  `json:"note"`
 	// Runs is the CPU seconds of each run, ascending, of a median of several.
-	Runs    []float64 `json:"runs,omitempty"`
-	Failed  string    `json:"failed,omitempty"` // why there is no result
-	Machine string    `json:"machine"`
-	Date    string    `json:"date"`
+	Runs   []float64 `json:"runs,omitempty"`
+	Failed string    `json:"failed,omitempty"` // why there is no result
+	// What the operators hold, where it was looked at.
+	StateKeys  int64 `json:"state_keys,omitempty"`
+	StateBytes int64 `json:"state_bytes,omitempty"`
+
+	Machine string `json:"machine"`
+	Date    string `json:"date"`
 }
 
 // PerCPUSecond is the events handled per second of CPU.
