@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ const (
 
 type options struct {
 	events, runs int
-	flink        bool
+	only         string
 	rate         int
 	duration     time.Duration
 	out          string
@@ -38,7 +39,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.events, "events", 3_000_000, "events in the topic; slow systems read the first of them")
-	flag.BoolVar(&o.flink, "flink", true, "measure Flink SQL")
+	flag.StringVar(&o.only, "only", "", "workloads or systems, such as Q2,fetch,flink-sql; latency: the latency runs")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
 	flag.IntVar(&o.rate, "rate", 100_000, "events per second of the latency runs; 0: leave them out")
 	flag.DurationVar(&o.duration, "duration", 20*time.Second, "of each latency run")
@@ -64,19 +65,39 @@ func run(ctx context.Context, o *options) (err error) {
 	if err := s.fill(ctx); err != nil {
 		return err
 	}
-	log, err := measure.NewLog(o.out, false)
+	log, err := measure.NewLog(o.out, o.only != "")
 	if err != nil {
 		return err
 	}
-	// A system that fails leaves the others alone.
-	lines := s.cepd(ctx)
-	drains, err := s.drains(ctx)
-	errs := []error{err}
-	theirs, err := s.flinks(ctx)
-	errs = append(errs, err, log.Measure(ctx, append(append(lines, drains...), theirs...)))
+	lines := append(append(s.cepd(ctx), s.drains(ctx)...), s.flinks(ctx)...)
+	lines = slices.DeleteFunc(lines, func(l measure.Line) bool { return !o.wants(l.Workload, l.System) })
+	err = errors.Join(s.build(ctx, lines), log.Measure(ctx, lines))
 	fmt.Println()
-	errs = append(errs, measure.Print(os.Stdout, log.Results()), s.latency(ctx))
-	return errors.Join(errs...)
+	err = errors.Join(err, measure.Print(os.Stdout, log.Results()))
+	if !o.wants("latency") {
+		return err
+	}
+	return errors.Join(err, s.latency(ctx))
+}
+
+// wants says whether one of the names is asked for.
+func (o *options) wants(names ...string) bool {
+	asked := strings.Split(o.only, ",")
+	return o.only == "" || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(asked, name) })
+}
+
+// build builds the programs that lines run. The lines of those that cannot be
+// built fail.
+func (s *session) build(ctx context.Context, lines []measure.Line) (err error) {
+	if slices.ContainsFunc(lines, func(l measure.Line) bool { return l.Workload == "fetch" }) {
+		if out, failed := exec.CommandContext(ctx, "make", "-s", "-C", drainDir).CombinedOutput(); failed != nil {
+			err = fmt.Errorf("the clients could not be built (they need a C compiler): %w\n%s", failed, out)
+		}
+	}
+	if slices.ContainsFunc(lines, func(l measure.Line) bool { return strings.HasPrefix(l.System, "flink") }) {
+		err = errors.Join(err, peers.Build(ctx))
+	}
+	return err
 }
 
 // session is a broker with the topic that is read again and again.
@@ -144,11 +165,7 @@ func (s *session) pipe(ctx context.Context, p benchmarks.Pipe, durable bool) (r 
 }
 
 // drains measure what clients need for reading the topic.
-func (s *session) drains(ctx context.Context) (lines []measure.Line, err error) {
-	build := exec.CommandContext(ctx, "make", "-s", "-C", drainDir)
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("the clients could not be built (they need a C compiler): %w\n%s", err, out)
-	}
+func (s *session) drains(ctx context.Context) (lines []measure.Line) {
 	for _, d := range []struct {
 		system, note, program string
 		share                 int // one event in so many
@@ -170,17 +187,11 @@ func (s *session) drains(ctx context.Context) (lines []measure.Line, err error) 
 			return r, nil
 		}})
 	}
-	return lines, nil
+	return lines
 }
 
 // flinks measure Flink SQL on the beginning of the topic.
-func (s *session) flinks(ctx context.Context) (lines []measure.Line, err error) {
-	if !s.flink {
-		return nil, nil
-	}
-	if err := peers.Build(ctx); err != nil {
-		return nil, err
-	}
+func (s *session) flinks(ctx context.Context) (lines []measure.Line) {
 	for _, f := range []struct {
 		query, system, backend string
 		share                  int // one event in so many
@@ -196,7 +207,7 @@ func (s *session) flinks(ctx context.Context) (lines []measure.Line, err error) 
 			return r, err
 		}})
 	}
-	return lines, nil
+	return lines
 }
 
 // flinkSQL measures Flink SQL on the first n records of each partition.
