@@ -194,7 +194,7 @@ func latencyPlot(r *results, path string) error {
 	p := blank("Latency by percentile, from when the releasing event was due (less is better; both axes logarithmic)", "percentile")
 	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "ms", plot.LogScale{}, decades{label: number}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.ConstantTicks(nines)
-	p.X.Min, p.X.Max = 1, 10_000
+	p.X.Min, p.X.Max = 1, 10_000*500 // room for the legend
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
 	p.Add(grid)
@@ -215,7 +215,7 @@ func latencyPlot(r *results, path string) error {
 		}
 	}
 	p.Y.Min, p.Y.Max = 0.1, math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top = true
 	p.Legend.Padding = vg.Points(3)
 	return p.Save(width, 16*vg.Centimeter, path)
 }
@@ -240,7 +240,7 @@ var dashed, dotted = []vg.Length{vg.Points(5), vg.Points(3)}, []vg.Length{vg.Poi
 func curves(r *results) (list []line) {
 	for _, p := range append(r.latency[:len(r.latency):len(r.latency)], r.kafkaLatency...) {
 		if p.Latency != nil && p.Latency.Count >= enough {
-			l := line{query: p.Query + p.Workload, name: p.name(), xy: curveOf(p.Latency)}
+			l := line{query: p.Query + p.Workload + p.Note, name: p.name(), xy: curveOf(p.Latency)}
 			switch {
 			case p.Workload != "":
 				l.dashes = dotted

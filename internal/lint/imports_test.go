@@ -35,7 +35,8 @@ var layers = [][]string{
 	{"engine"},
 	{"internal/conformance", "internal/ruletest", "api"},
 	{"examples"},
-	{"internal/demo", "benchmarks", "internal/e2e"},
+	{"internal/e2e"},
+	{"internal/demo", "benchmarks"},
 	{"cmd", "docs", "scripts", "tools"},
 }
 
