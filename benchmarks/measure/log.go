@@ -62,6 +62,10 @@ func (l *Log) Measure(ctx context.Context, lines []Line) error {
 		fmt.Printf("[%*d/%d] %-9s %-18s ", len(fmt.Sprint(len(lines))), i+1, len(lines), line.Workload, line.System)
 		began := time.Now()
 		r, err := line.Measure()
+		if err != nil && ctx.Err() != nil {
+			fmt.Println("interrupted")
+			return errors.Join(append(errs, context.Cause(ctx))...)
+		}
 		errs = append(errs, l.take(r, line, err))
 		fmt.Printf("  (%.0f s)\n", time.Since(began).Seconds())
 	}
