@@ -40,7 +40,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.events, "events", 3_000_000, "events in the topic; slow systems read the first of them")
 	flag.StringVar(&o.only, "only", "", "workloads or systems, such as Q2,fetch,flink-sql; latency: the latency runs")
-	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each; the median by CPU time counts")
 	flag.IntVar(&o.rate, "rate", 100_000, "events per second of the latency runs; 0: leave them out")
 	flag.DurationVar(&o.duration, "duration", 20*time.Second, "of each latency run")
 	flag.StringVar(&o.out, "out", "benchmarks/results/kafka.json", "result file; empty: none is written")
@@ -173,7 +173,7 @@ func (s *session) drains(ctx context.Context) (lines []measure.Line) {
 		{"kafka-go", "a Reader per partition, messages dropped", "drain kafka-go", 1},
 		{"franz-go", "PollFetches, records dropped", "drain franz-go", 1},
 		{"librdkafka", "from C, batches of 1000 messages dropped", "drain-librdkafka", 1},
-		{"confluent-kafka-go", "a message a Poll, dropped", "drain confluent-kafka-go", 3},
+		{"confluent-kafka-go", "a message a Poll, dropped", "drain confluent-kafka-go", 6},
 	} {
 		lines = append(lines, measure.Line{Workload: "fetch", System: d.system, Measure: func() (measure.Result, error) {
 			command := strings.Fields(d.program)
