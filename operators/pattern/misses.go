@@ -73,6 +73,7 @@ func (t *Tracer) attempts() (ended, open []openMatch) {
 		case o == nil:
 		case undecided:
 			open = append(open, *o)
+		case len(ended) > 0 && endsWith(ended[len(ended)-1].steps, o.steps):
 		case o.end == none || !died[o.end]: // of several that end with one row the first came furthest
 			died[o.end] = o.end != none
 			ended = append(ended, *o)
@@ -80,6 +81,12 @@ func (t *Tracer) attempts() (ended, open []openMatch) {
 	}
 	t.trace.Cut = t.trace.Cut || budget <= 0
 	return ended, open
+}
+
+// endsWith says whether the later start saw nothing else than the earlier one.
+func endsWith(steps, last []step) bool {
+	n := len(steps) - len(last)
+	return n >= 0 && slices.Equal(steps[n:], last)
 }
 
 // covered are the rows of matches.

@@ -18,6 +18,9 @@ import (
 //	     book ─────────▶ misses: the conditions tested again, one by one
 type Tracer struct {
 	*Matcher
+	// More says, when the input ends, whether it was only cut off there: what is
+	// open then stays so. Nil: it was not.
+	More   func() bool
 	wanted func(key []event.Value) bool
 	book   *Matcher // of which only the rows are used
 	k      *keyState
@@ -111,6 +114,9 @@ func (t *Tracer) takes(b *event.Batch, i int) bool {
 
 // Advance implements operators.Operator.
 func (t *Tracer) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
+	if wm == event.MaxTime && t.More != nil && t.More() {
+		return nil
+	}
 	if err := t.Matcher.Advance(ctx, wm, out); err != nil {
 		return err
 	}
@@ -233,3 +239,34 @@ func (t *Tracer) isMatch(steps []step) bool {
 
 // maxBack is how many rows a match may be held back for isMatch to find it.
 const maxBack = 10_000
+
+// finder is a matcher that looks for a detection.
+type finder struct {
+	*Matcher
+	found func(key []event.Value)
+}
+
+// NewFinder makes a matcher that calls found with the key of the match whose
+// output has the id.
+func (p *Program) NewFinder(shard int, id event.ID, found func(key []event.Value)) operators.Stateful {
+	f := &finder{p.NewMatcher(shard).(*Matcher), found}
+	f.out.seen = func(w *view, _ []step, own event.ID, _ event.Time) {
+		if own == id {
+			f.found(f.values(w.k))
+		}
+	}
+	return f
+}
+
+// values decodes the key.
+func (m *Matcher) values(k *keyState) []event.Value {
+	list := make([]event.Value, len(m.p.keys))
+	for i := range list {
+		v, err := k.keyValue(m.p, m.arena, i)
+		if err != nil {
+			v = event.NullValue
+		}
+		list[i] = v
+	}
+	return list
+}
