@@ -174,16 +174,7 @@ func (t *Tracer) compare(row int32, now event.Time) {
 	if !t.p.match.Edges {
 		return
 	}
-	next := map[uint64]openMatch{}
-	t.Inspect(func(x *operators.Instance) bool {
-		o := openMatch{id: x.ID, waits: slices.Clone(x.Waits), absent: slices.Clone(x.Absent), expires: x.Expires, end: none, at: now}
-		for _, r := range x.Rows {
-			o.steps = append(o.steps, step{v: t.variable(r.Variable), row: int64(t.index[r.ID])})
-		}
-		next[x.ID] = o
-		t.trace.Cut = t.trace.Cut || len(next) == maxEnded
-		return len(next) < maxEnded
-	})
+	next := t.instances(now)
 	if t.work += len(t.open) + len(next); t.work > maxFollowedRows {
 		t.trace.Cut = true
 		t.open = next
@@ -204,6 +195,21 @@ func (t *Tracer) compare(row int32, now event.Time) {
 		}
 	}
 	t.open = next
+}
+
+// instances are the open matches, by id.
+func (t *Tracer) instances(now event.Time) map[uint64]openMatch {
+	list := map[uint64]openMatch{}
+	t.Inspect(func(x *operators.Instance) bool {
+		o := openMatch{id: x.ID, waits: slices.Clone(x.Waits), absent: slices.Clone(x.Absent), expires: x.Expires, end: none, at: now}
+		for _, r := range x.Rows {
+			o.steps = append(o.steps, step{v: t.variable(r.Variable), row: int64(t.index[r.ID])})
+		}
+		list[x.ID] = o
+		t.trace.Cut = t.trace.Cut || len(list) == maxEnded
+		return len(list) < maxEnded
+	})
+	return list
 }
 
 func (t *Tracer) variable(name string) int16 {
