@@ -29,11 +29,12 @@ func main() {
 	flag.StringVar(&c.system, "system", "cepd", "with -workload: cepd, hand or hand-keyed")
 	flag.IntVar(&c.events, "events", 0, "with -workload: events")
 	flag.IntVar(&c.table, "table", 0, "with -workload: events to make")
+	only := flag.String("only", "", "count this workload alone, and write nothing")
 	out := flag.String("out", "benchmarks/results/instructions.json", "result file; empty: none is written")
 	flag.Parse()
 	run := c.run
 	if c.workload == "" {
-		run = func() error { return countAll(*out) }
+		run = func() error { return countAll(*only, *out) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "instructions:", err)
@@ -79,7 +80,7 @@ const (
 	many = 200_000
 )
 
-func countAll(out string) error {
+func countAll(only, out string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func countAll(out string) error {
 		if w.Events < 5_000_000 {
 			scale = 10 // a heavy one
 		}
-		if len(w.Params) > 100 {
+		if len(w.Params) > 100 || only != "" && w.Name != only {
 			continue
 		}
 		for _, system := range []string{"cepd", "hand-keyed", "hand"} {
@@ -106,7 +107,7 @@ func countAll(out string) error {
 			counts = append(counts, count{w.Name, system, measure.Version(), n})
 		}
 	}
-	if out == "" {
+	if out == "" || only != "" {
 		return nil
 	}
 	text, err := json.MarshalIndent(counts, "", " ")
