@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/benchmarks/load"
@@ -67,13 +70,37 @@ func atRate(ctx context.Context, lo load.Options, durable bool) (*load.Report, e
 	return load.Run(ctx, lo)
 }
 
+// writeReports writes latency.json; when only some workloads were asked for, the
+// others' reports stay.
 func writeReports(o *options, reports []*load.Report) error {
 	if o.out == "" {
 		return nil
+	}
+	path := filepath.Join(o.out, "latency.json")
+	if o.only != "" {
+		earlier, err := readReports(path)
+		if err != nil {
+			return err
+		}
+		again := func(r *load.Report) bool {
+			return slices.ContainsFunc(reports, func(n *load.Report) bool { return n.Query == r.Query && n.Durable == r.Durable })
+		}
+		reports = append(slices.DeleteFunc(earlier, again), reports...)
 	}
 	text, err := json.MarshalIndent(reports, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(o.out, "latency.json"), append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func readReports(path string) (list []*load.Report, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list, json.Unmarshal(text, &list)
 }
