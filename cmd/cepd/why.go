@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/internal/why"
 )
 
@@ -125,15 +126,15 @@ func instant(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // chosenQuery is the query of a name, or the only one.
-func chosenQuery(programs []program, name string) (*why.Query, error) {
-	var found *why.Query
+func chosenQuery(programs []program, name string) (*history.Query, error) {
+	var found *history.Query
 	var names []string
 	for _, p := range programs {
 		for i := range p.result.Queries {
 			q := &p.result.Queries[i]
 			names = append(names, q.Name)
 			if name == "" || strings.EqualFold(q.Name, name) {
-				found = &why.Query{Root: q.Insert, Catalog: api.WithSettings(p.cat, q)}
+				found = &history.Query{Root: q.Insert, Catalog: api.WithSettings(p.cat, q)}
 			}
 		}
 	}
