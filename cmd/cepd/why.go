@@ -87,15 +87,7 @@ func (w *whyCommand) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	texts, err := readTexts(names, w.std)
-	if err != nil {
-		return err
-	}
-	programs, err := w.compile(texts, w.std.err)
-	if err != nil {
-		return err
-	}
-	q, err := chosenQuery(programs, w.query)
+	q, err := w.chosen(w.global, names, w.query)
 	if err != nil {
 		return err
 	}
@@ -125,7 +117,19 @@ func instant(flag, text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// chosenQuery is the query of a name, or the only one.
+// chosen compiles files and gives the query of a name, or the only one.
+func (b *bindings) chosen(g *global, names []string, name string) (*history.Query, error) {
+	texts, err := readTexts(names, g.std)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := b.compile(texts, g.std.err)
+	if err != nil {
+		return nil, err
+	}
+	return chosenQuery(programs, name)
+}
+
 func chosenQuery(programs []program, name string) (*history.Query, error) {
 	var found *history.Query
 	var names []string

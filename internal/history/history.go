@@ -48,7 +48,7 @@ const progressEvery = 200 * time.Millisecond
 // Run runs the query to the end of its history.
 func (r *Replay) Run(ctx context.Context, q Query) (*engine.Query, error) {
 	o := r.Options
-	o.Registry = o.Registry.Wrap(func(c connectors.Connector) connectors.Connector { return past{c, r} })
+	o.Registry = o.Registry.Wrap(func(c connectors.Connector) connectors.Connector { return past{c, r} }, rows{r})
 	o.DataDir, o.Store, o.Metrics, o.Trace = "", nil, nil, r.Trace
 	e, err := engine.New(o)
 	if err != nil {
@@ -75,6 +75,18 @@ func (r *Replay) Run(ctx context.Context, q Query) (*engine.Query, error) {
 		}
 	}
 }
+
+// Sink is the connector of a table that only Rows takes.
+const Sink = "rows"
+
+// rows is that connector.
+type rows struct{ replay *Replay }
+
+func (rows) Name() string                                       { return Sink }
+func (rows) Options() []connectors.OptionSpec                   { return nil }
+func (rows) Metadata() []connectors.MetadataSpec                { return nil }
+func (rows) Source(connectors.Table) (connectors.Source, error) { return nil, connectors.ErrNotSource }
+func (c rows) Sink(t connectors.Table) (connectors.Sink, error) { return sink{t, c.replay.Rows}, nil }
 
 // past is a connector whose tables are read again.
 type past struct {
