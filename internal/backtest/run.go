@@ -105,12 +105,11 @@ func (r *Request) version(ctx context.Context, part string, q history.Query, o e
 	if labels != nil {
 		x.Trace = c.witness
 	}
-	began := time.Now()
 	run, err := x.Run(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", part, err)
 	}
-	c.seconds = time.Since(began).Seconds()
+	c.seconds = x.Took.Seconds()
 	for _, p := range run.Status().Partitions {
 		c.version.rows += p.Rows
 	}

@@ -37,6 +37,8 @@ type Replay struct {
 	// Progress is told now and then how it stands; may be nil.
 	Progress func(engine.Status)
 
+	Took time.Duration // of the last Run
+
 	clipped atomic.Bool
 }
 
@@ -59,16 +61,26 @@ func (r *Replay) Run(ctx context.Context, q Query) (*engine.Query, error) {
 		_ = e.Close(ctx) // it has nothing
 		return nil, err
 	}
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
+	began := e.Options().Clock.Now()
+	if err := r.wait(ctx, e, run); err != nil {
+		_ = e.Close(ctx) // drops what it has
+		return nil, err
+	}
+	r.Took = time.Duration(e.Options().Clock.Now()-began) * time.Microsecond
+	return run, e.Close(ctx)
+}
+
+func (r *Replay) wait(ctx context.Context, e *engine.Engine, run *engine.Query) error {
 	for {
+		tick, release := e.Options().Clock.After(progressEvery)
 		select {
 		case <-run.Done():
-			return run, e.Close(ctx)
+			release()
+			return nil
 		case <-ctx.Done():
-			_ = e.Close(ctx) // drops what it has
-			return nil, fmt.Errorf("the history was not read to its end: %w", ctx.Err())
-		case <-tick.C:
+			release()
+			return fmt.Errorf("the history was not read to its end: %w", ctx.Err())
+		case <-tick:
 			if r.Progress != nil {
 				r.Progress(run.Status())
 			}
