@@ -24,6 +24,9 @@ func TestHandAnswers(t *testing.T) {
 		if got := Hand(d, w, 5_000_000)(); got != w.Matches {
 			t.Errorf("%s: %d, expected %d", w.Name, got, w.Matches)
 		}
+		if keyed := Keyed(d, w, 5_000_000); keyed != nil && keyed() != w.Matches {
+			t.Errorf("%s with a hash table: %d, expected %d", w.Name, keyed(), w.Matches)
+		}
 	}
 }
 
@@ -34,8 +37,8 @@ func TestAnswers(t *testing.T) {
 		w := &queries.All[i]
 		t.Run(w.Name, func(t *testing.T) {
 			n := w.Events
-			if testing.Short() || small || len(w.Params) > 100 {
-				n = min(n, 1_000_000/len(w.Params))
+			if testing.Short() || small {
+				n = min(n, 1_000_000)
 			}
 			if _, err := InMemory(d, w, n); err != nil {
 				t.Error(err)

@@ -1,7 +1,6 @@
 package benchmarks
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/cepd/cepd/benchmarks/queries"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/internal/conformance"
-	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -39,12 +37,18 @@ func (m *Memory) Emit(b *event.Batch) error {
 
 // NewMemory compiles a workload over t. The error is why the queries cannot run.
 func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
+	return newMemory(t, w.Name, w.Script(), w.Params)
+}
+
+// newMemory compiles a script once for each set of parameters, as one statement
+// set.
+func newMemory(t *workload.Table, name, script string, copies []map[string]string) (*Memory, error) {
 	m := &Memory{table: t}
 	var root *plan.Insert
-	for _, params := range w.Params {
-		r, err := query.CompileText(catalog.New(), "", w.Script(), maps.Clone(params))
+	for _, params := range copies {
+		r, err := query.CompileText(catalog.New(), "", script, maps.Clone(params))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if root == nil {
 			root = planOf(r)
@@ -54,7 +58,7 @@ func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
 	}
 	var err error
 	if m.pipeline, err = conformance.NewPipeline(root, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", w.Name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	m.batch = conformance.ReadBatch(m.pipeline.Read())
 	for _, c := range m.pipeline.Read().Read {
@@ -65,21 +69,6 @@ func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
 
 // planOf is the plan of the script's one query.
 func planOf(r *query.Result) *plan.Insert { return r.Queries[0].Insert }
-
-// Refused is why cepd cannot run a workload yet; empty when err is anything
-// else.
-func Refused(err error) string {
-	var list *diag.List
-	if !errors.As(err, &list) {
-		return ""
-	}
-	for _, d := range list.Items {
-		if d.Code == diag.NotSupported {
-			return d.Message
-		}
-	}
-	return ""
-}
 
 // Run feeds up to n further events and says how many it fed. The batches are
 // views of the table, as those of a source that has decoded them.
@@ -140,6 +129,18 @@ func ByHand(d *Data, w *queries.Workload, n int) (measure.Result, error) {
 		err = check(&r, w.Matches)
 	}
 	return r, err
+}
+
+// ByTable measures the hand-written loop with a hash table. The answer is
+// checked against that of the other loop.
+func ByTable(d *Data, w *queries.Workload, n int) (measure.Result, error) {
+	loop := Keyed(d, w, n)
+	r, err := timed(w, "hand-keyed", n, func() (int, error) { return loop(), nil })
+	r.Note = "the same with an open-addressing hash table from card to state"
+	if err != nil {
+		return r, err
+	}
+	return r, check(&r, Hand(d, w, n)())
 }
 
 func timed(w *queries.Workload, system string, n int, run func() (int, error)) (measure.Result, error) {

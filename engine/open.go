@@ -10,6 +10,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/catalog"
@@ -69,7 +70,7 @@ func (b *opener) open(ctx context.Context) error {
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
-		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
+		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
@@ -271,7 +272,7 @@ func delivery(text string) connectors.Delivery {
 func (b *opener) stages() {
 	p := b.p
 	for i := range p.graph.Stages {
-		p.stages = append(p.stages, newStage(i, &p.graph.Stages[i], p.settings.shards))
+		p.stages = append(p.stages, newStage(i, b.traced(i, &p.graph.Stages[i]), p.settings.shards))
 	}
 	for _, s := range p.stages {
 		for i := range s.plan.Branches {
@@ -290,6 +291,16 @@ func (b *opener) outlet(s *stage, plan *build.Branch) *outlet {
 	o.schema, o.below, o.router = below.plan.Prepared, &below.domain, below.newRouter()
 	below.domain.outlets = append(below.domain.outlets, o)
 	return o
+}
+
+// traced is the stage with the operators of Options.Trace.
+func (b *opener) traced(i int, m *build.Stage) *build.Stage {
+	if b.options.Trace == nil || m.Pattern == nil {
+		return m
+	}
+	own := *m
+	own.New = func(shard int) operators.Stateful { return b.options.Trace(i, shard, m.Pattern) }
+	return &own
 }
 
 // connect leads a branch to its stage or sink.

@@ -45,7 +45,7 @@ func (b *builder) findGroups(outputs []Output) {
 	for _, out := range outputs {
 		all = append(all, matches(out.Input)...)
 	}
-	if len(all) < 2 {
+	if len(all) < 2 || b.options.Pattern.Trace { // each is traced by itself
 		return
 	}
 	buckets := map[string][]*group{}

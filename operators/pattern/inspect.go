@@ -233,13 +233,7 @@ func (in *inspection) flush() {
 // complete fills in the key and the rows.
 func (in *inspection) complete(k *keyState) {
 	m := in.m
-	for i := range m.p.keys {
-		v, err := k.keyValue(m.p, m.arena, i)
-		if err != nil {
-			v = event.NullValue
-		}
-		in.x.Key = append(in.x.Key, v)
-	}
+	in.x.Key = append(in.x.Key, m.values(k)...)
 	for _, s := range in.steps {
 		row := m.view.row(int(s.row))
 		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: in.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})
@@ -287,10 +281,13 @@ func (m *Matcher) Measure(x *operators.Instance) {
 }
 
 // KeyFields implements operators.Inspector.
-func (m *Matcher) KeyFields() []event.Field {
-	fields := make([]event.Field, len(m.p.match.PartitionBy))
-	for i, c := range m.p.match.PartitionBy {
-		fields[i] = m.p.match.Input.Schema().Fields[c]
+func (m *Matcher) KeyFields() []event.Field { return m.p.KeyFields() }
+
+// KeyFields are the partition columns.
+func (p *Program) KeyFields() []event.Field {
+	fields := make([]event.Field, len(p.match.PartitionBy))
+	for i, c := range p.match.PartitionBy {
+		fields[i] = p.match.Input.Schema().Fields[c]
 	}
 	return fields
 }

@@ -172,7 +172,7 @@ func joinableMeasures(m *plan.Match) error {
 func joinableConditions(m *plan.Match) error {
 	c := newMemberCompiler(m)
 	for v, d := range m.Vars {
-		for _, e := range conjuncts(d.Define) {
+		for _, e := range conjunctsOf(d.Define) {
 			if c.class(v, e) != local {
 				return fmt.Errorf("the condition of %s reads other rows", d.Name)
 			}
@@ -190,7 +190,7 @@ func safe(e expr.Expr) bool {
 	return sole || total(e)
 }
 
-func conjuncts(e expr.Expr) []expr.Expr {
+func conjunctsOf(e expr.Expr) []expr.Expr {
 	if e == nil {
 		return nil
 	}

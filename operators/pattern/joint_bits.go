@@ -250,7 +250,7 @@ func newDivider(s *event.Schema) *divider { return &divider{schema: s, known: ma
 
 // conditions are those of a variable, by their numbers, ascending.
 func (d *divider) conditions(c *compiler, v int) (list []int) {
-	for _, e := range conjuncts(c.p.match.Vars[v].Define) {
+	for _, e := range conjunctsOf(c.p.match.Vars[v].Define) {
 		list = append(list, d.condition(c.bindLocal(v, e)))
 	}
 	slices.Sort(list)

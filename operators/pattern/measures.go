@@ -120,7 +120,8 @@ type emitter struct {
 	finals   []event.Value
 	ctx      kernel.Context
 	seed     uint64
-	room     int // rows that slots has room for
+	room     int                                                     // rows that slots has room for
+	seen     func(w *view, steps []step, id event.ID, at event.Time) // of a trace; else nil
 	out      operators.Collector
 	octx     *operators.Context
 }
@@ -338,6 +339,9 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 		e.slots.Time[e.n] = w.at
 	}
 	e.slots.ID[e.n] = event.Detection(h.Hi, h.Lo)
+	if e.seen != nil {
+		e.seen(w, steps, e.slots.ID[e.n], e.slots.Time[e.n])
+	}
 	e.n++
 	if e.n == e.room {
 		return e.flush()
