@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ type machine struct {
 	stages []*machineStage
 	heads  []operators.Collector // of the source's branches
 	sinks  []*[]string           // rows with time and ID
+	sinkOf []int                 // by insert
 }
 
 type machineStage struct {
@@ -42,27 +44,38 @@ func (w outputs) Emit(b *event.Batch) error { return w[0].Emit(b) }
 
 func (w outputs) Output(i int) operators.Collector { return w[i] }
 
-func newMachine(t testing.TB, list []*plan.Insert, o build.Options) *machine {
+// newMachine builds a graph; with share, inserts of the same columns have one
+// sink.
+func newMachine(t testing.TB, list []*plan.Insert, o build.Options, share bool) *machine {
 	t.Helper()
+	m := &machine{}
 	var outputs []build.Output
 	var schemas []*event.Schema
-	for i, n := range list {
+	for _, n := range list {
 		schema := n.Input.Schema()
 		columns := make([]int, len(schema.Fields))
 		for c := range columns {
 			columns[c] = c
 		}
-		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
-		schemas = append(schemas, schema)
+		sink := len(schemas)
+		if i := slices.IndexFunc(schemas, func(s *event.Schema) bool { return sameFields(s, schema) }); share && i >= 0 {
+			sink = i
+		} else {
+			schemas = append(schemas, schema)
+			m.sinks = append(m.sinks, &[]string{})
+		}
+		m.sinkOf = append(m.sinkOf, sink)
+		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
 	g, err := build.Build(outputs, schemas, o)
 	must(t, err)
-	m := &machine{graph: g}
-	for range list {
-		m.sinks = append(m.sinks, &[]string{})
-	}
+	m.graph = g
 	m.open(t)
 	return m
+}
+
+func sameFields(a, b *event.Schema) bool {
+	return slices.EqualFunc(a.Fields, b.Fields, func(x, y event.Field) bool { return x.Name == y.Name && x.Type.Equal(y.Type) })
 }
 
 // open makes the operators; what the sinks have stays.

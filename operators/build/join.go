@@ -12,6 +12,7 @@ import (
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/order"
 	"github.com/cepd/cepd/operators/pattern"
+	"github.com/cepd/cepd/operators/relational"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -248,7 +249,7 @@ func (b *builder) joinAll(g *group, list []*joined) error {
 		b.output, b.apart[j.own] = j.branch.Output, "it runs alone: its conditions are too many for one symbol with those of others\n"
 		return b.alone(j.own, j.options, j.branch.Chain, j.branch.To)
 	}
-	members, branches := waysOf(list)
+	members, branches := b.waysOf(list)
 	program, err := pattern.CompileJoint(members, b.options.Pattern)
 	if errors.Is(err, pattern.ErrTooMany) {
 		half := len(list) / 2
@@ -284,13 +285,14 @@ func (b *builder) jointStage(g *group, list []*joined, program *pattern.Program,
 	return b.stage(s, g.input, Chain{prepare})
 }
 
-// waysOf gives each pattern its output: patterns that give the same rows, which
-// go the same way to the same sink, share one.
-func waysOf(list []*joined) (members []pattern.Member, branches []Branch) {
+// waysOf gives each pattern its output: patterns that give the same rows but for
+// constants, which go the same way to the same sink, share one.
+func (b *builder) waysOf(list []*joined) (members []pattern.Member, branches []Branch) {
 	known := map[string][]int{} // outputs by the text of what is computed
 	var first []*joined         // of each output
 	for _, j := range list {
 		text := j.text()
+		constants, branch := b.lift(j)
 		i := -1
 		for _, o := range known[text] {
 			if sameWay(first[o], j) {
@@ -299,22 +301,48 @@ func waysOf(list []*joined) (members []pattern.Member, branches []Branch) {
 		}
 		if i < 0 {
 			i = len(first)
-			first, branches, known[text] = append(first, j), append(branches, j.branch), append(known[text], i)
+			first, branches, known[text] = append(first, j), append(branches, branch), append(known[text], i)
 		}
-		members = append(members, pattern.Member{Match: j.match, Name: j.options.Name, Output: i})
+		members = append(members, pattern.Member{Match: j.match, Name: j.options.Name, Output: i, Columns: constants})
 	}
 	return members, branches
+}
+
+// lift takes the constants out of the projection right above a pattern: they
+// come with its matches, so that rules that differ in them share an output.
+func (b *builder) lift(j *joined) ([]*expr.Const, Branch) {
+	p := j.projection()
+	if p == nil {
+		return nil, j.branch
+	}
+	constants, exprs := pattern.Constants(p.Exprs, len(j.match.Out.Fields))
+	branch := j.branch
+	branch.Chain = push(branch.Chain[1:], func() (operators.Operator, error) {
+		return relational.NewProject(exprs, p.Out, b.options.Zone)
+	})
+	return constants, branch
+}
+
+// projection is what stands right above the pattern, if it is one.
+func (j *joined) projection() *plan.Project {
+	if len(j.above) == 0 {
+		return nil
+	}
+	p, _ := j.above[len(j.above)-1].(*plan.Project)
+	return p
 }
 
 // text is what is computed of a match.
 func (j *joined) text() string {
 	var b strings.Builder
 	for _, m := range j.match.Measures {
-		b.WriteString(j.match.ExprString(m.Expr) + "\n")
+		if _, constant := m.Expr.(*expr.Const); !constant {
+			b.WriteString(j.match.ExprString(m.Expr) + "\n")
+		}
 	}
-	for _, n := range j.above {
-		if p, ok := n.(*plan.Project); ok {
-			for _, e := range p.Exprs {
+	if p := j.projection(); p != nil {
+		for _, e := range p.Exprs {
+			if _, constant := e.(*expr.Const); !constant {
 				b.WriteString(plan.ExprString(e, p.Input.Schema()) + "\n")
 			}
 		}
@@ -325,7 +353,23 @@ func (j *joined) text() string {
 func sameWay(a, b *joined) bool {
 	_, sink := SinkOf(a.branch.To)
 	return sink && a.branch.To == b.branch.To && slices.Equal(a.columns, b.columns) &&
-		slices.EqualFunc(a.above, b.above, sameStep) && pattern.SameResults(a.match, b.match)
+		slices.EqualFunc(a.aboveProjection(), b.aboveProjection(), sameStep) &&
+		sameProjection(a.projection(), b.projection()) && pattern.SameResults(a.match, b.match)
+}
+
+// aboveProjection is what stands above the projection.
+func (j *joined) aboveProjection() []plan.Node {
+	if j.projection() == nil {
+		return j.above
+	}
+	return j.above[:len(j.above)-1]
+}
+
+func sameProjection(a, b *plan.Project) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.EqualFunc(a.Exprs, b.Exprs, pattern.SameColumn)
 }
 
 // sameStep compares what two nodes do with their inputs.

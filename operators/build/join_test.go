@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -36,19 +37,20 @@ func TestJoinAgrees(t *testing.T) {
 	for seed := uint64(1); seed <= n; seed++ {
 		c := newJoinCase(seed).run(t)
 		total.together += c.together
+		total.shared += c.shared
 		total.alone += c.alone
 		total.rows += c.rows
 		if t.Failed() {
 			return
 		}
 	}
-	t.Logf("%d patterns together, %d alone, %d rows", total.together, total.alone, total.rows)
-	if 2*total.together < total.alone || total.rows < 10*int(n) {
+	t.Logf("%d patterns together, %d of them with the output of another; %d alone; %d rows", total.together, total.shared, total.alone, total.rows)
+	if 2*total.together < total.alone || 20*total.shared < total.together || total.rows < 10*int(n) {
 		t.Errorf("the cases are too easy")
 	}
 }
 
-type joinCounts struct{ together, alone, rows int }
+type joinCounts struct{ together, shared, alone, rows int }
 
 // joinCase is a set of rules and a stream.
 type joinCase struct {
@@ -69,13 +71,24 @@ func newJoinCase(seed uint64) *joinCase {
 
 func (g *joinCase) oneOf(list ...string) string { return list[g.IntN(len(list))] }
 
+// form is a rule of which there are many, with constants of their own.
+func (g *joinCase) form(input string) string {
+	return fmt.Sprintf(`SELECT m, '%s' AS name, %d AS id, x FROM %s MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts
+		MEASURES LAST(v) AS m, '%s' AS x %s PATTERN (A B) WITHIN INTERVAL '%d' SECOND DEFINE A AS %s, B AS %s)`,
+		g.oneOf("p", "q", "a name longer than a word"), g.IntN(9), input, g.oneOf("x", "y"), g.oneOf("", "AFTER MATCH SKIP TO NEXT ROW"),
+		1+g.IntN(12), g.condition("A"), g.condition("B"))
+}
+
 func (g *joinCase) rule(input string) string {
+	if g.IntN(3) == 0 {
+		return g.form(cmp.Or(input, "t"))
+	}
 	if input == "" {
 		input = g.oneOf("t", "t", "t", "t", "t", "t", "(SELECT k, v * 2 AS v, w, s, ts FROM t)")
 	}
 	pattern, vars := g.pattern()
 	measures := []string{}
-	for _, v := range vars {
+	for _, v := range vars[:g.IntN(len(vars)+1)] {
 		measures = append(measures, fmt.Sprintf("%s.ts AS t%s", v, v))
 	}
 	measures = append(measures, g.oneOf("LAST(v) AS m", "FIRST(A.w) AS m", "COUNT(*) AS m", "'"+g.oneOf("x", "y")+"' AS m", "CLASSIFIER() AS m", "SUM(A.v) AS m", "LAST(A.s) AS m"))
@@ -97,7 +110,7 @@ func (g *joinCase) rule(input string) string {
 		}
 	}
 	text := fmt.Sprintf("SELECT %s FROM %s MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES %s %s PATTERN %s %s",
-		g.oneOf("*", "*", "k, m", "m, 'r' AS name"), input, strings.Join(measures, ", "), skip, pattern, within)
+		g.oneOf("*", "k, m", "k, m", "m, 'r' AS name", "m, 'q' AS name", "7 AS id, m"), input, strings.Join(measures, ", "), skip, pattern, within)
 	if len(define) == 0 {
 		define = []string{"A AS " + g.condition("A")}
 	}
@@ -162,20 +175,23 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 	if g.IntN(4) == 0 {
 		o.Pattern.TTL = event.Time(4+g.IntN(10)) * 1e6
 	}
-	together := newMachine(t, list, o)
+	together := newMachine(t, list, o, g.IntN(2) == 0)
 	var alone []*machine
 	for _, n := range list {
-		alone = append(alone, newMachine(t, []*plan.Insert{n}, o))
+		alone = append(alone, newMachine(t, []*plan.Insert{n}, o, false))
 	}
 	g.apart = map[string]bool{}
 	for i := range together.graph.Stages {
 		if s := &together.graph.Stages[i]; s.Pattern != nil {
 			g.apart[list[s.Branches[0].Output].Name] = true
+		} else if len(s.Members) > 0 {
+			counts.shared += len(s.Members) - len(s.Branches)
 		}
 	}
 	g.feed(t, together, alone)
 	for i, m := range alone {
-		want, got := *m.sinks[0], *together.sinks[i]
+		want := *m.sinks[0]
+		got := rowsOf(*together.sinks[together.sinkOf[i]], want)
 		counts.rows += len(want)
 		if !slices.Equal(want, got) {
 			t.Errorf("seed %d (go test -run TestJoinAgrees -join.seed=%d)\n%s\nalone:\n%s\ntogether:\n%s\n%s", g.seed, g.seed, g.rules[i],
@@ -183,8 +199,30 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 			return counts
 		}
 	}
+	total := 0
+	for _, rows := range together.sinks {
+		total += len(*rows)
+	}
+	if total != counts.rows {
+		t.Errorf("seed %d: %d rows together, %d alone", g.seed, total, counts.rows)
+	}
 	counts.alone, counts.together = len(g.apart), len(list)-len(g.apart)
 	return counts
+}
+
+// rowsOf are the rows of a sink that are among those of one insert: all have IDs
+// of their own.
+func rowsOf(sink, own []string) (rows []string) {
+	known := map[string]bool{}
+	for _, row := range own {
+		known[row] = true
+	}
+	for _, row := range sink {
+		if known[row] {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // feed sends one stream to all machines; only the first crashes.

@@ -60,7 +60,7 @@ type Program struct {
 	ahead     int         // rows after the current one that conditions read (NEXT, $)
 	after     int         // rows after the last one that measures read (NEXT)
 	kept      []expr.Expr // row-local expressions over the input, one per cell …
-	given     []expr.Expr // … of which these were given
+	given     *given      // … of which some were given; nil: the pattern is no member of others
 	layout    layout
 	keys      []int           // key columns of the prepared batch
 	order     []plan.OrderKey // over the prepared batch
@@ -121,9 +121,18 @@ func (o Options) withDefaults() Options {
 // Compile makes a Program of a bound clause.
 func Compile(m *plan.Match, opts Options) (*Program, error) { return compile(m, opts, nil) }
 
-// compile makes a Program whose kept rows begin with the cells of others.
-func compile(m *plan.Match, opts Options, kept []expr.Expr) (*Program, error) {
-	p := &Program{match: m, opts: opts.withDefaults(), given: kept, kept: slices.Clip(kept)}
+// given is what patterns that run together give the one that makes the rows of
+// an output.
+type given struct {
+	kept    []expr.Expr  // the first cells of kept rows
+	columns []event.Type // constants of each pattern that follow its measures
+}
+
+func compile(m *plan.Match, opts Options, g *given) (*Program, error) {
+	p := &Program{match: m, opts: opts.withDefaults(), given: g}
+	if g != nil {
+		p.kept = slices.Clip(g.kept)
+	}
 	var err error
 	a := assembler{edges: m.Edges, loops: map[int16]plan.PatQuant{}}
 	if err = a.assemble(m.Pattern); err != nil {

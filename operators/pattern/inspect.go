@@ -256,7 +256,7 @@ func (m *Matcher) Measure(x *operators.Instance) {
 		w.classes = []step{}
 	}
 	defer func() { w.classes = nil }()
-	for range e.programs {
+	for range x.Out {
 		x.Measures = append(x.Measures, event.NullValue)
 	}
 	if e.applyAll(w, in.steps) != nil {
@@ -271,7 +271,7 @@ func (m *Matcher) Measure(x *operators.Instance) {
 	}
 	e.slots.N = 1
 	ctx := kernel.Context{Now: w.ctx.Now}
-	for i, p := range e.programs {
+	for i, p := range e.programs[:len(x.Out)] {
 		ctx.Reset()
 		if v := p.Eval(&ctx, e.slots, nil); len(ctx.Errs) == 0 {
 			x.Measures[i] = cloneValue(v.Value(0))

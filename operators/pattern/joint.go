@@ -47,6 +47,8 @@ type Member struct {
 	Match  *plan.Match // over the common input
 	Name   string      // of the query: part of detection IDs
 	Output int         // where its matches go; one that members share, see SameResults
+	// Columns follow the output columns of the match.
+	Columns []*expr.Const
 }
 
 // joint is the patterns of a Program that runs several.
@@ -69,7 +71,8 @@ type member struct {
 	keep   int
 	output int
 	seed   uint64
-	steps  [][]int // conditions by row, while it is compiled
+	own    []event.Value // its constants among the output columns
+	steps  [][]int       // conditions by row, while it is compiled
 }
 
 // Joinable says why a pattern cannot run together with others; nil if it can.
@@ -207,13 +210,40 @@ func newMemberCompiler(m *plan.Match) *compiler {
 }
 
 // SameResults says whether two patterns over the same input make the same row of
-// the same rows.
+// the same rows, but for constants.
 func SameResults(a, b *plan.Match) bool {
 	x, _ := sequence(a.Pattern, nil)
 	y, _ := sequence(b.Pattern, nil)
 	sameName := func(u, v plan.Var) bool { return u.Name == v.Name }
-	sameMeasure := func(u, v plan.Measure) bool { return expr.Equal(u.Expr, v.Expr) }
+	sameMeasure := func(u, v plan.Measure) bool { return SameColumn(u.Expr, v.Expr) }
 	return slices.Equal(x, y) && slices.EqualFunc(a.Vars, b.Vars, sameName) && slices.EqualFunc(a.Measures, b.Measures, sameMeasure)
+}
+
+// SameColumn says whether two output columns are the same, or constants of the
+// same type.
+func SameColumn(a, b expr.Expr) bool {
+	x, constant := ownConstant(a)
+	y, both := ownConstant(b)
+	return constant && both && x.T.Equal(y.T) || expr.Equal(a, b)
+}
+
+// ownConstant finds an output column that is a constant.
+func ownConstant(e expr.Expr) (*expr.Const, bool) {
+	k, ok := e.(*expr.Const)
+	return k, ok && k.T.Kind != event.Null
+}
+
+// Constants are the columns that are constants; other is the list with those as
+// columns from index first on.
+func Constants(list []expr.Expr, first int) (constants []*expr.Const, other []expr.Expr) {
+	for _, e := range list {
+		if k, ok := ownConstant(e); ok {
+			e = &expr.Column{Base: expr.Base{T: k.T, Span: k.Span}, Index: first + len(constants)}
+			constants = append(constants, k)
+		}
+		other = append(other, e)
+	}
+	return constants, other
 }
 
 // CompileJoint makes one Program of patterns that are Joinable, over the same
@@ -251,6 +281,14 @@ func (p *Program) compileMembers(list []Member) error {
 		if own.within == 0 {
 			own.within = event.MaxTime
 		}
+		for _, ms := range m.Measures {
+			if k, ok := ownConstant(ms.Expr); ok {
+				own.own = append(own.own, k.Value)
+			}
+		}
+		for _, k := range x.Columns {
+			own.own = append(own.own, k.Value)
+		}
 		c := newMemberCompiler(m)
 		for _, v := range steps {
 			own.steps = append(own.steps, d.conditions(c, v))
@@ -270,11 +308,29 @@ func (j *joint) compileOutputs(c *compiler, list []Member) error {
 		if j.outputs[x.Output] != nil {
 			continue
 		}
-		o, err := compile(x.Match, c.p.opts, c.p.kept)
+		o, err := compile(x.extended(), c.p.opts, x.given(c.p.kept))
 		if err != nil {
 			return err
 		}
 		j.outputs[x.Output], c.p.kept = o, o.kept
 	}
 	return nil
+}
+
+// extended is the match with the constants as columns of its output.
+func (x *Member) extended() *plan.Match {
+	m := *x.Match
+	m.Out = &event.Schema{Rowtime: m.Out.Rowtime, Fields: slices.Clone(m.Out.Fields)}
+	for i, k := range x.Columns {
+		m.Out.Fields = append(m.Out.Fields, event.Field{Name: fmt.Sprintf("own%d", i), Type: k.T})
+	}
+	return &m
+}
+
+func (x *Member) given(kept []expr.Expr) *given {
+	g := &given{kept: kept}
+	for _, k := range x.Columns {
+		g.columns = append(g.columns, k.T)
+	}
+	return g
 }

@@ -47,10 +47,11 @@ func (in *inspection) openIn(b *bank, index int32, k *keyState, row int, shown [
 // member shows the open match of a member that begins with a row.
 func (in *inspection) member(x *member, k *keyState, row int, until event.Time) {
 	o := in.output(x.output)
-	o.view.k, o.view.start = k, 0
+	o.view.k, o.view.start, o.view.own = k, 0, x.own
 	in.p, in.view, in.gauge = o.view.p, &o.view, o.emitter
 	in.begin(k, int32(row))
 	in.x.Pattern, in.x.Expires = x.name, until
+	in.x.Out = in.x.Out[:len(in.x.Out)-len(o.view.p.given.columns)]
 	in.x.ID = mix(rowIdentity(in.m.rowID(k, row), noVar) ^ x.seed)
 	in.steps = in.steps[:0]
 	for i := range int(k.n) - row {

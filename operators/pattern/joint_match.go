@@ -130,7 +130,7 @@ func (f *jointMatcher) report(k *keyState, b *bank, i, start int) error {
 		}
 	}
 	o := f.output(x.output)
-	o.view.k, o.view.start = k, start
+	o.view.k, o.view.start, o.view.own = k, start, x.own
 	o.emitter.seed = x.seed
 	return o.emitter.match(&o.view, o.steps)
 }

@@ -43,7 +43,13 @@ func (c *compiler) output() error {
 			}
 		}
 	}
+	own := 0
 	for _, ms := range m.Measures {
+		if k, ok := ownConstant(ms.Expr); ok && c.p.given != nil {
+			c.outputSlot(slot{kind: slotOwn, reg: own, typ: k.T})
+			own++
+			continue
+		}
 		if err := c.measure(ms.Expr); err != nil {
 			return fmt.Errorf("MEASURES %s: %w", ms.Name, err)
 		}
@@ -53,6 +59,11 @@ func (c *compiler) output() error {
 			if !used[i] {
 				c.outputColumn(i)
 			}
+		}
+	}
+	if c.p.given != nil {
+		for i, t := range c.p.given.columns {
+			c.outputSlot(slot{kind: slotOwn, reg: own + i, typ: t})
 		}
 	}
 	return c.outputSchema()
