@@ -12,12 +12,12 @@ import (
 func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 	switch n.form {
 	case formInt:
-		if x, end := wholeNumber(p, i); end > 0 && x>>(n.bits-1) == x>>63 {
+		if x, frac, end := cell.Short(p, i); end > 0 && frac == 0 && x>>(n.bits-1) == x>>63 {
 			v.I64[row] = x
 			return end
 		}
 	case formInstant:
-		if x, end := wholeNumber(p, i); end > 0 && cell.SetMillis(v, row, x) {
+		if x, frac, end := cell.Short(p, i); end > 0 && frac == 0 && cell.SetMillis(v, row, x) {
 			return end
 		}
 	case formString:
@@ -28,6 +28,9 @@ func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 			}
 		}
 	case formNumber:
+		if x, frac, end := cell.Short(p, i); end > 0 && cell.SetShort(v, row, x, frac) {
+			return end
+		}
 		if num, end := cell.ScanNumber(p, i); end > 0 && cell.SetNumber(v, row, num, p[i:end]) {
 			return end
 		}
