@@ -23,7 +23,7 @@ func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 	case formString:
 		if i < len(p) && p[i] == '"' {
 			if end, escaped := scanString(p, i+1); end > 0 && !escaped {
-				setText(v, row, p, i+1, end)
+				cell.SetView(v, row, p, i+1, end)
 				return end + 1
 			}
 		}
@@ -39,16 +39,6 @@ func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 		return end
 	}
 	return d.failed(n, v, row, p, i)
-}
-
-// setText makes p[from:to] the string of the row: a view where the column is
-// one.
-func setText(v *event.Vec, row int, p []byte, from, to int) {
-	if v.Aliased() {
-		v.Str[row] = event.Span{Off: uint32(from), Len: uint32(to - from)}
-		return
-	}
-	v.SetBytes(row, p[from:to])
 }
 
 // failed takes NULL for a value of the wrong type where that is wanted.
@@ -104,7 +94,7 @@ func (d *Decoder) fromText(n *node, v *event.Vec, row int, p []byte, i int) int 
 			v.Own(row)
 		}
 		if v.Aliased() {
-			setText(v, row, p, i+1, end-1)
+			cell.SetView(v, row, p, i+1, end-1)
 		} else {
 			v.SetBytes(row, text)
 		}
@@ -127,7 +117,7 @@ func (d *Decoder) scalar(n *node, v *event.Vec, row int, p []byte, i int) int {
 	ok := false
 	switch text := p[i:end]; {
 	case n.form == formString:
-		setText(v, row, p, i, end)
+		cell.SetView(v, row, p, i, end)
 		ok = true
 	case p[i] == 't' || p[i] == 'f':
 		ok = n.form == formBool && cell.Set(v, row, text, d.style)
