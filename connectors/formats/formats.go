@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/csv"
 	"github.com/cepd/cepd/connectors/formats/json"
+	"github.com/cepd/cepd/connectors/formats/protobuf"
 	"github.com/cepd/cepd/connectors/formats/raw"
 )
 
@@ -26,6 +27,8 @@ var known = []format{
 	{"raw", nil, rawDecoder, rawEncoder, false},
 	{avro.Plain, avro.Specs(avro.Plain), avroDecoder, avroEncoder, true},
 	{avro.Confluent, avro.Specs(avro.Confluent), avroConfluentDecoder, avroConfluentEncoder, true},
+	{protobuf.Plain, protobuf.Specs(protobuf.Plain), protobufDecoder, protobufEncoder, true},
+	{protobuf.Confluent, protobuf.Specs(protobuf.Confluent), protobufConfluentDecoder, protobufConfluentEncoder, true},
 }
 
 // Specs lists the formats with their options, for the registry.
@@ -146,6 +149,22 @@ func avroConfluentDecoder(t connectors.Table, get func(string) string) (connecto
 
 func avroConfluentEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
 	return result[connectors.Encoder](avro.NewConfluentEncoder(t, get))
+}
+
+func protobufDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](protobuf.NewDecoder(t, get))
+}
+
+func protobufEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](protobuf.NewEncoder(t, get))
+}
+
+func protobufConfluentDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](protobuf.NewConfluentDecoder(t, get))
+}
+
+func protobufConfluentEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](protobuf.NewConfluentEncoder(t, get))
 }
 
 // result keeps a nil pointer from becoming an interface that is not nil.
