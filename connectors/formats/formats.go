@@ -24,6 +24,7 @@ type format struct {
 var known = []format{
 	{"json", json.Specs(), jsonDecoder, jsonEncoder, false},
 	{"csv", csv.Specs(), csvDecoder, csvEncoder, false},
+	{"debezium-json", json.DebeziumSpecs(), debeziumDecoder, debeziumEncoder, false},
 	{"raw", nil, rawDecoder, rawEncoder, false},
 	{avro.Plain, avro.Specs(avro.Plain), avroDecoder, avroEncoder, true},
 	{avro.Confluent, avro.Specs(avro.Confluent), avroConfluentDecoder, avroConfluentEncoder, true},
@@ -109,6 +110,29 @@ func jsonEncoder(t connectors.Table, get func(string) string) (connectors.Encode
 		return nil, err
 	}
 	return result[connectors.Encoder](json.NewEncoder(t.Columns, opts))
+}
+
+func debeziumDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	opts, err := json.ParseOptions(prefixed(get, "debezium-"))
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](json.NewDebezium(t.Columns, opts, get("debezium-json.schema-include") == "true"))
+}
+
+func debeziumEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	opts, err := json.ParseOptions(prefixed(get, "debezium-"))
+	if err != nil {
+		return nil, err
+	}
+	if get("debezium-json.schema-include") == "true" {
+		return nil, fmt.Errorf("'debezium-json.schema-include' is for reading; records with a schema cannot be written")
+	}
+	return result[connectors.Encoder](json.NewDebeziumEncoder(t.Columns, opts))
+}
+
+func prefixed(get func(string) string, prefix string) func(string) string {
+	return func(key string) string { return get(prefix + key) }
 }
 
 func csvDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
