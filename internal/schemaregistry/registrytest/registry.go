@@ -21,6 +21,8 @@ type Registry struct {
 	Calls atomic.Int64 // answered, in whatever way
 	// Failing is the status that every call is answered with; 0: none.
 	Failing atomic.Int32
+	// Flaky has every other call fail, the first one too.
+	Flaky bool
 	// Auth is the Authorization header that calls need; "": none.
 	Auth string
 
@@ -37,8 +39,10 @@ func New(t testing.TB) *Registry {
 	mux.HandleFunc("GET /subjects/{subject}/versions/{version}", r.byVersion)
 	mux.HandleFunc("POST /subjects/{subject}/versions", r.create)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		r.Calls.Add(1)
+		calls := r.Calls.Add(1)
 		switch status := int(r.Failing.Load()); {
+		case r.Flaky && calls%2 == 1:
+			fail(w, http.StatusServiceUnavailable, "failing now and then")
 		case status != 0:
 			fail(w, status, "failing")
 		case r.Auth != "" && q.Header.Get("Authorization") != r.Auth:
