@@ -96,6 +96,13 @@ func NewEncoder(t connectors.Table) (connectors.Encoder, error) {
 	return f.encoder(t, get)
 }
 
+// Binary says whether records of the table are bytes that only a schema
+// explains.
+func Binary(t connectors.Table) bool {
+	f, _, err := choice(t)
+	return err == nil && f.binary
+}
+
 func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
 	opts, err := json.ParseOptions(get)
 	if err != nil {
