@@ -99,9 +99,8 @@ type output struct {
 	fixed    bool
 	size     int
 	div      int64 // of µs
-	scale    int
-	branch   int // of a union that it is in, -1: none
-	null     int // branch of that union that is null, -1: none
+	branch   int   // of a union that it is in, -1: none
+	null     int   // branch of that union that is null, -1: none
 	symbols  map[string]int
 	kids     []*output
 }

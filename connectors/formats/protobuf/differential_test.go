@@ -23,7 +23,6 @@ import (
 // sampler makes random schemas and messages.
 type sampler struct {
 	*rand.Rand
-	names  int
 	proto2 bool
 }
 

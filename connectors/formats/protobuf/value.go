@@ -124,16 +124,7 @@ func (d *walker) element(f *field, v *event.Vec, row int, p []byte, i int) int {
 	for k := range v.Kids {
 		v.Kids[k].Grow(at + 1)
 	}
-	end, ignored := i, false
-	if f.message == nil {
-		end, ignored = d.scalar(f, &v.Kids[0], at, p, i)
-	} else {
-		f.message.begin()
-		end = d.nested(f, v.Kids, at, p, i)
-		if end > 0 && !d.complete(f, v.Kids, at) {
-			end = -1
-		}
-	}
+	end, ignored := d.fill(f, v, at, p, i)
 	switch {
 	case ignored:
 		v.Kids[0].Grow(at)
@@ -149,35 +140,51 @@ func (d *walker) element(f *field, v *event.Vec, row int, p []byte, i int) int {
 	return end
 }
 
+// fill decodes an element into row at of v's Kids.
+func (d *walker) fill(f *field, v *event.Vec, at int, p []byte, i int) (end int, ignored bool) {
+	if f.message == nil {
+		return d.scalar(f, &v.Kids[0], at, p, i)
+	}
+	f.message.begin()
+	end = d.nested(f, v.Kids, at, p, i)
+	if end > 0 && !d.complete(f, v.Kids, at) {
+		return -1, false
+	}
+	return end, false
+}
+
 // nested decodes a message, whose column is the only one of vs; of a map's
 // entry, key and value are.
 func (d *walker) nested(f *field, vs []event.Vec, row int, p []byte, i int) int {
-	from, end, after := i, 0, 0
-	if f.wire == protowire.StartGroupType {
-		content, n := protowire.ConsumeGroup(f.number, p[i:])
-		if n < 0 {
-			return d.fault.At(i, "the group is damaged: "+protowire.ParseError(n).Error())
-		}
-		end, after = i+len(content), i+n
-	} else if from, end = d.span(p, i); end < 0 {
-		return end
-	} else {
-		after = end
+	from, end, after := d.body(f, p, i)
+	if after < 0 {
+		return after
 	}
-	p = p[:end:end]
-	ok := 0
-	switch f.op {
+	switch p = p[:end:end]; f.op {
 	case opMessage:
-		ok = d.message(f.message, vs[0].Kids, row, p, from)
+		end = d.message(f.message, vs[0].Kids, row, p, from)
 	case opTimestamp:
-		ok = d.message(f.message, f.parts, 0, p, from)
+		end = d.message(f.message, f.parts, 0, p, from)
 	default:
-		ok = d.message(f.message, vs, row, p, from)
+		end = d.message(f.message, vs, row, p, from)
 	}
-	if ok < 0 {
-		return ok
+	if end < 0 {
+		return end
 	}
 	return after
+}
+
+// body finds where the fields of a message begin and end, and what comes after.
+func (d *walker) body(f *field, p []byte, i int) (from, end, after int) {
+	if f.wire != protowire.StartGroupType {
+		from, end = d.span(p, i)
+		return from, end, end
+	}
+	content, n := protowire.ConsumeGroup(f.number, p[i:])
+	if n < 0 {
+		return 0, 0, d.fault.At(i, "the group is damaged: "+protowire.ParseError(n).Error())
+	}
+	return i, i + len(content), i + n
 }
 
 // complete is after the last piece of a message: what it lacks gets its

@@ -141,16 +141,7 @@ func (w *writer) elements(o *output, v *event.Vec, row int) bool {
 	}
 	from := len(w.dst)
 	for k := int(s.Off); k < int(s.Off+s.Len); k++ {
-		ok := true
-		switch {
-		case v.Kids[0].Null(k):
-			ok = w.fail("NULL, which a repeated field cannot have")
-		case o.packs:
-			ok = w.scalar(o.elem, &v.Kids[0], k)
-		default:
-			ok = w.tagged(o.elem, v.Kids, k)
-		}
-		if !ok {
+		if !w.element(o, v, k) {
 			w.fault.In("[" + strconv.Itoa(k-int(s.Off)) + "]")
 			return false
 		}
@@ -159,6 +150,16 @@ func (w *writer) elements(o *output, v *event.Vec, row int) bool {
 		w.prefix(from)
 	}
 	return true
+}
+
+func (w *writer) element(o *output, v *event.Vec, k int) bool {
+	switch {
+	case v.Kids[0].Null(k):
+		return w.fail("NULL, which a repeated field cannot have")
+	case o.packs:
+		return w.scalar(o.elem, &v.Kids[0], k)
+	}
+	return w.tagged(o.elem, v.Kids, k)
 }
 
 func (w *writer) entries(o *output, v *event.Vec, row int) bool {
