@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,20 +79,7 @@ func TestAvroToProtobuf(t *testing.T) {
 	write(t, addr, old(1, 1000, 5), encode(t, 77, schemaV1, map[string]any{"card": int64(1), "amount": float32(1), "at": int64(1)}), now(2, 2000, 6),
 		old(1, 3000, 2000)[:7], now(1, 3000, 5000), nil, []byte(`{"card":1}`), now(2, 4000, 7000), old(2, 5000, 1))
 
-	cat := catalog.New()
-	c, err := query.CompileText(cat, "", fmt.Sprintf(script, addr, registry.URL), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(engine.Options{Registry: all.New()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close(context.Background()) })
-	q, err := e.Start(t.Context(), c.Queries[0].Insert, cat)
-	if err != nil {
-		t.Fatal(err)
-	}
+	q := start(t, fmt.Sprintf(script, addr, registry.URL))
 	if err := q.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +96,55 @@ func TestAvroToProtobuf(t *testing.T) {
 		if !strings.Contains(rejected, want) {
 			t.Errorf("no %q in:\n%s", want, rejected)
 		}
+	}
+}
+
+func start(t *testing.T, text string) *engine.Query {
+	t.Helper()
+	cat := catalog.New()
+	c, err := query.CompileText(cat, "", text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Options{Registry: all.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close(context.Background()) })
+	q, err := e.Start(t.Context(), c.Queries[0].Insert, cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// TestStopWhileRegistryIsDown stops a query that waits for the registry: it
+// reads nothing, loses nothing, and ends.
+func TestStopWhileRegistryIsDown(t *testing.T) {
+	addr, stop, err := broker.Start([]string{"tx"}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	registry := registrytest.New(t)
+	id := registry.Add("tx-value", sr.Schema{Schema: schemaV1})
+	registry.Failing.Store(503)
+	write(t, addr, encode(t, id, schemaV1, map[string]any{"card": int64(1), "amount": float32(1), "at": int64(1)}))
+	q := start(t, fmt.Sprintf(`
+CREATE TABLE tx (card BIGINT) WITH ('connector' = 'kafka', 'topic' = 'tx', 'properties.bootstrap.servers' = '%s', 'scan.startup.mode' = 'earliest-offset',
+  'format' = 'avro-confluent', 'avro-confluent.url' = '%s');
+CREATE TABLE o (card BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT card FROM tx;`, addr, registry.URL))
+	for registry.Calls.Load() < 2 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := q.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := q.Status(); len(s.Partitions) != 1 || s.Partitions[0].Rejects != 0 || s.Partitions[0].Rows != 0 {
+		t.Errorf("%+v", s.Partitions)
 	}
 }
 
