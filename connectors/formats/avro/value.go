@@ -13,7 +13,7 @@ import (
 // whole decodes the record that is the rest of p from i on into row.
 func (d *walker) whole(root *node, cols []event.Vec, row int, p []byte, i int) bool {
 	d.fault.Reset()
-	d.depth, d.left = 0, len(p)-i+spareItems
+	d.depth, d.left = 0, min(len(p)-i+spareItems, maxItems)
 	if i = d.record(root, cols, row, p, i); i < 0 {
 		return false
 	}

@@ -12,8 +12,9 @@ const (
 	// maxDepth is how deep a record may nest.
 	maxDepth = 64
 	// spareItems is how many items of arrays and maps a record may have beyond
-	// its bytes: items of null take none.
+	// its bytes: items of null take none. maxItems is how many it may have.
 	spareItems = 1024
+	maxItems   = 1 << 20
 )
 
 // walker walks over one record at a time.

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/cepd/cepd/connectors/formats/cell"
@@ -166,9 +167,13 @@ func (d *Decoder) array(n *node, v *event.Vec, row int, p []byte, i int) int {
 // element decodes the value at p[i] into a new row of v, which is NULL when
 // decoding fails: later rows must not find half a value before them.
 func (d *Decoder) element(n *node, v *event.Vec, p []byte, i int) int {
-	row := v.Rows()
+	row, end := v.Rows(), 0
 	v.Grow(row + 1)
-	end := d.slot(n, v, row, p, i)
+	if d.items++; d.items > maxItems {
+		end = d.syntax(i, fmt.Sprintf("at most %d elements", maxItems))
+	} else {
+		end = d.slot(n, v, row, p, i)
+	}
 	if end < 0 {
 		cell.SetNull(v, row)
 	}
