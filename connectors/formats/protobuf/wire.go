@@ -70,6 +70,14 @@ func (d *walker) span(p []byte, i int) (from, end int) {
 
 // skip passes over a value.
 func (d *walker) skip(n protowire.Number, w protowire.Type, p []byte, i int) int {
+	switch w { // the usual ones
+	case protowire.BytesType:
+		_, i = d.span(p, i)
+		return i
+	case protowire.VarintType:
+		_, i = d.varint(p, i)
+		return i
+	}
 	length := protowire.ConsumeFieldValue(n, w, p[i:])
 	if length < 0 {
 		return d.fault.At(i, "field number "+strconv.Itoa(int(n))+" is damaged: "+protowire.ParseError(length).Error())
