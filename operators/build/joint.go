@@ -42,9 +42,6 @@ type joined struct {
 // findGroups finds the patterns that run together.
 func (b *builder) findGroups(outputs []Output) {
 	b.grouped, b.apart = map[*plan.Match]*joined{}, map[*plan.Match]string{}
-	if b.options.Pattern.Trace {
-		return // each has a tracer of its own
-	}
 	var all []*plan.Match
 	for _, out := range outputs {
 		all = append(all, matches(out.Input)...)
