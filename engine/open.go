@@ -70,7 +70,7 @@ func (b *opener) open(ctx context.Context) error {
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
-	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows})
 	if err != nil {
 		return err
 	}
@@ -329,7 +329,8 @@ func (b *opener) source(ctx context.Context, i int) error {
 	} else if err = b.openSource(ctx, s); err != nil {
 		return fmt.Errorf("table %s: %w", plan.Scan.Table.Name, err)
 	}
-	s.replayable, s.bounded = s.source.Replayable(), s.source.Bounded()
+	// A table that is read once may be another one when the query restarts.
+	s.replayable, s.bounded = s.source.Replayable() && !s.static(), s.source.Bounded()
 	parts, err := s.source.Partitions(ctx)
 	if err != nil {
 		return fmt.Errorf("partitions of %s: %w", s.name, err)

@@ -171,11 +171,17 @@ func (d *domain) advance(now event.Time) {
 	switch {
 	case d.ended():
 		d.combined = event.MaxTime
+	case d.loading():
 	case d.proctime:
 		d.combined = max(d.combined, now)
 	case d.active():
 		d.combined = max(d.combined, d.least(nil))
 	}
+}
+
+// loading says whether a table that is read before all else has not ended.
+func (d *domain) loading() bool {
+	return slices.ContainsFunc(d.branches, func(r *branch) bool { return r.plan.Static && !r.unit.eof })
 }
 
 // becomesIdle says whether the unit turns idle in a live step: it has been
@@ -191,5 +197,5 @@ func (u *unit) staged() bool {
 }
 
 func (u *unit) silent(now event.Time) bool {
-	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.staged() && now-u.seen >= u.src.idleTimeout
+	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.staged() && !u.src.static() && now-u.seen >= u.src.idleTimeout
 }

@@ -43,6 +43,9 @@ type Branch struct {
 	Output int // index into the outputs of Build
 	Chain  Chain
 	To     int
+	// Static: the rows have no time and come before all that have; the stage
+	// takes no others until the source has ended.
+	Static bool
 }
 
 // KindWindow is the Kind of a stage of windows.
@@ -94,6 +97,8 @@ type Options struct {
 	TTL int64
 	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
 	MaxSuppressed int
+	// MaxJoinRows is how many rows a shard of a join holds; 0: the default.
+	MaxJoinRows int
 }
 
 // Output is rows for a sink.
@@ -159,11 +164,15 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.over(n, above, to)
 	case *plan.Suppress:
 		return b.suppress(n, above, to)
+	case *plan.Join:
+		return b.join(n, above, to)
+	case *plan.Unnest:
+		return b.unnest(n, above, to)
 	case *plan.Scan:
-		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: []Branch{{b.output, above, to}}})
+		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: []Branch{{Output: b.output, Chain: above, To: to}}})
 		return nil
 	case *plan.Values:
-		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: []Branch{{b.output, above, to}}})
+		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: []Branch{{Output: b.output, Chain: above, To: to}}})
 		return nil
 	}
 	return fmt.Errorf("no operator for %T", n)
@@ -207,12 +216,17 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 }
 
 // stage adds a keyed stage and what feeds it: below are the operators between
-// its input and it. Its inputs are built first, so that they come before it
-// among the stages, and learn afterwards where they lead.
+// its input and it.
 func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
+	return b.fed(s, func(to int) error { return b.node(input, below, to) })
+}
+
+// fed adds a keyed stage. Its inputs are built first, so that they come before
+// it among the stages, and learn afterwards where they lead.
+func (b *builder) fed(s Stage, inputs func(to int) error) error {
 	sources, stages := len(b.graph.Sources), len(b.graph.Stages)
 	const pending = math.MaxInt
-	if err := b.node(input, below, pending); err != nil {
+	if err := inputs(pending); err != nil {
 		return err
 	}
 	self := len(b.graph.Stages)
