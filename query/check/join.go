@@ -20,6 +20,7 @@ type joiner struct {
 	asOf        ast.Expr  // FOR SYSTEM_TIME AS OF; nil: none
 	out         *plan.Join
 	extra       [2][]expr.Expr // keys that are no columns, behind those of the side
+	covered     []int          // of the right side's primary key: the columns with an equality
 	residual    []expr.Expr
 	lower       bool // out.Lower is set
 	upper       bool
@@ -235,7 +236,7 @@ func (j *joiner) decided() bool {
 // byPrimaryKey demands that the key of the versions is what is joined on.
 func (j *joiner) byPrimaryKey() bool {
 	for _, k := range j.right.key {
-		if !contains(j.out.RightKeys, k) {
+		if !contains(j.covered, k) {
 			name := j.right.schema().Fields[k].Name
 			j.add(diag.SchemaMismatch, j.at, "a temporal join needs an equality for each column of the primary key, and %q has none", name).
 				WithHint("add %s = … to ON", name)

@@ -51,11 +51,25 @@ func (j *joiner) equality(x expr.Expr) bool {
 		return false
 	}
 	b = plan.Shift(b, width)
-	if col, plain := b.(*expr.Column); j.out.Mode == plan.Versioned && (!plain || !contains(j.right.key, col.Index) || contains(j.out.RightKeys, col.Index)) {
+	if j.out.Mode == plan.Versioned && !j.covers(b) {
 		return false
 	}
 	j.out.LeftKeys = append(j.out.LeftKeys, j.keyColumn(0, a))
 	j.out.RightKeys = append(j.out.RightKeys, j.keyColumn(1, b))
+	return true
+}
+
+// covers notes which column of the primary key an equality is of: the column
+// itself, or widened.
+func (j *joiner) covers(x expr.Expr) bool {
+	if cast, ok := x.(*expr.Cast); ok && cast.X.Type().Integer() && assignable(cast.X.Type(), cast.T) {
+		x = cast.X
+	}
+	col, ok := x.(*expr.Column)
+	if !ok || !contains(j.right.key, col.Index) || contains(j.covered, col.Index) {
+		return false
+	}
+	j.covered = append(j.covered, col.Index)
 	return true
 }
 

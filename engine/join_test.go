@@ -1,0 +1,238 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/event"
+)
+
+// joinRow is a row of either side; ts in s, nil keys are NULL.
+type joinRow struct {
+	k     *int64
+	v, ts int64
+}
+
+func (r joinRow) json() string {
+	k := "null"
+	if r.k != nil {
+		k = fmt.Sprint(*r.k)
+	}
+	return fmt.Sprintf(`{"k":%s,"v":%d,"ts":%d}`, k, r.v, r.ts*1000)
+}
+
+// text is the columns as the sink shows them; nil: NULLs.
+func (r *joinRow) text() string {
+	if r == nil {
+		return "NULL | NULL | NULL"
+	}
+	return strings.Join([]string{show(event.TInt64, intOrNull(r.k)), fmt.Sprint(r.v), show(event.TTimestamp, event.IntValue(r.ts*1e6))}, " | ")
+}
+
+// joinCase is a random join of a and b.
+type joinCase struct {
+	kind         string // INNER, LEFT, RIGHT, FULL, SEMI, ANTI
+	lower, upper int64  // s: b.ts - a.ts
+	condition    int    // of joinConditions
+	a, b         [][]joinRow
+}
+
+// joinConditions are further conditions of ON.
+var joinConditions = []struct {
+	sql   string
+	holds func(a, b *joinRow) bool
+}{
+	{"", func(_, _ *joinRow) bool { return true }},
+	{" AND a.v < b.v", func(a, b *joinRow) bool { return a.v < b.v }},
+	{" AND a.v > 3", func(a, _ *joinRow) bool { return a.v > 3 }},
+	{" AND b.v > 3", func(_, b *joinRow) bool { return b.v > 3 }},
+	{" AND (a.v + b.v) % 2 = 0 AND a.v > 1", func(a, b *joinRow) bool { return (a.v+b.v)%2 == 0 && a.v > 1 }},
+}
+
+func randomJoinRows(rng *rand.Rand, n int) [][]joinRow {
+	parts := make([][]joinRow, 1+rng.IntN(2))
+	for p := range parts {
+		ts := int64(0)
+		for range rng.IntN(n) {
+			ts += int64(rng.IntN(3))
+			r := joinRow{v: int64(rng.IntN(8)), ts: max(0, ts-int64(rng.IntN(6)))}
+			if k := int64(rng.IntN(5)); k > 0 {
+				r.k = &k
+			}
+			parts[p] = append(parts[p], r)
+		}
+	}
+	return parts
+}
+
+func randomJoinCase(rng *rand.Rand, n int) *joinCase {
+	c := &joinCase{kind: []string{"INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"}[rng.IntN(6)], condition: rng.IntN(len(joinConditions))}
+	c.lower = int64(rng.IntN(20) - 12)
+	c.upper = c.lower + int64(rng.IntN(15))
+	c.a, c.b = randomJoinRows(rng, n), randomJoinRows(rng, n)
+	return c
+}
+
+const joinTables = `CREATE TABLE a (k BIGINT, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector'='test', 'format'='json');
+CREATE TABLE b (k INT, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector'='test', 'format'='json');
+CREATE TABLE versions (k INT, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector'='test', 'format'='json');
+CREATE TABLE list (k INT, v INT, ts TIMESTAMP(3)) WITH ('connector'='test', 'format'='json', 'number-of-rows'='1');
+`
+
+func (c *joinCase) columns() (ddl, list string) {
+	if c.kind == "SEMI" || c.kind == "ANTI" {
+		return "CREATE TABLE o (k BIGINT, v INT, ts TIMESTAMP(3)) WITH ('connector'='test', 'format'='json');\n", "a.k, a.v, a.ts"
+	}
+	return "CREATE TABLE o (k BIGINT, v INT, ts TIMESTAMP(3), k2 BIGINT, v2 INT, ts2 TIMESTAMP(3)) WITH ('connector'='test', 'format'='json');\n", "a.k, a.v, a.ts, b.k, b.v, b.ts"
+}
+
+// sql joins a with b, or with the table of another name.
+func (c *joinCase) sql(table, times string) string {
+	ddl, list := c.columns()
+	on := "a.k = b.k" + times + joinConditions[c.condition].sql
+	from := fmt.Sprintf("a %s JOIN %s AS b ON %s", c.kind, table, on)
+	switch c.kind {
+	case "SEMI":
+		from = fmt.Sprintf("a WHERE EXISTS (SELECT * FROM %s AS b WHERE %s)", table, on)
+	case "ANTI":
+		from = fmt.Sprintf("a WHERE NOT EXISTS (SELECT * FROM %s AS b WHERE %s)", table, on)
+	}
+	return joinTables + ddl + "INSERT INTO o SELECT " + list + " FROM " + from + ";"
+}
+
+func (c *joinCase) interval() string {
+	return c.sql("b", fmt.Sprintf(" AND b.ts BETWEEN a.ts + INTERVAL '%d' SECOND AND a.ts + INTERVAL '%d' SECOND", c.lower, c.upper))
+}
+
+// want joins by trying all pairs.
+func (c *joinCase) want(partners func(a, b *joinRow) bool) []string {
+	var out []string
+	met := map[*joinRow]bool{}
+	as, bs := flat(c.a), flat(c.b)
+	for _, a := range as {
+		for _, b := range bs {
+			if a.k == nil || b.k == nil || *a.k != *b.k || !partners(a, b) || !joinConditions[c.condition].holds(a, b) {
+				continue
+			}
+			if c.kind == "SEMI" && !met[a] {
+				out = append(out, a.text())
+			}
+			met[a], met[b] = true, true
+			if c.kind != "SEMI" && c.kind != "ANTI" {
+				out = append(out, a.text()+" | "+b.text())
+			}
+		}
+		switch {
+		case met[a]:
+		case c.kind == "ANTI":
+			out = append(out, a.text())
+		case c.kind == "LEFT" || c.kind == "FULL":
+			out = append(out, a.text()+" | "+(*joinRow)(nil).text())
+		}
+	}
+	for _, b := range bs {
+		if !met[b] && (c.kind == "RIGHT" || c.kind == "FULL") {
+			out = append(out, (*joinRow)(nil).text()+" | "+b.text())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// flat is the rows in the order of time, ties by partition and offset.
+func flat(parts [][]joinRow) []*joinRow {
+	var out []*joinRow
+	for p := range parts {
+		for i := range parts[p] {
+			out = append(out, &parts[p][i])
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *joinRow) int { return int(a.ts - b.ts) })
+	return out
+}
+
+// input gives the tables to a world.
+func (c *joinCase) input(b string) func(*enginetest.World) {
+	return func(w *enginetest.World) {
+		for name, parts := range map[string][][]joinRow{"a": c.a, b: c.b} {
+			records := make([][]string, len(parts))
+			for p := range parts {
+				for _, r := range parts[p] {
+					records[p] = append(records[p], r.json())
+				}
+			}
+			w.Input(name, records...)
+		}
+	}
+}
+
+// agree runs a query with polls of several sizes, and with crashes.
+func (c *joinCase) agree(t *testing.T, rng *rand.Rand, seed uint64, sql, b string, want []string) {
+	t.Helper()
+	for _, poll := range []int{0, 1, 3, 50} {
+		w := enginetest.NewWorld()
+		w.Poll = poll
+		c.input(b)(w)
+		if diff := cmp.Diff(want, enginetest.Sorted(w.Run(t, sql))); diff != "" {
+			t.Fatalf("seed %d, polls of %d: %s\n%s", seed, poll, sql, diff)
+		}
+	}
+	if seed%3 == 0 {
+		compareCrashesOf(t, rng, sql, "o", c.input(b), fmt.Sprintf("seed %d", seed))
+	}
+}
+
+func TestIntervalJoinsAgree(t *testing.T) {
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 31))
+		c := randomJoinCase(rng, 60)
+		want := c.want(func(a, b *joinRow) bool { return b.ts-a.ts >= c.lower && b.ts-a.ts <= c.upper })
+		c.agree(t, rng, seed, c.interval(), "b", want)
+	}
+}
+
+// TestTemporalJoinsAgree takes the last version at the time of each row.
+func TestTemporalJoinsAgree(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 32))
+		c := randomJoinCase(rng, 80)
+		c.kind = []string{"INNER", "LEFT"}[rng.IntN(2)]
+		ttl := int64(1 << 40)
+		for p := range c.b {
+			c.b[p] = slices.DeleteFunc(c.b[p], func(r joinRow) bool { return r.k == nil })
+		}
+		sql := c.sql("versions FOR SYSTEM_TIME AS OF a.ts", "")
+		if rng.IntN(2) == 0 {
+			ttl = int64(1 + rng.IntN(20))
+			sql = fmt.Sprintf("SET 'state.ttl' = '%d s';\n", ttl) + sql
+		}
+		bs := flat(c.b)
+		want := c.want(func(a, b *joinRow) bool {
+			for _, later := range slices.Backward(bs) {
+				if *later.k == *b.k && later.ts <= a.ts {
+					return later == b && a.ts-b.ts < ttl
+				}
+			}
+			return false
+		})
+		c.agree(t, rng, seed, sql, "versions", want)
+	}
+}
+
+// TestStaticJoinsAgree looks rows up in a table that is read once.
+func TestStaticJoinsAgree(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 33))
+		c := randomJoinCase(rng, 60)
+		if c.kind == "RIGHT" || c.kind == "FULL" {
+			c.kind = "INNER"
+		}
+		c.agree(t, rng, seed, c.sql("list", ""), "list", c.want(func(_, _ *joinRow) bool { return true }))
+	}
+}
