@@ -236,3 +236,103 @@ func TestStaticJoinsAgree(t *testing.T) {
 		c.agree(t, rng, seed, c.sql("list", ""), "list", c.want(func(_, _ *joinRow) bool { return true }))
 	}
 }
+
+// TestJoinsFeedWindows counts the rows of an interval join by windows of its
+// time: none may come too late for that.
+func TestJoinsFeedWindows(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 34))
+		c := randomJoinCase(rng, 60)
+		c.kind = []string{"INNER", "LEFT", "RIGHT"}[rng.IntN(3)]
+		time := "a.ts"
+		if c.kind == "RIGHT" || c.kind == "INNER" && rng.IntN(2) == 0 {
+			time = "b.ts"
+		}
+		sql := joinTables + "CREATE TABLE o (s TIMESTAMP(3), n BIGINT) WITH ('connector'='test');\n" + fmt.Sprintf(
+			`INSERT INTO o SELECT window_start, COUNT(*) FROM TUMBLE((SELECT %s AS t FROM a %s JOIN b ON a.k = b.k
+			AND b.ts BETWEEN a.ts + INTERVAL '%d' SECOND AND a.ts + INTERVAL '%d' SECOND%s), DESCRIPTOR(t), INTERVAL '4' SECOND)
+			GROUP BY window_start, window_end;`, time, c.kind, c.lower, c.upper, joinConditions[c.condition].sql)
+		counts := map[string]int{}
+		for _, row := range c.want(func(a, b *joinRow) bool { return b.ts-a.ts >= c.lower && b.ts-a.ts <= c.upper }) {
+			column := 2
+			if time == "b.ts" {
+				column = 5
+			}
+			counts[strings.Split(row, " | ")[column]]++
+		}
+		var want []string
+		for start := int64(0); start < 1000; start += 4 {
+			n := 0
+			for ts := start; ts < start+4; ts++ {
+				n += counts[show(event.TTimestamp, event.IntValue(ts*1e6))]
+			}
+			if n > 0 {
+				want = append(want, fmt.Sprintf("%s | %d", show(event.TTimestamp, event.IntValue(start*1e6)), n))
+			}
+		}
+		slices.Sort(want)
+		c.agree(t, rng, seed, sql, "b", want)
+	}
+}
+
+// TestWindowJoinsAgree joins rows, and counts, of the same windows.
+func TestWindowJoinsAgree(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 35))
+		c := randomJoinCase(rng, 60)
+		ddl, list := c.columns()
+		if c.kind == "SEMI" || c.kind == "ANTI" {
+			continue
+		}
+		size := int64(1 + rng.IntN(8))
+		window := func(t string) string {
+			return fmt.Sprintf("(SELECT * FROM TUMBLE(TABLE %s, DESCRIPTOR(ts), INTERVAL '%d' SECOND)) AS %s", t, size, t)
+		}
+		sql := joinTables + ddl + fmt.Sprintf("INSERT INTO o SELECT %s FROM %s %s JOIN %s ON a.k = b.k AND a.window_start = b.window_start AND a.window_end = b.window_end%s;",
+			list, window("a"), c.kind, window("b"), joinConditions[c.condition].sql)
+		c.agree(t, rng, seed, sql, "b", c.want(func(a, b *joinRow) bool { return a.ts/size == b.ts/size }))
+	}
+}
+
+// TestJoinsOfResults has what joins read, and what reads them, be other
+// operators, and one table stand on both sides.
+func TestJoinsOfResults(t *testing.T) {
+	a := []string{`{"k":1,"v":1,"ts":1000}`, `{"k":1,"v":2,"ts":2000}`, `{"k":2,"v":3,"ts":3000}`, `{"k":1,"v":4,"ts":9000}`}
+	b := []string{`{"k":1,"v":10,"ts":1500}`, `{"k":2,"v":20,"ts":2500}`, `{"k":1,"v":30,"ts":8000}`}
+	for _, c := range []struct {
+		name, columns, sql string
+		want               []string
+	}{
+		{"a table with itself", "x INT, y INT", `SELECT x.v, y.v FROM a AS x JOIN a AS y ON x.k = y.k AND y.ts > x.ts AND y.ts <= x.ts + INTERVAL '1' SECOND`,
+			[]string{"1 | 2"}},
+		{"three tables", "x INT, y INT, z INT", `SELECT a.v, b.v, l.v FROM a
+			JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts - INTERVAL '1' SECOND AND a.ts + INTERVAL '1' SECOND
+			JOIN list AS l ON l.k = a.k`,
+			[]string{"1 | 10 | 7", "2 | 10 | 7", "3 | 20 | 8", "4 | 30 | 7"}},
+		{"bounds on the time of the table before", "x INT, y INT, z INT", `SELECT a.v, b.v, c.v FROM a
+			JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '1' SECOND
+			JOIN a AS c ON c.k = b.k AND c.ts BETWEEN b.ts AND b.ts + INTERVAL '1' SECOND`,
+			[]string{"1 | 10 | 2"}},
+		{"a pattern over a join", "x INT, y INT", `SELECT x, y FROM (SELECT a.k, a.ts, a.v, b.v AS w FROM a LEFT JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '1' SECOND)
+			MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES A.v AS x, B.v AS y PATTERN (A B) DEFINE A AS A.w = 10, B AS B.w IS NULL) AS m`,
+			[]string{"1 | 2"}},
+		{"a join over a pattern", "x INT, y INT", `SELECT m.x, b.v FROM a MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES LAST(ts) AS at, A.v AS x PATTERN (A B) DEFINE A AS TRUE) AS m
+			JOIN b ON b.k = m.k AND b.ts BETWEEN m.at - INTERVAL '2' SECOND AND m.at`,
+			[]string{"1 | 10"}},
+		{"in a list, and not among rows", "x INT", `SELECT v FROM a WHERE k IN (SELECT k FROM list WHERE v > 6) AND NOT EXISTS
+			(SELECT 1 FROM b WHERE b.k = a.k AND b.ts BETWEEN a.ts - INTERVAL '1' SECOND AND a.ts) AND v > 0`,
+			[]string{"1"}},
+	} {
+		sql := joinTables + fmt.Sprintf("CREATE TABLE o (%s) WITH ('connector'='test');\nINSERT INTO o ", c.columns) + c.sql + ";"
+		for _, poll := range []int{0, 1} {
+			w := enginetest.NewWorld()
+			w.Poll = poll
+			w.Input("a", a)
+			w.Input("b", b)
+			w.Input("list", []string{`{"k":1,"v":7}`, `{"k":2,"v":8}`})
+			if diff := cmp.Diff(c.want, enginetest.Sorted(w.Run(t, sql))); diff != "" {
+				t.Errorf("%s: %s", c.name, diff)
+			}
+		}
+	}
+}

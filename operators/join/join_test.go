@@ -303,6 +303,11 @@ func manyLines(rng *rand.Rand, mode string) []string {
 			lines = append(lines, fmt.Sprintf("r 0 k%d %d", rng.IntN(1500), rng.IntN(10)))
 		}
 	}
+	for i := range 300 { // which hardly ever come again
+		if mode == "versioned" {
+			lines = append(lines, fmt.Sprintf("r 0 old%d %d", i, rng.IntN(10)))
+		}
+	}
 	for range 12_000 {
 		time += rng.IntN(2)
 		side := "l"
@@ -310,8 +315,13 @@ func manyLines(rng *rand.Rand, mode string) []string {
 			side = "r"
 		}
 		key := fmt.Sprintf("k%d", rng.IntN(300))
-		if rng.IntN(40) == 0 {
+		switch rng.IntN(40) {
+		case 0:
 			key = "null"
+		case 1:
+			if side == "l" {
+				key = fmt.Sprintf("old%d", rng.IntN(300))
+			}
 		}
 		lines = append(lines, fmt.Sprintf("%s %d %s %d", side, time, key, rng.IntN(10)))
 		if rng.IntN(500) == 0 {

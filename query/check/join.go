@@ -123,6 +123,7 @@ func (j *joiner) swapped(list []expr.Expr) *relation {
 
 // bind makes the plan of a join with these conditions.
 func (j *joiner) bind(list []expr.Expr) *relation {
+	j.chooseTime(list)
 	j.out = &plan.Join{Left: j.left.node, Right: j.right.node, Kind: j.kind, RightTime: j.kind == plan.RightOuter}
 	if !j.mode() {
 		return nil
@@ -134,6 +135,26 @@ func (j *joiner) bind(list []expr.Expr) *relation {
 		return nil
 	}
 	return j.relation()
+}
+
+// chooseTime gives a left side that is a join itself its other time, where the
+// conditions are on that.
+func (j *joiner) chooseTime(list []expr.Expr) {
+	own, other := false, false
+	for _, x := range list {
+		c, ok := x.(*expr.Compare)
+		if !ok || !c.X.Type().Instant() {
+			continue
+		}
+		for _, side := range []expr.Expr{c.X, c.Y} {
+			column, _, ok := moment(side)
+			own = own || ok && column == j.left.schema().Rowtime
+			other = other || ok && j.left.other > 0 && column == j.left.other
+		}
+	}
+	if other && !own {
+		_, j.left = j.left.retimed(j.left.node)
+	}
 }
 
 // mode settles which rows can be partners.
@@ -184,8 +205,12 @@ func (j *joiner) asOfTime(static bool) bool {
 	if x == nil {
 		return false
 	}
-	l, r := j.left.schema(), j.right.schema()
 	col, ok := x.(*expr.Column)
+	if ok && j.left.other > 0 && col.Index == j.left.other {
+		_, j.left = j.left.retimed(j.left.node)
+		j.out.Left = j.left.node
+	}
+	l, r := j.left.schema(), j.right.schema()
 	rowtime := ok && col.Index == l.Rowtime
 	proctime := ok && j.left.proctime[col.Index]
 	switch {

@@ -222,9 +222,25 @@ func describeJoin(n *Join) (string, []string) {
 		lines = append(lines, "time: the right side is read to its end first")
 	}
 	if n.Residual != nil {
-		lines = append(lines, "condition: "+ExprString(n.Residual, JoinSchema(left, right)))
+		lines = append(lines, "condition: "+ExprString(n.Residual, distinctNames(left, right)))
 	}
 	return "Join(" + n.Mode.String() + ": " + strings.Join(keys, ", ") + ")", lines
+}
+
+// distinctNames is the columns of both sides, with the side before a name that
+// both have.
+func distinctNames(left, right *event.Schema) *event.Schema {
+	out := JoinSchema(left, right)
+	for i := range out.Fields {
+		name := &out.Fields[i].Name
+		switch both := left.Index(*name) >= 0 && right.Index(*name) >= 0; {
+		case both && i < len(left.Fields):
+			*name = "left." + *name
+		case both:
+			*name = "right." + *name
+		}
+	}
+	return out
 }
 
 // offsetText is a bound of the right row's time.
