@@ -14,14 +14,22 @@ type Join struct {
 	table group.Table
 	keys  []keyState
 	logs  [2]log
-	limit [2]uint64 // rows before it have been taken
 	out   output
 
-	view    [2]event.Batch // the input's columns of a side
-	ids     [2]group.Keys
-	slots   []int32
+	hands   [2]hand
 	current chunk // the left rows at hand, where they are not held
 	run     []int32
+}
+
+// hand is the rows of a side that are at hand.
+type hand struct {
+	view  event.Batch // the side's columns of the input
+	rows  []int32
+	ids   group.Keys
+	slots []int32 // of the keys; none: NULL
+	taken int
+	first uint64 // number of the first row in the log
+	next  uint64 // rows of the log before it have been taken
 }
 
 // keyState is the rows held of a key.
@@ -41,8 +49,8 @@ func newJoin(p *Program) *Join {
 	for s := range p.sides {
 		side := &p.sides[s]
 		j.logs[s] = newLog(side.schema)
-		j.view[s] = event.Batch{Schema: side.schema, Cols: make([]event.Vec, len(side.schema.Fields))}
-		j.ids[s].Codec = side.codec
+		j.hands[s].view = event.Batch{Schema: side.schema, Cols: make([]event.Vec, len(side.schema.Fields))}
+		j.hands[s].ids.Codec = side.codec
 	}
 	j.out.init(p)
 	return j
@@ -51,111 +59,109 @@ func newJoin(p *Program) *Join {
 // Process takes rows in the order of time.
 func (j *Join) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
 	j.out.begin(ctx, out)
-	side := b.Cols[0].I64
-	live := b.LiveRows()
-	for from := 0; from < len(live); {
-		s := side[live[from]]
-		to := from + 1
-		for to < len(live) && side[live[to]] == s {
-			to++
-		}
-		if err := j.takeRun(ctx, int(s), b, live[from:to]); err != nil {
+	side, live := b.Cols[0].I64, b.LiveRows()
+	for s := range j.hands {
+		j.pick(s, b, live)
+	}
+	for _, row := range live {
+		if err := j.take(ctx, int(side[row]), row, b.Time[row]); err != nil {
 			return err
 		}
-		from = to
 	}
-	return j.flush()
+	if err := j.flush(); err != nil {
+		return err
+	}
+	if j.p.plan.Mode == plan.Versioned {
+		j.clean()
+	}
+	return nil
 }
 
-// takeRun takes successive rows of one side.
-func (j *Join) takeRun(ctx *operators.Context, s int, b *event.Batch, rows []int32) error {
-	v := &j.view[s]
+// pick takes the rows of a side into the hand, and those that are to be held
+// into the log.
+func (j *Join) pick(s int, b *event.Batch, live []int32) {
+	h := &j.hands[s]
+	h.rows, h.taken = h.rows[:0], 0
+	for _, row := range live {
+		if int(b.Cols[0].I64[row]) == s {
+			h.rows = append(h.rows, row)
+		}
+	}
+	v := &h.view
 	for c, at := range j.p.sides[s].at {
 		v.Cols[c] = b.Cols[at]
 		v.Cols[c].Type = v.Schema.Fields[c].Type
 	}
 	v.N, v.Time, v.ID = b.N, b.Time, b.ID
-	j.ids[s].Gather(v, rows, 0)
-	if s == left && j.p.plan.Mode != plan.Interval {
-		return j.lookUp(v, rows)
+	h.ids.Gather(v, h.rows, 0)
+	if !j.holds(s) {
+		j.current.b = v
+		j.current.flags = append(j.current.flags[:0], make([]byte, v.N)...)
+		return
 	}
-	return j.hold(ctx, s, v, rows)
+	j.pin(s, len(h.rows))
+	h.first = j.logs[s].append(v, h.rows)
+	h.next = h.first
 }
 
-// lookUp finds the partners of left rows that need not be held: all there will
-// be are here.
-func (j *Join) lookUp(v *event.Batch, rows []int32) error {
-	j.current.b = v
-	j.current.flags = append(j.current.flags[:0], make([]byte, v.N)...)
-	for i, row := range rows {
-		if slot, ok := j.find(left, i); ok {
-			if err := j.partners(left, ref{&j.current, row}, slot, v.Time[row]); err != nil {
-				return err
-			}
-		}
-		if j.p.sides[left].keeps {
-			if err := j.alone(left, ref{&j.current, row}); err != nil {
-				return err
-			}
-		}
+// holds says whether rows of a side are held: left ones need not be where all
+// their partners have come before them.
+func (j *Join) holds(s int) bool { return s == right || j.p.plan.Mode == plan.Interval }
+
+// take takes the next row of a side.
+func (j *Join) take(ctx *operators.Context, s int, row int32, t event.Time) error {
+	h := &j.hands[s]
+	i := h.taken
+	h.taken++
+	if !j.holds(s) {
+		return j.lookUp(i, ref{&j.current, row}, t)
 	}
-	return j.flush() // the rows are the input's
+	if err := j.expire(t - 1); err != nil {
+		return err
+	}
+	n := h.first + uint64(i)
+	h.next = n + 1
+	return j.hold(ctx, s, n, h.slots[i], t)
 }
 
-// find is the slot of a key of the rows at hand, if rows of it are held.
+// lookUp finds the partners of a left row that need not be held.
+func (j *Join) lookUp(i int, r ref, t event.Time) error {
+	if slot, ok := j.find(left, i); ok {
+		if err := j.partners(left, r, slot, t); err != nil {
+			return err
+		}
+	}
+	if !j.p.sides[left].keeps {
+		return nil
+	}
+	return j.alone(left, r)
+}
+
+// find is the slot of a key at hand, if there is one.
 func (j *Join) find(s, i int) (int32, bool) {
-	key := j.ids[s].At(i)
-	if j.table.Count == 0 || j.p.sides[s].codec.HasNull(key) {
+	ids := &j.hands[s].ids
+	key := ids.At(i)
+	if j.table.Count == 0 || ids.Codec.HasNull(key) {
 		return none, false
 	}
-	return j.table.Find(j.ids[s].Hash(i), key)
-}
-
-// hold keeps rows, after each has met those held of the other side.
-func (j *Join) hold(ctx *operators.Context, s int, v *event.Batch, rows []int32) error {
-	j.pin(s, len(rows))
-	number := j.logs[s].append(v, rows)
-	for i, row := range rows {
-		n := number + uint64(i)
-		if err := j.expire(v.Time[row]-1, [2]uint64{j.before(left, s, n), j.before(right, s, n)}); err != nil {
-			return err
-		}
-		if err := j.holdRow(ctx, s, n, j.slots[i], v.Time[row]); err != nil {
-			return err
-		}
-	}
-	if j.p.plan.Mode == plan.Versioned {
-		return j.clean()
-	}
-	return nil
-}
-
-// before is the end of the rows of side s that have been taken, when row n of
-// side at is next.
-func (j *Join) before(s, at int, n uint64) uint64 {
-	if s == at {
-		return n
-	}
-	return j.logs[s].next
+	return j.table.Find(ids.Hash(i), key)
 }
 
 // pin finds or makes the keys of n rows at hand.
 func (j *Join) pin(s, n int) {
-	j.slots = j.slots[:0]
+	h := &j.hands[s]
+	h.slots = h.slots[:0]
 	for i := range n {
-		key := j.ids[s].At(i)
-		slot := int32(none)
-		if !j.p.sides[s].codec.HasNull(key) {
-			h, ok := j.ids[s].Hash(i), false
-			if j.table.Count > 0 {
-				slot, ok = j.table.Find(h, key)
-			}
-			if !ok {
-				slot = j.addKey(h, key)
-			}
+		slot, ok := j.find(s, i)
+		if key := h.ids.At(i); !ok && !h.ids.Codec.HasNull(key) {
+			slot, ok = j.addKey(h.ids.Hash(i), key), true
+		}
+		if !ok {
+			slot = none
+		} else {
 			j.keys[slot].pins++
 		}
-		j.slots = append(j.slots, slot)
+		h.slots = append(h.slots, slot)
 	}
 }
 
@@ -168,9 +174,9 @@ func (j *Join) addKey(h uint64, key []byte) int32 {
 	return slot
 }
 
-// holdRow lets row n meet the rows held of the other side, and puts it into
-// the list of its key.
-func (j *Join) holdRow(ctx *operators.Context, s int, n uint64, slot int32, t event.Time) error {
+// hold lets row n meet the rows held of the other side, and puts it into the
+// list of its key.
+func (j *Join) hold(ctx *operators.Context, s int, n uint64, slot int32, t event.Time) error {
 	c, i := j.logs[s].place(n)
 	if slot == none {
 		if j.p.sides[s].keeps {
@@ -267,14 +273,14 @@ func (j *Join) alone(s int, r ref) error {
 	return j.out.alone(s, r)
 }
 
-// expire lets the rows go, of those before end, for which no partner with a
-// time after t can come, in the order in which that is decided.
-func (j *Join) expire(t event.Time, end [2]uint64) error {
+// expire lets the rows go for which no partner with a time after t can come, in
+// the order in which that is decided.
+func (j *Join) expire(t event.Time) error {
 	if j.p.plan.Mode != plan.Interval {
 		return nil
 	}
 	for {
-		l, r := j.deadline(left, end[left]), j.deadline(right, end[right])
+		l, r := j.deadline(left), j.deadline(right)
 		s, at := left, l
 		if r < l {
 			s, at = right, r
@@ -290,8 +296,8 @@ func (j *Join) expire(t event.Time, end [2]uint64) error {
 
 // deadline is the last time that a partner of the oldest row held of a side
 // may have; MaxTime: there is no row.
-func (j *Join) deadline(s int, end uint64) event.Time {
-	l := &j.logs[s]
+func (j *Join) deadline(s int) event.Time {
+	l, end := &j.logs[s], j.hands[s].next
 	l.trim(end)
 	if l.first >= end {
 		return event.MaxTime
@@ -357,8 +363,7 @@ func (j *Join) flush() error {
 // Advance lets go what the watermark decides.
 func (j *Join) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
 	j.out.begin(ctx, out)
-	end := [2]uint64{j.logs[left].next, j.logs[right].next}
-	if err := j.expire(wm, end); err != nil {
+	if err := j.expire(wm); err != nil {
 		return err
 	}
 	if j.p.plan.Mode == plan.Versioned && j.p.opts.TTL > 0 {

@@ -12,8 +12,7 @@ var sideNames = [2]string{"left", "right"}
 // is none.
 func (j *Join) room(ctx *operators.Context, s int, n uint64, slot int32) (bool, error) {
 	o := &j.p.opts
-	waiting := j.logs[s].next - n - 1 // rows at hand behind it
-	full := j.held()-int64(waiting) > int64(o.MaxHeld)
+	full := j.held() > int64(o.MaxHeld)
 	keyFull := int(j.keys[slot].sides[s].n) >= o.MaxRows
 	if !keyFull && !full {
 		return true, nil
@@ -34,8 +33,13 @@ func (j *Join) room(ctx *operators.Context, s int, n uint64, slot int32) (bool, 
 	return false, fmt.Errorf("%s: let the times of partners lie closer together, join on more columns, raise the limit, or choose a 'state.limit-policy'", what)
 }
 
-// held is the rows of both sides.
-func (j *Join) held() int64 { return j.logs[left].live + j.logs[right].live }
+// held is the rows of both sides, the one being taken among them.
+func (j *Join) held() (n int64) {
+	for s := range j.logs {
+		n += j.logs[s].live - int64(j.logs[s].next-j.hands[s].next)
+	}
+	return n
+}
 
 // dropOldest gives up the oldest row of the key or, where the whole join is
 // full, that which the side has held longest.
@@ -46,7 +50,7 @@ func (j *Join) dropOldest(ctx *operators.Context, s int, n uint64, slot int32, o
 			oldest = j.logs[s].first
 		} else {
 			s = 1 - s
-			j.logs[s].trim(j.logs[s].next)
+			j.logs[s].trim(j.hands[s].next)
 			oldest = j.logs[s].first
 		}
 	}

@@ -136,6 +136,7 @@ func (l *log) restoreFlags(c *chunk, flags []byte) {
 // relink puts the rows that are held into the lists of their keys.
 func (j *Join) relink(s int) error {
 	l := &j.logs[s]
+	j.hands[s].next = l.next
 	for k, c := range l.chunks {
 		j.run = j.run[:0]
 		for i := range int32(c.b.N) {
@@ -143,10 +144,10 @@ func (j *Join) relink(s int) error {
 				j.run = append(j.run, i)
 			}
 		}
-		j.ids[s].Gather(c.b, j.run, 0)
+		j.hands[s].ids.Gather(c.b, j.run, 0)
 		j.pin(s, len(j.run))
 		for n, i := range j.run {
-			slot := j.slots[n]
+			slot := j.hands[s].slots[n]
 			if slot == none {
 				return event.ErrCorrupt
 			}

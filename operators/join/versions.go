@@ -8,15 +8,12 @@ const slack = 4 * chunkRows
 
 // clean moves the versions that are valid out of the oldest chunks, while most
 // of the log is out of date.
-func (j *Join) clean() error {
+func (j *Join) clean() {
 	l := &j.logs[right]
 	for l.trim(l.next); l.next-l.first > uint64(2*l.live)+slack; l.trim(l.next) {
-		if err := j.flush(); err != nil {
-			return err
-		}
 		j.moveChunk(l)
 	}
-	return nil
+	j.hands[right].next = l.next
 }
 
 // moveChunk writes the valid versions of the first chunk again at the end.
