@@ -63,6 +63,9 @@ type relation struct {
 	other    int          // a column that may be the event time in place of Rowtime; not above zero: none
 }
 
+// timed says whether the rows have event time, in a column or not.
+func (r *relation) timed() bool { return r.schema().Rowtime >= 0 || r.window != nil && r.window.timed }
+
 // tableScope is the columns that a table in FROM has of a join.
 type tableScope struct {
 	name     string // "" when it has none

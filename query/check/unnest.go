@@ -61,7 +61,7 @@ func (c *Checker) unnest(left *relation, f *ast.TableFunction, outer bool) *rela
 	}
 	in := left.schema()
 	width := len(in.Fields)
-	n := &plan.Unnest{Input: left.node, Outer: outer, Ordinals: f.Ordinality, Proctime: in.Rowtime < 0}
+	n := &plan.Unnest{Input: left.node, Outer: outer, Ordinals: f.Ordinality, Proctime: !left.timed()}
 	if col, ok := x.(*expr.Column); ok {
 		n.Column = col.Index
 	} else {

@@ -26,6 +26,10 @@ func pushFilters(n Node) Node {
 			c.In[i] = pushFilters(&Filter{Input: input, Cond: f.Cond})
 		}
 		return &c
+	case *Unnest:
+		if pushed := pushUnnest(f, in); pushed != nil {
+			return pushed
+		}
 	case *Join:
 		if pushed := pushJoin(f, in); pushed != nil {
 			return pushed

@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/expr"
+)
 
 // Unnest makes a row of each element of an ARRAY or entry of a MAP. Its output
 // columns are those of the input, then those of the element: its value, the
@@ -37,6 +40,28 @@ func pruneUnnest(n *Unnest, need []bool) (Node, []int) {
 		c.Out.Fields = append(c.Out.Fields, f)
 	}
 	return &c, at
+}
+
+// pushUnnest moves the conditions on the row itself below; nil when there are
+// none.
+func pushUnnest(f *Filter, n *Unnest) Node {
+	var stay, move []expr.Expr
+	for _, cond := range Conjuncts(f.Cond) {
+		if _, elements := JoinSides(cond, len(n.Input.Schema().Fields)); elements || volatile(cond) {
+			stay = append(stay, cond)
+			continue
+		}
+		move = append(move, cond)
+	}
+	if len(move) == 0 {
+		return nil
+	}
+	c := *n
+	c.Input = filtered(n.Input, move)
+	if len(stay) == 0 {
+		return &c
+	}
+	return &Filter{Input: &c, Cond: Conjunction(stay)}
 }
 
 func describeUnnest(n *Unnest) (string, []string) {
