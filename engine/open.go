@@ -322,6 +322,7 @@ func (b *opener) connect(r *branch) {
 		}
 	}
 	r.domain, r.router = &s.domain, s.newRouter()
+	r.router.all = r.plan.Static && s.plan.Spread
 	s.domain.branches = append(s.domain.branches, r)
 }
 

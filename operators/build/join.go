@@ -23,6 +23,8 @@ func (b *builder) join(n *plan.Join, above Chain, to int) error {
 		Prepared: program.Prepared(),
 		Key:      program.Key(),
 		Order:    program.Order(),
+		// Without a key each shard has all of a table that is read once.
+		Spread:   n.Mode == plan.Static && len(n.LeftKeys) == 0,
 		Proctime: n.Proctime,
 		New:      program.New,
 		Explain:  program.Explain,
