@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
@@ -386,5 +387,70 @@ func TestListsWithoutEquality(t *testing.T) {
 		}
 		sql := strings.Replace(c.sql("list", " AND a.v <= b.v"), "a.k = b.k AND ", "", 1)
 		c.agree(t, rng, seed*3, sql, "list", c.want(func(a, b *joinRow) bool { return a.v <= b.v }))
+	}
+}
+
+// TestJoinsKeepNestedColumns has columns of all kinds pass through held rows,
+// present and NULL.
+func TestJoinsKeepNestedColumns(t *testing.T) {
+	const columns = "k STRING, tags ARRAY<STRING>, r ROW<x INT, y STRING>, m MAP<STRING, INT>, big DECIMAL(30, 2), f DOUBLE, d DATE"
+	row := `{"k":"a","tags":["x",null],"r":{"x":1,"y":"z"},"m":{"p":1},"big":"12345678901234567890.25","f":0.5,"d":"2026-01-02","ts":1000}`
+	nulls := `{"k":"b","tags":null,"r":null,"m":null,"big":null,"f":null,"d":null,"ts":2000}`
+	tables := ""
+	for _, name := range []string{"a", "b"} {
+		tables += fmt.Sprintf("CREATE TABLE %s (%s, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector'='test', 'format'='json');\n", name, columns)
+	}
+	sql := tables + "CREATE TABLE o (" + strings.ReplaceAll(columns, ", big", ", big") + `, k2 STRING, tags2 ARRAY<STRING>, r2 ROW<x INT, y STRING>, big2 DECIMAL(30, 2)) WITH ('connector'='test');
+		INSERT INTO o SELECT a.k, a.tags, a.r, a.m, a.big, a.f, a.d, b.k, b.tags, b.r, b.big
+		FROM a LEFT JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '5' SECOND;`
+	w := enginetest.NewWorld()
+	w.Input("a", []string{row, nulls})
+	w.Input("b", []string{row})
+	full := `'a' | ARRAY['x', NULL] | ROW(1, 'z') | MAP['p', 1] | 12345678901234567890.25 | 0.5 | DATE '2026-01-02'`
+	want := []string{
+		full + ` | 'a' | ARRAY['x', NULL] | ROW(1, 'z') | 12345678901234567890.25`,
+		"'b'" + strings.Repeat(" | NULL", 10),
+	}
+	if diff := cmp.Diff(want, enginetest.Sorted(w.Run(t, sql))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestJoinsAndLateRows counts a row that the watermark of both sides has passed,
+// and tells of a limit that is reached.
+func TestJoinsAndLateRows(t *testing.T) {
+	a := []string{`{"k":1,"v":1,"ts":1000}`, `{"k":1,"v":2,"ts":90000}`, `{"k":1,"v":3,"ts":2000}`, `{"k":1,"v":4,"ts":91000}`}
+	b := []string{`{"k":1,"v":1,"ts":1000}`, `{"k":1,"v":2,"ts":90000}`, `{"k":1,"v":2,"ts":91000}`}
+	join := "SELECT a.v, b.v FROM a JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts - INTERVAL '1' MINUTE AND a.ts + INTERVAL '1' MINUTE"
+	sql := joinTables + "CREATE TABLE o (x INT, y INT) WITH ('connector'='test');\nINSERT INTO o " + join + ";"
+	run := func(sql string) (*engine.Pipeline, []string, error) {
+		w := enginetest.NewWorld()
+		w.Poll = 1
+		w.Input("a", a)
+		w.Input("b", b)
+		c, err := enginetest.Compile(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := w.Pipeline(t, c, w.Options(), nil)
+		err = enginetest.Finish(p)
+		return p, enginetest.Sorted(w.Output("o").Texts()), err
+	}
+	p, rows, err := run(sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"1 | 1", "2 | 2", "2 | 2", "4 | 2", "4 | 2"}, rows); diff != "" {
+		t.Error(diff)
+	}
+	if n := p.Status().Rejected["late"]; n != 1 {
+		t.Errorf("%d late rows, want 1: %v", n, p.Status().Rejected)
+	}
+	if _, _, err := run("SET 'state.max-join-rows' = '1';\n" + sql); err == nil || !strings.Contains(err.Error(), "state.max-join-rows") {
+		t.Errorf("error at the limit: %v", err)
+	}
+	p, rows, err = run("SET 'state.max-rows-per-key' = '1';\nSET 'state.limit-policy' = 'drop-oldest';\n" + sql)
+	if err != nil || len(rows) != 4 || p.Status().Rejected["limit"] != 2 {
+		t.Errorf("%v, %v, %v; want 4 rows, and 2 dropped", rows, p.Status().Rejected, err)
 	}
 }

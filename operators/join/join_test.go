@@ -1,6 +1,7 @@
 package join_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -329,4 +330,73 @@ func manyLines(rng *rand.Rand, mode string) []string {
 		}
 	}
 	return append(lines, "size", "end", "size")
+}
+
+// TestStateFormat holds the format of the state against what is committed, and
+// restores from that: state that an earlier version has written must still be
+// read.
+//
+//	state kind=left lower=0 upper=5
+//	lines
+//	----
+//	<keys and values of the snapshot>
+//	then: <output of the restored operator, at the end>
+func TestStateFormat(t *testing.T) {
+	datadriven.RunTest(t, "testdata/state", func(t *testing.T, d *datadriven.TestData) string {
+		kind, mode := "left", "interval"
+		d.MaybeScanArgs(t, "mode", &mode)
+		s := newSetup(kind, mode, -5, 5, true)
+		before := newDriver(t, s, 10, false)
+		for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
+			before.must(before.line(line))
+		}
+		before.must(before.flush())
+		before.snapshot()
+		dump := dumpOf(t, before.store)
+		kept := dump
+		if old, _, ok := strings.Cut(d.Expected, "then:"); ok {
+			kept = old
+		}
+		after := newDriver(t, s, 10, false)
+		load(t, kept, after.store)
+		after.op = after.program.New(0).(*join.Join)
+		after.must(after.op.Restore(after.store))
+		after.must(after.line("l 12 a 0"))
+		after.must(after.line("end"))
+		return dump + "then:\n" + after.text.String()
+	})
+}
+
+// dumpOf is the keys and values of a store: the first byte of a key as text, the
+// rest in hexadecimal.
+func dumpOf(t *testing.T, s *memstore.Store) string {
+	t.Helper()
+	var b strings.Builder
+	if err := s.Scan(nil, nil, func(key, value []byte) error {
+		fmt.Fprintf(&b, "%c%x %x\n", key[0], key[1:], value)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// load puts the lines of a dump into a store.
+func load(t *testing.T, dump string, s *memstore.Store) {
+	t.Helper()
+	w := s.NewBatch()
+	for _, line := range strings.Split(strings.TrimSpace(dump), "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		k, err := hex.DecodeString(key[1:])
+		v, err2 := hex.DecodeString(value)
+		if err != nil || err2 != nil {
+			t.Fatalf("a dump has the line %q", line)
+		}
+		if err := w.Put(append([]byte{key[0]}, k...), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(true); err != nil {
+		t.Fatal(err)
+	}
 }
