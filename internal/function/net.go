@@ -14,12 +14,10 @@ var netFuncs = []*expr.Func{
 
 // cidrMatch takes an IPv4 address within IPv6 for the IPv4 address.
 func cidrMatch(c *expr.Context, a []event.Value, out *event.Value) error {
-	block, err := fromCache(c, a[1].S, netip.ParsePrefix)
-	ip, bad := netip.ParseAddr(string(a[0].S))
-	if err != nil || bad != nil {
-		out.Null = true
-		return nil
+	block, bad := fromCache(c, a[1].S, netip.ParsePrefix)
+	ip, err := netip.ParseAddr(string(a[0].S))
+	if out.Null = bad != nil || err != nil; !out.Null {
+		out.I = int64(b2i(block.Contains(ip.Unmap().WithZone(""))))
 	}
-	out.I = int64(b2i(block.Contains(ip.Unmap().WithZone(""))))
 	return nil
 }
