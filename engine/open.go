@@ -111,6 +111,9 @@ func (b *opener) start(ctx context.Context) error {
 		from := connectors.Start
 		if u.known {
 			from = p.readFrom(i)
+			if u.eof && u.src.static() {
+				from = connectors.Start // it is not read again, and may be another one
+			}
 		}
 		if err := u.open(ctx, from, ready); err != nil {
 			return err
@@ -363,6 +366,9 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 		return fmt.Errorf("unknown connector '%s'", t.Option("connector", ""))
 	}
 	table := b.table(t, readColumns(s.plan.Scan))
+	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
+		return err
+	}
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {
 		return err

@@ -107,6 +107,7 @@ func (p *Pipeline) restoreUnits(states []unitState) error {
 			return fmt.Errorf("partition %d of source %d is gone: its state cannot be continued", st.Partition, st.Source)
 		}
 		u.position, u.eof, u.mark, u.idle, u.seen = st.Position, st.EOF, st.Mark, st.Idle, st.Seen
+		u.ready = st.Ready || st.EOF
 		u.known = true
 		p.units = append(p.units, u)
 	}
@@ -252,7 +253,7 @@ func (u *unit) takeAgain(p *part) {
 			}
 		}
 	}
-	u.took, u.ended, p.count = true, p.flags&partEnded != 0, -1
+	u.took, u.ended, u.loaded, p.count = true, p.flags&partEnded != 0, p.flags&partLoaded != 0, -1
 }
 
 // takePayload takes records that the journal has kept.

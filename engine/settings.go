@@ -100,6 +100,7 @@ const (
 	optErrorPolicy = "scan.error-policy"
 	optDeadLetters = "scan.dead-letter-table"
 	optLateRows    = "scan.late-table"
+	optReload      = "scan.reload-interval"
 	optDelivery    = "sink.delivery-guarantee"
 )
 

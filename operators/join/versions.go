@@ -48,3 +48,15 @@ func (j *Join) age(wm event.Time) {
 		j.forget(slot)
 	}
 }
+
+// Reload forgets the rows of a table that has been read anew.
+func (j *Join) Reload() {
+	l := &j.logs[right]
+	for l.trim(l.next); l.first < l.next; l.trim(l.next) {
+		c, i := l.place(l.first)
+		slot := c.slots[i]
+		j.release(right, l.first)
+		j.forget(slot)
+	}
+	l.recycle()
+}
