@@ -111,8 +111,8 @@ func (b *opener) start(ctx context.Context) error {
 		from := connectors.Start
 		if u.known {
 			from = p.readFrom(i)
-			if u.eof && u.src.static() {
-				from = connectors.Start // it is not read again, and may be another one
+			if u.src.static() && p.readToEnd(i) {
+				from = connectors.Start // nothing is read, and it may be shorter by now
 			}
 		}
 		if err := u.open(ctx, from, ready); err != nil {

@@ -168,6 +168,22 @@ func (p *Pipeline) readFrom(i int) int64 {
 	return at
 }
 
+// readToEnd says whether unit i has ended, in the snapshot or the journal behind
+// it.
+func (p *Pipeline) readToEnd(i int) bool {
+	if p.units[i].eof || p.recovery == nil {
+		return p.units[i].eof
+	}
+	for _, s := range p.recovery.steps {
+		for _, part := range s.parts {
+			if part.unit == i && part.flags&partEnded != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // replayStep repeats the next step of the journal.
 func (p *Pipeline) replayStep(ctx context.Context) error {
 	r := p.recovery

@@ -23,6 +23,7 @@ type reloading struct {
 	w     *enginetest.World
 	in    *enginetest.Input
 	path  string
+	sql   string
 	store state.Store
 	p     *engine.Pipeline
 	fed   int
@@ -41,7 +42,7 @@ func (r *reloading) write(text string) {
 }
 
 func (r *reloading) open() {
-	c, err := enginetest.Compile(reloadSQL)
+	c, err := enginetest.Compile(r.sql)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ func distinct(rows []string) []string {
 // come; and a replay finds what was found before, whatever the file has by then.
 func TestListsAreReadAgain(t *testing.T) {
 	w := enginetest.NewWorld()
-	r := &reloading{t: t, w: w, in: w.Input("a", nil).Open(), path: filepath.Join(t.TempDir(), "list.csv"), store: memstore.New()}
+	r := &reloading{t: t, w: w, in: w.Input("a", nil).Open(), path: filepath.Join(t.TempDir(), "list.csv"), store: memstore.New(), sql: reloadSQL}
 	r.write("1,one\n2,two\n")
 	r.open()
 	r.await("1 | 'one'", "2 | 'two'")
@@ -140,5 +141,24 @@ func TestListsThatAreReadAgainAreNoStreams(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "scan.reload-interval") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestListsMayShrink restarts a query whose file, read once, has become shorter.
+func TestListsMayShrink(t *testing.T) {
+	w := enginetest.NewWorld()
+	r := &reloading{t: t, w: w, in: w.Input("a", nil).Open(), path: filepath.Join(t.TempDir(), "list.csv"), store: memstore.New(),
+		sql: strings.Replace(reloadSQL, ", 'scan.reload-interval'='1 ms'", "", 1)}
+	r.write("1,one\n2,two\n3,three\n")
+	r.open()
+	r.await("1 | 'one'", "2 | 'two'")
+	r.write("1,x\n")
+	for range 2 { // from the journal, then from a snapshot
+		r.must(r.p.Close())
+		r.open()
+		for r.p.Status().State != "running" {
+			r.step()
+		}
+		r.await("1 | 'one'", "2 | 'two'")
 	}
 }
