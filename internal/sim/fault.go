@@ -86,7 +86,8 @@ func (r *run) apply(f Fault) bool {
 		r.reopen = append(r.reopen, f)
 		x.disk.crashNow(f.Arg, r.draw())
 	case DiskFull:
-		x.disk.fill(true)
+		x.disk.fill(x.open) // Pebble does not open on a full disk: it waits
+		return x.open
 	case SlowDisk:
 		x.slow = r.s.now + ms
 	case BrokerDown:

@@ -309,13 +309,18 @@ func (b *batch) Commit(sync bool) error {
 			return errors.Join(errDead, b.Close())
 		}
 	}
-	x.busy = true
-	err := b.Batch.Commit(sync)
-	x.busy = false
+	err := x.commit(b.Batch, sync)
 	if err == nil && (x.disk.crashed() != nil || !x.sleep("written", 0)) {
 		err = errDead
 	}
 	return err
+}
+
+// commit writes a batch; Pebble panics when it cannot.
+func (x *process) commit(b state.Batch, sync bool) error {
+	x.busy = true
+	defer func() { x.busy = false }()
+	return b.Commit(sync)
 }
 
 func (x *process) diskWait() int64 {

@@ -9,7 +9,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/cepd/cepd/connectors"
-	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/state/memstore"
 )
@@ -130,7 +129,7 @@ func (r *run) afterEnd(x *process) error {
 	case x.err == nil:
 		r.again = r.again && !x.done
 	case !r.expected(x):
-		var pe *engine.PanicError; if errors.As(x.err, &pe) { println(string(pe.Stack)) }; return fmt.Errorf("process %d: %w", x.id, x.err)
+		return fmt.Errorf("process %d: %w", x.id, x.err)
 	}
 	r.s.kill(x)
 	if err := x.close(); err != nil && x.err == nil {

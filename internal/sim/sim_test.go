@@ -1,22 +1,74 @@
 package sim
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
-func TestQuick(t *testing.T) {
-	var c Compiler
-	var fired [KindCount]int
-	bad := 0
-	for seed := range uint64(2000) {
-		sc := New(seed)
-		r := Run(sc, &c, true)
-		for k, n := range r.Fired { fired[k] += n }
-		if r.Err != nil {
-			bad++
-			if bad < 15 {
-			t.Errorf("seed %d %s: %v\n%v", seed, sc.Workload, r.Err, sc.Faults)
-			}
+// TestSeeds is the short form of make sim.
+func TestSeeds(t *testing.T) {
+	before := runtime.NumGoroutine()
+	n := 600
+	if testing.Short() {
+		n = 150
+	}
+	c := Many(0, n, 2, 5, func(seed uint64, r *Result) { t.Errorf("make sim SEED=%d: %v", seed, r.Err) })
+	for k, n := range c.Fired {
+		if n == 0 {
+			t.Errorf("no run had the fault %q", Kind(k))
 		}
 	}
-	for k, n := range fired { t.Log(Kind(k), n) }
-	t.Log("bad", bad)
+	for i := range workloads {
+		if c.Workloads[workloads[i].name] == 0 && !testing.Short() {
+			t.Errorf("no run had the workload %q", workloads[i].name)
+		}
+	}
+	if c.Rows < 3*n {
+		t.Errorf("only %d rows were expected of %d runs", c.Rows, n)
+	}
+	awaitGoroutines(t, before)
+}
+
+// awaitGoroutines gives those that were told to end the time for it.
+func awaitGoroutines(t *testing.T, before int) {
+	for range 100_000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines are left, there were %d", runtime.NumGoroutine(), before)
+}
+
+// TestSameSeedSameTrace: a seed's run can be repeated, byte for byte.
+func TestSameSeedSameTrace(t *testing.T) {
+	for seed := range uint64(60) {
+		var a, b Compiler
+		first, second := Run(New(seed), &a, true), Run(New(seed), &b, true)
+		if first.Trace != second.Trace || first.Hash != second.Hash {
+			t.Errorf("seed %d: two runs have different traces", seed)
+		}
+		if len(first.Trace) < 1000 {
+			t.Errorf("seed %d has a trace of %d bytes", seed, len(first.Trace))
+		}
+	}
+}
+
+// TestEveryWorkloadDetects: a workload without output would prove nothing.
+func TestEveryWorkloadDetects(t *testing.T) {
+	rows := map[string]int{}
+	var c Compiler
+	for seed := range uint64(300) {
+		sc := New(seed)
+		want, err := calm(sc, &c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[sc.Workload] += want.count()
+	}
+	for i := range workloads {
+		if n := rows[workloads[i].name]; n < 10 {
+			t.Errorf("%s has %d rows", workloads[i].name, n)
+		}
+	}
 }
