@@ -27,6 +27,8 @@ type World struct {
 	outputs map[string]*Output
 	// Poll is the most records a poll gives; 0: as many as are asked for.
 	Poll int
+	// Stutter has every other poll of a reader give nothing.
+	Stutter bool
 }
 
 // NewWorld has no tables.
@@ -225,7 +227,7 @@ func (s source) Open(_ context.Context, part int32, from int64, ready func()) (c
 	defer s.in.world.mu.Unlock()
 	s.in.ready = append(s.in.ready, ready)
 	s.in.opened++
-	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0)}, nil
+	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0), ready: ready}, nil
 }
 
 func (s source) Replayable() bool { return !s.in.forgetful }
@@ -246,6 +248,8 @@ type reader struct {
 	part  int32
 	at    int64
 	buf   []byte
+	ready func()
+	mute  bool // the last poll gave nothing
 }
 
 func (r *reader) Position() int64 { return r.at }
@@ -262,6 +266,11 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	r.in.world.mu.Lock()
 	defer r.in.world.mu.Unlock()
 	dst.Reset()
+	if r.mute = r.in.world.Stutter && !r.mute; r.mute {
+		dst.Next = r.at
+		r.ready()
+		return nil
+	}
 	records := r.in.partitions[r.part]
 	end := len(records)
 	if n := r.in.visible[r.part]; n >= 0 {
