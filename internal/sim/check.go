@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
 )
 
@@ -116,26 +117,27 @@ func (r *run) tell(read []connectors.Progress) {
 	}
 }
 
-// What a queue to a sink may hold: the limit, and what one step adds.
-const (
-	sinkLimit = 1500
-	stepBytes = 64 << 10
-)
+// sinkLimit is the bytes that a queue to a sink may hold before a step.
+const sinkLimit = 1500
 
+// full says whether a queue to a sink has reached its limit.
+func (x *process) full() bool {
+	return slices.ContainsFunc(x.p.Status().Sinks, func(k engine.SinkStatus) bool { return k.QueuedBytes >= sinkLimit })
+}
+
+// checkMemory compares what waits for the watermark with what there is to wait.
 func (x *process) checkMemory() error {
 	if x.r.err != nil {
 		return x.r.err
 	}
-	s := x.p.Status()
-	for _, k := range s.Sinks {
-		if k.QueuedBytes > sinkLimit+stepBytes {
-			return fmt.Errorf("memory: %d bytes wait for %s, the limit is %d", k.QueuedBytes, k.Table, sinkLimit)
-		}
-	}
-	for _, o := range s.Operators {
-		if n := int64(x.r.sc.Records()); o.Waiting > 4*n {
-			return fmt.Errorf("memory: %d rows wait in stage %d, of %d", o.Waiting, o.Stage, n)
+	limit := int64(inputs * x.r.sc.Records())
+	for _, o := range x.p.Status().Operators {
+		if o.Waiting > limit {
+			return fmt.Errorf("memory: %d rows wait in stage %d, more than %d", o.Waiting, o.Stage, limit)
 		}
 	}
 	return nil
 }
+
+// inputs is how often a workload brings a record to one stage at most.
+const inputs = 2

@@ -133,7 +133,11 @@ func (x *process) steps() error {
 		if x.err != nil {
 			return x.err
 		}
+		full := x.full()
 		idle, err := x.p.Step(context.Background())
+		if err == nil && full && !idle {
+			err = errors.New("memory: a step was taken while a queue to a sink was full")
+		}
 		if err == nil {
 			err = x.between()
 		}
