@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
-	{"internal/conformance", "internal/ruletest", "api"},
+	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
 	{"internal/demo", "benchmarks", "internal/e2e"},
 	{"cmd", "docs", "scripts", "tools"},
@@ -84,7 +84,7 @@ func sameFamily(a, b string) bool {
 
 // only says which packages, apart from their tests, may import a module.
 var only = map[string][]string{
-	"github.com/cockroachdb/pebble":      {"state/pebblestore"},
+	"github.com/cockroachdb/pebble":      {"state/pebblestore", "internal/sim"},
 	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks/drain"},
 	"github.com/antlr4-go/antlr":         {"query/parse"},
 	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks/drain"},

@@ -3,6 +3,8 @@ package mutants
 import (
 	"go/parser"
 	"go/token"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +25,23 @@ func TestBugsCanBePlanted(t *testing.T) {
 		names[m.Name] = true
 		if _, err := parser.ParseFile(token.NewFileSet(), m.File, m.Text, parser.SkipObjectResolution); err != nil {
 			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}
+
+// TestBugsAreListed: docs/simulation.md names each.
+func TestBugsAreListed(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/simulation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := Load("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		if !strings.Contains(string(text), "\n- "+m.Name+"\n") {
+			t.Errorf("docs/simulation.md does not list %q", m.Name)
 		}
 	}
 }
