@@ -8,9 +8,9 @@ import (
 // TestSeeds is the short form of make sim.
 func TestSeeds(t *testing.T) {
 	before := runtime.NumGoroutine()
-	n := 600
+	n := 300
 	if testing.Short() {
-		n = 150
+		n = 100
 	}
 	c := Many(0, n, 2, 5, func(seed uint64, r *Result) { t.Errorf("make sim SEED=%d: %v", seed, r.Err) })
 	for k, n := range c.Fired {
@@ -42,7 +42,7 @@ func awaitGoroutines(t *testing.T, before int) {
 
 // TestSameSeedSameTrace: a seed's run can be repeated, byte for byte.
 func TestSameSeedSameTrace(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		var a, b Compiler
 		first, second := Run(New(seed), &a, true), Run(New(seed), &b, true)
 		if first.Trace != second.Trace || first.Hash != second.Hash {

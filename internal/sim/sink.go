@@ -38,9 +38,14 @@ func (s *sink) Write(_ context.Context, b *event.Batch) error {
 	return nil
 }
 
+// buffer keeps rows until they are flushed; when all is calm they count as they
+// are handed over.
 func (s *sink) buffer(b *event.Batch) {
 	for _, row := range b.LiveRows() {
 		s.pending = append(s.pending, enginetest.Row{ID: b.ID[row], Text: enginetest.Text(b, int(row))})
+	}
+	if s.x.calm {
+		s.append(len(s.pending))
 	}
 }
 

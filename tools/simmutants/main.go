@@ -2,7 +2,7 @@
 // simulation finds them. The tree is left alone: the compiler is given the
 // changed file in place of the real one.
 //
-//	simmutants [-seeds n] [-only text]
+//	simmutants [-seeds n] [-only text] [-skip n]
 package main
 
 import (
@@ -23,8 +23,9 @@ import (
 func main() {
 	seeds := flag.Int("seeds", 4000, "seeds for each bug")
 	only := flag.String("only", "", "those whose name has this text")
+	skip := flag.Int("skip", 0, "leave out the first so many")
 	flag.Parse()
-	missed, err := all(*seeds, *only)
+	missed, err := all(*seeds, *only, *skip)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simmutants:", err)
 		os.Exit(2)
@@ -34,7 +35,7 @@ func main() {
 	}
 }
 
-func all(seeds int, only string) (missed int, err error) {
+func all(seeds int, only string, skip int) (missed int, err error) {
 	dir, err := os.MkdirTemp("", "simmutants")
 	if err != nil {
 		return 0, err
@@ -45,7 +46,7 @@ func all(seeds int, only string) (missed int, err error) {
 		return 0, err
 	}
 	caught := 0
-	for i := range list {
+	for i := min(skip, len(list)); i < len(list); i++ {
 		m := &list[i]
 		if !strings.Contains(m.Name, only) {
 			continue
