@@ -83,6 +83,9 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	for _, u := range p.units {
+		if !u.heard() {
+			u.seen = now
+		}
 		u.turnsIdle = u.becomesIdle(now)
 	}
 	if !p.worth(now) {

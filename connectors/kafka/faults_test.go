@@ -173,6 +173,27 @@ func TestFetchErrors(t *testing.T) {
 	}
 }
 
+// A reader knows whether its partition's leader answers.
+func TestSilenceIsNoticed(t *testing.T) {
+	c, addr := faultyCluster(t, 1, 1)
+	writeRows(t, openSink(t, addr, faultyTopic), 0, 1)
+	p := openPartition(t, openSource(t, table(addr, faultyTopic, "properties.fetch.max.wait.ms", "100")), 0, connectors.Start)
+	p.values(1)
+	r := p.r.(connectors.Listener)
+	if !r.Heard() {
+		t.Error("it has just answered")
+	}
+	c.Close()
+	deadline := time.After(testTimeout)
+	for r.Heard() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nobody answers, and it is not noticed")
+		}
+	}
+}
+
 func TestNothingIsLeftRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, faultyTopic))

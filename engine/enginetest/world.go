@@ -48,13 +48,14 @@ type Input struct {
 	told       int             // how often offsets were published
 	taken      map[int32]int64 // by polls
 	opened     int
+	deaf       []bool // by partition
 }
 
 // Input makes a bounded table with these partitions.
 func (w *World) Input(name string, partitions ...[]string) *Input {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}}
+	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}, deaf: make([]bool, len(partitions))}
 	for range partitions {
 		in.visible = append(in.visible, -1)
 	}
@@ -81,6 +82,13 @@ func (in *Input) Taken(part int32) int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return in.taken[part]
+}
+
+// Deaf says that a partition does not answer, or does again.
+func (in *Input) Deaf(part int, deaf bool) {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	in.deaf[part] = deaf
 }
 
 // Opened is how many readers there have been.
@@ -253,7 +261,15 @@ type reader struct {
 }
 
 func (r *reader) Position() int64 { return r.at }
-func (r *reader) Close() error    { return nil }
+
+// Heard implements connectors.Listener.
+func (r *reader) Heard() bool {
+	r.in.world.mu.Lock()
+	defer r.in.world.mu.Unlock()
+	return !r.in.deaf[r.part]
+}
+
+func (r *reader) Close() error { return nil }
 
 func (r *reader) End() int64 {
 	r.in.world.mu.Lock()

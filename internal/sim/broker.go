@@ -123,12 +123,13 @@ type reader struct {
 	at      int64 // offset
 	ready   func()
 	buf     []byte
+	known   int64 // end as last heard
 }
 
 func (r *reader) Position() int64 { return r.at }
 func (r *reader) Close() error    { return nil }
 
-// End is the offset after the records that have come.
+// End is the offset after the records that had come when the broker was heard.
 func (r *reader) End() int64 {
 	end := int64(0)
 	for _, rec := range r.records {
@@ -137,13 +138,21 @@ func (r *reader) End() int64 {
 		}
 		end = rec.Offset + 1
 	}
-	return end
+	if r.Heard() {
+		r.known = end
+	}
+	return r.known
+}
+
+// Heard implements connectors.Listener.
+func (r *reader) Heard() bool {
+	b, now := r.x.r.broker, r.x.r.s.now
+	return r.x.calm || b.down <= now && r.t.stalls[r.part] <= now
 }
 
 // readable says whether the broker gives a record now.
 func (r *reader) readable(rec *Record) bool {
-	b, now := r.x.r.broker, r.x.r.s.now
-	return r.x.calm || rec.At <= now && b.down <= now && r.t.stalls[r.part] <= now
+	return r.x.calm || rec.At <= r.x.r.s.now && r.Heard()
 }
 
 // Poll gives the next records. It takes the gap before a record at times on its

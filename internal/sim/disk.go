@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -114,8 +115,11 @@ const sector = 512
 // name; in which order Pebble came by them does not matter.
 func tear(image, fs *vfs.MemFS, percent int, seed uint64) error {
 	names, err := fs.List(stateDir)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil // there is nothing yet
+	}
+	if err != nil {
+		return err
 	}
 	slices.Sort(names)
 	synced := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(&namesOnly{1 + len(names)})})
@@ -172,8 +176,11 @@ func tornData(rng *rand.Rand, synced, full []byte, percent int) []byte {
 // contents is what is in a file; nothing when it is not there.
 func contents(fs *vfs.MemFS, file string) (data []byte, err error) {
 	f, err := fs.Open(file)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() > 0 {
