@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	segment "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
