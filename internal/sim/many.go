@@ -13,7 +13,7 @@ type Coverage struct {
 	Fired            [KindCount]int
 	Workloads        map[string]int
 	Processes, Turns int
-	Rows             int
+	Fenced, Rows     int
 	Time             int64 // simulated, µs
 }
 
@@ -59,13 +59,14 @@ func (c *Coverage) add(sc *Scenario, r *Result) {
 	c.Workloads[sc.Workload]++
 	c.Processes += r.Processes
 	c.Turns += r.Turns
+	c.Fenced += r.Fenced
 	c.Rows += r.Rows
 	c.Time += r.Time
 }
 
 // Print shows the coverage as a table.
 func (c *Coverage) Print(w io.Writer) {
-	fmt.Fprintf(w, "%d seeds, %d processes, %d turns, %.0f simulated seconds, %d rows expected\n", c.Runs, c.Processes, c.Turns, float64(c.Time)/1e6, c.Rows)
+	fmt.Fprintf(w, "%d seeds, %d processes (%d of them fenced), %d turns, %.0f simulated seconds, %d rows expected\n", c.Runs, c.Processes, c.Fenced, c.Turns, float64(c.Time)/1e6, c.Rows)
 	for k, n := range c.Fired {
 		fmt.Fprintf(w, "  %-22s %8d\n", Kind(k), n)
 	}

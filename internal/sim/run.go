@@ -18,6 +18,7 @@ type Result struct {
 	Err       error          // what did not hold; nil: all did
 	Fired     [KindCount]int // faults that happened
 	Processes int
+	Fenced    int // processes that were told that another had taken over
 	Rows      int // of the run without faults
 	Turns     int
 	Time      int64  // simulated, µs
@@ -63,7 +64,7 @@ func Run(sc *Scenario, c *Compiler, keepTrace bool) (res Result) {
 		err = r.check(want)
 	}
 	err = errors.Join(err, r.leave())
-	return Result{Err: err, Fired: r.fired, Processes: len(r.processes), Rows: want.count(), Turns: r.s.turn, Time: r.s.now}
+	return Result{Err: err, Fired: r.fired, Processes: len(r.processes), Fenced: r.fenced(), Rows: want.count(), Turns: r.s.turn, Time: r.s.now}
 }
 
 func newRun(sc *Scenario, c *Compiler) *run {
@@ -160,6 +161,15 @@ func (r *run) restart(fs *vfs.MemFS) {
 		r.current.disk.arm(isAny, f.Arg, r.draw())
 		r.current.disk.skip = r.s.rng.IntN(12)
 	}
+}
+
+func (r *run) fenced() (n int) {
+	for _, x := range r.processes {
+		if errors.Is(x.err, connectors.ErrFenced) {
+			n++
+		}
+	}
+	return n
 }
 
 // leave ends every process; those that were replaced may have failed only for

@@ -23,6 +23,9 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("no run had the workload %q", workloads[i].name)
 		}
 	}
+	if c.Fenced == 0 {
+		t.Error("no process was fenced")
+	}
 	if c.Rows < 3*n {
 		t.Errorf("only %d rows were expected of %d runs", c.Rows, n)
 	}

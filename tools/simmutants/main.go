@@ -67,7 +67,8 @@ func all(seeds int, only string, skip int) (missed int, err error) {
 	return missed, nil
 }
 
-const patience = 5 * time.Minute
+// patience is for a bug that keeps the engine in a loop of its own.
+const patience = 2 * time.Minute
 
 // try runs the simulation with a bug and gives the first failure; "": none.
 func try(dir string, m *mutants.Mutant, seeds int) (how string, err error) {
