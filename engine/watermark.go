@@ -12,7 +12,7 @@ import (
 // it. Its watermark is the least of those that are active.
 type domain struct {
 	branches []*branch
-	stages   []*stage
+	outlets  []*outlet
 	proctime bool
 	deadline func(event.Time) event.Time // the watermark that makes a row late; nil: the row's time
 	combined event.Time
@@ -127,8 +127,8 @@ func (d *domain) least(except *unit) event.Time {
 			t = min(t, u.mark)
 		}
 	}
-	for _, s := range d.stages {
-		if s.domain.active() {
+	for _, o := range d.outlets {
+		if s := o.stage; s.domain.active() {
 			t = min(t, s.output)
 		}
 	}
@@ -145,8 +145,8 @@ func (d *domain) active() bool {
 			return true
 		}
 	}
-	for _, s := range d.stages {
-		if s.domain.active() {
+	for _, o := range d.outlets {
+		if o.stage.domain.active() {
 			return true
 		}
 	}
@@ -159,8 +159,8 @@ func (d *domain) ended() bool {
 			return false
 		}
 	}
-	for _, s := range d.stages {
-		if !s.domain.ended() {
+	for _, o := range d.outlets {
+		if !o.stage.domain.ended() {
 			return false
 		}
 	}
