@@ -15,6 +15,8 @@ STEP         = $(SUM) -tally $(TALLY)
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 DIR         ?= testdata/conformance
 FUZZTIME    ?= 30s
+SEEDS       ?= 10000
+SEED        ?=
 DEMO_FLAGS  ?=
 BENCH_FLAGS ?=
 HISTORY     := benchmarks/history
@@ -22,7 +24,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants generate lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -87,6 +89,12 @@ bench-compare: ## the Go benchmarks against the last of benchmarks/history, or O
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
+
+sim: ## SEEDS=n: the engine through faults in simulated time; SEED=s: that one in detail
+	@$(GO) run ./tools/sim -seeds $(SEEDS) -seed '$(SEED)'
+
+sim-mutants: ## plants bugs and says which of them the simulation finds
+	@$(GO) run ./tools/simmutants
 
 generate: ## the parser from its grammar: needs Java and Maven
 	@scripts/need-java.sh

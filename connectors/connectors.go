@@ -153,6 +153,13 @@ type Reloader interface {
 	Loaded() bool
 }
 
+// Listener is a Reader that knows whether its partition can be heard: that of
+// one which nobody answers for may have rows, so its silence does not count.
+type Listener interface {
+	// Heard says whether the source has answered lately.
+	Heard() bool
+}
+
 // RawBatch is records of one partition. All spans are of Buf, which may alias
 // the reader's memory. The offset after the last record taken is Next: gaps
 // (compaction, control records) make it larger than the last Offset + 1.

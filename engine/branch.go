@@ -84,7 +84,7 @@ func (r *branch) newRun() {
 	}
 	x := r.runs[r.n]
 	r.n++
-	x.b.N, x.b.Sel, x.placed = 0, nil, false
+	x.b.N, x.b.Sel, x.placed, x.kept = 0, nil, false, false
 	for i := range x.sels {
 		x.sels[i] = x.sels[i][:0]
 	}
@@ -105,10 +105,11 @@ func (r *branch) Emit(b *event.Batch) error {
 // poll overwrites the memory it lies in. That happens only in a replay, where a
 // source may cut a step into several polls.
 func (r *branch) keepRun() {
-	if r.n == 0 || r.runs[r.n-1].b.N == 0 {
+	if r.n == 0 || r.runs[r.n-1].b.N == 0 || r.runs[r.n-1].kept {
 		return
 	}
 	x := r.runs[r.n-1]
+	x.kept = true // polls that give nothing may follow
 	for len(r.spare) < r.n {
 		r.spare = append(r.spare, event.NewBatch(x.b.Schema))
 	}

@@ -136,7 +136,7 @@ func testCrashes(t *testing.T, seed uint64, forgetful bool) {
 	input := randomPayments(rng, 3, 120)
 	run := func(rounds func() int) (map[enginetest.Row]int, int) {
 		w := enginetest.NewWorld()
-		w.Poll = 1 + rng.IntN(4)
+		w.Poll, w.Stutter = 1+rng.IntN(4), seed%2 == 1
 		in := w.Input("payments", slices.Clone(input)...)
 		if forgetful {
 			in.Forget()

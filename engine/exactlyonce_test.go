@@ -260,6 +260,35 @@ func TestTransactionsCarryOffsets(t *testing.T) {
 	}
 }
 
+// How far the sources have been read can be told again after a restart, though
+// nothing new has come.
+func TestOffsetsAfterRestart(t *testing.T) {
+	for name, end := range map[string]bool{"goes on": false, "has ended": true} {
+		t.Run(name, func(t *testing.T) {
+			x := newExactly(t, 10)
+			if end {
+				x.in.End()
+			}
+			p := x.life()
+			if end {
+				write, _, err := p.Snapshot()
+				if err = errors.Join(err, write()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x.fs = x.crash()
+			delete(x.tx.Read("payments"), 0)
+			p = x.life()
+			if err := p.Refresh(context.Background(), 0); err != nil {
+				t.Fatal(err)
+			}
+			if got := x.tx.Read("payments")[0]; got != 10 {
+				t.Errorf("offset %d, want 10", got)
+			}
+		})
+	}
+}
+
 // Dropping a query forgets its mark: another may begin under the name.
 func TestDropForgetsTheMark(t *testing.T) {
 	w := enginetest.NewWorld()

@@ -27,6 +27,7 @@ type run struct {
 	// placed: b.Time is times, since late rows have another place than their own.
 	placed bool
 	times  []event.Time
+	kept   bool // b has been copied
 }
 
 type span struct{ from, to int }

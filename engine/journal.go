@@ -121,6 +121,15 @@ func (j *journal) note(units []*unit) {
 	}
 }
 
+// resume tells where the units are when all that is kept has been restored and
+// replayed: without a step that would tell it, it could not be published.
+func (j *journal) resume(units []*unit) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.note(units)
+	j.durable.at = slices.Clone(j.at)
+}
+
 // maxPendingJournal is how many bytes wait for the commit interval.
 const maxPendingJournal = 1 << 20
 

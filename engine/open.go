@@ -120,10 +120,14 @@ func (b *opener) start(ctx context.Context) error {
 			u.position = u.reader.Position()
 		}
 	}
-	if p.recovery == nil && !p.done {
-		return p.goLive()
+	switch {
+	case p.recovery != nil:
+		return nil
+	case p.done:
+		p.journal.resume(p.units)
+		return nil
 	}
-	return nil
+	return p.goLive()
 }
 
 // sinkSpec is a table with the columns that are written.

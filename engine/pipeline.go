@@ -14,7 +14,7 @@ import (
 )
 
 // Pipeline is one query in execution. Its methods are called by one goroutine,
-// but for Commit and Deliver, each of which may have one of its own.
+// but for Commit and DeliverTo, which may have others: Commit one, each sink one.
 type Pipeline struct {
 	name     string
 	salts    []event.ID // per output: tells IDs of input rows from those of other outputs; matches have IDs of their own
@@ -83,6 +83,9 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	for _, u := range p.units {
+		if !u.heard() {
+			u.seen = now
+		}
 		u.turnsIdle = u.becomesIdle(now)
 	}
 	if !p.worth(now) {
@@ -272,14 +275,32 @@ func (p *Pipeline) Commit() error { return p.journal.commit(p.boxes) }
 // Deliver writes the outputs that may leave to the sinks and says how many
 // batches went.
 func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
-	for _, o := range p.boxes {
-		k, err := o.deliver(ctx, p.journal.durableCut())
+	for i := range p.boxes {
+		k, err := p.DeliverTo(ctx, i)
 		if n += k; err != nil {
 			return n, err
 		}
 	}
 	return n, nil
 }
+
+// DeliverTo is Deliver for one of Sinks sinks. Each of them may have a
+// goroutine of its own.
+func (p *Pipeline) DeliverTo(ctx context.Context, sink int) (n int, err error) {
+	return p.boxes[sink].deliver(ctx, p.journal.durableCut())
+}
+
+// Refresh tells sink, which delivers exactly once, how far the sources have
+// been read, without rows. For other sinks it does nothing.
+func (p *Pipeline) Refresh(ctx context.Context, sink int) error {
+	if p.boxes[sink].tx == nil {
+		return nil
+	}
+	return p.boxes[sink].refresh(ctx, p.journal.durableCut())
+}
+
+// Sinks is the number of tables that are written, counting those for rejects.
+func (p *Pipeline) Sinks() int { return len(p.boxes) }
 
 // Done says whether the input has ended and every row has been processed; the
 // sinks may still be behind.

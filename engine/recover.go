@@ -255,7 +255,7 @@ func (u *unit) takeAgain(p *part) {
 	}
 	to := u.from + p.count
 	switch {
-	case p.flags&partPayload != 0:
+	case p.flags&partPayload != 0 || !u.src.replayable: // without payload, offsets were skipped
 		u.err = u.takePayload(p.payload)
 		u.position = to
 	default:
@@ -311,6 +311,7 @@ func (p *Pipeline) goLive() error {
 			u.position = u.reader.Position()
 		}
 	}
+	p.journal.resume(p.units)
 	wake(p.boxes) // what the replay has made may leave
 	write, _, err := p.Snapshot()
 	if err == nil && write != nil {

@@ -23,6 +23,7 @@ import (
 //	step          rows of a step, "partition: seconds,value" ("u: …" of table u), then the outputs
 //	clock         move the clock by the argument and step
 //	show          partition, n: only the first n records can be read (-1: all); step
+//	deaf          partition, true or false: it does not answer; step
 //	stall         rows of a step after which the sink is full for as long as the argument; step
 //	crash         open the query again from what was committed, and step
 //	end           end the input and step
@@ -58,6 +59,9 @@ func TestTime(t *testing.T) {
 				part, _ := strconv.Atoi(d.CmdArgs[0].Key)
 				n, _ := strconv.Atoi(d.CmdArgs[1].Key)
 				c.in.Show(part, n)
+			case "deaf":
+				part, _ := strconv.Atoi(d.CmdArgs[0].Key)
+				c.in.Deaf(part, d.CmdArgs[1].Key == "true")
 			case "stall":
 				c.stall(d)
 			case "crash":

@@ -191,6 +191,9 @@ func (u *unit) decode() (err error) {
 // dropUndecoded takes the records that did not parse out of the selection.
 func (u *unit) dropUndecoded() {
 	bad := u.decoding
+	if u.sel == nil {
+		u.sel = []int32{} // nil would be all rows
+	}
 	u.sel = u.sel[:0]
 	for row := range int32(u.in.N) {
 		if len(bad) > 0 && bad[0].Row == row {

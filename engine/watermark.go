@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 )
@@ -199,6 +200,13 @@ func (r *branch) lookedUp() bool { return r.plan.Static && r.unit.ready }
 // journal keeps the answer, since only the moment knows what waits.
 func (u *unit) becomesIdle(now event.Time) bool {
 	return u.silent(now) && u.lag() <= 0
+}
+
+// heard says whether silence means that there is nothing: of a partition that
+// does not answer, rows may come that the others must not make late.
+func (u *unit) heard() bool {
+	l, ok := u.reader.(connectors.Listener)
+	return !ok || l.Heard()
 }
 
 // staged says whether a stage waits for the unit.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	segment "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -170,6 +171,27 @@ func TestFetchErrors(t *testing.T) {
 	})
 	if got := openPartition(t, openSource(t, table(addr, faultyTopic)), 0, connectors.Start).values(10); len(got) != 10 {
 		t.Errorf("%d records", len(got))
+	}
+}
+
+// A reader knows whether its partition's leader answers.
+func TestSilenceIsNoticed(t *testing.T) {
+	c, addr := faultyCluster(t, 1, 1)
+	writeRows(t, openSink(t, addr, faultyTopic), 0, 1)
+	p := openPartition(t, openSource(t, table(addr, faultyTopic, "properties.fetch.max.wait.ms", "100")), 0, connectors.Start)
+	p.values(1)
+	r := p.r.(connectors.Listener)
+	if !r.Heard() {
+		t.Error("it has just answered")
+	}
+	c.Close()
+	deadline := time.After(testTimeout)
+	for r.Heard() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nobody answers, and it is not noticed")
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ type reader struct {
 	asked    bool // a request for it is under way
 	retryAt  time.Time
 	backoff  time.Duration
+	heardAt  time.Time // last answer
 	trouble  outage
 
 	cutter cutter
@@ -60,6 +61,15 @@ func (r *reader) Position() int64 { return r.pos.Load() }
 
 // End implements connectors.Reader.
 func (r *reader) End() int64 { return r.end.Load() }
+
+// Heard implements connectors.Listener: a fetch is answered after maxWait at the
+// latest, so a leader that has not answered for twice that and some time for the
+// way is not silent but gone.
+func (r *reader) Heard() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.heardAt) < 2*r.source.config.maxWait+2*time.Second
+}
 
 // Close implements connectors.Reader.
 func (r *reader) Close() error {
@@ -178,7 +188,7 @@ func (r *reader) answered() {
 func (r *reader) filled(from int64, p *fetchedPartition) {
 	r.mu.Lock()
 	r.trouble.over(r.client().log, "fetch")
-	r.backoff = 0
+	r.backoff, r.heardAt = 0, time.Now()
 	r.end.Store(r.visibleEnd(p))
 	news := r.accept(from, p)
 	r.mu.Unlock()

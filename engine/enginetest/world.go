@@ -27,6 +27,8 @@ type World struct {
 	outputs map[string]*Output
 	// Poll is the most records a poll gives; 0: as many as are asked for.
 	Poll int
+	// Stutter has every other poll of a reader give nothing.
+	Stutter bool
 }
 
 // NewWorld has no tables.
@@ -46,13 +48,14 @@ type Input struct {
 	told       int             // how often offsets were published
 	taken      map[int32]int64 // by polls
 	opened     int
+	deaf       []bool // by partition
 }
 
 // Input makes a bounded table with these partitions.
 func (w *World) Input(name string, partitions ...[]string) *Input {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}}
+	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}, deaf: make([]bool, len(partitions))}
 	for range partitions {
 		in.visible = append(in.visible, -1)
 	}
@@ -79,6 +82,13 @@ func (in *Input) Taken(part int32) int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return in.taken[part]
+}
+
+// Deaf says that a partition does not answer, or does again.
+func (in *Input) Deaf(part int, deaf bool) {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	in.deaf[part] = deaf
 }
 
 // Opened is how many readers there have been.
@@ -225,7 +235,7 @@ func (s source) Open(_ context.Context, part int32, from int64, ready func()) (c
 	defer s.in.world.mu.Unlock()
 	s.in.ready = append(s.in.ready, ready)
 	s.in.opened++
-	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0)}, nil
+	return &reader{in: s.in, topic: s.name, part: part, at: max(from, 0), ready: ready}, nil
 }
 
 func (s source) Replayable() bool { return !s.in.forgetful }
@@ -246,10 +256,20 @@ type reader struct {
 	part  int32
 	at    int64
 	buf   []byte
+	ready func()
+	mute  bool // the last poll gave nothing
 }
 
 func (r *reader) Position() int64 { return r.at }
-func (r *reader) Close() error    { return nil }
+
+// Heard implements connectors.Listener.
+func (r *reader) Heard() bool {
+	r.in.world.mu.Lock()
+	defer r.in.world.mu.Unlock()
+	return !r.in.deaf[r.part]
+}
+
+func (r *reader) Close() error { return nil }
 
 func (r *reader) End() int64 {
 	r.in.world.mu.Lock()
@@ -262,6 +282,11 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	r.in.world.mu.Lock()
 	defer r.in.world.mu.Unlock()
 	dst.Reset()
+	if r.mute = r.in.world.Stutter && !r.mute; r.mute {
+		dst.Next = r.at
+		r.ready()
+		return nil
+	}
 	records := r.in.partitions[r.part]
 	end := len(records)
 	if n := r.in.visible[r.part]; n >= 0 {

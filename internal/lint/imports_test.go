@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"engine"},
 	{"internal/history"},
 	{"internal/why", "internal/backtest"},
-	{"internal/conformance", "internal/ruletest", "api"},
+	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
 	{"internal/e2e"},
 	{"internal/demo", "benchmarks"},
@@ -87,7 +87,7 @@ func sameFamily(a, b string) bool {
 
 // only says which packages, apart from their tests, may import a module.
 var only = map[string][]string{
-	"github.com/cockroachdb/pebble":      {"state/pebblestore"},
+	"github.com/cockroachdb/pebble":      {"state/pebblestore", "internal/sim"},
 	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks/drain"},
 	"github.com/antlr4-go/antlr":         {"query/parse"},
 	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks/drain"},
