@@ -23,7 +23,7 @@ type keyState struct {
 	start int32    // of the attempt
 	pos   int32    // next row to feed
 	cand  int32    // end of the best match so far (one past its last row), -1: none
-	state int32    // of the automaton
+	state int32    // of the automaton; in a pattern with edges, bits of the places where runs wait
 	head  uint8    // rows of the block, or the first page, before the first kept one
 	rooms uint8    // of the block
 	flags keyFlags
@@ -108,9 +108,10 @@ type keyTable struct {
 	free  []int32
 	next  int32
 	rares []*rare
-	owned int  // rares in use
-	ints  bool // keys are one integer, or NULL
-	owns  bool // every key has a rare of its own
+	owned int     // rares in use
+	ints  bool    // keys are one integer, or NULL
+	owns  bool    // every key has a rare of its own
+	added hashSet // since lookUp
 	arena *arena
 }
 
@@ -199,6 +200,7 @@ func (t *keyTable) add(hash uint64, key []byte) int32 {
 		k.key = uint64(block)<<32 | uint64(len(key))
 	}
 	t.place(hash, i)
+	t.added.add(hash)
 	t.count++
 	return i
 }
