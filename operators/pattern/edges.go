@@ -1,7 +1,7 @@
 package pattern
 
 import (
-	"slices"
+	"unsafe"
 
 	"github.com/cepd/cepd/internal/event"
 )
@@ -157,10 +157,17 @@ func (e *edges) take() *runs {
 func (e *edges) moreRuns() {
 	const several = 64
 	places := len(e.p.places.list)
-	list, heads := make([]runs, several), slices.Repeat([]int32{none}, several*places)
+	list := make([]runs, several)
 	for i := range list {
-		list[i] = runs{until: event.MaxTime, first: none, last: none, heads: heads[i*places:][:places:places]}
-		e.idle = append(e.idle, &list[i])
+		r := &list[i]
+		*r = runs{until: event.MaxTime, first: none, last: none}
+		if r.heads = r.few[:min(places, fewPlaces)]; places > fewPlaces {
+			r.heads = make([]int32, places)
+		}
+		for at := range r.heads {
+			r.heads[at] = none
+		}
+		e.idle = append(e.idle, r)
 	}
 }
 
@@ -175,10 +182,10 @@ func (e *edges) give(r *runs) {
 
 // bytes is what the runs of all keys take.
 func (e *edges) bytes() int64 {
-	return e.store.bytes() + int64(e.active)*int64(runsBytes+4*len(e.p.places.list))
+	return e.store.bytes() + int64(e.active)*int64(runsBytes+4*max(0, len(e.p.places.list)-fewPlaces))
 }
 
-const runsBytes = 96
+const runsBytes = int(unsafe.Sizeof(runs{}))
 
 // row feeds a row of the key.
 func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) error {

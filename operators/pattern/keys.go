@@ -108,10 +108,9 @@ type keyTable struct {
 	free  []int32
 	next  int32
 	rares []*rare
-	owned int     // rares in use
-	ints  bool    // keys are one integer, or NULL
-	owns  bool    // every key has a rare of its own
-	added hashSet // since lookUp
+	owned int  // rares in use
+	ints  bool // keys are one integer, or NULL
+	owns  bool // every key has a rare of its own
 	arena *arena
 }
 
@@ -200,7 +199,6 @@ func (t *keyTable) add(hash uint64, key []byte) int32 {
 		k.key = uint64(block)<<32 | uint64(len(key))
 	}
 	t.place(hash, i)
-	t.added.add(hash)
 	t.count++
 	return i
 }

@@ -148,6 +148,7 @@ func (m *Matcher) fire(t event.Time) error {
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
 		m.clock = m.timers.items[0].deadline
 		m.timers.remove(key)
+		m.touching(m.keys.hashOf(m.keys.at(key)))
 		if err := m.timeUp(key, m.keys.at(key)); err != nil {
 			return err
 		}
@@ -213,10 +214,7 @@ func (m *Matcher) rowTime(k *keyState, i int) event.Time {
 
 // row takes the n-th of the selected rows of a batch.
 func (m *Matcher) row(b *event.Batch, n int) error {
-	i := n
-	if b.Sel != nil {
-		i = int(b.Sel[n])
-	}
+	i := b.Row(n)
 	symbol := uint64(b.Cols[0].I64[i])
 	if t := b.Time[i]; m.timers.due(t) {
 		if err := m.fire(t); err != nil {
@@ -231,6 +229,7 @@ func (m *Matcher) row(b *event.Batch, n int) error {
 		}
 		index = m.keys.find(hash, m.keyBuf)
 	}
+	m.touching(hash)
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
@@ -251,7 +250,7 @@ func (m *Matcher) row(b *event.Batch, n int) error {
 // keyOf finds the state of a row's key, 0 when it has none, and its hash.
 func (m *Matcher) keyOf(b *event.Batch, n, i int) (int32, uint64) {
 	m.encodeKey(b, i)
-	if m.probes.plain {
+	if m.probes.plain && m.probes.does[n] != doesNothing {
 		return m.find(n), m.probes.hashes[n]
 	}
 	hash := hashKey(m.keyBuf)

@@ -1,6 +1,10 @@
 package pattern
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"math/bits"
+
+	"github.com/cepd/cepd/internal/event"
+)
 
 // Most rows do nothing: they begin nothing, and their key has no state, or none
 // that they concern. Where the key is one integer, such a row costs a look-up.
@@ -11,104 +15,200 @@ import "github.com/cepd/cepd/internal/event"
 
 // probes is the keys of a batch, per row that is selected.
 type probes struct {
-	keys   []int64
-	own    []int64 // memory of keys, where not all rows are selected
-	hashes []uint64
-	found  []int32 // the key's state when the batch began, 0: none
-	plain  bool    // the keys are integers: there are the others
+	plain   bool // the keys are integers: there are the others
+	does    []effect
+	keys    []uint64 // of rows that may do something, as the next three
+	reach   []reach
+	hashes  []uint64
+	found   []int32 // the key's state when the batch began, 0: none
+	asked   []int32 // these rows …
+	rows    []int32 // … and the memory of the list
+	touched hashSet // keys that may have come or changed since
+	busy    []*keyState
+	runs    []*runs
+	fetched uint64 // the sum of it; nobody reads it
 }
+
+// effect is what a row does to its key.
+type effect uint8
+
+const (
+	doesNothing effect = iota // whatever the key holds
+	doesNotNow                // to the key as it was when the batch began
+	does
+)
 
 // probe looks the keys of a batch up, where they are plain integers.
 func (m *Matcher) probe(b *event.Batch) {
-	m.probes.plain = false
-	if !m.keys.ints {
+	p := &m.probes
+	p.plain = m.keys.ints && b.Cols[m.p.keys[0]].Nulls == nil
+	if !p.plain {
 		return
 	}
-	v := &b.Cols[m.p.keys[0]]
-	if v.Nulls != nil {
-		return
+	p.touched = hashSet{}
+	p.reserve(b.Live())
+	m.ask(b)
+	m.keys.lookUp(p)
+	m.sift()
+	if m.edges != nil {
+		m.fetch()
 	}
-	p, n := &m.probes, b.Live()
-	if len(p.hashes) < n {
-		p.hashes, p.found = make([]uint64, n), make([]int32, n)
+}
+
+func (p *probes) reserve(rows int) {
+	if len(p.does) < rows {
+		p.does, p.keys, p.reach = make([]effect, rows), make([]uint64, rows), make([]reach, rows)
+		p.hashes, p.found, p.rows = make([]uint64, rows), make([]int32, rows), make([]int32, rows)
 	}
-	p.keys = v.I64[:n]
-	if b.Sel != nil {
-		p.own = p.own[:0]
-		for _, i := range b.Sel {
-			p.own = append(p.own, v.I64[i])
+}
+
+// ask finds the rows that may do something.
+func (m *Matcher) ask(b *event.Batch) {
+	p, symbols, keys, known := &m.probes, b.Cols[0].I64, b.Cols[m.p.keys[0]].I64, m.reaches
+	does, count := p.does[:b.Live()], 0
+	rows, reaches, ints := p.rows[:len(does)], p.reach[:len(does)], p.keys[:len(does)]
+	for n := range does {
+		i := b.Row(n)
+		var r reach
+		if s := uint64(symbols[i]); s < uint64(len(known)) {
+			r = known[s]
 		}
-		p.keys = p.own
+		if r == 0 {
+			r = m.reachOf(uint64(symbols[i]))
+		}
+		does[n], reaches[n], ints[n] = doesNothing, r, uint64(keys[i])
+		rows[count] = int32(n)
+		count += int(r / reachKeys)
 	}
-	m.keys.lookUp(p.keys, p.hashes[:n], p.found[:n])
-	p.plain = true
+	p.asked = rows[:count]
+}
+
+// sift finds the rows that do something to their key as it is now.
+func (m *Matcher) sift() {
+	p := &m.probes
+	if m.edges == nil {
+		effects, reaches, found := p.does, p.reach, p.found
+		for _, n := range p.asked {
+			effects[n] = doesNotNow + effect(b2i(reaches[n].opens() || found[n] != 0))
+		}
+		return
+	}
+	p.busy = p.busy[:0]
+	for _, n := range p.asked {
+		r, at, e := p.reach[n], p.found[n], doesNotNow
+		if r.opens() {
+			e = does
+		}
+		if at != 0 {
+			if k := m.keys.at(at); r.opens() || m.concerned(k, r) {
+				e, p.busy = does, append(p.busy, k)
+			}
+		}
+		p.does[n] = e
+	}
+}
+
+// concerned says whether rows may do something to a key that has a state.
+func (m *Matcher) concerned(k *keyState, r reach) bool {
+	return m.edges == nil || reach(uint32(k.state))&r&reachPlaces != 0 || m.full(k)
+}
+
+// fetch looks at what lies behind the keys that rows do something to.
+func (m *Matcher) fetch() {
+	p, starts := &m.probes, &m.edges.store.starts
+	p.runs = p.runs[:0]
+	for _, k := range p.busy {
+		if k.runs != nil {
+			p.runs = append(p.runs, k.runs)
+		}
+		if k.n > 0 {
+			p.fetched += k.row(m.p, m.arena, 0)[wordTime]
+		}
+	}
+	for _, r := range p.runs {
+		if r.first != none {
+			p.fetched += uint64(starts.at(r.first).number + starts.at(r.last).number)
+		}
+	}
 }
 
 // find is the state of the n-th key of the batch, 0 when it has none.
 func (m *Matcher) find(n int) int32 {
 	p := &m.probes
-	switch at, key := p.found[n], uint64(p.keys[n]); {
-	case at == 0 && !m.keys.added.has(p.hashes[n]), at != 0 && m.keys.isOf(at, key):
+	switch at, key := p.found[n], p.keys[n]; {
+	case at == 0 && !p.touched.has(p.hashes[n]), at != 0 && m.keys.isOf(at, key):
 		return at
 	default:
 		return m.keys.findInt(p.hashes[n], key)
 	}
 }
 
-// pass is the next row, from the n-th of those selected on, that does something:
-// a timer is due before it, it begins something, or it concerns what its key
-// holds.
+// pass is the next row, from the n-th of those selected on, that may do
+// something: a timer is due before it, it begins something, or it concerns what
+// its key holds.
 func (m *Matcher) pass(b *event.Batch, n int) int {
-	symbols, due := b.Cols[0].I64, m.timers.first()
-	for end := b.Live(); n < end; n++ {
-		i := n
-		if b.Sel != nil {
-			i = int(b.Sel[n])
-		}
-		r := m.reachOf(uint64(symbols[i]))
-		if b.Time[i] >= due || r.opens {
+	p, from, due := &m.probes, n, m.timers.first()
+	effects := p.does[:b.Live()]
+	for ; n < len(effects) && b.Time[b.Row(n)] < due; n++ {
+		if e := effects[n]; e == does || e == doesNotNow && p.touched.has(p.hashes[n]) && m.affected(n) {
 			break
 		}
-		if at := m.find(n); at != 0 && m.concerned(at, uint64(symbols[i]), r) {
-			break
-		}
-		m.clock = b.Time[i]
+	}
+	if n > from {
+		m.clock = b.Time[b.Row(n-1)]
 	}
 	return n
 }
 
-// concerned says whether a row may change a key's state.
-func (m *Matcher) concerned(at int32, symbol uint64, r reach) bool {
-	if m.edges == nil {
-		return true
-	}
-	k := m.keys.at(at)
-	return m.full(k) || uint32(k.state)&r.places != 0 && m.edges.waits(k, symbol)
+// affected says whether a row may do something to its key as it is now.
+func (m *Matcher) affected(n int) bool {
+	r, at := m.probes.reach[n], m.find(n)
+	return r.opens() || at != 0 && m.concerned(m.keys.at(at), r)
 }
 
-// reach is what rows with a symbol may do.
-type reach struct {
-	known  bool
-	opens  bool   // it matters to a key without state
-	places uint32 // of a pattern with edges, where it concerns runs, as bits
+// touching notes that a key comes or changes.
+func (m *Matcher) touching(hash uint64) {
+	if m.probes.plain {
+		m.probes.touched.add(hash)
+	}
 }
+
+// reach is what rows with a symbol may do: bits of the places where they concern
+// runs, of a pattern with edges, and flags.
+type reach uint64
+
+const (
+	reachPlaces reach = 1<<32 - 1
+	reachKnown  reach = 1 << 32
+	reachOpens  reach = 1 << 33 // it matters to a key without state
+	reachKeys   reach = 1 << 34 // it may matter to one with
+)
+
+func (r reach) opens() bool { return r&reachOpens != 0 }
 
 // reachOf remembers the reach of small symbols.
 func (m *Matcher) reachOf(symbol uint64) reach {
-	if symbol < uint64(len(m.reaches)) && m.reaches[symbol].known {
+	small := symbol < uint64(len(m.reaches))
+	if small && m.reaches[symbol] != 0 {
 		return m.reaches[symbol]
 	}
-	r := reach{known: true}
+	r, opens := reachKnown|reachKeys, false
 	switch {
 	case m.tecs != nil:
-		r.opens = len(m.tecs.action(symbol).starts) > 0
+		opens = len(m.tecs.action(symbol).starts) > 0
 	case m.edges != nil:
 		a := m.edges.action(symbol)
-		r.opens, r.places = a.keeps, a.places
+		if opens = a.keeps; !opens && a.places == 0 && m.p.opts.Policy == LimitFail {
+			r &^= reachKeys
+		}
+		r |= reach(a.places)
 	default:
-		r.opens = m.p.anyStart || m.p.maybeStart(symbol)
+		opens = m.p.anyStart || m.p.maybeStart(symbol)
 	}
-	if symbol < uint64(len(m.reaches)) {
+	if opens {
+		r |= reachOpens
+	}
+	if small {
 		m.reaches[symbol] = r
 	}
 	return r
@@ -117,26 +217,58 @@ func (m *Matcher) reachOf(symbol uint64) reach {
 // hashInt is hashKey of a key that is one integer.
 func hashInt(x uint64) uint64 { return mix(x ^ 0x9e3779b97f4a7c15) }
 
-// lookUp finds the states of keys that are integers, and computes their hashes.
-func (t *keyTable) lookUp(keys []int64, hashes []uint64, found []int32) {
-	t.added = hashSet{}
-	mask := uint64(len(t.tags) - 1)
-	for i, x := range keys {
-		h := hashInt(uint64(x))
-		at, tag := int32(0), tagOf(h)
-		for slot := h >> t.shift; t.tags[slot] != 0; slot = (slot + 1) & mask {
-			if t.tags[slot] == tag {
-				at = t.index[slot]
-				break
+// lookUp finds the states of the keys that are asked for, and their hashes.
+func (t *keyTable) lookUp(p *probes) {
+	keys, hashes, found, tags := p.keys, p.hashes, p.found, t.tags
+	for _, n := range p.asked {
+		h, at := hashInt(keys[n]), int32(0)
+		slot := h >> t.shift
+		if hits := hitsAt(tags, slot, tagOf(h)); hits != 0 {
+			slot += uint64(bits.TrailingZeros64(hits)) / 8
+		} else {
+			slot = t.seek(slot, tagOf(h))
+		}
+		if tags[slot] != 0 {
+			at = t.index[slot]
+		}
+		hashes[n], found[n] = h, at
+	}
+	for _, n := range p.asked {
+		if at := found[n]; at != 0 && !t.isOf(at, keys[n]) {
+			found[n] = t.findInt(hashes[n], keys[n])
+		}
+	}
+}
+
+// seek is the first slot from i on that has the tag or is empty.
+func (t *keyTable) seek(i uint64, tag uint8) uint64 {
+	for {
+		if hits := hitsAt(t.tags, i, tag); hits != 0 {
+			return i + uint64(bits.TrailingZeros64(hits))/8
+		}
+		for end := min(i+8, uint64(len(t.tags))); i < end; i++ {
+			if t.tags[i] == 0 || t.tags[i] == tag {
+				return i
 			}
 		}
-		hashes[i], found[i] = h, at
-	}
-	for i, at := range found {
-		if at != 0 && !t.isOf(at, uint64(keys[i])) {
-			found[i] = t.findInt(hashes[i], uint64(keys[i]))
+		if i == uint64(len(t.tags)) {
+			i = 0
 		}
 	}
+}
+
+// hitsAt looks at eight slots from i on. It has the top bit of each byte set
+// that stands for one with the tag or an empty one, up to the first such; above it
+// more may be set (Lamport, "Multiple Byte Processing with Full-Word
+// Instructions", CACM 18(8), 1975). Fewer than eight slots are none.
+func hitsAt(tags []uint8, i uint64, tag uint8) uint64 {
+	if i+8 > uint64(len(tags)) {
+		return 0
+	}
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	w := le64(tags[i:])
+	x := w ^ uint64(tag)*ones
+	return ((w-ones)&^w | (x-ones)&^x) & tops
 }
 
 // isOf says whether a state is that of an integer.
@@ -147,17 +279,19 @@ func (t *keyTable) isOf(at int32, key uint64) bool {
 
 // findInt is find for a key that is one integer.
 func (t *keyTable) findInt(hash, key uint64) int32 {
-	mask, tag := uint64(len(t.tags)-1), tagOf(hash)
-	for i := hash >> t.shift; t.tags[i] != 0; i = (i + 1) & mask {
-		if t.tags[i] == tag && t.isOf(t.index[i], key) {
+	for i, tag := hash>>t.shift, tagOf(hash); ; i++ {
+		i = t.seek(i, tag)
+		if t.tags[i] == 0 {
+			return 0
+		}
+		if t.isOf(t.index[i], key) {
 			return t.index[i]
 		}
 	}
-	return 0
 }
 
 // hashSet is hashes by a few of their bits: what it has not is not in it.
-type hashSet [16]uint64
+type hashSet [64]uint64
 
-func (s *hashSet) add(hash uint64)      { s[hash>>14&15] |= 1 << (hash >> 8 & 63) }
-func (s *hashSet) has(hash uint64) bool { return s[hash>>14&15]>>(hash>>8&63)&1 != 0 }
+func (s *hashSet) add(hash uint64)      { s[hash>>14&63] |= 1 << (hash >> 8 & 63) }
+func (s *hashSet) has(hash uint64) bool { return s[hash>>14&63]>>(hash>>8&63)&1 != 0 }

@@ -21,7 +21,11 @@ type runs struct {
 	until       event.Time // the first end of a run
 	count       int        // runs
 	places      uint32     // where runs wait, as bits
+	few         [fewPlaces]int32
 }
+
+// fewPlaces is how many heads lie beside the rest.
+const fewPlaces = 6
 
 // run is one partial match.
 type run struct {

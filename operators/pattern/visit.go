@@ -66,6 +66,9 @@ func (e *edges) workOut(symbol uint64) *action {
 		}
 	}
 	for i := range places.list {
+		if !places.list[i].waits {
+			continue
+		}
 		if v := e.visitOf(int32(i), symbol); v.all || len(v.probe) > 0 {
 			a.visits, a.places = append(a.visits, v), a.places|placeBit(v.place)
 		}
