@@ -213,3 +213,12 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Wrap is the registry with each connector as f makes it.
+func (r *Registry) Wrap(f func(Connector) Connector) *Registry {
+	own := &Registry{connectors: map[string]Connector{}, formats: r.formats}
+	for name, c := range r.connectors {
+		own.connectors[name] = f(c)
+	}
+	return own
+}

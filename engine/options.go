@@ -12,6 +12,8 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/state"
 )
 
@@ -31,6 +33,9 @@ type Options struct {
 	CommitInterval   time.Duration // default 100 ms
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
+	// Trace makes the operators of patterns, in place of their matchers; nil: no
+	// trace.
+	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
 }
 
 func (o Options) withDefaults() Options {

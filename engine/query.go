@@ -30,6 +30,7 @@ type Query struct {
 	writes    chan func() error // snapshots to write; one at a time
 	writing   atomic.Bool
 	delivered chan struct{} // signalled by deliveries
+	asks      chan func()   // looks at the pipeline between two steps
 
 	published atomic.Pointer[Status]
 	next      *reading // the run loop's
@@ -46,7 +47,7 @@ type Query struct {
 func newQuery(e *Engine, p *Pipeline) *Query {
 	q := &Query{
 		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
-		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
@@ -56,6 +57,20 @@ func newQuery(e *Engine, p *Pipeline) *Query {
 
 // Name is the query's name.
 func (q *Query) Name() string { return q.name }
+
+// Origin is the table, partition and offset of a row that a source gave; false
+// for a detection.
+func (q *Query) Origin(id event.ID) (table string, partition int32, offset int64, ok bool) {
+	return q.p.origin(id)
+}
+
+func (p *Pipeline) origin(id event.ID) (table string, partition int32, offset int64, ok bool) {
+	at := id.Hi >> 32
+	if id.Detected() || at >= uint64(len(p.sources)) {
+		return "", 0, 0, false
+	}
+	return p.sources[at].name, int32(uint32(id.Hi)), int64(id.Lo), true
+}
 
 // Wait returns when the query has ended; the error is why it failed.
 func (q *Query) Wait() error {
@@ -224,6 +239,8 @@ func (q *Query) loop() (err error) {
 			return nil
 		case <-q.ctx.Done():
 			return context.Cause(q.ctx)
+		case ask := <-q.asks:
+			ask()
 		default:
 		}
 		began := q.now()
@@ -282,6 +299,8 @@ func (q *Query) wait() {
 	select {
 	case <-q.p.ready:
 	case <-tick:
+	case ask := <-q.asks:
+		ask()
 	case <-q.stop:
 	case <-q.ctx.Done():
 	}
