@@ -222,11 +222,12 @@ func (t *keyTable) lookUp(p *probes) {
 	keys, hashes, found, tags := p.keys, p.hashes, p.found, t.tags
 	for _, n := range p.asked {
 		h, at := hashInt(keys[n]), int32(0)
-		slot := h >> t.shift
-		if hits := hitsAt(tags, slot, tagOf(h)); hits != 0 {
-			slot += uint64(bits.TrailingZeros64(hits)) / 8
-		} else {
-			slot = t.seek(slot, tagOf(h))
+		slot, hits := h>>t.shift, uint64(0)
+		if slot+8 <= uint64(len(tags)) {
+			hits = hitsOf(le64(tags[slot:]), tagOf(h))
+		}
+		if slot += uint64(bits.TrailingZeros64(hits)) / 8; hits == 0 {
+			slot = t.seek(h>>t.shift, tagOf(h))
 		}
 		if tags[slot] != 0 {
 			at = t.index[slot]
@@ -242,31 +243,26 @@ func (t *keyTable) lookUp(p *probes) {
 
 // seek is the first slot from i on that has the tag or is empty.
 func (t *keyTable) seek(i uint64, tag uint8) uint64 {
-	for {
-		if hits := hitsAt(t.tags, i, tag); hits != 0 {
-			return i + uint64(bits.TrailingZeros64(hits))/8
+	for end := uint64(len(t.tags)); ; i = 0 {
+		for ; i+8 <= end; i += 8 {
+			if hits := hitsOf(le64(t.tags[i:]), tag); hits != 0 {
+				return i + uint64(bits.TrailingZeros64(hits))/8
+			}
 		}
-		for end := min(i+8, uint64(len(t.tags))); i < end; i++ {
+		for ; i < end; i++ {
 			if t.tags[i] == 0 || t.tags[i] == tag {
 				return i
 			}
 		}
-		if i == uint64(len(t.tags)) {
-			i = 0
-		}
 	}
 }
 
-// hitsAt looks at eight slots from i on. It has the top bit of each byte set
-// that stands for one with the tag or an empty one, up to the first such; above it
-// more may be set (Lamport, "Multiple Byte Processing with Full-Word
-// Instructions", CACM 18(8), 1975). Fewer than eight slots are none.
-func hitsAt(tags []uint8, i uint64, tag uint8) uint64 {
-	if i+8 > uint64(len(tags)) {
-		return 0
-	}
+// hitsOf looks at eight slots. It has the top bit of each byte set that stands
+// for one with the tag or an empty one, up to the first such; above it more may
+// be set (Lamport, "Multiple Byte Processing with Full-Word Instructions", CACM
+// 18(8), 1975).
+func hitsOf(w uint64, tag uint8) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	w := le64(tags[i:])
 	x := w ^ uint64(tag)*ones
 	return ((w-ones)&^w | (x-ones)&^x) & tops
 }
