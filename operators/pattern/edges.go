@@ -39,7 +39,8 @@ type edges struct {
 	begun   []int64   // the same, of one way to begin
 	taken   []int64   // registers of the partial match at hand, with the row, where loops count
 	idle    []*runs
-	active  int // keys with runs
+	lists   [][]finished // unused, for matches that are held
+	active  int          // keys with runs
 
 	key    int32 // at hand
 	hash   uint64

@@ -25,7 +25,7 @@ type runs struct {
 }
 
 // fewPlaces is how many heads lie beside the rest.
-const fewPlaces = 6
+const fewPlaces = 3
 
 // run is one partial match.
 type run struct {
