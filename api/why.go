@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -80,5 +81,5 @@ func (s *Service) compiledQuery(name string) (*query.Query, *catalog.Catalog, er
 
 // Why implements Runner.
 func (r EngineRunner) Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, asked why.Request) (*why.Report, error) {
-	return why.Run(ctx, why.Query{Root: q.Insert, Catalog: WithSettings(cat, q)}, r.Options(), asked)
+	return why.Run(ctx, history.Query{Root: q.Insert, Catalog: WithSettings(cat, q)}, r.Options(), asked)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/internal/why"
 )
 
@@ -86,15 +87,7 @@ func (w *whyCommand) run(c *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	texts, err := readTexts(names, w.std)
-	if err != nil {
-		return err
-	}
-	programs, err := w.compile(texts, w.std.err)
-	if err != nil {
-		return err
-	}
-	q, err := chosenQuery(programs, w.query)
+	q, err := w.chosen(w.global, names, w.query)
 	if err != nil {
 		return err
 	}
@@ -124,16 +117,28 @@ func instant(flag, text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// chosenQuery is the query of a name, or the only one.
-func chosenQuery(programs []program, name string) (*why.Query, error) {
-	var found *why.Query
+// chosen compiles files and gives the query of a name, or the only one.
+func (b *bindings) chosen(g *global, names []string, name string) (*history.Query, error) {
+	texts, err := readTexts(names, g.std)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := b.compile(texts, g.std.err)
+	if err != nil {
+		return nil, err
+	}
+	return chosenQuery(programs, name)
+}
+
+func chosenQuery(programs []program, name string) (*history.Query, error) {
+	var found *history.Query
 	var names []string
 	for _, p := range programs {
 		for i := range p.result.Queries {
 			q := &p.result.Queries[i]
 			names = append(names, q.Name)
 			if name == "" || strings.EqualFold(q.Name, name) {
-				found = &why.Query{Root: q.Insert, Catalog: api.WithSettings(p.cat, q)}
+				found = &history.Query{Root: q.Insert, Catalog: api.WithSettings(p.cat, q)}
 			}
 		}
 	}

@@ -7,16 +7,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
-	"github.com/cepd/cepd/query/catalog"
-	"github.com/cepd/cepd/query/plan"
 )
 
 // Request says what is asked.
@@ -30,49 +28,41 @@ type Request struct {
 // DefaultLimit is how many misses are told by default.
 const DefaultLimit = 10
 
-// Query is a compiled query with the catalog it sees.
-type Query struct {
-	Root    *plan.Insert
-	Catalog *catalog.Catalog
-}
-
 // ErrRequest says that a request makes no sense.
 var ErrRequest = errors.New("why")
 
 // Run answers a request. Options are those that the query runs with; its state
 // is left alone.
-func Run(ctx context.Context, q Query, o engine.Options, r Request) (*Report, error) {
+func Run(ctx context.Context, q history.Query, o engine.Options, r Request) (*Report, error) {
 	if (r.Key == "") == (r.Detection == "") {
 		return nil, fmt.Errorf("%w: give a key or a detection", ErrRequest)
 	}
 	if r.Limit == 0 {
 		r.Limit = DefaultLimit
 	}
-	x := &replay{query: q, options: o, request: r}
-	x.options.Registry = x.history(o.Registry)
-	x.options.DataDir, x.options.Store, x.options.Metrics = "", nil, nil
+	x := &asked{query: q, request: r, replay: &history.Replay{Options: o, From: r.From, To: r.To}}
 	if r.Detection != "" {
 		return x.ofDetection(ctx)
 	}
 	return x.ofKey(ctx, filter(r.Key), event.ID{})
 }
 
-// replay is a query on its history.
-type replay struct {
-	query   Query
-	options engine.Options
+// asked is a request under way.
+type asked struct {
+	query   history.Query
 	request Request
-	clipped atomic.Bool // a source would go on behind the history
+	replay  *history.Replay
 }
 
 // ofDetection finds the key of a detection first.
-func (x *replay) ofDetection(ctx context.Context) (*Report, error) {
+func (x *asked) ofDetection(ctx context.Context) (*Report, error) {
 	id, err := parseID(x.request.Detection)
 	if err != nil {
 		return nil, err
 	}
 	f := &finder{id: id}
-	run, err := x.play(ctx, f.operator)
+	x.replay.Trace = f.operator
+	run, err := x.replay.Run(ctx, x.query)
 	if err != nil {
 		return nil, err
 	}
@@ -99,27 +89,6 @@ func parseID(s string) (id event.ID, err error) {
 	return id, nil
 }
 
-// play runs the query to the end of the history.
-func (x *replay) play(ctx context.Context, trace func(stage, shard int, p *pattern.Program) operators.Stateful) (*engine.Query, error) {
-	o := x.options
-	o.Trace = trace
-	e, err := engine.New(o)
-	if err != nil {
-		return nil, err
-	}
-	run, err := e.Start(ctx, x.query.Root, x.query.Catalog)
-	if err != nil {
-		return nil, errors.Join(err, e.Close(ctx))
-	}
-	select {
-	case <-run.Done():
-		return run, e.Close(ctx)
-	case <-ctx.Done():
-		_ = e.Close(ctx) // drops what it has
-		return nil, fmt.Errorf("the history was not read to its end: %w", ctx.Err())
-	}
-}
-
 // traces are the tracers of a run.
 type traces struct {
 	mu   sync.Mutex
@@ -132,17 +101,18 @@ type traced struct {
 	*pattern.Tracer
 }
 
-func (x *replay) ofKey(ctx context.Context, wanted func([]event.Field, []event.Value) bool, id event.ID) (*Report, error) {
+func (x *asked) ofKey(ctx context.Context, wanted func([]event.Field, []event.Value) bool, id event.ID) (*Report, error) {
 	t := &traces{}
-	run, err := x.play(ctx, func(stage, shard int, p *pattern.Program) operators.Stateful {
+	x.replay.Trace = func(stage, shard int, p *pattern.Program) operators.Stateful {
 		fields := p.KeyFields()
 		tracer := p.NewTracer(shard, func(key []event.Value) bool { return wanted(fields, key) })
-		tracer.More = x.clipped.Load
+		tracer.More = x.replay.Clipped
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.list = append(t.list, traced{stage, p, tracer})
 		return tracer
-	})
+	}
+	run, err := x.replay.Run(ctx, x.query)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +159,10 @@ type finder struct {
 
 func (f *finder) operator(_, shard int, p *pattern.Program) operators.Stateful {
 	fields := p.KeyFields()
-	return p.NewFinder(shard, f.id, func(key []event.Value) {
+	return p.NewWitness(shard, func(id event.ID, key []event.Value, _ []event.ID) {
+		if id != f.id {
+			return
+		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.found, f.fields, f.key = true, fields, encode(fields, key)

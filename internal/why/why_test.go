@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/internal/why"
 )
 
@@ -119,7 +120,7 @@ func ask(t *testing.T, w *enginetest.World, clause string, r why.Request) *why.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := why.Run(context.Background(), why.Query{Root: c.Root, Catalog: c.Catalog}, w.Options(), r)
+	report, err := why.Run(context.Background(), history.Query{Root: c.Root, Catalog: c.Catalog}, w.Options(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := why.Query{Root: c.Root, Catalog: c.Catalog}
+	q := history.Query{Root: c.Root, Catalog: c.Catalog}
 	for _, r := range []why.Request{{}, {Key: "1", Detection: strings.Repeat("0", 32)}, {Detection: "17"}, {Detection: strings.Repeat("a", 32)}} {
 		if _, err := why.Run(context.Background(), q, w.Options(), r); !errors.Is(err, why.ErrRequest) {
 			t.Errorf("%+v: error %v", r, err)

@@ -246,22 +246,18 @@ func (t *Tracer) isMatch(steps []step) bool {
 // maxBack is how many rows a match may be held back for isMatch to find it.
 const maxBack = 10_000
 
-// finder is a matcher that looks for a detection.
-type finder struct {
-	*Matcher
-	found func(key []event.Value)
-}
-
-// NewFinder makes a matcher that calls found with the key of the match whose
-// output has the id.
-func (p *Program) NewFinder(shard int, id event.ID, found func(key []event.Value)) operators.Stateful {
-	f := &finder{p.NewMatcher(shard).(*Matcher), found}
-	f.out.seen = func(w *view, _ []step, own event.ID, _ event.Time) {
-		if own == id {
-			f.found(f.values(w.k))
+// NewWitness makes a matcher that tells of each output row of a match: its ID,
+// the key, and the rows that the match is made of.
+func (p *Program) NewWitness(shard int, tell func(id event.ID, key []event.Value, rows []event.ID)) operators.Stateful {
+	m := p.NewMatcher(shard).(*Matcher)
+	m.out.seen = func(w *view, steps []step, id event.ID, _ event.Time) {
+		rows := make([]event.ID, len(steps))
+		for i, s := range steps {
+			rows[i] = w.rowID(int(s.row))
 		}
+		tell(id, m.values(w.k), rows)
 	}
-	return f
+	return m
 }
 
 // values decodes the key.
