@@ -252,7 +252,7 @@ func (m *Matcher) row(b *event.Batch, n int) error {
 // keyOf finds the state of a row's key, 0 when it has none, and its hash.
 func (m *Matcher) keyOf(b *event.Batch, n, i int) (int32, uint64) {
 	m.encodeKey(b, i)
-	if m.probes.plain && m.probes.does[n] != doesNothing {
+	if m.probes.plain && m.probes.effects[n] != doesNothing {
 		return m.find(n), m.probes.hashes[n]
 	}
 	hash := hashKey(m.keyBuf)

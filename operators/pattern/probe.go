@@ -7,16 +7,16 @@ import (
 )
 
 // Most rows do nothing: they begin nothing, and their key has no state, or none
-// that they concern. Where the key is one integer, such a row costs a look-up.
-// The keys of a batch are looked up before its first row is taken, in passes
-// whose steps do not wait for each other: so the memory that they miss is
-// fetched at once and not in turn. Only keys that have come or gone since are
-// looked up again.
+// that they concern. Where the key is one integer, such rows are told apart for
+// the whole batch before its first row is taken: by the symbol alone, then by
+// what their key holds. The passes over the batch have steps that do not wait for
+// each other, so that the memory they miss is fetched at once and not in turn.
+// Keys that come or change while the rows are taken are looked up again.
 
 // probes is the keys of a batch, per row that is selected.
 type probes struct {
 	plain   bool // the keys are integers: there are the others
-	does    []effect
+	effects []effect
 	keys    []uint64 // of rows that may do something, as the next three
 	reach   []reach
 	hashes  []uint64
@@ -35,7 +35,7 @@ type effect uint8
 const (
 	doesNothing effect = iota // whatever the key holds
 	doesNotNow                // to the key as it was when the batch began
-	does
+	doesNow
 )
 
 // probe looks the keys of a batch up, where they are plain integers.
@@ -56,8 +56,8 @@ func (m *Matcher) probe(b *event.Batch) {
 }
 
 func (p *probes) reserve(rows int) {
-	if len(p.does) < rows {
-		p.does, p.keys, p.reach = make([]effect, rows), make([]uint64, rows), make([]reach, rows)
+	if len(p.effects) < rows {
+		p.effects, p.keys, p.reach = make([]effect, rows), make([]uint64, rows), make([]reach, rows)
 		p.hashes, p.found, p.rows = make([]uint64, rows), make([]int32, rows), make([]int32, rows)
 	}
 }
@@ -65,9 +65,9 @@ func (p *probes) reserve(rows int) {
 // ask finds the rows that may do something.
 func (m *Matcher) ask(b *event.Batch) {
 	p, symbols, keys, known := &m.probes, b.Cols[0].I64, b.Cols[m.p.keys[0]].I64, m.reaches
-	does, count := p.does[:b.Live()], 0
-	rows, reaches, ints := p.rows[:len(does)], p.reach[:len(does)], p.keys[:len(does)]
-	for n := range does {
+	effects, count := p.effects[:b.Live()], 0
+	rows, reaches, ints := p.rows[:len(effects)], p.reach[:len(effects)], p.keys[:len(effects)]
+	for n := range effects {
 		i := b.Row(n)
 		var r reach
 		if s := uint64(symbols[i]); s < uint64(len(known)) {
@@ -76,7 +76,7 @@ func (m *Matcher) ask(b *event.Batch) {
 		if r == 0 {
 			r = m.reachOf(uint64(symbols[i]))
 		}
-		does[n], reaches[n], ints[n] = doesNothing, r, uint64(keys[i])
+		effects[n], reaches[n], ints[n] = doesNothing, r, uint64(keys[i])
 		rows[count] = int32(n)
 		count += int(r / reachKeys)
 	}
@@ -87,7 +87,7 @@ func (m *Matcher) ask(b *event.Batch) {
 func (m *Matcher) sift() {
 	p := &m.probes
 	if m.edges == nil {
-		effects, reaches, found := p.does, p.reach, p.found
+		effects, reaches, found := p.effects, p.reach, p.found
 		for _, n := range p.asked {
 			effects[n] = doesNotNow + effect(b2i(reaches[n].opens() || found[n] != 0))
 		}
@@ -97,14 +97,14 @@ func (m *Matcher) sift() {
 	for _, n := range p.asked {
 		r, at, e := p.reach[n], p.found[n], doesNotNow
 		if r.opens() {
-			e = does
+			e = doesNow
 		}
 		if at != 0 {
 			if k := m.keys.at(at); r.opens() || m.concerned(k, r) {
-				e, p.busy = does, append(p.busy, k)
+				e, p.busy = doesNow, append(p.busy, k)
 			}
 		}
-		p.does[n] = e
+		p.effects[n] = e
 	}
 }
 
@@ -148,9 +148,9 @@ func (m *Matcher) find(n int) int32 {
 // its key holds.
 func (m *Matcher) pass(b *event.Batch, n int) int {
 	p, from, due := &m.probes, n, m.timers.first()
-	effects := p.does[:b.Live()]
+	effects := p.effects[:b.Live()]
 	for ; n < len(effects) && b.Time[b.Row(n)] < due; n++ {
-		if e := effects[n]; e == does || e == doesNotNow && p.touched.has(p.hashes[n]) && m.affected(n) {
+		if e := effects[n]; e == doesNow || e == doesNotNow && p.touched.has(p.hashes[n]) && m.affected(n) {
 			break
 		}
 	}
