@@ -16,6 +16,13 @@ import (
 // the call.
 type Collector interface{ Emit(b *event.Batch) error }
 
+// Outputs is the Collector of an operator whose rows go several ways. The answer
+// is valid during the call that got it.
+type Outputs interface {
+	Collector
+	Output(i int) Collector
+}
+
 // Operator transforms batches. It never keeps a reference into a batch after
 // Process returns: what it needs later it copies.
 type Operator interface {
@@ -52,6 +59,11 @@ type Size struct {
 	Rows  int64 // rows held
 	Items int64 // partial matches
 	Bytes int64
+}
+
+// Plus is the holdings of two.
+func (s Size) Plus(o Size) Size {
+	return Size{s.Keys + o.Keys, s.Rows + o.Rows, s.Items + o.Items, s.Bytes + o.Bytes}
 }
 
 // Context is what an operator may know of the step it runs in. One per task.

@@ -25,9 +25,10 @@ type Matcher struct {
 	keys    *keyTable
 	timers  timerHeap
 	holds   holds
-	det     *automaton // nil: threads
-	edges   *edges     // not nil: the pattern has edges …
-	tecs    *tecs      // not nil: … and its partial matches can be shared
+	det     *automaton    // nil: threads
+	edges   *edges        // not nil: the pattern has edges …
+	tecs    *tecs         // not nil: … and its partial matches can be shared
+	joint   *jointMatcher // not nil: several patterns run together
 	view    view
 	replay  attempt // finds the path of a match when det decides
 	space   *workspace
@@ -56,18 +57,22 @@ type Matcher struct {
 
 // NewMatcher makes the operator of one shard.
 func (p *Program) NewMatcher(int) operators.Stateful {
-	p = p.private()
+	if p.joint == nil {
+		p = p.private()
+	}
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
 	m.timers.keys, m.holds.keys = m.keys, m.keys
 	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
 	m.keys.owns = p.counts || !p.deterministic()
 	m.view = view{p: p, arena: a}
-	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
 	m.reaches = make([]reach, 1<<min(denseBits, len(p.local)))
 	switch {
+	case p.joint != nil:
+		m.joint = newJointMatcher(m)
+		return m
 	case p.sharable():
 		m.tecs = newTECS(m)
 	case p.match.Edges:
@@ -75,13 +80,14 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	case p.deterministic():
 		m.det = newAutomaton(p)
 	}
+	m.out = newEmitter(p, event.MaxRows)
 	return m
 }
 
 // private is the same program with conditions of its own: compiled scalars
 // have scratch memory and serve one goroutine.
 func (p *Program) private() *Program {
-	own, err := Compile(p.match, p.opts)
+	own, err := compile(p.match, p.opts, p.given)
 	if err != nil {
 		panic(err) // it has compiled before
 	}
@@ -116,11 +122,15 @@ func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.
 			return err
 		}
 	}
-	return m.out.flush()
+	return m.flush()
 }
 
 func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) {
 	m.octx = ctx
+	if m.joint != nil {
+		m.joint.to = out
+		return
+	}
 	m.out.begin(ctx, out)
 	m.view.ctx.Now = ctx.Now
 }
@@ -139,6 +149,13 @@ func (m *Matcher) Advance(ctx *operators.Context, wm event.Time, out operators.C
 	} else if err := m.fire(wm + 1); err != nil {
 		// Rows up to wm are here, so a deadline of wm+1 has passed.
 		return err
+	}
+	return m.flush()
+}
+
+func (m *Matcher) flush() error {
+	if m.joint != nil {
+		return m.joint.flush()
 	}
 	return m.out.flush()
 }
@@ -162,7 +179,7 @@ func (m *Matcher) fire(t event.Time) error {
 // goes on when they come, or its time to live ends.
 func (m *Matcher) timeUp(index int32, k *keyState) error {
 	switch {
-	case k.start >= k.n:
+	case k.start >= k.n || m.joint != nil:
 		m.forgetKey(index, k)
 		return nil
 	case m.tecs != nil:
@@ -183,7 +200,7 @@ func (m *Matcher) timeUp(index int32, k *keyState) error {
 // finish ends every partition, in the order of the attempts' first rows.
 func (m *Matcher) finish() error {
 	m.ended = true
-	if m.tecs != nil {
+	if m.tecs != nil || m.joint != nil {
 		return nil // its matches are reported as they complete
 	}
 	type open struct {
@@ -264,6 +281,9 @@ func (m *Matcher) keyOf(b *event.Batch, n, i int) (int32, uint64) {
 func (m *Matcher) keeps(index int32, symbol uint64) bool {
 	if m.edges != nil {
 		return m.edges.keeps(index, symbol)
+	}
+	if m.joint != nil {
+		return index != 0 || m.p.joint.opens(symbol)
 	}
 	return index != 0 || m.p.anyStart || m.p.maybeStart(symbol)
 }

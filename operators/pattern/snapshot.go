@@ -52,7 +52,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 		}
 		k.flags = k.flags&^keyDirty | keyStored
 		key = append(append(key[:0], prefixKey), k.keyBytes(m.arena, own[:0])...)
-		buf = m.appendKey(buf[:0], k)
+		buf = m.appendKey(buf[:0], i, k)
 		if err := w.Put(key, buf); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (m *Matcher) forgetPages(k *keyState) {
 	}
 }
 
-func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
+func (m *Matcher) appendKey(dst []byte, index int32, k *keyState) []byte {
 	dst = append(dst, snapshotVersion)
 	until := event.Time(0)
 	if k.start >= k.n && k.timer >= 0 {
@@ -130,6 +130,9 @@ func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	}
 	if m.p.recalls() {
 		dst = m.edges.appendHeld(dst, k.runs)
+	}
+	if m.joint != nil {
+		dst = appendUsed(dst, m.joint.used[index])
 	}
 	return dst
 }
@@ -225,6 +228,11 @@ func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err e
 			return err
 		}
 	}
+	if m.joint != nil {
+		if err := m.joint.readUsed(rest, index); err != nil {
+			return err
+		}
+	}
 	if k.start >= k.n && h.until > 0 {
 		m.timers.set(timer{deadline: h.until, key: index})
 	}
@@ -286,6 +294,11 @@ func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
 func (m *Matcher) resume(index int32, k *keyState) error {
 	k.pos = k.start
 	if k.start >= k.n {
+		return nil
+	}
+	if m.joint != nil {
+		m.joint.load(k)
+		m.joint.settle(index, k)
 		return nil
 	}
 	if m.tecs != nil {
