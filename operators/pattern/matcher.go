@@ -68,7 +68,7 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.view = view{p: p, arena: a}
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
-	m.reaches = make([]reach, 1<<min(denseBits, len(p.local)))
+	m.reaches = make([]reach, 1<<min(denseBits, p.symbolBits()))
 	switch {
 	case p.joint != nil:
 		m.joint = newJointMatcher(m)

@@ -203,7 +203,7 @@ func (m *Matcher) reachOf(symbol uint64) reach {
 		}
 		r |= reach(a.places)
 	default:
-		opens = m.p.anyStart || m.p.maybeStart(symbol)
+		opens = m.keeps(0, symbol)
 	}
 	if opens {
 		r |= reachOpens
