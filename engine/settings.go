@@ -24,6 +24,7 @@ const (
 	setTTL          = "state.ttl"                          // of partial matches, and of what is kept of idle keys
 	setPhases       = "table.optimizer.agg-phase-strategy" // of window aggregates: read by the planner
 	setSuppressed   = "state.max-suppressed-keys"          // keys that SUPPRESS holds in a shard
+	setJoinRows     = "state.max-join-rows"                // rows that a join holds in a shard
 )
 
 // settings are the parsed SET values of a query.
@@ -39,6 +40,7 @@ type settings struct {
 	matchPolicy      pattern.LimitPolicy
 	ttl              time.Duration
 	suppressed       int
+	joinRows         int
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
@@ -61,6 +63,7 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	s.matchRows = int(number(setMatchRows, 1, 1<<31-1, 0))
 	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
 	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
+	s.joinRows = int(number(setJoinRows, 1, 1<<40, 0))
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
@@ -97,6 +100,7 @@ const (
 	optErrorPolicy = "scan.error-policy"
 	optDeadLetters = "scan.dead-letter-table"
 	optLateRows    = "scan.late-table"
+	optReload      = "scan.reload-interval"
 	optDelivery    = "sink.delivery-guarantee"
 )
 
