@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/cepd/cepd/benchmarks/measure"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/blackhole"
@@ -142,10 +143,13 @@ func benchmarkSteps(b *testing.B, sql, delay string) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	began := measure.CPUTime()
 	for range b.N {
 		step(b, p)
 	}
-	b.ReportMetric(float64(b.N)*event.MaxRows/b.Elapsed().Seconds()/1e6, "Mevents/s")
+	events := float64(b.N) * event.MaxRows
+	b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+	b.ReportMetric(float64((measure.CPUTime()-began).Nanoseconds())/events, "cpu-ns/event") // neighbours on the machine leave it alone
 }
 
 func BenchmarkQ1(b *testing.B)        { benchmarkSteps(b, q1, "") }

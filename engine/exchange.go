@@ -18,6 +18,7 @@ type router struct {
 	all    bool // each row goes to every shard
 	shards int
 	buf    []byte
+	hashes []uint32
 }
 
 // run is what one batch of a unit, or of a stage before, brings into a step.
@@ -72,14 +73,40 @@ func (x *router) routeColumn(v *event.Vec, live []int32, sels [][]int32) {
 		}
 		return
 	}
-	var key [8]byte
+	if v.Nulls == nil {
+		x.routeInts(v.I64, live, sels)
+		return
+	}
 	for _, row := range live {
 		if v.Null(int(row)) {
 			x.put(sels, row, nil)
 			continue
 		}
-		binary.BigEndian.PutUint64(key[:], uint64(v.I64[row]))
-		x.put(sels, row, key[:])
+		s := murmur2.PartitionOf(murmur2.SumInt(uint64(v.I64[row])), x.shards)
+		sels[s] = append(sels[s], row)
+	}
+}
+
+// routeInts works the hashes out before it divides the rows: a loop whose steps
+// do not wait for each other.
+func (x *router) routeInts(keys []int64, live []int32, sels [][]int32) {
+	for len(x.hashes) < len(live) {
+		x.hashes = append(x.hashes, 0)
+	}
+	hashes := x.hashes[:len(live)]
+	for i, row := range live {
+		hashes[i] = murmur2.SumInt(uint64(keys[row]))
+	}
+	if x.shards&(x.shards-1) == 0 { // the remainder is the low bits
+		for i, row := range live {
+			s := hashes[i] & uint32(x.shards-1)
+			sels[s] = append(sels[s], row)
+		}
+		return
+	}
+	for i, row := range live {
+		s := murmur2.PartitionOf(hashes[i], x.shards)
+		sels[s] = append(sels[s], row)
 	}
 }
 

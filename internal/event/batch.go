@@ -70,3 +70,11 @@ func (b *Batch) Live() int {
 	}
 	return len(b.Sel)
 }
+
+// Row is the n-th of the live rows.
+func (b *Batch) Row(n int) int {
+	if b.Sel == nil {
+		return n
+	}
+	return int(b.Sel[n])
+}

@@ -3,7 +3,10 @@
 // needs no exchange.
 package murmur2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 const (
 	seed = 0x9747b28c
@@ -33,8 +36,26 @@ func Sum(p []byte) uint32 {
 	return h ^ h>>15
 }
 
+// SumInt is Sum of the 8 bytes of x, big endian.
+func SumInt(x uint64) uint32 {
+	h := uint32(seed) ^ 8
+	k := bits.ReverseBytes32(uint32(x>>32)) * mul
+	k ^= k >> rot
+	h = h*mul ^ k*mul
+	k = bits.ReverseBytes32(uint32(x)) * mul
+	k ^= k >> rot
+	h = h*mul ^ k*mul
+	h = (h ^ h>>13) * mul
+	return h ^ h>>15
+}
+
 // Partition is the partition of n that Kafka's default partitioner gives key.
 func Partition(key []byte, n int) int32 {
+	return PartitionOf(Sum(key), n)
+}
+
+// PartitionOf is the partition of n of a key with that hash.
+func PartitionOf(hash uint32, n int) int32 {
 	const positive = 1<<31 - 1
-	return int32(Sum(key)&positive) % int32(n)
+	return int32(hash&positive) % int32(n)
 }

@@ -2,6 +2,7 @@ package murmur2
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 )
 
@@ -18,6 +19,16 @@ func TestSum(t *testing.T) {
 	for key, want := range cases {
 		if got := int32(Sum([]byte(key))); got != want {
 			t.Errorf("Sum(%q) = %d, want %d", key, got, want)
+		}
+	}
+}
+
+func TestSumInt(t *testing.T) {
+	for i := range 64 {
+		for _, x := range []uint64{1 << i, 1<<i - 1, 0x0123456789abcdef << i, ^uint64(0) >> i} {
+			if got, want := SumInt(x), Sum(binary.BigEndian.AppendUint64(nil, x)); got != want {
+				t.Errorf("SumInt(%#x) = %d, want %d", x, got, want)
+			}
 		}
 	}
 }

@@ -52,6 +52,7 @@ type Keys struct {
 	buf    []byte
 	ends   []uint32 // of the keys in buf
 	hashes []uint64
+	recent [recentTexts]recentText
 }
 
 // Hash is the hash of key i.
@@ -74,6 +75,10 @@ func (k *Keys) Gather(b *event.Batch, rows []int32, set int) {
 		return
 	}
 	k.buf = k.buf[:0]
+	if k.Codec.isText() && b.Cols[k.Codec.Cols[0]].Nulls == nil {
+		k.gatherText(&b.Cols[k.Codec.Cols[0]], rows)
+		return
+	}
 	has := k.Codec.Sets[set]
 	for i, r := range rows {
 		from := len(k.buf)

@@ -146,6 +146,9 @@ func b2i(b bool) int {
 // hold keeps a match until none that started earlier can come. Held matches are
 // in the order of their starts, those of one start in the order they came.
 func (e *edges) hold(r *runs, f finished) {
+	if n := len(e.lists); r.held == nil && n > 0 {
+		r.held, e.lists = e.lists[n-1], e.lists[:n-1]
+	}
 	at, _ := slices.BinarySearchFunc(r.held, f.start+1, func(h finished, start int64) int { return cmp.Compare(h.start, start) })
 	r.held = slices.Insert(r.held, at, f)
 }
@@ -156,6 +159,9 @@ func (e *edges) dropHeld(r *runs, n int) {
 		e.store.paths.drop(f.path)
 	}
 	r.held = slices.Delete(r.held, 0, n)
+	if len(r.held) == 0 && r.held != nil {
+		r.held, e.lists = nil, append(e.lists, r.held)
+	}
 }
 
 // release reports held matches as long as no partial match started earlier,

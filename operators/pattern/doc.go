@@ -14,6 +14,9 @@
 //	  +--> attempt: automaton state (all conditions local)
 //	       or threads with registers (conditions on the match so far)
 //
+// Rows that do nothing to their key are told apart first, a batch at a time, by
+// their symbol and by a few bits of what the key holds (probe.go).
+//
 // One attempt at a time is alive per key: the standard tries the starts in
 // order, and where the next start lies is known only when this one is decided.
 // An attempt that fails goes on at the next kept row. So the whole state of a

@@ -1,6 +1,10 @@
 package pattern
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"unsafe"
+
+	"github.com/cepd/cepd/internal/event"
+)
 
 // edges steps the runs of one key at a time; one per shard.
 //
@@ -14,7 +18,8 @@ type edges struct {
 	p       *Program
 	store   *runStore
 	acts    map[uint64]*action
-	keys    []rowKey // per variable: the values of the row at hand
+	recent  [64]recentAct // of acts
+	keys    []rowKey      // per variable: the values of the row at hand
 	done    []finished
 	choices []choice // of done, for SELECT
 	visit   []int32
@@ -34,7 +39,8 @@ type edges struct {
 	begun   []int64   // the same, of one way to begin
 	taken   []int64   // registers of the partial match at hand, with the row, where loops count
 	idle    []*runs
-	active  int // keys with runs
+	lists   [][]finished // unused, for matches that are held
+	active  int          // keys with runs
 
 	key    int32 // at hand
 	hash   uint64
@@ -65,19 +71,21 @@ func newEdges(m *Matcher) *edges {
 // keeps says whether a row is kept; one that does nothing to its key is not.
 // index is 0 for a key without state.
 func (e *edges) keeps(index int32, symbol uint64) bool {
-	if e.p.history > 0 || e.p.ahead > 0 || e.p.anyStart {
-		return true // its neighbours may look at it
-	}
 	a := e.action(symbol)
-	if len(a.starts) > 0 {
-		return true
+	if a.keeps || index == 0 {
+		return a.keeps
 	}
-	if index == 0 {
+	return e.waits(e.m.keys.at(index), symbol)
+}
+
+// waits says whether the key has runs that a symbol concerns.
+func (e *edges) waits(k *keyState, symbol uint64) bool {
+	a := e.action(symbol)
+	if uint32(k.state)&a.places == 0 || k.runs == nil {
 		return false
 	}
-	r := e.m.keys.at(index).runs
 	for i := range a.visits {
-		if r != nil && r.heads[a.visits[i].place] != none {
+		if k.runs.heads[a.visits[i].place] != none {
 			return true
 		}
 	}
@@ -105,7 +113,7 @@ func (m *Matcher) runEdges(index int32, k *keyState) error {
 	if err := e.expire(k, min(deadline(m.wm, 1), m.nextTime(k))); err != nil {
 		return err
 	}
-	k.start = min(k.start, k.pos)
+	k.start, k.state = min(k.start, k.pos), int32(k.runs.places)
 	m.trim(k)
 	e.setTimer(index, k)
 	if k.start >= k.n {
@@ -137,34 +145,48 @@ func (e *edges) setTimer(index int32, k *keyState) {
 
 // take finds room for the runs of a key.
 func (e *edges) take() *runs {
+	if len(e.idle) == 0 {
+		e.moreRuns()
+	}
 	e.active++
-	if n := len(e.idle); n > 0 {
-		r := e.idle[n-1]
-		e.idle = e.idle[:n-1]
-		return r
-	}
-	r := &runs{until: event.MaxTime, first: none, last: none, heads: make([]int32, len(e.p.places.list))}
-	for i := range r.heads {
-		r.heads[i] = none
-	}
+	r := e.idle[len(e.idle)-1]
+	e.idle = e.idle[:len(e.idle)-1]
 	return r
+}
+
+// moreRuns makes room for the runs of several keys.
+func (e *edges) moreRuns() {
+	const several = 64
+	places := len(e.p.places.list)
+	list := make([]runs, several)
+	for i := range list {
+		r := &list[i]
+		*r = runs{until: event.MaxTime, first: none, last: none}
+		if r.heads = r.few[:min(places, fewPlaces)]; places > fewPlaces {
+			r.heads = make([]int32, places)
+		}
+		for at := range r.heads {
+			r.heads[at] = none
+		}
+		e.idle = append(e.idle, r)
+	}
 }
 
 // give takes back the runs of a key, with what they hold.
 func (e *edges) give(r *runs) {
 	e.endStarts(r, event.MaxTime)
 	e.dropHeld(r, len(r.held))
-	r.until = event.MaxTime
+	r.until, r.places = event.MaxTime, 0
 	e.active--
 	e.idle = append(e.idle, r)
 }
 
 // bytes is what the runs of all keys take.
 func (e *edges) bytes() int64 {
-	return e.store.bytes() + int64(e.active)*int64(runsBytes+4*len(e.p.places.list))
+	return e.store.bytes() + int64(e.active)*int64(runsBytes+4*max(0, len(e.p.places.list)-fewPlaces))
 }
 
-const runsBytes = 96
+const runsBytes = int(unsafe.Sizeof(runs{}))
 
 // row feeds a row of the key.
 func (e *edges) row(k *keyState, number int64, symbol uint64, t event.Time) error {

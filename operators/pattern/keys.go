@@ -23,7 +23,7 @@ type keyState struct {
 	start int32    // of the attempt
 	pos   int32    // next row to feed
 	cand  int32    // end of the best match so far (one past its last row), -1: none
-	state int32    // of the automaton
+	state int32    // of the automaton; in a pattern with edges, bits of the places where runs wait
 	head  uint8    // rows of the block, or the first page, before the first kept one
 	rooms uint8    // of the block
 	flags keyFlags

@@ -46,7 +46,8 @@ type Matcher struct {
 	// of the others have to follow.
 	consumed bool
 	keyBuf   []byte
-	hashes   []uint64 // of the batch's keys, where they are integers
+	probes   probes
+	reaches  []reach // of small symbols
 	dirty    []int32
 	gone     [][]byte // encoded keys that snapshots hold and that are no more
 	paged    [][]byte // encoded keys whose pages in the snapshots are no more
@@ -67,6 +68,7 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.view = view{p: p, arena: a}
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
+	m.reaches = make([]reach, 1<<min(denseBits, p.symbolBits()))
 	switch {
 	case p.joint != nil:
 		m.joint = newJointMatcher(m)
@@ -109,16 +111,14 @@ func (m *Matcher) Size() operators.Size {
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
 	m.begin(ctx, out)
-	symbols, ints := b.Cols[0].I64, m.hashInts(b)
-	for n := range b.Live() {
-		i := n
-		if b.Sel != nil {
-			i = int(b.Sel[n])
+	m.probe(b)
+	for n, end := 0, b.Live(); n < end; n++ {
+		if m.probes.plain {
+			if n = m.pass(b, n); n == end {
+				break
+			}
 		}
-		if ints && m.passes(b, i, uint64(symbols[i])) {
-			continue
-		}
-		if err := m.row(b, i, uint64(symbols[i])); err != nil {
+		if err := m.row(b, n); err != nil {
 			return err
 		}
 	}
@@ -167,6 +167,7 @@ func (m *Matcher) fire(t event.Time) error {
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
 		m.clock = m.timers.items[0].deadline
 		m.timers.remove(key)
+		m.touching(m.keys.hashOf(m.keys.at(key)))
 		if err := m.timeUp(key, m.keys.at(key)); err != nil {
 			return err
 		}
@@ -230,23 +231,24 @@ func (m *Matcher) rowTime(k *keyState, i int) event.Time {
 	return event.Time(k.row(m.p, m.arena, i)[wordTime])
 }
 
-// row takes one row.
-func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
+// row takes the n-th of the selected rows of a batch.
+func (m *Matcher) row(b *event.Batch, n int) error {
+	i := b.Row(n)
+	symbol := uint64(b.Cols[0].I64[i])
 	if t := b.Time[i]; m.timers.due(t) {
 		if err := m.fire(t); err != nil {
 			return err
 		}
 	}
 	m.clock = b.Time[i]
-	m.encodeKey(b, i)
-	hash := hashKey(m.keyBuf)
-	index := m.keys.find(hash, m.keyBuf)
+	index, hash := m.keyOf(b, n, i)
 	if index != 0 && m.p.opts.Policy != LimitFail && m.tecs == nil {
 		if taken, err := m.makeRoom(index, b, i); !taken || err != nil {
 			return err
 		}
 		index = m.keys.find(hash, m.keyBuf)
 	}
+	m.touching(hash)
 	if m.tecs != nil {
 		return m.shared(index, hash, b, i, symbol)
 	}
@@ -262,6 +264,16 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 	err := m.run(index)
 	m.settle()
 	return err
+}
+
+// keyOf finds the state of a row's key, 0 when it has none, and its hash.
+func (m *Matcher) keyOf(b *event.Batch, n, i int) (int32, uint64) {
+	m.encodeKey(b, i)
+	if m.probes.plain && m.probes.effects[n] != doesNothing {
+		return m.find(n), m.probes.hashes[n]
+	}
+	hash := hashKey(m.keyBuf)
+	return m.keys.find(hash, m.keyBuf), hash
 }
 
 // keeps says whether a row matters to its key; index is 0 for a key without
@@ -323,7 +335,7 @@ func (m *Matcher) release(index int32, k *keyState) {
 	}
 	if k.runs != nil {
 		m.edges.give(k.runs)
-		k.runs = nil
+		k.runs, k.state = nil, 0
 	}
 	if k.n == 0 {
 		m.releaseRows(k)

@@ -57,6 +57,7 @@ type placeInfo struct {
 	turns *turns   // of the ways to next and ends; nil: no loop counts
 	stays int32    // where what passes over a row waits on: none when the row had to be the next
 	watch []int16  // variables by which partial matches that wait here are indexed
+	waits bool     // partial matches may wait here: it is not only where they start
 }
 
 // placeTable is the places of a pattern with edges.
@@ -112,8 +113,28 @@ func (p *Program) findPlaces() (*placeTable, error) {
 	for i := range t.list {
 		t.merges = t.merges || t.ambiguous(t.list[i].next)
 	}
+	t.markWaits()
 	slices.SortStableFunc(t.starts, func(a, b start) int { return int(t.list[a.place].in.v) - int(t.list[b.place].in.v) })
 	return t, nil
+}
+
+// markWaits finds the places that a partial match may come to: after a row, by
+// waiting on, or when a possessive loop has ended.
+func (t *placeTable) markWaits() {
+	loops := map[int32]bool{} // instructions with places that such a loop guards
+	for i := range t.list {
+		p := &t.list[i]
+		for _, to := range p.next {
+			t.list[to].waits = true
+		}
+		if p.stays != none && p.stays != int32(i) {
+			t.list[p.stays].waits = true
+		}
+		loops[p.at.pc] = loops[p.at.pc] || p.at.g.loop != 0
+	}
+	for i := range t.list {
+		t.list[i].waits = t.list[i].waits || loops[t.list[i].at.pc]
+	}
 }
 
 // ambiguous says whether a row may be taken as one variable at two of the places.

@@ -20,7 +20,12 @@ type runs struct {
 	held        []finished
 	until       event.Time // the first end of a run
 	count       int        // runs
+	places      uint32     // where runs wait, as bits
+	few         [fewPlaces]int32
 }
+
+// fewPlaces is how many heads lie beside the rest.
+const fewPlaces = 3
 
 // run is one partial match.
 type run struct {
@@ -162,6 +167,7 @@ func (s *runStore) wait(r *runs, i int32) {
 		s.runs.at(x.after).before = i
 	}
 	r.heads[x.place] = i
+	r.places |= placeBit(x.place)
 }
 
 // part takes a run from its place.
@@ -171,6 +177,9 @@ func (s *runStore) part(r *runs, i int32) {
 		s.runs.at(x.before).after = x.after
 	} else {
 		r.heads[x.place] = x.after
+		if x.after == none && len(r.heads) <= 32 { // the bit stands for this place alone
+			r.places &^= placeBit(x.place)
+		}
 	}
 	if x.after != none {
 		s.runs.at(x.after).before = x.before

@@ -51,11 +51,13 @@ func (e *edges) step(k *keyState, i int32) error {
 	r := k.runs
 	n := e.store.runs.at(i)
 	x := partial{e.store.registers(i), &e.p.places.list[n.place], n.path, n.start, n.rank}
-	offer := e.offer
+	var waits bool
+	var err error
 	if x.info.in.op == opAbsent {
-		offer = e.absent
+		waits, err = e.absent(&x)
+	} else {
+		waits, err = e.offer(r, &x)
 	}
-	waits, err := offer(r, &x)
 	if err != nil {
 		waits = false
 		if err = e.m.tolerated(k, int(e.store.starts.at(n.start).number-k.before), err); err != nil {
@@ -311,7 +313,7 @@ func (e *edges) endOf(start, at int32) event.Time {
 
 // absent is a negation at the end: the run waits for time to run out, or, for
 // the very next row, for a row that is not of the variable.
-func (e *edges) absent(_ *runs, x *partial) (waits bool, err error) {
+func (e *edges) absent(x *partial) (waits bool, err error) {
 	if stop, err := e.stopped(x); stop || err != nil {
 		return false, err
 	}

@@ -34,6 +34,14 @@ type timerHeap struct {
 // due says whether the first timer is at or before t.
 func (h *timerHeap) due(t event.Time) bool { return len(h.items) > 0 && h.items[0].deadline <= t }
 
+// first is the deadline of the first timer, MaxTime when there is none.
+func (h *timerHeap) first() event.Time {
+	if len(h.items) == 0 {
+		return event.MaxTime
+	}
+	return h.items[0].deadline
+}
+
 func (h *timerHeap) add(t timer) {
 	h.items = append(h.items, t)
 	h.up(len(h.items)-1, t)

@@ -10,7 +10,19 @@ import (
 type action struct {
 	starts []start
 	visits []visit
+	places uint32 // that it visits, as bits
+	keeps  bool   // a row with it is kept whatever its key holds
 }
+
+// recentAct spares the common symbols the map.
+type recentAct struct {
+	symbol uint64
+	action *action
+}
+
+// placeBit stands for a place among the bits of those where runs wait, which
+// tell most rows at once that they do nothing: it may stand for others, too.
+func placeBit(place int32) uint32 { return 1 << (place & 31) }
 
 // visit is a place that a symbol does something at: to all runs there, or to
 // those that the index has for the given of the variables it is indexed by.
@@ -27,11 +39,25 @@ type rowKey struct {
 	hash uint64
 }
 
-// action works out what a symbol does.
+// action is what a symbol does.
 func (e *edges) action(symbol uint64) *action {
-	if a, ok := e.acts[symbol]; ok {
-		return a
+	r := &e.recent[mix(symbol)>>58]
+	if r.action != nil && r.symbol == symbol {
+		return r.action
 	}
+	a, ok := e.acts[symbol]
+	if !ok {
+		a = e.workOut(symbol)
+		if len(e.acts) >= maxStates {
+			clear(e.acts)
+		}
+		e.acts[symbol] = a
+	}
+	*r = recentAct{symbol, a}
+	return a
+}
+
+func (e *edges) workOut(symbol uint64) *action {
 	a := &action{}
 	places := e.p.places
 	for _, s := range places.starts {
@@ -40,14 +66,15 @@ func (e *edges) action(symbol uint64) *action {
 		}
 	}
 	for i := range places.list {
+		if !places.list[i].waits {
+			continue
+		}
 		if v := e.visitOf(int32(i), symbol); v.all || len(v.probe) > 0 {
-			a.visits = append(a.visits, v)
+			a.visits, a.places = append(a.visits, v), a.places|placeBit(v.place)
 		}
 	}
-	if len(e.acts) >= maxStates {
-		clear(e.acts)
-	}
-	e.acts[symbol] = a
+	neighbours := e.p.history > 0 || e.p.ahead > 0 // they may look at it
+	a.keeps = neighbours || e.p.anyStart || len(a.starts) > 0
 	return a
 }
 
