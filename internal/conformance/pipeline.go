@@ -138,6 +138,13 @@ func (p *Pipeline) Snapshot(w state.Writer) error {
 	return errors.Join(p.buffer.Snapshot(&state.Under{Prefix: bufferRange, W: w}), p.matcher.Snapshot(&state.Under{Prefix: matcherRange, W: w}))
 }
 
+// Spill lets go of all state that the snapshots hold.
+func (p *Pipeline) Spill() {
+	if s, ok := p.matcher.(operators.Spiller); ok {
+		s.Spill(0)
+	}
+}
+
 // Restore reads what the snapshots so far have left. Called before the first
 // Step, also when there is nothing yet.
 func (p *Pipeline) Restore(r state.Reader) error {

@@ -76,6 +76,7 @@ type Program struct {
 	within    event.Time  // how long a partial match may stay, 0: for ever
 	counts    bool        // keys count their rows and matches
 	drops     bool        // the time to live may end it
+	silent    bool        // a match of one row that runs out of time has no result
 }
 
 // variable is a primary pattern variable.
@@ -157,6 +158,7 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	p.liveness()
 	p.shortest = p.shortestMatch()
 	p.lifetime()
+	p.silent = !m.Edges && p.shortest > 1 && !p.drops && p.ahead == 0 && !p.retains && !p.numbered && m.Rows != ast.AllRowsUnmatch
 	if err := p.checkLimits(); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ const (
 	keyHeld                        // an item of holds is the slot's, whoever has it
 	keyPaged                       // the rows are in pages
 	keyInt                         // the key is one integer
+	keyRecent                      // changed before the last snapshot
 )
 
 // Bytes, for Size.

@@ -27,12 +27,21 @@ func (t *timer) before(u *timer) bool {
 // timerHeap is a binary heap whose items know their place through
 // keyState.timer, so that an attempt that ends takes its timer along.
 type timerHeap struct {
-	items []timer
-	keys  *keyTable
+	items  []timer
+	keys   *keyTable
+	asleep event.Time // cold keys may have deadlines from here on
 }
 
-// due says whether the first timer is at or before t.
-func (h *timerHeap) due(t event.Time) bool { return len(h.items) > 0 && h.items[0].deadline <= t }
+// due says whether the first timer is at or before t, or a cold key may have one.
+func (h *timerHeap) due(t event.Time) bool {
+	return len(h.items) > 0 && h.items[0].deadline <= t || h.asleep <= t && h.asleep < event.MaxTime
+}
+
+// wakes says, when something is due at t, whether cold keys have to be looked at
+// before the first timer.
+func (h *timerHeap) wakes(t event.Time) bool {
+	return h.asleep <= t && h.asleep < event.MaxTime && (len(h.items) == 0 || h.asleep <= h.items[0].deadline)
+}
 
 func (h *timerHeap) add(t timer) {
 	h.items = append(h.items, t)
