@@ -56,6 +56,16 @@ func (r *fakeRunner) Status(name string) (engine.Status, bool) {
 	return engine.Status{State: engine.StateRunning, Hint: "no record has been read yet"}, ok
 }
 
+func (r *fakeRunner) Instances(_ context.Context, _ string, f engine.InstanceFilter) (*engine.Instances, error) {
+	if f.After == "nonsense" {
+		return nil, fmt.Errorf("%w: after", engine.ErrFilter)
+	}
+	if f.WaitsFor == "nothing" {
+		return nil, engine.ErrEnded
+	}
+	return &engine.Instances{Total: f.Limit, Next: fmt.Sprint(f.Key, f.WaitsFor, f.Before), Instances: []engine.Instance{}}, nil
+}
+
 func (r *fakeRunner) Close(context.Context) error { return nil }
 
 func (r *fakeRunner) String() string {
@@ -128,7 +138,7 @@ func TestAPI(t *testing.T) {
 			case "running":
 				return s.runner.String()
 			case "get", "post", "delete":
-				return s.request(strings.ToUpper(d.Cmd), d.CmdArgs[0].Key, d.Input)
+				return s.request(strings.ToUpper(d.Cmd), d.CmdArgs[0].String(), d.Input)
 			}
 			t.Fatalf("unknown command %s", d.Cmd)
 			return ""
@@ -185,7 +195,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/status\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
+	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}

@@ -31,6 +31,9 @@ type Runner interface {
 	Drop(name string) error
 	// Status is how the query does; false when it was never started.
 	Status(name string) (engine.Status, bool)
+	// Instances looks at the open matches of a query; engine.ErrEnded when it
+	// does not run.
+	Instances(ctx context.Context, name string, f engine.InstanceFilter) (*engine.Instances, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }

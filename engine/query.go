@@ -30,6 +30,7 @@ type Query struct {
 	writes    chan func() error // snapshots to write; one at a time
 	writing   atomic.Bool
 	delivered chan struct{} // signalled by deliveries
+	asks      chan func()   // looks at the pipeline between two steps
 
 	published atomic.Pointer[Status]
 	next      *reading // the run loop's
@@ -46,7 +47,7 @@ type Query struct {
 func newQuery(e *Engine, p *Pipeline) *Query {
 	q := &Query{
 		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
-		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
@@ -224,6 +225,8 @@ func (q *Query) loop() (err error) {
 			return nil
 		case <-q.ctx.Done():
 			return context.Cause(q.ctx)
+		case ask := <-q.asks:
+			ask()
 		default:
 		}
 		began := q.now()
@@ -282,6 +285,8 @@ func (q *Query) wait() {
 	select {
 	case <-q.p.ready:
 	case <-tick:
+	case ask := <-q.asks:
+		ask()
 	case <-q.stop:
 	case <-q.ctx.Done():
 	}

@@ -101,3 +101,32 @@ func waitFor(t *testing.T, ok func() bool) {
 		}
 	}
 }
+
+// TestInstances lists the open match of a running query.
+func TestInstances(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	t.Chdir(t.TempDir())
+	writeTestFile(t, "q.sql", `CREATE TABLE a (x BIGINT, device STRING, ts AS TIMESTAMPADD(SECOND, CAST(x AS INT), TIMESTAMP '2026-01-01 00:00:00'), WATERMARK FOR ts AS ts)
+WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '1000000', 'fields.device.values' = 'pump');
+CREATE TABLE b (device STRING, x BIGINT, y BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 900000);`)
+	address, stop := testServer(t, "data")
+	defer stop()
+	expect(t, "exit 0\nquery pumps runs\n", "query", "submit", "q.sql", "--server", address)
+	list := func(more ...string) string {
+		return cepd(append([]string{"query", "instances", "pumps", "--server", address}, more...), "")
+	}
+	waitFor(t, func() bool { return strings.Contains(list("--waits-for", "l", "--key", "device=pump"), "first=7") })
+	for _, want := range []string{"device=\"pump\" first=7", "2026-01-01T00:00:07Z  2027-01-01T00:00:07Z  F     L"} {
+		if out := list(); !strings.Contains(out, want) {
+			t.Errorf("%s\nlacks %q", out, want)
+		}
+	}
+	if out := list("--older-than", "87600h"); strings.Contains(out, "first=7") {
+		t.Error(out)
+	}
+	if out := list("--limit", "0"); !strings.HasPrefix(out, "exit 1") {
+		t.Error(out)
+	}
+}

@@ -343,23 +343,33 @@ func (m *Matcher) matched(k *keyState) (int32, error) {
 
 // path finds the variables of the match's rows.
 func (m *Matcher) path(k *keyState) error {
-	a := k.at
-	if m.det != nil {
-		a = &m.replay
-		m.look(k)
-		a.begin(&m.view, &m.p.define, k.before+int64(k.start) == 0)
-		for i := k.start; i < k.pos; i++ {
-			symbol, err := m.symbol(k, int(i))
-			if err != nil {
-				return err
-			}
-			if _, err := a.feed(&m.view, &m.p.define, int(i-k.start), symbol); err != nil {
-				return err
-			}
-		}
+	a, err := m.threads(k)
+	if err != nil {
+		return err
 	}
 	m.steps = a.steps(m.steps[:0])
 	return nil
+}
+
+// threads is the attempt of k as threads; where the automaton decides, its rows
+// are followed again.
+func (m *Matcher) threads(k *keyState) (*attempt, error) {
+	if m.det == nil {
+		return k.at, nil
+	}
+	a := &m.replay
+	m.look(k)
+	a.begin(&m.view, &m.p.define, k.before+int64(k.start) == 0)
+	for i := k.start; i < k.pos; i++ {
+		symbol, err := m.symbol(k, int(i))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := a.feed(&m.view, &m.p.define, int(i-k.start), symbol); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
 }
 
 // skip is the row at which matching goes on.

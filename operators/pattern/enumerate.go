@@ -21,7 +21,16 @@ type branch struct {
 // started at oldest or later.
 func (r *reader) each(w *view, g *graph, n int32, oldest int64, report func(steps []step, id uint64) error) error {
 	r.from, r.id, r.pending = len(r.steps), 0, r.pending[:0]
-	at := r.take(w, g.at(n))
+	return r.read(w, g, r.take(w, g.at(n)), oldest, report)
+}
+
+// list calls report with every partial match of a list.
+func (r *reader) list(w *view, g *graph, n int32, oldest int64, report func(steps []step, id uint64) error) error {
+	r.from, r.id, r.pending = len(r.steps), 0, r.pending[:0]
+	return r.read(w, g, n, oldest, report)
+}
+
+func (r *reader) read(w *view, g *graph, at int32, oldest int64, report func(steps []step, id uint64) error) error {
 	for {
 		r.descend(w, g, at, oldest)
 		if err := report(r.steps[r.from:], r.id); err != nil {

@@ -34,6 +34,8 @@ type Matcher struct {
 	idle    []*attempt
 	pagings []*paging // unused
 	out     *emitter
+	seen    *inspection // under way
+	gauge   *emitter    // of Measure, made when first asked
 	wm      event.Time
 	past    event.Time // all timers up to this time + 1 have fired
 	clock   event.Time // of the row or timer at hand

@@ -21,7 +21,8 @@ import (
 // TestMatcher runs the text cases. "table" declares columns, "rows" gives the
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
 // "explain" shows the compiled pattern, "states" its automaton, "draw" that as
-// DOT or SVG, "samples" what it matches. "restore after=n" has a clause, a line
+// DOT or SVG, "samples" what it matches, "open" the matches that are open after
+// the rows. "restore after=n" has a clause, a line
 // "-- state" and pairs of a snapshot, in hexadecimal, that was taken after n
 // rows, and expects the output of the others. Every match is repeated with
 // other batch sizes and with a snapshot and restore after every row.
@@ -45,6 +46,8 @@ func TestMatcher(t *testing.T) {
 				return program(t, table, d.Input).Explain()
 			case "states":
 				return program(t, table, d.Input).States()
+			case "open":
+				return openMatches(t, table, rows, d.Input)
 			case "samples":
 				return program(t, table, d.Input).Samples().String()
 			case "draw":

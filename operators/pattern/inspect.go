@@ -1,0 +1,290 @@
+package pattern
+
+import (
+	"slices"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/kernel"
+)
+
+// inspection is a look at the open matches of a shard.
+type inspection struct {
+	m     *Matcher
+	yield func(x *operators.Instance) bool
+	x     operators.Instance
+	steps []step
+	done  bool
+	held  []waiting      // of the key at hand
+	index map[uint64]int // of held, by ID
+}
+
+// waiting is a partial match that may wait at several places: it is shown once.
+type waiting struct {
+	x     operators.Instance
+	steps []step
+}
+
+// maxHeld bounds how many are put together. Of a key with more, a partial match
+// may be shown twice.
+const maxHeld = 10_000
+
+// Inspect implements operators.Inspector. It reads what the matcher holds, key
+// by key, and changes nothing.
+func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
+	in := &inspection{m: m, yield: yield, index: map[uint64]int{}}
+	m.seen = in
+	defer func() { m.seen = nil }()
+	_ = m.keys.each(func(_ int32, k *keyState) error {
+		if k.start >= k.n {
+			return nil
+		}
+		m.look(k)
+		switch {
+		case m.tecs != nil:
+			in.shared(k)
+		case m.edges != nil:
+			in.runs(k)
+		default:
+			in.attempt(k)
+		}
+		in.flush()
+		if in.done {
+			return errSeen
+		}
+		return nil
+	})
+}
+
+// errSeen ends a visit of the keys.
+var errSeen = &SkipError{"seen"}
+
+// attempt shows the one attempt of a key: its preferred thread.
+func (in *inspection) attempt(k *keyState) {
+	m := in.m
+	if k.flags&keyActive == 0 {
+		return
+	}
+	in.begin(k, k.start)
+	in.x.ID = rowIdentity(m.rowID(k, int(k.start)), noVar)
+	a, err := m.threads(k)
+	if err != nil || !a.alive() {
+		return
+	}
+	in.steps = in.steps[:0]
+	for node := a.cur.threads[0].path; node >= 0; node = a.paths[node].parent {
+		in.steps = append(in.steps, a.paths[node].step)
+	}
+	slices.Reverse(in.steps)
+	for _, t := range a.cur.threads {
+		in.waits(m.p.code[t.pc].v)
+	}
+	in.x.Complete = k.cand > k.start
+	if d := m.deadline(k); d > event.MinTime {
+		in.x.Expires = d
+	}
+	in.show(k)
+}
+
+// runs shows the partial matches of a pattern with edges, and the matches that
+// are held back for earlier ones.
+func (in *inspection) runs(k *keyState) {
+	e, r := in.m.edges, k.runs
+	if r == nil {
+		return
+	}
+	for s := r.first; s != none && !in.done; s = e.store.starts.at(s).next {
+		start := e.store.starts.at(s)
+		for i := start.run; i != none && !in.done; i = e.store.runs.at(i).next {
+			x := e.store.runs.at(i)
+			in.begin(k, int32(start.number-k.before))
+			in.path(x.path)
+			in.place(&e.p.places.list[x.place])
+			in.x.Expires = x.end
+			if w := in.m.p.within; w > 0 {
+				in.x.Expires = min(x.end, deadline(start.time, w))
+			}
+			in.hold(k)
+		}
+	}
+	for _, f := range r.held {
+		if in.done {
+			return
+		}
+		in.begin(k, int32(f.start-k.before))
+		in.path(f.path)
+		in.x.Complete = true
+		in.show(k)
+	}
+}
+
+func (in *inspection) path(i int32) {
+	in.steps = in.m.edges.store.paths.steps(in.steps[:0], i)
+	in.x.ID = in.m.view.identity(in.steps)
+}
+
+// shared shows the partial matches that lie in the key's graph.
+func (in *inspection) shared(k *keyState) {
+	s, g := in.m.tecs, k.graph
+	if g == nil {
+		return
+	}
+	for i, head := range g.heads {
+		if head == none || g.at(head).max < k.before || in.done {
+			continue
+		}
+		_ = s.reader.list(&in.m.view, g, head, k.before, func(steps []step, id uint64) error {
+			in.begin(k, int32(steps[0].row-k.before))
+			in.steps, in.x.ID = append(in.steps[:0], steps...), id
+			in.place(&s.p.places.list[i])
+			if w := in.m.p.within; w > 0 {
+				in.x.Expires = deadline(in.x.Since, w)
+			}
+			if in.hold(k); in.done {
+				return errSeen
+			}
+			return nil
+		})
+	}
+}
+
+// begin starts the instance whose first row is kept row i.
+func (in *inspection) begin(k *keyState, i int32) {
+	x := &in.x
+	*x = operators.Instance{Key: x.Key[:0], Rows: x.Rows[:0], Waits: x.Waits[:0], Absent: x.Absent[:0], Measures: x.Measures[:0],
+		Since: in.m.rowTime(k, int(i)), Expires: event.MaxTime}
+}
+
+// place says what is waited for at a place of a pattern with edges.
+func (in *inspection) place(at *placeInfo) {
+	if at.in.op == opAbsent {
+		in.x.Absent = append(in.x.Absent, in.m.p.vars[at.in.v].name)
+		return
+	}
+	in.waits(at.in.v)
+	for v := range in.m.p.vars {
+		if at.not>>v&1 != 0 {
+			in.x.Absent = append(in.x.Absent, in.m.p.vars[v].name)
+		}
+	}
+}
+
+func (in *inspection) waits(v int16) {
+	if name := in.m.p.vars[v].name; !slices.Contains(in.x.Waits, name) {
+		in.x.Waits = append(in.x.Waits, name)
+	}
+}
+
+// show completes the instance and lets it be looked at.
+func (in *inspection) show(k *keyState) {
+	in.complete(k)
+	in.done = !in.yield(&in.x)
+}
+
+// hold keeps the instance until all places of the key are known at which it
+// waits.
+func (in *inspection) hold(k *keyState) {
+	if i, ok := in.index[in.x.ID]; ok {
+		in.held[i].join(&in.x)
+		return
+	}
+	in.complete(k)
+	x := in.x
+	x.Key, x.Rows, x.Waits, x.Absent = slices.Clone(x.Key), slices.Clone(x.Rows), slices.Clone(x.Waits), slices.Clone(x.Absent)
+	in.index[x.ID] = len(in.held)
+	in.held = append(in.held, waiting{x, slices.Clone(in.steps)})
+	if len(in.held) == maxHeld {
+		in.flush()
+	}
+}
+
+// join adds what is waited for at another place.
+func (h *waiting) join(x *operators.Instance) {
+	h.x.Waits = union(h.x.Waits, x.Waits)
+	h.x.Absent = union(h.x.Absent, x.Absent)
+	h.x.Expires = max(h.x.Expires, x.Expires)
+}
+
+// union is the names of both lists, each once.
+func union(a, b []string) []string {
+	a = append(a, b...)
+	slices.Sort(a)
+	return slices.Compact(a)
+}
+
+// flush lets those that are held be looked at.
+func (in *inspection) flush() {
+	for i := range in.held {
+		if !in.done {
+			in.x, in.steps = in.held[i].x, in.held[i].steps
+			in.done = !in.yield(&in.x)
+		}
+	}
+	in.held = in.held[:0]
+	clear(in.index)
+}
+
+// complete fills in the key and the rows.
+func (in *inspection) complete(k *keyState) {
+	m := in.m
+	for i := range m.p.keys {
+		v, err := k.keyValue(m.p, m.arena, i)
+		if err != nil {
+			v = event.NullValue
+		}
+		in.x.Key = append(in.x.Key, v)
+	}
+	for _, s := range in.steps {
+		row := m.view.row(int(s.row))
+		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: m.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})
+	}
+}
+
+// Measure implements operators.Inspector: the FINAL values as if the match
+// ended here.
+func (m *Matcher) Measure(x *operators.Instance) {
+	in := m.seen
+	if m.gauge == nil {
+		m.gauge = newEmitter(m.p)
+	}
+	e, w := m.gauge, &m.view
+	w.classes, w.number, w.timedOut, w.at = in.steps, 0, true, x.Since
+	if len(in.steps) == 0 {
+		w.classes = []step{}
+	}
+	defer func() { w.classes = nil }()
+	for range e.programs {
+		x.Measures = append(x.Measures, event.NullValue)
+	}
+	if e.applyAll(w, in.steps) != nil {
+		return
+	}
+	last := 0
+	if n := len(in.steps); n > 0 {
+		last = int(in.steps[n-1].row)
+	}
+	if e.fill(w, last, false) != nil {
+		return
+	}
+	e.slots.N = 1
+	ctx := kernel.Context{Now: w.ctx.Now}
+	for i, p := range e.programs {
+		ctx.Reset()
+		if v := p.Eval(&ctx, e.slots, nil); len(ctx.Errs) == 0 {
+			x.Measures[i] = cloneValue(v.Value(0))
+		}
+	}
+	e.slots.Reset(event.MaxRows)
+}
+
+// KeyFields are the partition columns.
+func (p *Program) KeyFields() []event.Field {
+	fields := make([]event.Field, len(p.match.PartitionBy))
+	for i, c := range p.match.PartitionBy {
+		fields[i] = p.match.Input.Schema().Fields[c]
+	}
+	return fields
+}
+
+// OutFields are the output columns.
+func (p *Program) OutFields() []event.Field { return p.match.Out.Fields }
