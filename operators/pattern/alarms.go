@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"math"
 	"slices"
 
@@ -144,7 +145,7 @@ func (c *cold) readBucket(t event.Time) error {
 		return c.readAlarms(c.opens(bucket), bytes.Clone(value))
 	})
 	c.horizon = next
-	if err == errEnough {
+	if errors.Is(err, errEnough) {
 		return nil
 	}
 	return err

@@ -265,6 +265,36 @@ func (m *Matcher) forgone(key []byte) {
 	}
 }
 
+// eachCold visits the cold keys, in the order of the store. Each is in memory
+// for the visit.
+func (m *Matcher) eachCold(f func(k *keyState) error) error {
+	c := m.cold
+	if c.none() {
+		return nil
+	}
+	defer func() { m.timers.asleep = c.asleep() }()
+	return c.r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(entry, value []byte) error {
+		key := entry[1:]
+		hash := hashKey(key)
+		if m.keys.find(hash, key) != 0 || c.absent(key) {
+			return nil
+		}
+		if err := m.admit(key, value); err != nil {
+			return err
+		}
+		index := m.keys.find(hash, key)
+		if index == 0 {
+			return nil
+		}
+		k := m.keys.at(index)
+		err := f(k)
+		if k.flags&keyDirty == 0 {
+			m.letGo(index, k)
+		}
+		return err
+	})
+}
+
 // ---- the end of the input
 
 // coldOpen lists the cold keys that have an attempt under way, by its first row.

@@ -35,25 +35,30 @@ func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
 	in := &inspection{m: m, yield: yield, index: map[uint64]int{}}
 	m.seen = in
 	defer func() { m.seen = nil }()
-	_ = m.keys.each(func(_ int32, k *keyState) error {
-		if k.start >= k.n {
-			return nil
-		}
-		m.look(k)
-		switch {
-		case m.tecs != nil:
-			in.shared(k)
-		case m.edges != nil:
-			in.runs(k)
-		default:
-			in.attempt(k)
-		}
-		in.flush()
-		if in.done {
-			return errSeen
-		}
+	if m.keys.each(func(_ int32, k *keyState) error { return in.key(k) }) == nil {
+		_ = m.eachCold(in.key)
+	}
+}
+
+func (in *inspection) key(k *keyState) error {
+	m := in.m
+	if k.start >= k.n {
 		return nil
-	})
+	}
+	m.look(k)
+	switch {
+	case m.tecs != nil:
+		in.shared(k)
+	case m.edges != nil:
+		in.runs(k)
+	default:
+		in.attempt(k)
+	}
+	in.flush()
+	if in.done {
+		return errSeen
+	}
+	return nil
 }
 
 // errSeen ends a visit of the keys.
