@@ -42,7 +42,7 @@ type cold struct {
 	spilled, reads, loaded int64
 }
 
-const (
+var ( // tests make them small
 	learnKeys = 4096 // read per call until all cold keys are known
 	wakeKeys  = 4096 // loaded at a time because their deadline has come
 )
