@@ -192,7 +192,7 @@ func (m *Matcher) ring(due []alarm) error {
 			return nil // it has changed since
 		case m.p.endsSilently(&h):
 			if c.covers(keys[i]) {
-				c.known.remove(hashKey(keys[i]))
+				c.known.Remove(hashKey(keys[i]))
 			}
 			m.forgone(keys[i])
 			return nil

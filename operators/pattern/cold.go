@@ -22,7 +22,7 @@ import (
 // time; until then a key behind the cursor may be cold, and is looked for.
 type cold struct {
 	r      state.Reader
-	known  fingerprints // of the cold keys before cursor
+	known  state.Fingerprints // of the cold keys before cursor
 	cursor []byte
 	whole  bool // the cursor is at the end
 
@@ -62,14 +62,14 @@ func (p *Program) spills() bool {
 }
 
 // none says that no key is cold.
-func (c *cold) none() bool { return c == nil || c.whole && c.known.count == 0 }
+func (c *cold) none() bool { return c == nil || c.whole && c.known.Count() == 0 }
 
 // covers says whether known decides about a key.
 func (c *cold) covers(key []byte) bool { return c.whole || bytes.Compare(key, c.cursor) < 0 }
 
 // has says whether a key that is not in memory may be in the store.
 func (c *cold) has(hash uint64, key []byte) bool {
-	if c.covers(key) && !c.known.has(hash) {
+	if c.covers(key) && !c.known.Has(hash) {
 		return false
 	}
 	return !c.absent(key)
@@ -108,7 +108,7 @@ func (m *Matcher) thaw(b *event.Batch) error {
 			i = int(b.Sel[n])
 		}
 		if ints {
-			if m.keys.findInt(m.hashes[i], uint64(b.Cols[m.p.keys[0]].I64[i])) != 0 || c.whole && !c.known.has(m.hashes[i]) {
+			if m.keys.findInt(m.hashes[i], uint64(b.Cols[m.p.keys[0]].I64[i])) != 0 || c.whole && !c.known.Has(m.hashes[i]) {
 				continue
 			}
 		}
@@ -160,7 +160,7 @@ func (m *Matcher) admit(key, value []byte) error {
 	defer func() { m.wm, m.clock, m.ended = wm, clock, ended }()
 	c.loaded++
 	if c.covers(key) {
-		c.known.remove(hashKey(key))
+		c.known.Remove(hashKey(key))
 	}
 	h, rest, err := m.readEntry(key, value)
 	if err != nil {
@@ -190,7 +190,7 @@ func (m *Matcher) learn() error {
 		n++
 		last = append(last[:0], key...)
 		if hash := hashKey(key); m.keys.find(hash, key) == 0 && !c.absent(key) {
-			c.known.add(hash)
+			c.known.Add(hash)
 		}
 		return nil
 	})
@@ -244,7 +244,7 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 		m.timers.remove(index)
 	}
 	if c.covers(key) {
-		c.known.add(m.keys.hashOf(k))
+		c.known.Add(m.keys.hashOf(k))
 	}
 	m.lay(k)
 	k.start = k.n

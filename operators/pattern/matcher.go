@@ -96,7 +96,7 @@ func (m *Matcher) Size() operators.Size {
 		size.Items = int64(m.edges.store.runs.used())
 	}
 	if c := m.cold; c != nil {
-		size.Cold, size.Spilled, size.Reads, size.Loaded = int64(c.known.count), c.spilled, c.reads, c.loaded
+		size.Cold, size.Spilled, size.Reads, size.Loaded = int64(c.known.Count()), c.spilled, c.reads, c.loaded
 	}
 	return size
 }
@@ -110,7 +110,7 @@ func (m *Matcher) bytes() int64 {
 		n += m.edges.bytes()
 	}
 	if m.cold != nil {
-		n += m.cold.known.bytes() + int64(len(m.cold.alarms))*alarmBytes
+		n += m.cold.known.Bytes() + int64(len(m.cold.alarms))*alarmBytes
 	}
 	return n
 }

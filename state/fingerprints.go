@@ -1,27 +1,31 @@
-package pattern
+package state
 
 import "math/bits"
 
-// fingerprints is a multiset of hashes, of each of which it keeps 32 bits: open
+// Fingerprints is a multiset of hashes, of each of which it keeps 32 bits: open
 // addressing, linear probing, removal by shifting back. A hash that was never
 // added is found with a probability of count / 2^32.
-type fingerprints struct {
+type Fingerprints struct {
 	slots []uint32 // 0: empty
 	shift uint     // 32 - log2(slots)
 	count int
 }
 
+// Count is how many hashes are there.
+func (f *Fingerprints) Count() int { return f.count }
+
 const leastFingerprints = 64
 
 func fingerprintOf(hash uint64) uint32 { return max(1, uint32(hash)) }
 
-func (f *fingerprints) bytes() int64 { return int64(max(0, len(f.slots)-leastFingerprints)) * 4 }
+// Bytes is the memory held above the least.
+func (f *Fingerprints) Bytes() int64 { return int64(max(0, len(f.slots)-leastFingerprints)) * 4 }
 
 // home is where the search for a fingerprint begins. Tables of keys use the
 // upper bits of the same hash.
-func (f *fingerprints) home(print uint32) uint32 { return print * 0x9e3779b1 >> f.shift }
+func (f *Fingerprints) home(print uint32) uint32 { return print * 0x9e3779b1 >> f.shift }
 
-func (f *fingerprints) resize(n int) {
+func (f *Fingerprints) resize(n int) {
 	old := f.slots
 	f.slots, f.shift = make([]uint32, n), uint(33-bits.Len(uint(n)))
 	for _, print := range old {
@@ -31,7 +35,7 @@ func (f *fingerprints) resize(n int) {
 	}
 }
 
-func (f *fingerprints) put(print uint32) {
+func (f *Fingerprints) put(print uint32) {
 	mask := uint32(len(f.slots) - 1)
 	i := f.home(print)
 	for f.slots[i] != 0 {
@@ -40,7 +44,8 @@ func (f *fingerprints) put(print uint32) {
 	f.slots[i] = print
 }
 
-func (f *fingerprints) add(hash uint64) {
+// Add enters a hash.
+func (f *Fingerprints) Add(hash uint64) {
 	if (f.count+1)*8 > len(f.slots)*7 {
 		f.resize(max(leastFingerprints, 2*len(f.slots)))
 	}
@@ -48,7 +53,8 @@ func (f *fingerprints) add(hash uint64) {
 	f.count++
 }
 
-func (f *fingerprints) has(hash uint64) bool {
+// Has says whether a hash may be there.
+func (f *Fingerprints) Has(hash uint64) bool {
 	if f.count == 0 {
 		return false
 	}
@@ -61,8 +67,8 @@ func (f *fingerprints) has(hash uint64) bool {
 	return false
 }
 
-// remove takes out a hash that was added.
-func (f *fingerprints) remove(hash uint64) {
+// Remove takes out a hash that was added.
+func (f *Fingerprints) Remove(hash uint64) {
 	i, mask, print := f.home(fingerprintOf(hash)), uint32(len(f.slots)-1), fingerprintOf(hash)
 	for f.slots[i] != print {
 		i = (i + 1) & mask
