@@ -104,7 +104,8 @@ func (c *cold) asleep() event.Time {
 }
 
 // wake loads some of the cold keys whose deadline is t or less, the earliest
-// first, and all of one time together; or reads the next bucket.
+// first, or reads the next bucket. No timer fires before all cold keys of its
+// time are loaded: these go first (wakes).
 func (m *Matcher) wake(t event.Time) error {
 	c := m.cold
 	if open := c.opens(c.horizon); len(c.alarms) == 0 || c.alarms[0].deadline >= open {
@@ -116,7 +117,7 @@ func (m *Matcher) wake(t event.Time) error {
 	open := c.opens(c.horizon)
 	for len(c.alarms) > 0 {
 		d := c.alarms[0].deadline
-		if d > t || d >= open || len(due) >= wakeKeys && d > due[len(due)-1].deadline {
+		if d > t || d >= open || len(due) >= wakeKeys {
 			break
 		}
 		due = append(due, c.alarms.pop())
