@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 )
@@ -64,6 +65,13 @@ func (r *fakeRunner) Instances(_ context.Context, _ string, f engine.InstanceFil
 		return nil, engine.ErrEnded
 	}
 	return &engine.Instances{Total: f.Limit, Next: fmt.Sprint(f.Key, f.WaitsFor, f.Before), Instances: []engine.Instance{}}, nil
+}
+
+func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, asked why.Request) (*why.Report, error) {
+	if asked.Key == "" {
+		return nil, fmt.Errorf("%w: give a key", why.ErrRequest)
+	}
+	return &why.Report{Query: fmt.Sprint(q.Name, asked.Key, asked.From.Unix(), asked.Limit), Patterns: []why.Pattern{}}, nil
 }
 
 func (r *fakeRunner) Close(context.Context) error { return nil }
@@ -195,7 +203,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
+	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
@@ -34,6 +35,8 @@ type Runner interface {
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
 	// does not run.
 	Instances(ctx context.Context, name string, f engine.InstanceFilter) (*engine.Instances, error)
+	// Why reads the history of a query, started or not, and answers from it.
+	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -43,6 +46,7 @@ type Service struct {
 	runner Runner
 	log    *slog.Logger
 	now    func() time.Time
+	asking chan struct{} // full while a history is read
 
 	mu       sync.Mutex // held across a change: changes come one by one
 	registry *registry
@@ -63,7 +67,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{runner: runner, log: log, now: time.Now, registry: reg, catalog: c.catalog, broken: map[string]error{}}
+	s := &Service{runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog, broken: map[string]error{}}
 	s.resume(c, func(string) bool { return true })
 	s.ready = true
 	return s, nil

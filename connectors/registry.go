@@ -213,3 +213,15 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Wrap is the registry with each connector as f makes it, and more.
+func (r *Registry) Wrap(f func(Connector) Connector, more ...Connector) *Registry {
+	own := &Registry{connectors: map[string]Connector{}, formats: r.formats}
+	for name, c := range r.connectors {
+		own.connectors[name] = f(c)
+	}
+	for _, c := range more {
+		own.connectors[c.Name()] = c
+	}
+	return own
+}

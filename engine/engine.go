@@ -46,6 +46,9 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
+// Options are those of the engine, with their defaults.
+func (e *Engine) Options() Options { return e.options }
+
 // Start opens a query and runs it until its bounded input ends, it fails, or it
 // is stopped; ctx limits the opening only. A query whose name has state goes on
 // from there.

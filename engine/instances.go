@@ -57,10 +57,11 @@ type Instance struct {
 }
 
 // InstanceRow is a row of a match. A row that is itself a detection has no
-// partition and offset.
+// table, partition and offset.
 type InstanceRow struct {
 	Variable  string `json:"variable"`
 	Time      string `json:"time"`
+	Table     string `json:"table,omitempty"`
 	Partition *int32 `json:"partition,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
 }
@@ -122,7 +123,7 @@ func (p *Pipeline) Instances(f InstanceFilter) (*Instances, error) {
 	p.inspect(func(at place, x *operators.Instance) bool {
 		if i, ok := slices.BinarySearchFunc(chosen, instanceAt{x.Since, x.ID, at.stage.index}, instanceAt.compare); ok && out.Instances[i].ID == "" {
 			at.inspector.Measure(x)
-			out.Instances[i] = describe(at, x)
+			out.Instances[i] = p.describe(at, x)
 			left--
 		}
 		return left > 0
@@ -266,7 +267,7 @@ func (p *instancePage) Pop() any {
 }
 
 // describe writes an open match out.
-func describe(at place, x *operators.Instance) Instance {
+func (p *Pipeline) describe(at place, x *operators.Instance) Instance {
 	out := Instance{
 		ID: strconv.FormatUint(x.ID, 16), Stage: at.stage.index, Since: showTime(x.Since), Expires: showTime(x.Expires), Rows: []InstanceRow{},
 		WaitsFor: slices.Clone(x.Waits), NoneOf: slices.Clone(x.Absent), Complete: x.Complete,
@@ -274,9 +275,8 @@ func describe(at place, x *operators.Instance) Instance {
 	}
 	for _, r := range x.Rows {
 		row := InstanceRow{Variable: r.Variable, Time: showTime(r.Time)}
-		if !r.ID.Detected() {
-			partition, offset := int32(r.ID.Hi), int64(r.ID.Lo)
-			row.Partition, row.Offset = &partition, &offset
+		if table, partition, offset, ok := p.origin(r.ID); ok {
+			row.Table, row.Partition, row.Offset = table, &partition, &offset
 		}
 		out.Rows = append(out.Rows, row)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/catalog"
@@ -69,7 +70,7 @@ func (b *opener) open(ctx context.Context) error {
 	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
-		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(),
+		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
 	if err != nil {
 		return err
@@ -281,7 +282,7 @@ func (b *opener) stages() error {
 		} else {
 			out = p.graph.Stages[m.To].Prepared
 		}
-		s, err := newStage(i, m, p.settings.shards, out)
+		s, err := newStage(i, b.traced(i, m), p.settings.shards, out)
 		if err != nil {
 			return err
 		}
@@ -297,6 +298,16 @@ func (b *opener) stages() error {
 		}
 	}
 	return nil
+}
+
+// traced is the stage with the operators of Options.Trace.
+func (b *opener) traced(i int, m *build.Stage) *build.Stage {
+	if b.options.Trace == nil || m.Pattern == nil {
+		return m
+	}
+	own := *m
+	own.New = func(shard int) operators.Stateful { return b.options.Trace(i, shard, m.Pattern) }
+	return &own
 }
 
 // connect leads a branch to its stage or sink.

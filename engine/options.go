@@ -12,6 +12,8 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/state"
 )
 
@@ -32,6 +34,9 @@ type Options struct {
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
 	MemoryBudget     int64         // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
+	// Trace makes the operators of patterns, in place of their matchers; nil: no
+	// trace.
+	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
 }
 
 func (o Options) withDefaults() Options {

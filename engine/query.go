@@ -59,6 +59,20 @@ func newQuery(e *Engine, p *Pipeline) *Query {
 // Name is the query's name.
 func (q *Query) Name() string { return q.name }
 
+// Origin is the table, partition and offset of a row that a source gave; false
+// for a detection.
+func (q *Query) Origin(id event.ID) (table string, partition int32, offset int64, ok bool) {
+	return q.p.origin(id)
+}
+
+func (p *Pipeline) origin(id event.ID) (table string, partition int32, offset int64, ok bool) {
+	at := id.Hi >> 32
+	if id.Detected() || at >= uint64(len(p.sources)) {
+		return "", 0, 0, false
+	}
+	return p.sources[at].name, int32(uint32(id.Hi)), int64(id.Lo), true
+}
+
 // Wait returns when the query has ended; the error is why it failed.
 func (q *Query) Wait() error {
 	<-q.done

@@ -31,13 +31,14 @@ func newQuery(g *global) *cobra.Command {
   cepd query list
   cepd query status card_testing
   cepd query instances card_testing --key 4083023
+  cepd query why card_testing --key 4083023 --from 2h
   cepd query drop card_testing`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&f.server, "server", defaultServer(), "address of the server")
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
-	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newDrop(g, f))
+	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newDrop(g, f))
 	return c
 }
 

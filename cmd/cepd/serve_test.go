@@ -107,10 +107,10 @@ func TestInstances(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	t.Chdir(t.TempDir())
 	writeTestFile(t, "q.sql", `CREATE TABLE a (x BIGINT, device STRING, ts AS TIMESTAMPADD(SECOND, CAST(x AS INT), TIMESTAMP '2026-01-01 00:00:00'), WATERMARK FOR ts AS ts)
-WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '1000000', 'fields.device.values' = 'pump');
+WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '100000', 'fields.device.values' = 'pump');
 CREATE TABLE b (device STRING, x BIGINT, y BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
-  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 900000);`)
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 90000);`)
 	address, stop := testServer(t, "data")
 	defer stop()
 	expect(t, "exit 0\nquery pumps runs\n", "query", "submit", "q.sql", "--server", address)
@@ -127,6 +127,9 @@ INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY
 		t.Error(out)
 	}
 	if out := list("--limit", "0"); !strings.HasPrefix(out, "exit 1") {
+		t.Error(out)
+	}
+	if out := cepd([]string{"query", "why", "pumps", "--key", "pump", "--server", address}, ""); !strings.Contains(out, "  F    2026-01-01T00:00:07Z  a 0@6\n       yes  F.x = 7    [F.x = 7]\n  L    2026-01-02T01:00:00Z  a 0@89999\n") {
 		t.Error(out)
 	}
 }

@@ -52,12 +52,14 @@ writes. _record in a row is a record as it is, _partition, _key and _timestamp a
 its place.`,
 		Example: `  cepd test
   cepd test rules/fraud_test.yaml --run 'large amount'
-  cepd test rules --junit report.xml`,
+  cepd test rules --junit report.xml
+  cepd test rules --coverage`,
 		RunE: func(c *cobra.Command, args []string) error { return t.run(c.Context(), args) },
 	}
 	c.Flags().StringVar(&t.match, "run", "", "only the tests whose names match this regular expression")
 	c.Flags().StringVar(&t.junit, "junit", "", "also write the results to this file, as JUnit XML")
 	c.Flags().BoolVar(&t.rewrite, "rewrite", false, "write the golden files in place of comparing them")
+	c.Flags().BoolVar(&t.coverage, "coverage", false, "also say which conditions and steps of the patterns no test shows")
 	c.Flags().BoolVarP(&t.verbose, "verbose", "v", false, "name the tests that pass, too, and how long each took")
 	outputFlag(c, &t.output)
 	return c
@@ -67,11 +69,15 @@ type testCommand struct {
 	*global
 	match, junit, output string
 	rewrite, verbose     bool
+	coverage             bool
 }
 
 func (t *testCommand) run(ctx context.Context, paths []string) error {
 	if err := checkOutput(t.output); err != nil {
 		return err
+	}
+	if t.coverage && t.output != "text" {
+		return usagef("--coverage is for --output text")
 	}
 	match, err := regexp.Compile(t.match)
 	if err != nil {
@@ -88,6 +94,9 @@ func (t *testCommand) run(ctx context.Context, paths []string) error {
 		return fmt.Errorf("there is no *_test.yaml under %v", paths)
 	}
 	results, broken := t.files(ctx, names, match)
+	if t.coverage {
+		showCoverage(t.std.out, results)
+	}
 	if err := t.report(results); err != nil {
 		return err
 	}
@@ -103,7 +112,7 @@ func (t *testCommand) files(ctx context.Context, names []string, match *regexp.R
 			broken++
 			continue
 		}
-		list := f.Run(ctx, match.MatchString, ruletest.Options{Clock: clock.Wall{}, Rewrite: t.rewrite})
+		list := f.Run(ctx, match.MatchString, ruletest.Options{Clock: clock.Wall{}, Rewrite: t.rewrite, Cover: t.coverage})
 		if t.output == "text" {
 			t.show(name, list)
 		}

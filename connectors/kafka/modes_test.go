@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -351,4 +352,30 @@ func TestBrokerRestart(t *testing.T) {
 			t.Fatalf("%s is lost", v)
 		}
 	}
+}
+
+// TestHistory: what a table with a group has had is read again, to its end or
+// between two times, without the group.
+func TestHistory(t *testing.T) {
+	forEachBroker(t, func(t *testing.T, b target) {
+		topic := b.topic(t, 1)
+		writeRows(t, openSink(t, b.bootstrap, topic), 0, 30)
+		grouped := table(b.bootstrap, topic, "properties.group.id", topic+"-group", "scan.startup.mode", "latest-offset")
+		at, after := time.UnixMilli(recordMillis), time.UnixMilli(recordMillis+1)
+		for name, c := range map[string]struct {
+			from, to time.Time
+			want     int
+		}{"all": {want: 30}, "from": {from: at, want: 30}, "from later": {from: after}, "to": {to: at}, "to later": {to: after, want: 30}, "between": {at, after, 30}} {
+			past := grouped
+			past.Options = maps.Clone(grouped.Options)
+			kafka.New(newLines).(connectors.Historian).History(past.Options, c.from, c.to)
+			s := openSource(t, past)
+			if _, commits := past.Options["properties.group.id"]; commits || !s.Bounded() {
+				t.Errorf("%s: the group is still there, or it does not end", name)
+			}
+			if got := openPartition(t, s, 0, connectors.Start).values(-1); len(got) != c.want {
+				t.Errorf("%s: %d records, want %d", name, len(got), c.want)
+			}
+		}
+	})
 }

@@ -33,6 +33,8 @@ var layers = [][]string{
 	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
+	{"internal/history"},
+	{"internal/why", "internal/backtest"},
 	{"internal/conformance", "internal/ruletest", "api"},
 	{"examples"},
 	{"internal/demo", "benchmarks", "internal/e2e"},

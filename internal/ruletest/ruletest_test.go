@@ -38,7 +38,13 @@ func TestFiles(t *testing.T) {
 				}
 				return string(text)
 			}
-			return strings.ReplaceAll(runFile(name, ruletest.Options{Clock: &clock.Manual{}, Rewrite: d.HasArg("rewrite")}), dir+"/", "")
+			o := ruletest.Options{Clock: &clock.Manual{}, Rewrite: d.HasArg("rewrite")}
+			plain := runFile(name, o)
+			o.Cover = true
+			if covered := runFile(name, o); covered != plain && !o.Rewrite {
+				t.Errorf("counting coverage changes the outcome:\n%s\nwithout:\n%s", covered, plain)
+			}
+			return strings.ReplaceAll(plain, dir+"/", "")
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 )
@@ -26,6 +29,7 @@ import (
 type Options struct {
 	Clock   clock.Clock // that durations are read from
 	Rewrite bool        // golden files are written, not compared
+	Cover   bool        // count what the rows show of the patterns
 }
 
 // Result is what became of a test.
@@ -34,6 +38,14 @@ type Result struct {
 	Test     *Test
 	Failures []string // each with its place
 	Duration time.Duration
+	Covered  []Covered // of each pattern, where Options ask for it
+}
+
+// Covered is what a test's rows have shown of a pattern.
+type Covered struct {
+	SQL, Query string
+	Stage      int
+	*operators.Coverage
 }
 
 // Failed says whether the test failed.
@@ -51,7 +63,7 @@ func (f *File) Run(ctx context.Context, match func(string) bool, o Options) []Re
 		if err := r.run(ctx); err != nil {
 			r.failures = append(r.failures, err.Error())
 		}
-		results = append(results, Result{f.Path, t, r.failures, time.Duration(o.Clock.Now()-began) * time.Microsecond})
+		results = append(results, Result{f.Path, t, r.failures, time.Duration(o.Clock.Now()-began) * time.Microsecond, r.covered()})
 	}
 	return results
 }
@@ -67,6 +79,36 @@ type runner struct {
 	queries   []*running
 	mentioned map[*table]bool // rows of these that nobody expects are failures
 	failures  []string
+	observers []observed
+}
+
+// observed is a pattern of a query.
+type observed struct {
+	query string
+	stage int
+	*pattern.Observer
+}
+
+// covered sums what the shards of each pattern have seen.
+func (r *runner) covered() (list []Covered) {
+	for _, o := range r.observers {
+		same := func(c Covered) bool { return c.Query == o.query && c.Stage == o.stage }
+		if i := slices.IndexFunc(list, same); i >= 0 {
+			list[i].Add(o.Coverage())
+			continue
+		}
+		list = append(list, Covered{strings.Join(r.file.SQL, ", "), o.query, o.stage, o.Coverage()})
+	}
+	return list
+}
+
+// observe makes the operator of a pattern whose coverage is counted.
+func (r *runner) observe(query string) func(stage, shard int, p *pattern.Program) operators.Stateful {
+	return func(stage, shard int, p *pattern.Program) operators.Stateful {
+		o := p.NewObserver(shard)
+		r.observers = append(r.observers, observed{query, stage, o})
+		return o
+	}
 }
 
 type running struct {
@@ -192,6 +234,9 @@ func (r *runner) open(ctx context.Context, queries []query.Query) error {
 		q := &queries[i]
 		cat := *r.cat
 		cat.Settings = q.Settings
+		if r.options.Cover {
+			o.Trace = r.observe(q.Name)
+		}
 		p, err := engine.OpenPipeline(ctx, o, q.Insert, &cat, nil)
 		if err != nil {
 			return fmt.Errorf("query %s: %w", q.Name, err)

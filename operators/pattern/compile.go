@@ -25,6 +25,8 @@ type Options struct {
 	// TTL ends a partial match that is as old, without a result but counted; and
 	// forgets what is kept of a key that has been idle for as long. µs; 0: never.
 	TTL event.Time
+	// Trace: the conditions can be tested one by one, for NewTracer.
+	Trace bool
 	// Ordered: the results are put in the order of time again, so Hold is asked.
 	Ordered bool
 }
@@ -65,6 +67,7 @@ type Program struct {
 	columns   []expr.Expr // the prepared columns after the symbol
 	define    frame       // registers of the historical conditions
 	measures  output
+	conjuncts *conjuncts  // for a trace; else nil
 	limit     int         // cell of a match's own time limit, -1: none
 	starts    []uint64    // local bits of the variables a match may start with
 	anyStart  bool        // also a row of no variable matters: empty matches, unmatched rows …
@@ -149,6 +152,11 @@ func Compile(m *plan.Match, opts Options) (*Program, error) {
 	}
 	if m.Consume == plan.ConsumeAny && p.ahead > 0 {
 		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
+	}
+	if opts.Trace {
+		if err := c.testable(); err != nil {
+			return nil, err
+		}
 	}
 	c.limits()
 	p.define.feed(len(p.vars))

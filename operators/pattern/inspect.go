@@ -232,13 +232,7 @@ func (in *inspection) flush() {
 // complete fills in the key and the rows.
 func (in *inspection) complete(k *keyState) {
 	m := in.m
-	for i := range m.p.keys {
-		v, err := k.keyValue(m.p, m.arena, i)
-		if err != nil {
-			v = event.NullValue
-		}
-		in.x.Key = append(in.x.Key, v)
-	}
+	in.x.Key = append(in.x.Key, m.values(k)...)
 	for _, s := range in.steps {
 		row := m.view.row(int(s.row))
 		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: m.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})

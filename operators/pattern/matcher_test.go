@@ -22,7 +22,7 @@ import (
 // input, "match" holds a MATCH_RECOGNIZE clause and expects the output rows,
 // "explain" shows the compiled pattern, "states" its automaton, "draw" that as
 // DOT or SVG, "samples" what it matches, "open" the matches that are open after
-// the rows. "restore after=n" has a clause, a line
+// the rows, "trace key=k" what became of those of a key. "restore after=n" has a clause, a line
 // "-- state" and pairs of a snapshot, in hexadecimal, that was taken after n
 // rows, and expects the output of the others. Every match is repeated with
 // other batch sizes and with a snapshot and restore after every row.
@@ -48,6 +48,10 @@ func TestMatcher(t *testing.T) {
 				return program(t, table, d.Input).States()
 			case "open":
 				return openMatches(t, table, rows, d.Input)
+			case "trace":
+				var key string
+				d.ScanArgs(t, "key", &key)
+				return traced(t, table, rows, d.Input, key, d.HasArg("end"))
 			case "samples":
 				return program(t, table, d.Input).Samples().String()
 			case "draw":

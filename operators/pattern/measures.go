@@ -120,6 +120,7 @@ type emitter struct {
 	finals   []event.Value
 	ctx      kernel.Context
 	seed     uint64
+	seen     func(w *view, steps []step, id event.ID, at event.Time) // of a trace; else nil
 	out      operators.Collector
 	octx     *operators.Context
 }
@@ -337,6 +338,9 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 		e.slots.Time[e.n] = w.at
 	}
 	e.slots.ID[e.n] = event.Detection(h.Hi, h.Lo)
+	if e.seen != nil {
+		e.seen(w, steps, e.slots.ID[e.n], e.slots.Time[e.n])
+	}
 	e.n++
 	if e.n == event.MaxRows {
 		return e.flush()
