@@ -39,7 +39,8 @@ func (b *budget) divide(told, auto int64, stages []*stage, stored bool) {
 	for _, s := range stages {
 		for _, h := range s.shards {
 			h.budget = b
-			if h.spiller, _ = h.op.(operators.Spiller); h.spiller != nil {
+			if op, ok := h.op.(operators.Spiller); ok && op.Spills() {
+				h.spiller = op
 				n++
 			}
 		}

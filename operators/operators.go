@@ -43,6 +43,8 @@ type Stateful interface {
 // it. What comes out does not depend on what was let go of.
 type Spiller interface {
 	Stateful
+	// Spills says whether it does: of some operators it depends on the query.
+	Spills() bool
 	// Spill lets go of what was not used for longest, until the state takes no
 	// more than most bytes or all that is left has changed since the last
 	// Snapshot. It also says that the writes of all Snapshots are in the store.

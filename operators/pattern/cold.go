@@ -204,6 +204,9 @@ func (m *Matcher) learn() error {
 	return err
 }
 
+// Spills says whether keys can be let go of.
+func (m *Matcher) Spills() bool { return m.p.spills() }
+
 // Spill lets go of keys that have not changed since the last snapshot, by second
 // chance: those that changed before that one are passed over once.
 func (m *Matcher) Spill(most int64) {

@@ -212,6 +212,9 @@ func (a *aligned) read(pn *pane, value []byte) (slot int32, hash uint64, err err
 	return slot, hash, err
 }
 
+// Spills says whether groups can be let go of: not those of running totals.
+func (a *aligned) Spills() bool { return a.running == nil }
+
 // Spill lets go of groups that have not changed since the last snapshot, pane by
 // pane, that to which rows came longest ago first.
 func (a *aligned) Spill(most int64) {
