@@ -269,3 +269,54 @@ func TestColdKeysCostNoReads(t *testing.T) {
 		t.Errorf("%d entries are left, %d rows came out", left, len(out.rows))
 	}
 }
+
+// counting counts the entries that are read.
+type counting struct {
+	state.Reader
+	entries int
+}
+
+func (c *counting) Scan(from, to []byte, fn func(key, value []byte) error) error {
+	return c.Reader.Scan(from, to, func(key, value []byte) error {
+		c.entries++
+		return fn(key, value)
+	})
+}
+
+// TestOpeningReadsLittle restores from many keys: how much is read does not
+// depend on how many there are, and a key is found before all are known.
+func TestOpeningReadsLittle(t *testing.T) {
+	m := compileMatch(t, script("id BIGINT, v BIGINT, ts TIMESTAMP(3)",
+		`PARTITION BY id ORDER BY ts MEASURES A.v AS a, B.v AS b PATTERN (A B) WITHIN INTERVAL '1' HOUR DEFINE A AS A.v < 5, B AS B.v > 5`))
+	p, err := pattern.Compile(m, pattern.Options{Name: "q"})
+	must(t, err)
+	defer pattern.SetSlices(100, 100)()
+	store, ctx := memstore.New(), &operators.Context{}
+	feed := func(matcher operators.Stateful, out *collector, from, to int, v, at int64) {
+		b := event.NewBatch(m.Input.Schema())
+		for i := from; i < to; i++ {
+			for c, x := range []int64{int64(i), v, at} {
+				b.Cols[c].Append(event.IntValue(x))
+			}
+			b.Time, b.ID, b.N = append(b.Time, at), append(b.ID, event.ID{Lo: uint64(at) + uint64(i)}), b.N+1
+		}
+		var prepared collector
+		must(t, p.NewPrepare().Process(ctx, b, &prepared))
+		must(t, matcher.Process(ctx, prepared.batch, out))
+	}
+	const keys = 4000
+	var out collector
+	first := p.NewMatcher(0)
+	must(t, first.Restore(store))
+	feed(first, &out, 0, keys, 1, 1e9)
+	snapshot(t, first, store)
+	second, r := p.NewMatcher(0), &counting{Reader: store}
+	must(t, second.Restore(r))
+	if r.entries > 101 {
+		t.Errorf("%d entries of %d were read", r.entries, keys)
+	}
+	feed(second, &out, keys-10, keys, 9, 2e9)
+	if s := second.Size(); r.entries > 202 || len(out.rows) != 10 || s.Loaded != 10 || s.Reads != 10 {
+		t.Errorf("%d entries were read, %d rows came out, %+v", r.entries, len(out.rows), s)
+	}
+}
