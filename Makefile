@@ -22,7 +22,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-page bench-instructions bench-history bench-compare fuzz generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz generate lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ bench-peers: ## the same on other engines: Java, Maven; PEERS_RUNS, PEERS_SCALE,
 
 bench-kafka: ## end to end on a real broker: Java, Maven, a C compiler
 	@$(GO) run ./benchmarks/cmd/kafka $(BENCH_FLAGS)
+
+bench-scale: ## keys, window, rules, cores, skew: tables, and benchmarks/results
+	@$(GO) run ./benchmarks/cmd/scale $(BENCH_FLAGS)
 
 bench-page: ## tables and plots of docs/benchmarks from benchmarks/results
 	@cd benchmarks/plot && $(GO) run . ../results ../../docs/benchmarks

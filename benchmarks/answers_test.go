@@ -24,6 +24,9 @@ func TestHandAnswers(t *testing.T) {
 		if got := Hand(d, w, 5_000_000)(); got != w.Matches {
 			t.Errorf("%s: %d, expected %d", w.Name, got, w.Matches)
 		}
+		if keyed := Keyed(d, w, 5_000_000); keyed != nil && keyed() != w.Matches {
+			t.Errorf("%s with a hash table: %d, expected %d", w.Name, keyed(), w.Matches)
+		}
 	}
 }
 

@@ -8,8 +8,9 @@ import (
 	"github.com/cepd/cepd/benchmarks/workload"
 )
 
-// The hand-written loops do a query's work and nothing else: state in arrays
-// indexed by card, one pass, no output. They are the floor, not a rival.
+// The hand-written loops do a query's work and nothing else: one pass, no
+// output. Those here keep their state in arrays indexed by card: they are the
+// floor, not a rival. Those of hand_keyed.go look it up.
 
 // Hand is the hand-written loop of a workload over its first n events.
 func Hand(d *Data, w *queries.Workload, n int) func() int {
@@ -44,20 +45,25 @@ func HandQ1(e *Transactions) (matches int) {
 // HandQ2 counts a small transaction with a large one as the card's very next,
 // within ten minutes.
 func HandQ2(e *Transactions) (matches int) {
-	small := make([]int64, cards) // time of the card's last event if it was small, else 0
+	small := make([]int64, cards)
 	for i, amount := range e.Amount {
-		card := e.Card[i]
-		switch {
-		case amount < 10:
-			small[card] = e.Time[i]
-		case small[card] != 0:
-			if amount > 1000 && e.Time[i]-small[card] < 600_000 {
-				matches++
-			}
-			small[card] = 0
+		if pair(&small[e.Card[i]], e.Time[i], amount) {
+			matches++
 		}
 	}
 	return matches
+}
+
+// pair takes an event of a card; small is the time of the card's last one if it
+// was small, else 0.
+func pair(small *int64, now int64, amount float64) (match bool) {
+	if amount < 10 {
+		*small = now
+		return false
+	}
+	match = *small != 0 && amount > 1000 && now-*small < 600_000
+	*small = 0
+	return match
 }
 
 // begun is a small transaction of Q3 and how far its match has come.
@@ -75,20 +81,28 @@ type begun struct {
 func HandQ3(e *Transactions) (matches int) {
 	open := make([][]begun, cards)
 	for i, amount := range e.Amount {
-		list, now := open[e.Card[i]], e.Time[i]
-		if len(list) == 0 && amount >= 10 {
-			continue
-		}
-		n := 0
-		list, n = settle(list, now)
-		matches += n
-		proceed(list, now, amount, e.Country[i], e.Kind[i])
-		if amount < 10 {
-			list = append(list, begun{time: now, country: e.Country[i]})
-		}
-		open[e.Card[i]], n = settle(list, now)
-		matches += n
+		matches += follow(&open[e.Card[i]], e.Time[i], amount, e.Country[i], e.Kind[i])
 	}
+	return matches + finish(open)
+}
+
+// follow takes an event of a card with its open matches.
+func follow(open *[]begun, now int64, amount float64, country, kind uint8) (matches int) {
+	if len(*open) == 0 && amount >= 10 {
+		return 0
+	}
+	list, before := settle(*open, now)
+	proceed(list, now, amount, country, kind)
+	if amount < 10 {
+		list = append(list, begun{time: now, country: country})
+	}
+	list, after := settle(list, now)
+	*open = list
+	return before + after
+}
+
+// finish settles the open matches of all cards at the end of the input.
+func finish(open [][]begun) (matches int) {
 	for _, list := range open {
 		_, n := settle(list, math.MaxInt64)
 		matches += n
@@ -135,14 +149,24 @@ func settle(list []begun, now int64) (rest []begun, matches int) {
 func HandQ4(e *Transactions) (matches int) {
 	runs := make([][]float64, cards)
 	for i, amount := range e.Amount {
-		run := &runs[e.Card[i]]
-		if amount < 10 {
-			*run = append(*run, amount)
-		} else if len(*run) > 0 {
-			matches += resolve(*run, amount, true)
-			*run = (*run)[:0]
-		}
+		matches += lengthen(&runs[e.Card[i]], amount)
 	}
+	return matches + unfinished(runs)
+}
+
+// lengthen takes an event of a card with its run of small amounts.
+func lengthen(run *[]float64, amount float64) (matches int) {
+	if amount < 10 {
+		*run = append(*run, amount)
+	} else if len(*run) > 0 {
+		matches = resolve(*run, amount, true)
+		*run = (*run)[:0]
+	}
+	return matches
+}
+
+// unfinished resolves the runs of all cards at the end of the input.
+func unfinished(runs [][]float64) (matches int) {
 	for _, run := range runs {
 		matches += resolve(run, 0, false)
 	}
@@ -258,28 +282,38 @@ func extend(counts []int, length, step int, last bool) (completed int) {
 // HandQ9 counts the matches of n copies of Q2 with thresholds of their own: the
 // copies' work is done only where the least strict would match.
 func HandQ9(e *Transactions, n int) (matches int) {
-	type last struct {
-		time   int64
-		amount float64
-	}
-	small, large := make([]float64, n), make([]float64, n)
-	for q := range n {
-		small[q], large[q] = queries.Small(q), queries.Large(q, n)
-	}
-	before := make([]last, cards)
-	for i := range before {
-		before[i].amount = 1e9
-	}
+	rules, before := newRules(n), make([]last, cards)
 	for i, amount := range e.Amount {
-		b := &before[e.Card[i]]
-		if amount > 1000 && b.amount < 14 && e.Time[i]-b.time < 600_000 {
-			for q := range n {
-				if b.amount < small[q] && amount > large[q] {
-					matches++
-				}
+		matches += rules.count(&before[e.Card[i]], e.Time[i], amount)
+	}
+	return matches
+}
+
+// last is a card's last event; its amount is 0 before the first.
+type last struct {
+	time   int64
+	amount float64
+}
+
+// rules are the thresholds of the copies of Q2.
+type rules struct{ small, large []float64 }
+
+func newRules(n int) (r rules) {
+	for q := range n {
+		r.small, r.large = append(r.small, queries.Small(q)), append(r.large, queries.Large(q, n))
+	}
+	return r
+}
+
+// count takes an event of a card.
+func (r *rules) count(b *last, now int64, amount float64) (matches int) {
+	if amount > 1000 && b.amount > 0 && b.amount < 14 && now-b.time < 600_000 {
+		for q := range r.small {
+			if b.amount < r.small[q] && amount > r.large[q] {
+				matches++
 			}
 		}
-		*b = last{e.Time[i], amount}
 	}
+	*b = last{now, amount}
 	return matches
 }

@@ -15,26 +15,27 @@ import (
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/murmur2"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 )
 
 // kafkaScript reads transactions as JSON from one topic and writes the
-// detections of Q2 to another.
+// detections of Q1 or Q2 to another.
 var kafkaScript = template.Must(template.New("pipe").Parse(`CREATE TABLE tx (
-  ts BIGINT, card BIGINT, amount DOUBLE,
+  ts BIGINT, card BIGINT, amount DOUBLE, country STRING,
   at AS TO_TIMESTAMP_LTZ(ts, 3),
   WATERMARK FOR at AS at
 ) WITH ('connector' = 'kafka', 'topic' = '{{.In}}', 'properties.bootstrap.servers' = '{{.Bootstrap}}', 'format' = 'json',
   'scan.startup.mode' = 'earliest-offset'{{if not .Live}}, 'scan.bounded.mode' = 'latest-offset'{{end}});
-CREATE TABLE alerts (card BIGINT, probed TIMESTAMP_LTZ(3), at TIMESTAMP_LTZ(3), ts BIGINT, amount DOUBLE)
+CREATE TABLE alerts (card BIGINT, at TIMESTAMP_LTZ(3), ts BIGINT, amount DOUBLE)
 WITH ('connector' = 'kafka', 'topic' = '{{.Out}}', 'properties.bootstrap.servers' = '{{.Bootstrap}}', 'format' = 'json', 'key.fields' = 'card',
-  'sink.delivery-guarantee' = '{{if .ExactlyOnce}}exactly-once', 'sink.transactional-id-prefix' = 'cepd-bench{{else}}at-least-once{{end}}');
-INSERT INTO alerts SELECT * FROM tx MATCH_RECOGNIZE (
+  'sink.delivery-guarantee' = '{{.Guarantee}}'{{if eq .Guarantee "exactly-once"}}, 'sink.transactional-id-prefix' = 'cepd-bench'{{end}});
+INSERT INTO alerts {{if eq .Query "Q1"}}SELECT card, at, ts, amount FROM tx WHERE amount > 1000 AND country <> 'US'{{else}}SELECT * FROM tx MATCH_RECOGNIZE (
   PARTITION BY card ORDER BY at
-  MEASURES A.at AS probed, B.at AS at, B.ts AS ts, B.amount AS amount
+  MEASURES B.at AS at, B.ts AS ts, B.amount AS amount
   PATTERN (A B) WITHIN INTERVAL '10' MINUTE
-  DEFINE A AS A.amount < 10, B AS B.amount > 1000);
+  DEFINE A AS A.amount < 10, B AS B.amount > 1000){{end}};
 `))
 
 // Filler writes transactions to a topic, in the Kafka form of the workload.
@@ -106,13 +107,14 @@ func FillTopic(ctx context.Context, bootstrap, topic string, n int) (bytes float
 	return float64(f.bytes) / float64(n), f.Flush(ctx)
 }
 
-// Pipe is Q2 from a topic to another.
+// Pipe is a query from a topic to another.
 type Pipe struct {
 	Bootstrap, In, Out string
+	Query              string // Q1 or Q2
+	Guarantee          string // none, at-least-once or exactly-once
 	Events             int    // that In has
 	Dir                string // where state is kept; "": nowhere
-	ExactlyOnce        bool
-	Live               bool // In has no end
+	Live               bool   // In has no end
 }
 
 func (p *Pipe) script() (string, error) {
@@ -121,14 +123,13 @@ func (p *Pipe) script() (string, error) {
 	return b.String(), err
 }
 
-func (p *Pipe) note() string {
-	switch {
-	case p.ExactlyOnce:
-		return "Kafka to Kafka, JSON, exactly once, state on disk"
-	case p.Dir != "":
-		return "Kafka to Kafka, JSON, at least once, state on disk"
+// How says what is guaranteed.
+func (p *Pipe) How() string {
+	where := "state in memory only"
+	if p.Dir != "" {
+		where = "state on disk"
 	}
-	return "Kafka to Kafka, JSON, at least once, state in memory only"
+	return strings.ReplaceAll(p.Guarantee, "-", " ") + ", " + where
 }
 
 // Start starts the pipe on e.
@@ -145,24 +146,10 @@ func (p *Pipe) Start(ctx context.Context, e *engine.Engine) (*engine.Query, erro
 	return e.Start(ctx, c.Queries[0].Insert, cat)
 }
 
-// Unsupported is why a connector refuses a pipe yet; empty when err is anything
-// else.
-func Unsupported(err error) string {
-	if err == nil {
-		return ""
-	}
-	for line := range strings.Lines(err.Error()) {
-		if strings.Contains(line, "not supported yet") {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
-}
-
 // EndToEnd measures a pipe. All of the process's CPU counts: fetching, decoding,
 // matching, journal and snapshots, sending.
 func EndToEnd(ctx context.Context, p *Pipe) (r measure.Result, err error) {
-	r = measure.Result{Workload: "Q2", System: "cepd", Events: p.Events, Note: p.note()}
+	r.Events = p.Events
 	e, err := engine.New(engine.Options{Registry: all.New(), DataDir: p.Dir})
 	if err != nil {
 		return r, err
@@ -180,7 +167,24 @@ func EndToEnd(ctx context.Context, p *Pipe) (r measure.Result, err error) {
 	}
 	r.Matches = int(q.Status().Sinks[0].Acknowledged)
 	r.Take(u)
-	r.Note += fmt.Sprintf("; %.2f allocations per event", float64(u.Mallocs)/float64(p.Events))
-	r.Stamp(time.Now())
+	r.Note = fmt.Sprintf("%s; %.2f allocations per event", p.How(), float64(u.Mallocs)/float64(p.Events))
 	return r, nil
+}
+
+// Beginning is the transactions that n records of each of so many partitions
+// hold from their beginning on: FillTopic leaves the partition to Kafka's hash
+// of the key.
+func Beginning(e *Transactions, partitions, n int) *Transactions {
+	taken, out := make([]int, partitions), &Transactions{}
+	var key []byte
+	for i, card := range e.Card {
+		key = (&workload.Transaction{Card: card}).AppendKey(key[:0])
+		p := murmur2.Partition(key, partitions)
+		if taken[p]++; taken[p] > n {
+			continue
+		}
+		out.Time, out.Card, out.Amount = append(out.Time, e.Time[i]), append(out.Card, card), append(out.Amount, e.Amount[i])
+		out.Country, out.Kind = append(out.Country, e.Country[i]), append(out.Kind, e.Kind[i])
+	}
+	return out
 }

@@ -10,9 +10,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
 
-// TestKafkaToKafka is Q2 end to end on a real broker: a topic of four
-// partitions with JSON records, detections to another topic. Its answer is that
-// of the hand-written loop.
+// TestKafkaToKafka is Q1 and Q2 end to end on a real broker: a topic of four
+// partitions with JSON records, detections to another topic. Their answers are
+// those of the hand-written loops.
 func TestKafkaToKafka(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kafka broker")
@@ -24,13 +24,18 @@ func TestKafkaToKafka(t *testing.T) {
 	if _, err := FillTopic(ctx, k.Bootstrap, in, events); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{"", t.TempDir()} {
-		r, err := EndToEnd(ctx, &Pipe{Bootstrap: k.Bootstrap, In: in, Out: k.Topic(t, 4), Events: events, Dir: dir})
+	for _, p := range []Pipe{{Query: "Q1", Guarantee: "none"}, {Query: "Q2", Guarantee: "at-least-once", Dir: t.TempDir()}} {
+		p.Bootstrap, p.In, p.Out, p.Events = k.Bootstrap, in, k.Topic(t, 4), events
+		r, err := EndToEnd(ctx, &p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := HandQ2(NewTransactions(events)); r.Matches != want {
-			t.Errorf("%s: %d detections, expected %d", r.Note, r.Matches, want)
+		want := HandQ2(NewTransactions(events))
+		if p.Query == "Q1" {
+			want = HandQ1(NewTransactions(events))
+		}
+		if r.Matches != want {
+			t.Errorf("%s, %s: %d detections, expected %d", p.Query, r.Note, r.Matches, want)
 		}
 		t.Logf("%.0f events per CPU-second; %s", r.PerCPUSecond(), r.Note)
 	}

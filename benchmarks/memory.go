@@ -1,7 +1,6 @@
 package benchmarks
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/cepd/cepd/benchmarks/queries"
 	"github.com/cepd/cepd/benchmarks/workload"
 	"github.com/cepd/cepd/internal/conformance"
-	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -44,11 +42,16 @@ func (m *Memory) Emit(b *event.Batch) error {
 
 // NewMemory compiles a workload over t. The error is why the queries cannot run.
 func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
+	return newMemory(t, w.Name, w.Script(), w.Params)
+}
+
+// newMemory compiles a script once for each set of parameters.
+func newMemory(t *workload.Table, name, script string, copies []map[string]string) (*Memory, error) {
 	m := &Memory{table: t}
-	for _, params := range w.Params {
-		q, err := m.compile(w.Script(), maps.Clone(params))
+	for _, params := range copies {
+		q, err := m.compile(script, maps.Clone(params))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		m.queries = append(m.queries, q)
 	}
@@ -76,21 +79,6 @@ func (m *Memory) compile(text string, params map[string]string) (*memoryQuery, e
 
 // planOf is the plan of the script's one query.
 func planOf(r *query.Result) *plan.Insert { return r.Queries[0].Insert }
-
-// Refused is why cepd cannot run a workload yet; empty when err is anything
-// else.
-func Refused(err error) string {
-	var list *diag.List
-	if !errors.As(err, &list) {
-		return ""
-	}
-	for _, d := range list.Items {
-		if d.Code == diag.NotSupported {
-			return d.Message
-		}
-	}
-	return ""
-}
 
 // Run feeds up to n further events and says how many it fed. The batches are
 // views of the table, as those of a source that has decoded them.
@@ -164,6 +152,18 @@ func ByHand(d *Data, w *queries.Workload, n int) (measure.Result, error) {
 		err = check(&r, w.Matches)
 	}
 	return r, err
+}
+
+// ByTable measures the hand-written loop with a hash table. The answer is
+// checked against that of the other loop.
+func ByTable(d *Data, w *queries.Workload, n int) (measure.Result, error) {
+	loop := Keyed(d, w, n)
+	r, err := timed(w, "hand-keyed", n, func() (int, error) { return loop(), nil })
+	r.Note = "the same with an open-addressing hash table from card to state"
+	if err != nil {
+		return r, err
+	}
+	return r, check(&r, Hand(d, w, n)())
 }
 
 func timed(w *queries.Workload, system string, n int, run func() (int, error)) (measure.Result, error) {

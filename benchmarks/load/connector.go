@@ -16,7 +16,7 @@ import (
 
 // registry is every connector, with its sources and sinks measured by r.
 func (r *run) registry() *connectors.Registry {
-	plain := all.New(held{r.o.Held})
+	plain := all.New(held{r.o.Held, max(r.o.Rounds, 1), max(r.o.Split, 1)})
 	var list []connectors.Connector
 	for _, name := range plain.Names() {
 		c, _ := plain.Lookup(name)

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cepd/cepd/benchmarks"
-	"github.com/cepd/cepd/benchmarks/queries"
 )
 
 // script is a pattern that each row completes, so that a detection leaves for
@@ -82,22 +79,6 @@ func TestStatelessByID(t *testing.T) {
 	}
 	if l := r.Latency; r.Detections != 100 || l.Count != 100 || l.ByEnd != 0 || l.MaxMillis > 60_000 {
 		t.Errorf("%d detections, %+v", r.Detections, l)
-	}
-}
-
-// TestWorkloads compares with the hand-written loops, also of copies that run
-// together.
-func TestWorkloads(t *testing.T) {
-	d := benchmarks.NewData()
-	for name, events := range map[string]int{"Q1": 50_000, "Q2": 50_000, "Q9-100": 2000} {
-		w, _ := queries.Find(name)
-		r, err := Run(context.Background(), Options{File: name, Text: w.Script(), Copies: w.Params, Held: d.Table(w, events), Events: int64(events)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := benchmarks.Hand(d, w, events)(); r.Events != int64(events) || r.Detections != int64(want) {
-			t.Errorf("%s: %d detections in %d events, expected %d", name, r.Detections, r.Events, want)
-		}
 	}
 }
 

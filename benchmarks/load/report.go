@@ -82,6 +82,12 @@ type GC struct {
 	MaxMillis   float64 `json:"max_pause_ms"`
 }
 
+// NewGC is the pauses between two samples.
+func NewGC(from, to measure.Sample) GC {
+	p := to.PausesSince(from)
+	return GC{to.Cycles - from.Cycles, p.Count, millis(p.Total), millis(p.Max)}
+}
+
 // report computes the report. The stretch between processed and resumed, in
 // which the state was looked at, does not count.
 func (r *run) report(processed, resumed, ended measure.Sample, state []engine.Status) *Report {
@@ -90,7 +96,6 @@ func (r *run) report(processed, resumed, ended measure.Sample, state []engine.St
 	cpu := processed.CPU - s.CPU + ended.CPU - resumed.CPU
 	events := r.events() - r.base
 	per := func(n float64) float64 { return n / max(float64(events), 1) }
-	p := ended.PausesSince(s)
 	out := &Report{
 		Query: r.o.File, Events: events, Warmup: r.base, Detections: r.result.detections, Rate: r.o.Rate,
 		WallSeconds: wall.Seconds(), CPUSeconds: cpu.Seconds(), Durable: r.o.DataDir != "",
@@ -99,7 +104,7 @@ func (r *run) report(processed, resumed, ended measure.Sample, state []engine.St
 			PeakRSSMB: measure.PeakRSS(), HeapLiveMB: float64(ended.Live) / (1 << 20),
 			AllocsPerEvent: per(float64(ended.Allocs - s.Allocs)), AllocBytesPerEvent: per(float64(ended.Bytes - s.Bytes)),
 		},
-		GC:      GC{ended.Cycles - s.Cycles, p.Count, millis(p.Total), millis(p.Max)},
+		GC:      NewGC(s, ended),
 		Version: measure.Version(), Machine: measure.Machine(), Date: time.Now().UTC().Format(time.DateOnly),
 	}
 	if r.o.Held != nil {

@@ -50,7 +50,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, c := range list {
 		r.queries = append(r.queries, newQueryRun(c))
 	}
-	if r.engine, err = engine.New(engine.Options{Registry: r.registry(), DataDir: o.DataDir, Workers: o.Workers}); err != nil {
+	if r.engine, err = engine.New(engine.Options{Registry: r.registry(), DataDir: o.DataDir, Workers: o.Workers, SnapshotInterval: o.Snapshots}); err != nil {
 		return nil, err
 	}
 	report, err := r.run(ctx)

@@ -28,9 +28,14 @@ type Result struct {
 	RSSMB       float64 `json:"rss_mb"` // highest resident set during the run
 	Note        string  `json:"note"`
 	// Runs is the CPU seconds of each run, ascending, of a median of several.
-	Runs    []float64 `json:"runs,omitempty"`
-	Machine string    `json:"machine"`
-	Date    string    `json:"date"`
+	Runs   []float64 `json:"runs,omitempty"`
+	Failed string    `json:"failed,omitempty"` // why there is no result
+	// What the operators hold, where it was looked at.
+	StateKeys  int64 `json:"state_keys,omitempty"`
+	StateBytes int64 `json:"state_bytes,omitempty"`
+
+	Machine string `json:"machine"`
+	Date    string `json:"date"`
 }
 
 // PerCPUSecond is the events handled per second of CPU.
@@ -76,6 +81,19 @@ func processor() string {
 	return "unknown processor"
 }
 
+// Several is the median of n runs.
+func Several(n int, run func() (Result, error)) (Result, error) {
+	var runs []Result
+	for range n {
+		r, err := run()
+		if err != nil {
+			return r, err
+		}
+		runs = append(runs, r)
+	}
+	return Median(runs), nil
+}
+
 // Median is the run with the median CPU time of several of the same workload,
 // with the CPU times of all.
 func Median(runs []Result) Result {
@@ -102,6 +120,10 @@ func Print(w io.Writer, results []Result) error {
 	fmt.Fprintln(t, "workload\tsystem\tevents\tmatches\twall s\tCPU s\tevents/CPU-s\tns/event\tspread\tRSS MB\t")
 	for i := range results {
 		r := &results[i]
+		if r.Failed != "" {
+			fmt.Fprintf(t, "%s\t%s\t\t\t\t\tfailed\t\t\t\t\n", r.Workload, r.System)
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f%%\t%.0f\t\n", r.Workload, r.System, r.Events, r.Matches,
 			r.WallSeconds, r.CPUSeconds, r.PerCPUSecond(), 1e9/r.PerCPUSecond(), 100*r.Spread(), r.RSSMB)
 	}

@@ -24,7 +24,7 @@ import (
 const Dir = "benchmarks/peers"
 
 const (
-	runTimeout   = 5 * time.Minute
+	runTimeout   = 3 * time.Minute  // of all runs of a line
 	buildTimeout = 10 * time.Minute // the first time, the engines are downloaded
 )
 

@@ -32,6 +32,7 @@ func run(from, docs string) error {
 		peersPlot(r.peers, filepath.Join(docs, "peers.svg")),
 		handPlot(r.memory, filepath.Join(docs, "memory.svg")),
 		kafkaPlot(r.kafka, filepath.Join(docs, "kafka.svg")),
+		scalePlot(r.scale, filepath.Join(docs, "scale.svg")),
 		latencyPlot(&r, filepath.Join(docs, "latency.svg")),
 		fillPage(&r, filepath.Join(docs, "README.md")),
 	)

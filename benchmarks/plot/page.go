@@ -25,16 +25,6 @@ func curveOf(l *latency) (xy plotter.XYs) {
 	return xy
 }
 
-func guarantee(note string) string {
-	switch {
-	case strings.Contains(note, "exactly once"):
-		return "exactly once"
-	case strings.Contains(note, "on disk"):
-		return "durable"
-	}
-	return "in memory"
-}
-
 // fillPage replaces what stands between the marks <!-- NAME --> and <!-- end -->
 // of the page by the tables.
 func fillPage(r *results, path string) error {
@@ -43,7 +33,10 @@ func fillPage(r *results, path string) error {
 		return err
 	}
 	page := string(text)
-	for name, table := range map[string]string{"machine": machine(r), "peers": peersTable(r.peers), "memory": memoryTable(r), "kafka": kafkaTable(r.kafka), "latency": latencyTable(r)} {
+	for name, table := range map[string]string{
+		"machine": machine(r), "failed": failed(r), "targets": targetTable(r), "peers": peersTable(r.peers), "durable": durableTable(r), "memory": memoryTable(r),
+		"kafka": kafkaTable(r.kafka), "latency": latencyTable(r), "stock": stockTable(r.stock), "scale": scaleTable(r.scale), "instructions": instructionsTable(r.instructions),
+	} {
 		mark := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n).*?(<!-- end -->)`)
 		if !mark.MatchString(page) {
 			return fmt.Errorf("%s has no mark <!-- %s -->", path, name)
@@ -58,19 +51,39 @@ func fillPage(r *results, path string) error {
 // machine says where and when each file was measured.
 func machine(r *results) string {
 	var b strings.Builder
-	for _, f := range []struct {
-		name string
-		list []result
-	}{{"peers", r.peers}, {"memory", r.memory}, {"engine", r.engine}, {"kafka", r.kafka}} {
+	for _, f := range r.files() {
 		if len(f.list) > 0 {
-			own := find(f.list, "Q2", "cepd")
-			if own == nil {
-				own = &f.list[0]
-			}
+			own := &f.list[len(f.list)-1]
 			fmt.Fprintf(&b, "- `%s.json`: %s; %s; %s\n", f.name, own.Date, own.Machine, versions(f.list))
 		}
 	}
 	return b.String()
+}
+
+// file is a result file.
+type file struct {
+	name string
+	list []result
+}
+
+func (r *results) files() []file {
+	return []file{{"peers", r.peers}, {"memory", r.memory}, {"engine", r.engine}, {"stock", r.stock}, {"scale", r.scale}, {"kafka", r.kafka}}
+}
+
+// failed lists the lines that have no result, and why.
+func failed(r *results) string {
+	var b strings.Builder
+	for _, f := range r.files() {
+		for i := range f.list {
+			if l := &f.list[i]; l.Failed != "" {
+				fmt.Fprintf(&b, "- %s by %s (`%s.json`): %s\n", l.Workload, l.System, f.name, l.Failed)
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return "Every line of every file has a result.\n"
+	}
+	return "Without a result:\n\n" + b.String()
 }
 
 // versions are the systems of a list with their versions.
@@ -78,8 +91,14 @@ func versions(list []result) string {
 	var all []string
 	for i := range list {
 		r := &list[i]
-		v := r.System + " " + r.Version
-		if r.System != "hand" && r.Version != "" && !slices.Contains(all, v) {
+		system := r.System
+		if strings.HasPrefix(system, "cepd") || strings.Contains(r.Workload, "/") {
+			system = "cepd"
+		} else if strings.HasPrefix(system, "flink") {
+			system = "Flink"
+		}
+		v := system + " " + r.Version
+		if !strings.HasPrefix(system, "hand") && r.Version != "" && r.Failed == "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
 	}
@@ -129,17 +148,17 @@ func memoryTable(r *results) string {
 	}
 	var b strings.Builder
 	b.WriteString("![CPU time as a multiple of the hand-written loop's](memory.svg)\n\n")
-	b.WriteString("| | operators, ns/event | loop, ns/event | ratio | engine, M events/CPU-s | engine, M events/s |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| | operators, ns/event | loop with hash table | ratio | loop with arrays | ratio | engine, ns of CPU/event | engine, M events/s |\n|---|---|---|---|---|---|---|---|\n")
 	for _, w := range workloads(r.memory) {
-		own, hand, through := find(r.memory, w, "cepd"), find(r.memory, w, "hand"), find(r.engine, w, "cepd")
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", w, nanos(own), nanos(hand), ratio(own, hand), cpuRate(through), wallRate(through))
+		own, table, hand, through := find(r.memory, w, "cepd"), find(r.memory, w, "hand-keyed"), find(r.memory, w, "hand"), find(r.engine, w, "cepd-engine")
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", w, nanos(own), nanos(table), ratio(own, table), nanos(hand), ratio(own, hand), nanos(through), wallRate(through))
 	}
 	return b.String()
 }
 
 func nanos(r *result) string {
 	if r == nil {
-		return "not yet runnable"
+		return "–"
 	}
 	return number(1e9 / r.perCPUSecond())
 }
@@ -174,6 +193,9 @@ func kafkaTable(list []result) string {
 	b.WriteString("| | M events/CPU-s | spread | M events/s | RSS MB | |\n|---|---|---|---|---|---|\n")
 	for i := range list {
 		r := &list[i]
+		if r.Failed != "" {
+			continue
+		}
 		fmt.Fprintf(&b, "| %s | %s | ±%.0f %% | %s | %.0f | %s |\n", kafkaLabel(r), cpuRate(r), r.spread(), wallRate(r), r.RSSMB, r.Note)
 	}
 	return b.String()
@@ -186,11 +208,14 @@ func latencyTable(r *results) string {
 	}
 	var b strings.Builder
 	b.WriteString("![Latency by percentile](latency.svg)\n\n")
-	b.WriteString("| | p50 ms | p90 | p99 | p99.9 | max | detections |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | p50 ms | p90 | p99 | p99.9 | max | detections | GC pauses | longest, ms |\n|---|---|---|---|---|---|---|---|---|\n")
 	for i := range list {
-		l := list[i].Latency
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %d |\n", list[i].name(), number(l.P50Millis), number(l.P90Millis), number(l.P99Millis),
-			number(l.P999Millis), number(l.MaxMillis), l.Count)
+		l, gc := list[i].Latency, &list[i].GC
+		if l.Count == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %d | %d | %s |\n", list[i].name(), number(l.P50Millis), number(l.P90Millis), number(l.P99Millis),
+			number(l.P999Millis), number(l.MaxMillis), l.Count, gc.Pauses, number(gc.MaxMillis))
 	}
 	return b.String()
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -68,7 +68,7 @@ func peersPlot(list []result, path string) error {
 	for _, n := range names {
 		var xy plotter.XYs
 		for i := range list {
-			if r := &list[i]; r.System == n.system {
+			if r := &list[i]; r.System == n.system && r.Failed == "" {
 				row := float64(len(labels) - 1 - slices.Index(labels, r.Workload))
 				xy, all = append(xy, plotter.XY{X: r.perCPUSecond(), Y: row}), append(all, r.perCPUSecond())
 			}
@@ -83,6 +83,9 @@ func peersPlot(list []result, path string) error {
 		p.Add(s)
 		p.Legend.Add(n.name, s)
 	}
+	if len(all) == 0 {
+		return nil
+	}
 	fit(p, all...)
 	p.X.Tick.Marker = decades{rate, p.X.Max}
 	p.X.Max *= 60 // room for the legend
@@ -91,40 +94,39 @@ func peersPlot(list []result, path string) error {
 
 // handPlot shows how far the operators are from the hand-written loops.
 func handPlot(list []result, path string) error {
-	ratios := map[string]float64{}
-	for _, w := range workloads(list) {
-		own, hand := find(list, w, "cepd"), find(list, w, "hand")
-		if own != nil && hand != nil {
-			ratios[w] = hand.perCPUSecond() / own.perCPUSecond()
-		}
-	}
-	if len(ratios) == 0 {
+	labels := slices.DeleteFunc(workloads(list), func(w string) bool { return find(list, w, "cepd") == nil || find(list, w, "hand") == nil })
+	if len(labels) == 0 {
 		return nil
 	}
-	var labels []string
-	for w := range ratios {
-		labels = append(labels, w)
-	}
-	slices.Sort(labels)
-	p := dots("CPU time of cepd's operators as a multiple of a hand-written loop's (1 is the floor; logarithmic)", "times the loop", labels)
+	p := dots("CPU time of cepd's operators as a multiple of a hand-written loop's (logarithmic)", "times the loop", labels)
 	p.X.Tick.Marker = decades{label: number}
 	values := []float64{1}
-	var xy plotter.XYs
-	for i, w := range labels {
-		xy, values = append(xy, plotter.XY{X: ratios[w], Y: float64(len(labels) - 1 - i)}), append(values, ratios[w])
-	}
-	s, err := scatter(xy, looks["cepd"])
-	if err != nil {
-		return err
+	for _, loop := range []struct{ system, name string }{{"hand", "of the loop with arrays"}, {"hand-keyed", "of the loop with a hash table"}} {
+		var xy plotter.XYs
+		for i, w := range labels {
+			if hand := find(list, w, loop.system); hand != nil {
+				x := hand.perCPUSecond() / find(list, w, "cepd").perCPUSecond()
+				xy, values = append(xy, plotter.XY{X: x, Y: float64(len(labels) - 1 - i)}), append(values, x)
+			}
+		}
+		if len(xy) == 0 {
+			continue
+		}
+		s, err := scatter(xy, looks[loop.system])
+		if err != nil {
+			return err
+		}
+		p.Add(s)
+		p.Legend.Add(loop.name, s)
 	}
 	fit(p, values...)
-	p.Add(s)
+	p.X.Max *= 10 // room for the legend
 	return p.Save(width, vg.Length(3+len(labels))*vg.Centimeter*4/5, path)
 }
 
 func find(list []result, workload, system string) *result {
 	for i := range list {
-		if r := &list[i]; r.Workload == workload && r.System == system {
+		if r := &list[i]; r.Workload == workload && r.System == system && r.Failed == "" {
 			return r
 		}
 	}
@@ -137,7 +139,7 @@ func kafkaPlot(list []result, path string) error {
 	if len(list) == 0 {
 		return nil
 	}
-	list = slices.Clone(list)
+	list = slices.DeleteFunc(slices.Clone(list), func(r result) bool { return r.Failed != "" })
 	slices.SortFunc(list, func(a, b result) int { return cmp.Compare(b.perCPUSecond(), a.perCPUSecond()) })
 	labels := make([]string, len(list))
 	var own, others plotter.XYs
@@ -146,7 +148,7 @@ func kafkaPlot(list []result, path string) error {
 		r := &list[i]
 		labels[i] = kafkaLabel(r)
 		at := plotter.XY{X: r.perCPUSecond(), Y: float64(len(list) - 1 - i)}
-		if all = append(all, at.X); r.System == "cepd" {
+		if all = append(all, at.X); strings.HasPrefix(r.System, "cepd") {
 			own = append(own, at)
 		} else {
 			others = append(others, at)
@@ -166,6 +168,9 @@ func kafkaPlot(list []result, path string) error {
 		}
 		p.Add(s)
 	}
+	if len(all) == 0 {
+		return nil
+	}
 	fit(p, all...)
 	return p.Save(width, vg.Length(3+len(list))*vg.Centimeter, path)
 }
@@ -174,11 +179,10 @@ func kafkaLabel(r *result) string {
 	if r.Workload == "fetch" {
 		return r.System + ": fetch alone"
 	}
-	how := ""
-	if r.System == "cepd" {
-		how = ", " + guarantee(r.Note)
+	if how, ok := strings.CutPrefix(r.System, "cepd-"); ok {
+		return r.Workload + ", cepd, " + strings.ReplaceAll(how, "-", " ")
 	}
-	return fmt.Sprintf("%s: JSON, %s, JSON%s", r.System, r.Workload, how)
+	return r.Workload + ", " + r.System
 }
 
 // latencyPlot shows the curves of latencies.
@@ -190,7 +194,7 @@ func latencyPlot(r *results, path string) error {
 	p := blank("Latency by percentile, from when the releasing event was due (less is better; both axes logarithmic)", "percentile")
 	p.Y.Label.Text, p.Y.Scale, p.Y.Tick.Marker = "ms", plot.LogScale{}, decades{label: number}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.ConstantTicks(nines)
-	p.X.Min, p.X.Max = 1, 10_000
+	p.X.Min, p.X.Max = 1, 10_000*500 // room for the legend
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
 	p.Add(grid)
@@ -211,7 +215,7 @@ func latencyPlot(r *results, path string) error {
 		}
 	}
 	p.Y.Min, p.Y.Max = 0.1, math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top = true
 	p.Legend.Padding = vg.Points(3)
 	return p.Save(width, 16*vg.Centimeter, path)
 }
@@ -236,7 +240,7 @@ var dashed, dotted = []vg.Length{vg.Points(5), vg.Points(3)}, []vg.Length{vg.Poi
 func curves(r *results) (list []line) {
 	for _, p := range append(r.latency[:len(r.latency):len(r.latency)], r.kafkaLatency...) {
 		if p.Latency != nil && p.Latency.Count >= enough {
-			l := line{query: p.Query + p.Workload, name: p.name(), xy: curveOf(p.Latency)}
+			l := line{query: p.Query + p.Workload + p.Note, name: p.name(), xy: curveOf(p.Latency)}
 			switch {
 			case p.Workload != "":
 				l.dashes = dotted

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// result is an entry of memory.json, engine.json, peers.json and kafka.json.
+// result is an entry of all files but those of latencies and instructions.
 type result struct {
 	Workload    string    `json:"workload"`
 	System      string    `json:"system"`
@@ -20,7 +20,10 @@ type result struct {
 	Matches     int       `json:"matches"`
 	RSSMB       float64   `json:"rss_mb"`
 	Note        string    `json:"note"`
-	Runs        []float64 `json:"runs"` // CPU seconds of each, ascending
+	Runs        []float64 `json:"runs"`   // CPU seconds of each, ascending
+	Failed      string    `json:"failed"` // why there is no result
+	StateKeys   int64     `json:"state_keys"`
+	StateBytes  int64     `json:"state_bytes"`
 	Machine     string    `json:"machine"`
 	Date        string    `json:"date"`
 }
@@ -60,12 +63,23 @@ type paced struct {
 	Durable  bool     `json:"durable"`
 	Rate     float64  `json:"rate"`
 	Latency  *latency `json:"latency"`
+	GC       struct {
+		Pauses    int     `json:"pauses"`
+		MaxMillis float64 `json:"max_pause_ms"`
+	} `json:"gc"`
+}
+
+// count is an entry of instructions.json.
+type count struct {
+	Workload             string  `json:"workload"`
+	System               string  `json:"system"`
+	InstructionsPerEvent float64 `json:"instructions_per_event"`
 }
 
 func (p *paced) name() string {
 	switch {
 	case p.Workload != "":
-		return fmt.Sprintf("%s, Kafka to Kafka, %s, %s events/s", p.Workload, guarantee(p.Note), rate(p.Rate))
+		return fmt.Sprintf("%s, Kafka to Kafka, %s, %s events/s", p.Workload, p.Note, rate(p.Rate))
 	case p.Durable:
 		return fmt.Sprintf("%s, engine, journal on disk, %s events/s", p.Query, rate(p.Rate))
 	}
@@ -74,14 +88,15 @@ func (p *paced) name() string {
 
 // results is what the files have; an absent one is empty.
 type results struct {
-	memory, engine, peers, kafka []result
-	latency, kafkaLatency        []paced
+	memory, engine, peers, kafka, stock, scale []result
+	latency, kafkaLatency                      []paced
+	instructions                               []count
 }
 
 func readResults(dir string) (r results, err error) {
 	for file, into := range map[string]any{
 		"memory.json": &r.memory, "engine.json": &r.engine, "peers.json": &r.peers, "kafka.json": &r.kafka,
-		"latency.json": &r.latency, "kafka-latency.json": &r.kafkaLatency,
+		"stock.json": &r.stock, "scale.json": &r.scale, "instructions.json": &r.instructions, "latency.json": &r.latency, "kafka-latency.json": &r.kafkaLatency,
 	} {
 		err = errors.Join(err, read(filepath.Join(dir, file), into))
 	}

@@ -21,6 +21,7 @@ type look struct {
 var looks = map[string]look{
 	"cepd":          {color.RGBA{R: 0xd5, G: 0x5e, A: 0xff}, draw.CircleGlyph{}},
 	"hand":          {color.RGBA{A: 0xff}, draw.CrossGlyph{}},
+	"hand-keyed":    {color.Gray{0x70}, draw.RingGlyph{}},
 	"esper":         {color.RGBA{G: 0x72, B: 0xb2, A: 0xff}, draw.SquareGlyph{}},
 	"flink-cep":     {color.RGBA{G: 0x9e, B: 0x73, A: 0xff}, draw.TriangleGlyph{}},
 	"flink-sql":     {color.RGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff}, draw.PyramidGlyph{}},
@@ -30,7 +31,7 @@ var looks = map[string]look{
 
 // names are the systems in the order of legends, with what they are called.
 var names = []struct{ system, name string }{
-	{"cepd", "cepd"}, {"hand", "hand-written Go loop"}, {"esper", "Esper"}, {"flink-cep", "Flink CEP / DataStream"}, {"flink-sql", "Flink SQL"},
+	{"cepd", "cepd"}, {"hand", "loop, arrays"}, {"hand-keyed", "loop, hash table"}, {"esper", "Esper"}, {"flink-cep", "Flink CEP / DataStream"}, {"flink-sql", "Flink SQL"},
 	{"siddhi", "Siddhi"}, {"kafka-streams", "Kafka Streams (on Kafka)"},
 }
 

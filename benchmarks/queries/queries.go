@@ -77,6 +77,12 @@ func Find(name string) (*Workload, bool) {
 // Script is the statements of a workload: its table and its query.
 func (w *Workload) Script() string { return read("tables") + read(w.file) }
 
+// Tables is the statements of the two tables.
+func Tables() string { return read("tables") }
+
+// Copies are the parameters of the first n copies of Q2 of a workload of whole.
+func Copies(n, whole int) []map[string]string { return copies(whole)[:n] }
+
 func read(name string) string {
 	text, err := files.ReadFile(name + ".sql")
 	if err != nil {

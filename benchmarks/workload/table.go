@@ -90,22 +90,48 @@ func (t *Table) View(b *event.Batch, columns []int, from, to int) {
 	}
 }
 
-// Copy makes b, which has n rows, a copy of the rows from ….
+// Copy makes b, which has n rows, a copy of the rows from …. After the last row
+// the first comes again, later; b must not reach over it.
 func (t *Table) Copy(b *event.Batch, columns []int, from int) {
-	to := from + b.N
+	round := from / t.N
+	at := from % t.N
+	to := at + b.N
 	for i, c := range columns {
 		v := &b.Cols[i]
 		switch {
 		case t.floats[c] != nil:
-			copy(v.F64, t.floats[c][from:to])
+			copy(v.F64, t.floats[c][at:to])
 		case t.spans[c] != nil:
-			copy(v.Str, t.spans[c][from:to])
+			copy(v.Str, t.spans[c][at:to])
 			v.Alias(t.text[c])
 		default:
-			copy(v.I64, t.ints[c][from:to])
+			copy(v.I64, t.ints[c][at:to])
+		}
+		if round > 0 && c == t.Schema.Rowtime {
+			later(v.I64, int64(round)*t.span())
 		}
 	}
 	for i := range b.ID {
 		b.ID[i] = event.ID{Lo: uint64(from + i)}
+	}
+}
+
+// span is the time that the table's events take.
+func (t *Table) span() int64 {
+	times := t.Time()
+	return times[t.N-1] - times[0] + times[1] - times[0]
+}
+
+func later(times []int64, by int64) {
+	for i := range times {
+		times[i] += by
+	}
+}
+
+// Rekey replaces the cards: that of event i is card(i).
+func (t *Table) Rekey(card func(i int) int64) {
+	column := t.ints[t.Schema.Index("card")]
+	for i := range column {
+		column[i] = card(i)
 	}
 }

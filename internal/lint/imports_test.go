@@ -37,7 +37,8 @@ var layers = [][]string{
 	{"internal/why", "internal/backtest"},
 	{"internal/conformance", "internal/ruletest", "api"},
 	{"examples"},
-	{"internal/demo", "benchmarks", "internal/e2e"},
+	{"internal/e2e"},
+	{"internal/demo", "benchmarks"},
 	{"cmd", "docs", "scripts", "tools"},
 }
 

@@ -4,16 +4,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 
 	"github.com/cepd/cepd/benchmarks"
-	"github.com/cepd/cepd/benchmarks/load"
 	"github.com/cepd/cepd/benchmarks/measure"
 	"github.com/cepd/cepd/benchmarks/queries"
 )
@@ -22,160 +23,110 @@ func main() {
 	var o options
 	flag.Float64Var(&o.scale, "scale", 1, "share of each workload's events")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
-	flag.StringVar(&o.only, "only", "", "workloads, such as Q2,Q4")
+	flag.StringVar(&o.only, "only", "", "workloads, such as Q2,Q4; stock: the patterns over trades")
 	flag.StringVar(&o.out, "out", "benchmarks/results", "folder of the result files; empty: none are written")
 	flag.Float64Var(&o.rate, "rate", 100_000, "events per second of the latency runs; 0: leave them out")
 	flag.DurationVar(&o.duration, "duration", 0, "of each latency run; 0: as cepd bench")
-	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of cepd's operators in memory")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of cepd's operators in memory, and nothing else")
 	flag.Parse()
-	if err := run(&o); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, &o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o *options) error {
+func run(ctx context.Context, o *options) error {
 	fmt.Printf("%s, cepd %s\n", measure.Machine(), measure.Version())
 	d := benchmarks.NewData()
-	memory, refused, err := inMemory(o, d)
-	if err != nil {
-		return err
+	operators := benchmarks.Lines(d, benchmarks.Operators, o.workloads(), o.events, o.runs)
+	if o.profile != "" {
+		return o.profiled(operators)
 	}
-	if err := show(o, "operators in memory, one core", "memory.json", memory); err != nil {
-		return err
+	engines := benchmarks.Lines(d, benchmarks.Engines, o.workloads(), o.events, o.runs)
+	errs := []error{
+		o.file(ctx, "operators in memory, one core", "memory.json", operators, nil),
+		o.file(ctx, "through the engine", "engine.json", engines, nil),
 	}
-	for _, why := range refused {
-		fmt.Println("not yet runnable:", why)
+	if o.wants("stock") {
+		errs = append(errs, o.stock(ctx))
 	}
-	through, err := throughEngine(o, d)
-	if err != nil {
-		return err
-	}
-	if err := show(o, "through the engine", "engine.json", through); err != nil {
-		return err
-	}
-	return latencies(o)
+	return errors.Join(append(errs, latencies(ctx, o))...)
 }
 
-func show(o *options, title, file string, results []measure.Result) error {
-	fmt.Printf("\n%s\n", title)
-	if err := measure.Print(os.Stdout, results); err != nil {
-		return err
-	}
-	if o.out == "" {
+// file measures the lines of a result file; known are results from elsewhere.
+func (o *options) file(ctx context.Context, title, name string, lines []measure.Line, known []measure.Result) error {
+	if len(lines) == 0 {
 		return nil
 	}
-	return measure.Write(filepath.Join(o.out, file), results)
+	fmt.Printf("\n%s\n", title)
+	path := ""
+	if o.out != "" {
+		path = filepath.Join(o.out, name)
+	}
+	log, err := measure.NewLog(path, o.only != "")
+	if err != nil {
+		return err
+	}
+	for _, r := range known {
+		err = errors.Join(err, log.Add(r))
+	}
+	err = errors.Join(err, log.Measure(ctx, lines))
+	fmt.Println()
+	return errors.Join(err, measure.Print(os.Stdout, log.Results()))
+}
+
+// stock measures the patterns over a day of trades.
+func (o *options) stock(ctx context.Context) error {
+	s, err := benchmarks.NewStock(benchmarks.StockDir)
+	if err != nil {
+		return err
+	}
+	list, err := benchmarks.Sequences(benchmarks.StockDir)
+	if err != nil {
+		return err
+	}
+	var core []measure.Result
+	for _, q := range list {
+		core = append(core, s.Reference(q))
+	}
+	return o.file(ctx, "patterns over trades, one core", "stock.json", s.Lines(list, o.runs), core)
+}
+
+func (o *options) wants(name string) bool {
+	return o.only == "" || slices.ContainsFunc(strings.Split(o.only, ","), func(s string) bool { return strings.EqualFold(s, name) })
 }
 
 // workloads are those asked for.
 func (o *options) workloads() (list []*queries.Workload) {
 	for i := range queries.All {
-		w := &queries.All[i]
-		if o.only == "" || contains(strings.Split(o.only, ","), w.Name) {
+		if w := &queries.All[i]; o.wants(w.Name) {
 			list = append(list, w)
 		}
 	}
 	return list
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // events is how many of a workload's events are run.
 func (o *options) events(w *queries.Workload) int { return max(1, int(float64(w.Events)*o.scale)) }
 
-// inMemory runs the operators and the hand-written loops, one core each.
-func inMemory(o *options, d *benchmarks.Data) (results []measure.Result, refused []string, err error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	stop, err := profile(o.profile)
+// profiled runs cepd's lines under the profiler.
+func (o *options) profiled(lines []measure.Line) (err error) {
+	f, err := os.Create(o.profile)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer stop()
-	for _, w := range o.workloads() {
-		n := o.events(w)
-		own, err := o.median(func() (measure.Result, error) { return benchmarks.InMemory(d, w, n) })
-		if why := benchmarks.Refused(err); why != "" {
-			refused = append(refused, w.Name+", "+w.Title+": "+why)
-		} else if err != nil {
-			return nil, nil, err
-		} else {
-			results = append(results, own)
-		}
-		hand, err := o.median(func() (measure.Result, error) { return benchmarks.ByHand(d, w, n) })
-		if err != nil {
-			return nil, nil, err
-		}
-		results = append(results, hand)
-	}
-	return results, refused, nil
-}
-
-// throughEngine runs the same queries as `cepd bench` does.
-func throughEngine(o *options, d *benchmarks.Data) (results []measure.Result, err error) {
-	for _, w := range o.workloads() {
-		n := o.events(w)
-		var reports []*load.Report
-		r, err := o.median(func() (measure.Result, error) {
-			report, err := load.Run(context.Background(), load.Options{File: w.Name, Text: w.Script(), Copies: w.Params, Held: d.Table(w, n), Events: int64(n)})
-			reports = append(reports, report)
-			return engineResult(w, report), err
-		})
-		switch {
-		case benchmarks.Refused(err) != "":
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
-		default:
-			results = append(results, r)
-		}
-	}
-	return results, nil
-}
-
-func engineResult(w *queries.Workload, r *load.Report) measure.Result {
-	if r == nil {
-		return measure.Result{}
-	}
-	return measure.Result{Workload: w.Name, System: "cepd", Version: r.Version, Events: int(r.Events), Matches: int(r.Detections),
-		WallSeconds: r.WallSeconds, CPUSeconds: r.CPUSeconds, RSSMB: r.Memory.PeakRSSMB, Machine: r.Machine, Date: r.Date,
-		Note: fmt.Sprintf("engine, columns in memory, no state on disk; %.4f allocations per event, %d bytes of state", r.Memory.AllocsPerEvent, r.State.Bytes)}
-}
-
-func (o *options) median(run func() (measure.Result, error)) (measure.Result, error) {
-	var runs []measure.Result
-	for range o.runs {
-		r, err := run()
-		if err != nil {
-			return r, err
-		}
-		runs = append(runs, r)
-	}
-	return measure.Median(runs), nil
-}
-
-// profile starts a CPU profile if there is a path for it.
-func profile(path string) (stop func(), err error) {
-	if path == "" {
-		return func() {}, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, err
+		return err
 	}
-	return func() {
-		pprof.StopCPUProfile()
-		if err := f.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-		}
-	}, nil
+	defer pprof.StopCPUProfile()
+	own := slices.DeleteFunc(lines, func(l measure.Line) bool { return l.System != "cepd" })
+	log, err := measure.NewLog("", false)
+	if err != nil {
+		return err
+	}
+	return log.Measure(context.Background(), own)
 }

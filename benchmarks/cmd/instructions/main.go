@@ -26,14 +26,15 @@ import (
 func main() {
 	var c child
 	flag.StringVar(&c.workload, "workload", "", "run this one and count nothing: what Valgrind is given")
-	flag.BoolVar(&c.hand, "hand", false, "with -workload: the loop")
+	flag.StringVar(&c.system, "system", "cepd", "with -workload: cepd, hand or hand-keyed")
 	flag.IntVar(&c.events, "events", 0, "with -workload: events")
 	flag.IntVar(&c.table, "table", 0, "with -workload: events to make")
+	only := flag.String("only", "", "count this workload alone, and write nothing")
 	out := flag.String("out", "benchmarks/results/instructions.json", "result file; empty: none is written")
 	flag.Parse()
 	run := c.run
 	if c.workload == "" {
-		run = func() error { return countAll(*out) }
+		run = func() error { return countAll(*only, *out) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "instructions:", err)
@@ -43,9 +44,8 @@ func main() {
 
 // child is a run without measuring.
 type child struct {
-	workload      string
-	hand          bool
-	events, table int
+	workload, system string
+	events, table    int
 }
 
 func (c *child) run() error {
@@ -54,9 +54,9 @@ func (c *child) run() error {
 		return fmt.Errorf("there is no workload %q", c.workload)
 	}
 	d := benchmarks.NewData()
-	if c.hand {
-		benchmarks.Hand(d, w, c.table) // makes the events
-		benchmarks.Hand(d, w, c.events)()
+	if loop := map[string]func(*benchmarks.Data, *queries.Workload, int) func() int{"hand": benchmarks.Hand, "hand-keyed": benchmarks.Keyed}[c.system]; loop != nil {
+		loop(d, w, c.table) // makes the events
+		loop(d, w, c.events)()
 		return nil
 	}
 	m, err := benchmarks.NewMemory(d.Table(w, c.table), w)
@@ -80,7 +80,7 @@ const (
 	many = 200_000
 )
 
-func countAll(out string) error {
+func countAll(only, out string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -92,27 +92,22 @@ func countAll(out string) error {
 		if w.Events < 5_000_000 {
 			scale = 10 // a heavy one
 		}
-		if len(w.Params) > 100 {
+		if len(w.Params) > 100 || only != "" && w.Name != only {
 			continue
 		}
-		for _, hand := range []bool{false, true} {
-			n, why, err := perEvent(self, w, hand, scale)
+		for _, system := range []string{"cepd", "hand-keyed", "hand"} {
+			if system == "hand-keyed" && benchmarks.Keyed(benchmarks.NewData(), w, 0) == nil {
+				continue
+			}
+			n, err := perEvent(self, w.Name, system, scale)
 			if err != nil {
 				return err
 			}
-			c := count{w.Name, "cepd", measure.Version(), n}
-			if hand {
-				c.System = "hand"
-			}
-			if why != "" {
-				fmt.Printf("%-8s not yet runnable: %s\n", w.Name, why)
-				continue
-			}
-			fmt.Printf("%-8s %-5s %10.1f instructions per event\n", w.Name, c.System, n)
-			counts = append(counts, c)
+			fmt.Printf("%-8s %-10s %10.1f instructions per event\n", w.Name, system, n)
+			counts = append(counts, count{w.Name, system, measure.Version(), n})
 		}
 	}
-	if out == "" {
+	if out == "" || only != "" {
 		return nil
 	}
 	text, err := json.MarshalIndent(counts, "", " ")
@@ -122,33 +117,28 @@ func countAll(out string) error {
 	return os.WriteFile(out, append(text, '\n'), 0o644)
 }
 
-// perEvent is the instructions of an event after the first few, or why the
-// workload cannot run.
-func perEvent(self string, w *queries.Workload, hand bool, scale int) (n float64, why string, err error) {
-	d := benchmarks.NewData()
-	if _, err := benchmarks.NewMemory(d.Table(w, 1), w); !hand && err != nil {
-		return 0, benchmarks.Refused(err), nil
-	}
-	a, err := instructions(self, w.Name, hand, few/scale, many/scale)
+// perEvent is the instructions of an event after the first few.
+func perEvent(self, workload, system string, scale int) (float64, error) {
+	a, err := instructions(self, workload, system, few/scale, many/scale)
 	if err != nil {
-		return 0, "", err
+		return 0, err
 	}
-	b, err := instructions(self, w.Name, hand, many/scale, many/scale)
-	return float64(b-a) / float64((many-few)/scale), "", err
+	b, err := instructions(self, workload, system, many/scale, many/scale)
+	return float64(b-a) / float64((many-few)/scale), err
 }
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
 // instructions runs a child under callgrind. Preemption by signals is switched
 // off: callgrind does not stand it.
-func instructions(self, workload string, hand bool, events, table int) (int64, error) {
+func instructions(self, workload, system string, events, table int) (int64, error) {
 	dir, err := os.MkdirTemp("", "cepd-callgrind-")
 	if err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
 	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file="+filepath.Join(dir, "out"), self,
-		"-workload", workload, "-hand="+strconv.FormatBool(hand), "-events", strconv.Itoa(events), "-table", strconv.Itoa(table))
+		"-workload", workload, "-system", system, "-events", strconv.Itoa(events), "-table", strconv.Itoa(table))
 	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOGC=off")
 	out, err := cmd.CombinedOutput()
 	m := collected.FindSubmatch(out)

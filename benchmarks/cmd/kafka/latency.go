@@ -29,6 +29,7 @@ type latencyResult struct {
 	Note               string        `json:"note"`
 	EventsPerCPUSecond float64       `json:"events_per_cpu_second"` // of this process: engine, producer and consumer
 	Latency            *load.Latency `json:"latency"`
+	GC                 load.GC       `json:"gc"` // likewise
 	Version            string        `json:"version"`
 	Machine            string        `json:"machine"`
 	Date               string        `json:"date"`
@@ -41,18 +42,21 @@ func (s *session) latency(ctx context.Context) error {
 		return nil
 	}
 	var results []latencyResult
-	for _, exactlyOnce := range []bool{false, true} {
-		r, err := s.latencyRun(ctx, exactlyOnce)
-		if why := benchmarks.Unsupported(err); exactlyOnce && why != "" {
-			fmt.Println("latency, exactly once: not yet runnable:", why)
-			continue
+	for _, p := range []benchmarks.Pipe{
+		{Query: "Q2", Guarantee: "at-least-once"},
+		{Query: "Q2", Guarantee: "at-least-once", Dir: "kept"},
+		{Query: "Q2", Guarantee: "exactly-once", Dir: "kept"},
+	} {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
+		r, err := s.latencyRun(ctx, p)
 		if err != nil {
 			return fmt.Errorf("latency: %w", err)
 		}
 		l := r.Latency
-		fmt.Printf("%s at %d events/s, %s: p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f; of %d detections\n", r.Workload, r.Rate, r.Note,
-			l.P50Millis, l.P90Millis, l.P99Millis, l.P999Millis, l.MaxMillis, l.Count)
+		fmt.Printf("%s at %d events/s, %s: p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f; of %d detections; %d GC pauses, the longest %.3f ms\n",
+			r.Workload, r.Rate, r.Note, l.P50Millis, l.P90Millis, l.P99Millis, l.P999Millis, l.MaxMillis, l.Count, r.GC.Pauses, r.GC.MaxMillis)
 		results = append(results, *r)
 	}
 	if s.out == "" {
@@ -65,18 +69,20 @@ func (s *session) latency(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(filepath.Dir(s.out), "kafka-latency.json"), append(text, '\n'), 0o644)
 }
 
-func (s *session) latencyRun(ctx context.Context, exactlyOnce bool) (_ *latencyResult, err error) {
-	p := &benchmarks.Pipe{Bootstrap: s.broker.Bootstrap, ExactlyOnce: exactlyOnce, Live: true}
+func (s *session) latencyRun(ctx context.Context, p benchmarks.Pipe) (_ *latencyResult, err error) {
+	p.Bootstrap, p.Live = s.broker.Bootstrap, true
 	if p.In, err = s.broker.Topic(ctx, partitions); err != nil {
 		return nil, err
 	}
 	if p.Out, err = s.broker.Topic(ctx, partitions); err != nil {
 		return nil, err
 	}
-	if p.Dir, err = os.MkdirTemp("", "cepd-bench-"); err != nil {
-		return nil, err
+	if p.Dir != "" {
+		if p.Dir, err = os.MkdirTemp("", "cepd-bench-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(p.Dir)
 	}
-	defer os.RemoveAll(p.Dir)
 	e, err := engine.New(engine.Options{Registry: all.New(), DataDir: p.Dir})
 	if err != nil {
 		return nil, err
@@ -85,7 +91,7 @@ func (s *session) latencyRun(ctx context.Context, exactlyOnce bool) (_ *latencyR
 	if _, err := p.Start(ctx, e); err != nil {
 		return nil, err
 	}
-	return s.paced(ctx, p)
+	return s.paced(ctx, &p)
 }
 
 // paced writes events when they are due and reads detections meanwhile.
@@ -108,12 +114,9 @@ func (s *session) paced(ctx context.Context, p *benchmarks.Pipe) (*latencyResult
 		return nil, err
 	}
 	after := measure.Now()
-	note := "Kafka to Kafka, at least once, state on disk; producer's delay included"
-	if p.ExactlyOnce {
-		note = "Kafka to Kafka, exactly once, state on disk; producer's delay included"
-	}
-	return &latencyResult{Workload: "Q2", Rate: s.rate, Note: note, EventsPerCPUSecond: float64(n) / (after.CPU - before.CPU).Seconds(),
-		Latency: load.NewLatency(w.histogram, 0), Version: measure.Version(), Machine: measure.Machine(), Date: time.Now().UTC().Format(time.DateOnly)}, nil
+	return &latencyResult{Workload: p.Query, Rate: s.rate, Note: p.How(), EventsPerCPUSecond: float64(n) / (after.CPU - before.CPU).Seconds(),
+		Latency: load.NewLatency(w.histogram, 0), GC: load.NewGC(before, after),
+		Version: measure.Version(), Machine: measure.Machine(), Date: time.Now().UTC().Format(time.DateOnly)}, nil
 }
 
 // produce writes n events, each no earlier than it is due.

@@ -1,6 +1,7 @@
-// Command kafka measures Q2 from a topic of a real broker to another, by cepd
-// and Flink SQL, beside what clients need for reading the topic alone, and
-// writes benchmarks/results/kafka.json: make bench-kafka.
+// Command kafka measures Q1 and Q2 from a topic of a real broker to another, by
+// cepd and Flink SQL, beside what clients need for reading the topic alone, and
+// latencies at a rate; it writes benchmarks/results/kafka.json and
+// kafka-latency.json: make bench-kafka.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,19 +29,20 @@ const (
 )
 
 type options struct {
-	events, flinkEvents, runs int
-	rate                      int
-	duration                  time.Duration
-	out                       string
+	events, runs int
+	only         string
+	rate         int
+	duration     time.Duration
+	out          string
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.events, "events", 3_000_000, "events in the topic")
-	flag.IntVar(&o.flinkEvents, "flink-events", 300_000, "events of the topic for Flink SQL; 0: leave it out")
-	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median by CPU time counts")
-	flag.IntVar(&o.rate, "rate", 100_000, "events per second of the latency run; 0: leave it out")
-	flag.DurationVar(&o.duration, "duration", 10*time.Second, "of the latency run")
+	flag.IntVar(&o.events, "events", 3_000_000, "events in the topic; slow systems read the first of them")
+	flag.StringVar(&o.only, "only", "", "workloads or systems, such as Q2,fetch,flink-sql; latency: the latency runs")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each; the median by CPU time counts")
+	flag.IntVar(&o.rate, "rate", 100_000, "events per second of the latency runs; 0: leave them out")
+	flag.DurationVar(&o.duration, "duration", 20*time.Second, "of each latency run")
 	flag.StringVar(&o.out, "out", "benchmarks/results/kafka.json", "result file; empty: none is written")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,74 +61,93 @@ func run(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Stop()) }()
-	s := &session{options: o, broker: b}
-	if s.in, err = s.fill(ctx, o.events); err != nil {
+	s := &session{options: o, broker: b, data: benchmarks.NewTransactions(o.events)}
+	if err := s.fill(ctx); err != nil {
 		return err
 	}
-	// A system that fails leaves the others alone.
-	errs := []error{s.cepd(ctx), s.drains(ctx), s.flink(ctx), s.latency(ctx)}
-	fmt.Println()
-	errs = append(errs, measure.Print(os.Stdout, s.results))
-	if o.out != "" {
-		errs = append(errs, measure.Write(o.out, s.results))
+	log, err := measure.NewLog(o.out, o.only != "")
+	if err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	lines := append(append(s.cepd(ctx), s.drains(ctx)...), s.flinks(ctx)...)
+	lines = slices.DeleteFunc(lines, func(l measure.Line) bool { return !o.wants(l.Workload, l.System) })
+	err = errors.Join(s.build(ctx, lines), log.Measure(ctx, lines))
+	fmt.Println()
+	err = errors.Join(err, measure.Print(os.Stdout, log.Results()))
+	if !o.wants("latency") {
+		return err
+	}
+	return errors.Join(err, s.latency(ctx))
+}
+
+// wants says whether one of the names is asked for.
+func (o *options) wants(names ...string) bool {
+	asked := strings.Split(o.only, ",")
+	return o.only == "" || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(asked, name) })
+}
+
+// build builds the programs that lines run. The lines of those that cannot be
+// built fail.
+func (s *session) build(ctx context.Context, lines []measure.Line) (err error) {
+	if slices.ContainsFunc(lines, func(l measure.Line) bool { return l.Workload == "fetch" }) {
+		if out, failed := exec.CommandContext(ctx, "make", "-s", "-C", drainDir).CombinedOutput(); failed != nil {
+			err = fmt.Errorf("the clients could not be built (they need a C compiler): %w\n%s", failed, out)
+		}
+	}
+	if slices.ContainsFunc(lines, func(l measure.Line) bool { return strings.HasPrefix(l.System, "flink") }) {
+		err = errors.Join(err, peers.Build(ctx))
+	}
+	return err
 }
 
 // session is a broker with the topic that is read again and again.
 type session struct {
 	*options
-	broker  *broker.Broker
-	in      string
-	results []measure.Result
+	broker *broker.Broker
+	in     string
+	data   *benchmarks.Transactions // what the topic has
 }
 
-// fill makes a topic of n events.
-func (s *session) fill(ctx context.Context, n int) (string, error) {
-	topic, err := s.broker.Topic(ctx, partitions)
-	if err != nil {
-		return "", err
+// fill makes the topic.
+func (s *session) fill(ctx context.Context) (err error) {
+	if s.in, err = s.broker.Topic(ctx, partitions); err != nil {
+		return err
 	}
-	size, err := benchmarks.FillTopic(ctx, s.broker.Bootstrap, topic, n)
+	size, err := benchmarks.FillTopic(ctx, s.broker.Bootstrap, s.in, s.events)
 	if err == nil {
-		fmt.Printf("%s: %d events of %.0f bytes\n", topic, n, size)
+		fmt.Printf("%s: %d events of %.0f bytes\n", s.in, s.events, size)
 	}
-	return topic, err
+	return err
 }
 
-func (s *session) add(r measure.Result) {
-	r.Stamp(time.Now())
-	fmt.Printf("%-6s %-20s %6.3f M events per CPU-second, %6.3f M/s; %s\n", r.Workload, r.System, r.PerCPUSecond()/1e6,
-		float64(r.Events)/max(r.WallSeconds, 1e-9)/1e6, r.Note)
-	s.results = append(s.results, r)
+// found is what a query finds in events.
+func found(query string, e *benchmarks.Transactions) int {
+	if query == "Q1" {
+		return benchmarks.HandQ1(e)
+	}
+	return benchmarks.HandQ2(e)
 }
 
-// cepd measures the engine: without state on disk, with it, exactly once.
-func (s *session) cepd(ctx context.Context) error {
-	want := benchmarks.HandQ2(benchmarks.NewTransactions(s.events))
-	for _, kind := range []struct{ durable, exactlyOnce bool }{{}, {durable: true}, {true, true}} {
-		var runs []measure.Result
-		for range s.runs {
-			r, err := s.pipe(ctx, kind.durable, kind.exactlyOnce)
-			if why := benchmarks.Unsupported(err); kind.exactlyOnce && why != "" {
-				fmt.Println("cepd, exactly once: not yet runnable:", why)
-				return nil
-			}
-			if err == nil && r.Matches != want {
-				err = fmt.Errorf("%d detections, expected %d", r.Matches, want)
-			}
-			if err != nil {
-				return fmt.Errorf("cepd: %w", err)
-			}
-			runs = append(runs, r)
+// cepd measure the engine with each guarantee.
+func (s *session) cepd(ctx context.Context) (lines []measure.Line) {
+	for _, query := range []string{"Q1", "Q2"} {
+		for _, kind := range []struct {
+			system, guarantee string
+			durable           bool
+		}{
+			{"cepd-none", "none", false}, {"cepd-at-least-once", "at-least-once", false},
+			{"cepd-durable", "at-least-once", true}, {"cepd-exactly-once", "exactly-once", true},
+		} {
+			p := benchmarks.Pipe{Bootstrap: s.broker.Bootstrap, In: s.in, Events: s.events, Query: query, Guarantee: kind.guarantee}
+			lines = append(lines, measure.Line{Workload: query, System: kind.system, Measure: func() (measure.Result, error) {
+				return measure.Several(s.runs, func() (measure.Result, error) { return s.pipe(ctx, p, kind.durable) })
+			}})
 		}
-		s.add(measure.Median(runs))
 	}
-	return nil
+	return lines
 }
 
-func (s *session) pipe(ctx context.Context, durable, exactlyOnce bool) (r measure.Result, err error) {
-	p := &benchmarks.Pipe{Bootstrap: s.broker.Bootstrap, In: s.in, Events: s.events, ExactlyOnce: exactlyOnce}
+func (s *session) pipe(ctx context.Context, p benchmarks.Pipe, durable bool) (r measure.Result, err error) {
 	if p.Out, err = s.broker.Topic(ctx, partitions); err != nil {
 		return r, err
 	}
@@ -135,62 +157,79 @@ func (s *session) pipe(ctx context.Context, durable, exactlyOnce bool) (r measur
 		}
 		defer os.RemoveAll(p.Dir)
 	}
-	return benchmarks.EndToEnd(ctx, p)
+	r, err = benchmarks.EndToEnd(ctx, &p)
+	if want := found(p.Query, s.data); err == nil && r.Matches != want {
+		err = fmt.Errorf("%d detections, expected %d", r.Matches, want)
+	}
+	return r, err
 }
 
-// drains measures what clients need for reading the topic.
-func (s *session) drains(ctx context.Context) error {
-	build := exec.CommandContext(ctx, "make", "-s", "-C", drainDir)
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("the clients could not be built (they need a C compiler): %w\n%s", err, out)
-	}
-	for _, d := range []struct{ system, note, program string }{
-		{"kafka-go", "fetch alone, a Reader per partition, messages dropped", "drain kafka-go"},
-		{"franz-go", "fetch alone, PollFetches, records dropped", "drain franz-go"},
-		{"librdkafka", "fetch alone, from C, batches of 1000 messages dropped", "drain-librdkafka"},
-		{"confluent-kafka-go", "fetch alone, a message a Poll, dropped", "drain confluent-kafka-go"},
+// drains measure what clients need for reading the topic.
+func (s *session) drains(ctx context.Context) (lines []measure.Line) {
+	for _, d := range []struct {
+		system, note, program string
+		share                 int // one event in so many
+	}{
+		{"kafka-go", "a Reader per partition, messages dropped", "drain kafka-go", 1},
+		{"franz-go", "PollFetches, records dropped", "drain franz-go", 1},
+		{"librdkafka", "from C, batches of 1000 messages dropped", "drain-librdkafka", 1},
+		{"confluent-kafka-go", "a message a Poll, dropped", "drain confluent-kafka-go", 6},
 	} {
-		command := strings.Fields(d.program)
-		args := append(command[1:], s.broker.Bootstrap, s.in, strconv.Itoa(s.events), strconv.Itoa(s.runs))
-		runs, err := peers.Program(ctx, drainDir+"/bin/"+command[0], args...)
-		if err != nil {
-			return fmt.Errorf("%s: %w", d.system, err)
-		}
-		r := measure.Median(runs)
-		r.Workload, r.System, r.Note = "fetch", d.system, d.note
-		s.add(r)
+		lines = append(lines, measure.Line{Workload: "fetch", System: d.system, Measure: func() (measure.Result, error) {
+			command := strings.Fields(d.program)
+			args := append(command[1:], s.broker.Bootstrap, s.in, strconv.Itoa(s.events/d.share), strconv.Itoa(s.runs))
+			runs, err := peers.Program(ctx, drainDir+"/bin/"+command[0], args...)
+			if err != nil {
+				return measure.Result{}, err
+			}
+			r := measure.Median(runs)
+			r.Note = d.note
+			return r, nil
+		}})
 	}
-	return nil
+	return lines
 }
 
-// flink measures Flink SQL on a shorter topic, at least once, state on the heap.
-func (s *session) flink(ctx context.Context) error {
-	if s.flinkEvents == 0 {
-		return nil
+// flinks measure Flink SQL on the beginning of the topic.
+func (s *session) flinks(ctx context.Context) (lines []measure.Line) {
+	for _, f := range []struct {
+		query, system, backend string
+		share                  int // one event in so many
+		note                   string
+	}{
+		{"Q1", "flink-sql", "heap", 10, "at least once, heap state"},
+		{"Q2", "flink-sql", "heap", 10, "at least once, heap state"},
+		{"Q2", "flink-sql-rocksdb", "rocksdb", 500, "at least once, RocksDB, a checkpoint a second"},
+	} {
+		lines = append(lines, measure.Line{Workload: f.query, System: f.system, Measure: func() (measure.Result, error) {
+			r, err := s.flinkSQL(ctx, f.query, f.backend, s.events/f.share/partitions)
+			r.Note = f.note + ", parallelism 1, start of the job included"
+			return r, err
+		}})
 	}
-	if err := peers.Build(ctx); err != nil {
-		return err
-	}
+	return lines
+}
+
+// flinkSQL measures Flink SQL on the first n records of each partition.
+func (s *session) flinkSQL(ctx context.Context, query, backend string, n int) (r measure.Result, err error) {
 	version, err := peers.Versions()
 	if err != nil {
-		return err
-	}
-	in, err := s.fill(ctx, s.flinkEvents)
-	if err != nil {
-		return err
+		return r, err
 	}
 	out, err := s.broker.Topic(ctx, partitions)
 	if err != nil {
-		return err
+		return r, err
 	}
 	const warmup = "3"
-	runs, err := peers.Run(ctx, "flink", "FlinkKafkaBench", s.broker.Bootstrap, in, out, strconv.Itoa(s.flinkEvents), warmup, strconv.Itoa(s.runs))
+	runs, err := peers.Run(ctx, "flink", "FlinkKafkaBench", query, strconv.Itoa(n*partitions), warmup, strconv.Itoa(s.runs),
+		backend, s.broker.Bootstrap, s.in, out, strconv.Itoa(partitions))
 	if err != nil {
-		return fmt.Errorf("flink-sql: %w", err)
+		return r, err
 	}
-	r := measure.Median(runs)
-	r.Workload, r.System, r.Version = "Q2", "flink-sql", version["flink.version"]
-	r.Note = "Kafka to Kafka, JSON, at least once, state on the heap, parallelism 1, start of the job included"
-	s.add(r)
-	return nil
+	r = measure.Median(runs)
+	r.Version = version["flink.version"]
+	if want := found(query, benchmarks.Beginning(s.data, partitions, n)); r.Matches != want {
+		err = fmt.Errorf("%d detections, expected %d", r.Matches, want)
+	}
+	return r, err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/cepd/cepd/benchmarks"
 	"github.com/cepd/cepd/benchmarks/broker"
@@ -19,33 +18,18 @@ const (
 	streamsRuns = 3   // at most: a run takes its time
 )
 
-// theirs measures the other engines, each workload in a process of its own. One
-// that fails leaves the others alone; the error tells of all.
-func theirs(ctx context.Context, s *settings, d *benchmarks.Data) (results []measure.Result, err error) {
-	if err := peers.Build(ctx); err != nil {
-		return nil, err
-	}
-	version, err := peers.Versions()
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
+// theirs measure the other engines, each workload in a process of its own.
+func theirs(ctx context.Context, s *settings, d *benchmarks.Data) (lines []measure.Line, err error) {
 	for i := range plan {
-		p := &plan[i]
-		if !s.wants(p.workload, p.system) {
-			continue
+		if p := &plan[i]; s.wants(p.workload, p.system) {
+			lines = append(lines, measure.Line{Workload: p.workload, System: p.system, Measure: func() (measure.Result, error) { return p.measure(ctx, s, d) }})
 		}
-		r, err := p.measure(ctx, s, d)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s by %s: %w", p.workload, p.system, err))
-			fmt.Println(errs[len(errs)-1])
-			continue
-		}
-		r.Version = version[versions[p.system]]
-		fmt.Printf("%-8s %-14s %8.3f M events/CPU-s  %d matches of %d events\n", r.Workload, r.System, r.PerCPUSecond()/1e6, r.Matches, r.Events)
-		results = append(results, r)
 	}
-	return results, errors.Join(errs...)
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	fmt.Println("building the other engines' programs")
+	return lines, peers.Build(ctx)
 }
 
 func (p *peer) measure(ctx context.Context, s *settings, d *benchmarks.Data) (r measure.Result, err error) {
@@ -63,13 +47,16 @@ func (p *peer) measure(ctx context.Context, s *settings, d *benchmarks.Data) (r 
 		runs = min(runs, streamsRuns)
 	}
 	args = append(args, strconv.Itoa(n), strconv.FormatFloat(warmup*min(1, s.scale), 'f', 3, 64), strconv.Itoa(runs))
-	list, err := peers.Run(ctx, p.module, p.class, args...)
+	version, err := peers.Versions()
+	if err != nil {
+		return r, err
+	}
+	list, err := peers.Run(ctx, p.module, p.class, append(args, p.options...)...)
 	if err != nil {
 		return r, err
 	}
 	r = measure.Median(list)
-	r.Workload, r.System, r.Note = p.workload, p.system, p.note
-	r.Stamp(time.Now())
+	r.Note, r.Version = p.note, version[versionOf(p.system)]
 	return r, p.check(&r, d)
 }
 

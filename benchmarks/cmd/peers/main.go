@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,52 +78,30 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("%s, cepd %s; %d runs of each\n", measure.Machine(), measure.Version(), s.runs)
-	d := benchmarks.NewData()
-	results, err := ours(&s, d)
+	log, err := measure.NewLog(s.out, len(s.only) > 0)
 	if err != nil {
 		return err
 	}
+	d := benchmarks.NewData()
+	lines := ours(&s, d)
 	others, err := theirs(ctx, &s, d)
-	results = append(results, others...)
+	if err == nil {
+		lines = append(lines, others...)
+	}
+	err = errors.Join(err, log.Measure(ctx, lines))
 	fmt.Println()
-	return errors.Join(err, measure.Print(os.Stdout, results), measure.Write(s.out, results))
+	return errors.Join(err, measure.Print(os.Stdout, log.Results()))
 }
 
-// ours measures cepd and the loops, in this process on one core.
-func ours(s *settings, d *benchmarks.Data) (results []measure.Result, err error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+// ours measure cepd and the loops in this process.
+func ours(s *settings, d *benchmarks.Data) []measure.Line {
+	var all []*queries.Workload
 	for i := range queries.All {
-		w := &queries.All[i]
-		n := w.Events
-		if s.scale < 1 {
-			n = max(1000, int(float64(n)*s.scale))
-		}
-		for system, measured := range map[string]func(*benchmarks.Data, *queries.Workload, int) (measure.Result, error){"cepd": benchmarks.InMemory, "hand": benchmarks.ByHand} {
-			if !s.wants(w.Name, system) {
-				continue
-			}
-			r, err := median(s.runs, func() (measure.Result, error) { return measured(d, w, n) })
-			if why := benchmarks.Refused(err); why != "" {
-				fmt.Printf("%s: not yet runnable: %s\n", w.Name, why)
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			results = append(results, r)
-		}
+		all = append(all, &queries.All[i])
 	}
-	return results, nil
-}
-
-func median(n int, run func() (measure.Result, error)) (measure.Result, error) {
-	var runs []measure.Result
-	for range n {
-		r, err := run()
-		if err != nil {
-			return r, err
-		}
-		runs = append(runs, r)
-	}
-	return measure.Median(runs), nil
+	events := func(w *queries.Workload) int { return max(1000, int(float64(w.Events)*min(s.scale, 1))) }
+	lines := append(benchmarks.Lines(d, benchmarks.Operators, all, events, s.runs), benchmarks.Lines(d, benchmarks.Engines, all, events, s.runs)...)
+	return slices.DeleteFunc(lines, func(l measure.Line) bool {
+		return l.System == "cepd-engine" || !s.wants(l.Workload, l.System)
+	})
 }

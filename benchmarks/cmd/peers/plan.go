@@ -1,6 +1,10 @@
 package main
 
-import "github.com/cepd/cepd/benchmarks/queries"
+import (
+	"strings"
+
+	"github.com/cepd/cepd/benchmarks/queries"
+)
 
 // peer is a workload on another engine.
 type peer struct {
@@ -11,6 +15,7 @@ type peer struct {
 	events   int // at scale 1: a second's work or so
 	compare  compare
 	note     string
+	options  []string // further arguments of the class
 }
 
 // compare says how the number of matches relates to that of the loop.
@@ -36,46 +41,55 @@ const (
 // plan is what is run, and how much of it. Engines that are slow get fewer
 // events: events per second of CPU compare, wall times do not.
 var plan = []peer{
-	{"Q1", "esper", "esper", "EsperBench", 2_500_000, equal, esperNote},
-	{"Q2", "esper", "esper", "EsperBench", 800_000, equal, esperNote + ", match_recognize"},
-	{"Q3", "esper", "esper", "EsperBench", 600_000, near, esperNote + ", match_recognize with reluctant gaps" + firstWins},
-	{"Q4", "esper", "esper", "EsperBench", 800_000, equal, esperNote + ", match_recognize"},
-	{"Q5", "esper", "esper", "EsperBench", 1_500_000, equal, esperNote + ", pattern"},
-	{"Q6", "esper", "esper", "EsperBench", 600_000, equal, esperNote + ", context per minute"},
-	{"Q7", "esper", "esper", "EsperBench", 2_000_000, equal, esperNote + ", sums per minute added up"},
-	{"Q8", "esper", "esper", "EsperBench", 50_000, equal, esperNote + ", pattern"},
-	{"Q8-wide", "esper", "esper", "EsperBench", 10_000, equal, esperNote + ", pattern"},
-	{"Q9-100", "esper", "esper", "EsperBench", 20_000, equal, esperNote + ", match_recognize"},
+	{"Q1", "esper", "esper", "EsperBench", 2_500_000, equal, esperNote, nil},
+	{"Q2", "esper", "esper", "EsperBench", 800_000, equal, esperNote + ", match_recognize", nil},
+	{"Q3", "esper", "esper", "EsperBench", 600_000, near, esperNote + ", match_recognize with reluctant gaps" + firstWins, nil},
+	{"Q4", "esper", "esper", "EsperBench", 800_000, equal, esperNote + ", match_recognize", nil},
+	{"Q5", "esper", "esper", "EsperBench", 1_500_000, equal, esperNote + ", pattern", nil},
+	{"Q6", "esper", "esper", "EsperBench", 600_000, equal, esperNote + ", context per minute", nil},
+	{"Q7", "esper", "esper", "EsperBench", 2_000_000, equal, esperNote + ", sums per minute added up", nil},
+	{"Q8", "esper", "esper", "EsperBench", 50_000, equal, esperNote + ", pattern", nil},
+	{"Q8-wide", "esper", "esper", "EsperBench", 10_000, equal, esperNote + ", pattern", nil},
+	{"Q9-100", "esper", "esper", "EsperBench", 20_000, equal, esperNote + ", match_recognize", nil},
 
-	{"Q1", "flink-cep", "flink", "FlinkCepBench", 5_000_000, equal, streamNote},
-	{"Q2", "flink-cep", "flink", "FlinkCepBench", 200_000, equal, cepNote},
-	{"Q3", "flink-cep", "flink", "FlinkCepBench", 150_000, equal, cepNote},
-	{"Q4", "flink-cep", "flink", "FlinkCepBench", 250_000, equal, cepNote},
-	{"Q5", "flink-cep", "flink", "FlinkCepBench", 300_000, equal, cepNote},
-	{"Q6", "flink-cep", "flink", "FlinkCepBench", 400_000, equal, streamNote},
-	{"Q8", "flink-cep", "flink", "FlinkCepBench", 1_000, equal, cepNote + ", followedByAny"},
-	{"Q9-100", "flink-cep", "flink", "FlinkCepBench", 1_000, equal, cepNote},
+	{"Q1", "flink-cep", "flink", "FlinkCepBench", 5_000_000, equal, streamNote, nil},
+	{"Q2", "flink-cep", "flink", "FlinkCepBench", 200_000, equal, cepNote, nil},
+	{"Q3", "flink-cep", "flink", "FlinkCepBench", 150_000, equal, cepNote, nil},
+	{"Q4", "flink-cep", "flink", "FlinkCepBench", 250_000, equal, cepNote, nil},
+	{"Q5", "flink-cep", "flink", "FlinkCepBench", 300_000, equal, cepNote, nil},
+	{"Q6", "flink-cep", "flink", "FlinkCepBench", 400_000, equal, streamNote, nil},
+	{"Q8", "flink-cep", "flink", "FlinkCepBench", 1_000, equal, cepNote + ", followedByAny", nil},
+	{"Q9-100", "flink-cep", "flink", "FlinkCepBench", 1_000, equal, cepNote, nil},
 
-	{"Q1", "flink-sql", "flink", "FlinkSqlBench", 3_000_000, equal, sqlNote},
-	{"Q2", "flink-sql", "flink", "FlinkSqlBench", 150_000, equal, sqlNote},
-	{"Q3", "flink-sql", "flink", "FlinkSqlBench", 100_000, equal, sqlNote},
-	{"Q4", "flink-sql", "flink", "FlinkSqlBench", 200_000, equal, sqlNote},
-	{"Q6", "flink-sql", "flink", "FlinkSqlBench", 250_000, equal, sqlNote},
-	{"Q7", "flink-sql", "flink", "FlinkSqlBench", 1_500_000, equal, sqlNote},
+	{"Q1", "flink-sql", "flink", "FlinkSqlBench", 3_000_000, equal, sqlNote, nil},
+	{"Q2", "flink-sql", "flink", "FlinkSqlBench", 150_000, equal, sqlNote, nil},
+	{"Q3", "flink-sql", "flink", "FlinkSqlBench", 100_000, equal, sqlNote, nil},
+	{"Q4", "flink-sql", "flink", "FlinkSqlBench", 200_000, equal, sqlNote, nil},
+	{"Q6", "flink-sql", "flink", "FlinkSqlBench", 250_000, equal, sqlNote, nil},
+	{"Q7", "flink-sql", "flink", "FlinkSqlBench", 1_500_000, equal, sqlNote, nil},
 
-	{"Q1", "siddhi", "siddhi", "SiddhiBench", 600_000, equal, siddhiNote},
-	{"Q2", "siddhi", "siddhi", "SiddhiBench", 120_000, equal, siddhiNote},
-	{"Q3", "siddhi", "siddhi", "SiddhiBench", 50_000, near, siddhiNote + firstWins},
-	{"Q5", "siddhi", "siddhi", "SiddhiBench", 150_000, equal, siddhiNote},
-	{"Q6", "siddhi", "siddhi", "SiddhiBench", 300_000, equal, siddhiNote},
-	{"Q7", "siddhi", "siddhi", "SiddhiBench", 50_000, unlike, siddhiNote + siddhiQ7},
+	{"Q2", "flink-sql-heap", "flink", "FlinkSqlBench", 100_000, equal, "in process, heap state, a checkpoint a second", []string{"hashmap"}},
+	{"Q2", "flink-sql-rocksdb", "flink", "FlinkSqlBench", 4_000, equal, "in process, RocksDB, incremental checkpoints, one a second", []string{"rocksdb"}},
 
-	{"Q6", "kafka-streams", "streams", "StreamsBench", 65_000, unlike, streamsNote},
+	{"Q1", "siddhi", "siddhi", "SiddhiBench", 600_000, equal, siddhiNote, nil},
+	{"Q2", "siddhi", "siddhi", "SiddhiBench", 120_000, equal, siddhiNote, nil},
+	{"Q3", "siddhi", "siddhi", "SiddhiBench", 50_000, near, siddhiNote + firstWins, nil},
+	{"Q5", "siddhi", "siddhi", "SiddhiBench", 150_000, equal, siddhiNote, nil},
+	{"Q6", "siddhi", "siddhi", "SiddhiBench", 300_000, equal, siddhiNote, nil},
+	{"Q7", "siddhi", "siddhi", "SiddhiBench", 50_000, unlike, siddhiNote + siddhiQ7, nil},
+
+	{"Q6", "kafka-streams", "streams", "StreamsBench", 65_000, unlike, streamsNote, nil},
 }
 
-// versions are the properties of the pom that name a system's version.
-var versions = map[string]string{
-	"esper": "esper.version", "flink-cep": "flink.version", "flink-sql": "flink.version", "siddhi": "siddhi.version", "kafka-streams": "kafka.version",
+// versionOf is the property of the pom that names a system's version.
+func versionOf(system string) string {
+	switch {
+	case strings.HasPrefix(system, "flink"):
+		return "flink.version"
+	case system == "kafka-streams":
+		return "kafka.version"
+	}
+	return system + ".version"
 }
 
 // at is the number of events at a scale: of the workload at most, where it says

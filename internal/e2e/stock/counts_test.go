@@ -10,7 +10,6 @@ import (
 
 	"github.com/cepd/cepd/internal/conformance"
 	"github.com/cepd/cepd/internal/event"
-	"github.com/cepd/cepd/query/plan"
 )
 
 // small leaves out the queries with very many matches.
@@ -92,53 +91,8 @@ func count(t *testing.T, text string, trades []Trade) counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scan := scanOf(root)
-	b := conformance.ReadBatch(scan)
-	for from := 0; from < len(trades); from += 1024 {
-		part := trades[from:min(len(trades), from+1024)]
-		fill(b, scan, part, from)
-		if err := p.Step(b, part[len(part)-1].Time*1000-1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Step(nil, event.MaxTime); err != nil {
+	if err := Feed(p, Parts(root, trades)); err != nil {
 		t.Fatal(err)
 	}
 	return got
-}
-
-func scanOf(n plan.Node) *plan.Scan {
-	for len(n.Inputs()) > 0 {
-		n = n.Inputs()[0]
-	}
-	return n.(*plan.Scan)
-}
-
-// fill makes a batch of trades, numbered from first on.
-func fill(b *event.Batch, scan *plan.Scan, trades []Trade, first int) {
-	b.Reset(0)
-	for i, trade := range trades {
-		for c, col := range scan.Read {
-			b.Cols[c].Append(value(col.Name, &trade))
-		}
-		b.ID = append(b.ID, event.ID{Lo: uint64(first + i)})
-	}
-	b.N = len(trades)
-	b.Time = make([]event.Time, b.N)
-}
-
-func value(column string, t *Trade) event.Value {
-	switch column {
-	case "kind":
-		return event.StringValue(t.Kind)
-	case "id":
-		return event.IntValue(t.ID)
-	case "name":
-		return event.StringValue(t.Name)
-	case "volume":
-		return event.IntValue(t.Volume)
-	case "price":
-		return event.FloatValue(t.Price)
-	}
-	return event.IntValue(t.Time * 1000)
 }

@@ -5,7 +5,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 
-/** Flink SQL in this process. A fifth argument "durable" keeps state in RocksDB with checkpoints. */
+/** Flink SQL in this process. A fifth argument, hashmap or rocksdb, is the backend of state with a checkpoint a second. */
 public final class FlinkSqlBench {
   private static final String TABLE = """
       CREATE TABLE tx (rt TIMESTAMP_LTZ(3), card BIGINT, amount DOUBLE, country STRING, kind STRING,
@@ -53,8 +53,8 @@ public final class FlinkSqlBench {
     };
   }
 
-  static long run(Query q, boolean durable, int n) throws Exception {
-    Configuration c = durable ? Settings.durable(Files.createTempDirectory("flink-bench").toString()) : Settings.of(1);
+  static long run(Query q, String backend, int n) throws Exception {
+    Configuration c = backend == null ? Settings.of(1) : Settings.durable(backend, Files.createTempDirectory("flink-bench").toString());
     StreamTableEnvironment t = StreamTableEnvironment.create(StreamExecutionEnvironment.getExecutionEnvironment(c));
     Statement s = statement(q);
     t.executeSql(TABLE.formatted(n));
@@ -65,8 +65,8 @@ public final class FlinkSqlBench {
 
   public static void main(String[] args) throws Exception {
     Query q = new Query(args[0]);
-    boolean durable = args.length > 4 && args[4].equals("durable");
-    Bench.main(args, n -> run(q, durable, n));
+    String backend = args.length > 4 ? args[4] : null;
+    Bench.main(args, n -> run(q, backend, n));
     System.exit(0);
   }
 }

@@ -20,10 +20,10 @@ final class Settings {
     return c;
   }
 
-  /** The same with state in RocksDB, and a checkpoint every second. */
-  static Configuration durable(String dir) {
+  /** The same with state in a backend, hashmap or rocksdb, and a checkpoint every second. */
+  static Configuration durable(String backend, String dir) {
     Configuration c = of(1);
-    c.setString("state.backend.type", "rocksdb");
+    c.setString("state.backend.type", backend);
     c.setString("execution.checkpointing.incremental", "true");
     c.setString("execution.checkpointing.interval", "1s");
     c.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
