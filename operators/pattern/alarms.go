@@ -13,8 +13,8 @@ import (
 )
 
 // The deadlines of keys lie in the store by time, in buckets. Each snapshot adds
-// to a bucket the deadlines of the keys it writes that fall into it, as one
-// entry:
+// to a bucket the deadlines of the keys it writes that fall into it, those that
+// are new, as one entry:
 //
 //	"t" bucket serial -> deadline - start of the bucket | length | key | …
 //
@@ -216,8 +216,8 @@ type filed struct {
 	from, to int // of the keys' bytes
 }
 
-// fileDeadlines writes the deadlines of the keys that a snapshot writes, and
-// deletes the buckets that are past.
+// fileDeadlines writes the deadlines, of the keys that a snapshot writes, that the
+// store has not, and deletes the buckets that are past.
 func (c *cold) fileDeadlines(w state.Writer, list []filed, keys []byte, past event.Time) error {
 	slices.SortFunc(list, func(a, b filed) int {
 		return cmp.Or(cmp.Compare(a.deadline, b.deadline), cmp.Compare(a.from, b.from))

@@ -65,7 +65,8 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 		if err := w.Put(key, buf); err != nil {
 			return err
 		}
-		if k.timer >= 0 && m.cold != nil {
+		if k.timer >= 0 && k.flags&keyFiled == 0 && m.cold != nil {
+			k.flags |= keyFiled
 			from := len(keys)
 			keys = append(keys, key[1:]...)
 			deadlines = append(deadlines, filed{m.timers.items[k.timer].deadline, from, len(keys)})
@@ -311,8 +312,12 @@ func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err e
 		m.timers.set(timer{deadline: h.until, id: m.firstID(k), key: index})
 	}
 	err = m.resume(index, k)
-	if k.flags&keyUsed != 0 && h.version < snapshotVersion || k.timer >= 0 && m.timers.items[k.timer].deadline != h.until {
+	switch {
+	case k.flags&keyUsed == 0:
+	case h.version < snapshotVersion || k.timer >= 0 && (!h.timed || m.timers.items[k.timer].deadline != h.until):
 		m.touch(index, k) // so that the store knows its deadline
+	case k.timer >= 0:
+		k.flags |= keyFiled
 	}
 	m.hold(index, k)
 	return err

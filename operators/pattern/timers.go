@@ -50,7 +50,11 @@ func (h *timerHeap) add(t timer) {
 
 // set moves the timer of key to another deadline, or adds it.
 func (h *timerHeap) set(t timer) {
-	i := int(h.keys.at(t.key).timer)
+	k := h.keys.at(t.key)
+	i := int(k.timer)
+	if i < 0 || h.items[i].deadline != t.deadline {
+		k.flags &^= keyFiled
+	}
 	if i < 0 {
 		h.add(t)
 		return
