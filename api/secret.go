@@ -6,7 +6,7 @@ import (
 )
 
 // secretWords are parts of option names whose values are not shown.
-var secretWords = []string{"password", "secret", "jaas", "token", "credential", "private"}
+var secretWords = []string{"password", "secret", "jaas", "token", "credential", "private", "user-info"}
 
 const masked = "******"
 

@@ -37,8 +37,8 @@ func TestAnswers(t *testing.T) {
 		w := &queries.All[i]
 		t.Run(w.Name, func(t *testing.T) {
 			n := w.Events
-			if testing.Short() || small || len(w.Params) > 100 {
-				n = min(n, 1_000_000/len(w.Params))
+			if testing.Short() || small {
+				n = min(n, 1_000_000)
 			}
 			if _, err := InMemory(d, w, n); err != nil {
 				t.Error(err)

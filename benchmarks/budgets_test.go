@@ -57,8 +57,6 @@ func steady(t *testing.T, name string, d *Data, warm, events int) map[string]flo
 	if !ok {
 		t.Fatalf("there is no workload %s", name)
 	}
-	copies := len(w.Params)
-	warm, events = warm/copies, events/copies
 	m, err := NewMemory(d.Table(w, warm+events), w)
 	if err != nil {
 		t.Fatal(err)

@@ -18,20 +18,15 @@ import (
 // batchRows is how many rows a source gives at once.
 const batchRows = 1024
 
-// Memory feeds events that lie in memory to the operators of a workload: each
-// batch to one query after the other.
+// Memory feeds events that lie in memory to the operators of a workload. Its
+// queries are one statement set.
 type Memory struct {
-	table   *workload.Table
-	queries []*memoryQuery
-	next    int
-	matches int
-}
-
-// memoryQuery is the operators of one query, and its view of the table.
-type memoryQuery struct {
+	table    *workload.Table
 	pipeline *conformance.Pipeline
-	batch    *event.Batch
-	columns  []int // of the table
+	batch    *event.Batch // view of the table
+	columns  []int        // of the table
+	next     int
+	matches  int
 }
 
 // Emit counts detections.
@@ -45,36 +40,31 @@ func NewMemory(t *workload.Table, w *queries.Workload) (*Memory, error) {
 	return newMemory(t, w.Name, w.Script(), w.Params)
 }
 
-// newMemory compiles a script once for each set of parameters.
+// newMemory compiles a script once for each set of parameters, as one statement
+// set.
 func newMemory(t *workload.Table, name, script string, copies []map[string]string) (*Memory, error) {
 	m := &Memory{table: t}
+	var root *plan.Insert
 	for _, params := range copies {
-		q, err := m.compile(script, maps.Clone(params))
+		r, err := query.CompileText(catalog.New(), "", script, maps.Clone(params))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		m.queries = append(m.queries, q)
+		if root == nil {
+			root = planOf(r)
+		} else {
+			root.Also = append(root.Also, planOf(r))
+		}
+	}
+	var err error
+	if m.pipeline, err = conformance.NewPipeline(root, m); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	m.batch = conformance.ReadBatch(m.pipeline.Read())
+	for _, c := range m.pipeline.Read().Read {
+		m.columns = append(m.columns, t.Schema.Index(c.Name))
 	}
 	return m, nil
-}
-
-func (m *Memory) compile(text string, params map[string]string) (*memoryQuery, error) {
-	r, err := query.CompileText(catalog.New(), "", text, params)
-	if err != nil {
-		return nil, err
-	}
-	root := planOf(r)
-	var n plan.Node = root
-	for len(n.Inputs()) > 0 {
-		n = n.Inputs()[0]
-	}
-	scan := n.(*plan.Scan)
-	q := &memoryQuery{batch: conformance.ReadBatch(scan)}
-	for _, c := range scan.Read {
-		q.columns = append(q.columns, m.table.Schema.Index(c.Name))
-	}
-	q.pipeline, err = conformance.NewPipeline(root, m)
-	return q, err
 }
 
 // planOf is the plan of the script's one query.
@@ -87,37 +77,24 @@ func (m *Memory) Run(n int) (int, error) {
 	start := m.next
 	for m.next < end {
 		to := min(m.next+batchRows, end)
-		for _, q := range m.queries {
-			m.table.View(q.batch, q.columns, m.next, to)
-			if err := q.pipeline.Step(q.batch, m.table.Time()[to-1]); err != nil {
-				return 0, err
-			}
+		m.table.View(m.batch, m.columns, m.next, to)
+		if err := m.pipeline.Step(m.batch, m.table.Time()[to-1]); err != nil {
+			return 0, err
 		}
 		m.next = to
 	}
 	return end - start, nil
 }
 
-// Held is the number of keys with state and the bytes that the operators hold,
-// of all queries.
+// Held is the number of keys with state and the bytes that the operators hold.
 func (m *Memory) Held() (keys, bytes int64) {
-	for _, q := range m.queries {
-		if q.pipeline.Stateful() {
-			_, size := q.pipeline.Size()
-			keys, bytes = keys+size.Keys, bytes+size.Bytes
-		}
-	}
-	return keys, bytes
+	_, size := m.pipeline.Size()
+	return size.Keys, size.Bytes
 }
 
 // Finish ends the input and gives the number of detections.
 func (m *Memory) Finish() (matches int, err error) {
-	for _, q := range m.queries {
-		if err := q.pipeline.Step(nil, event.MaxTime); err != nil {
-			return 0, err
-		}
-	}
-	return m.matches, nil
+	return m.matches, m.pipeline.Step(nil, event.MaxTime)
 }
 
 // whole feeds n events and ends the input.

@@ -229,3 +229,24 @@ type Sink interface {
 	Flush(ctx context.Context) error
 	Close() error
 }
+
+// Waiter is a Decoder that may wait for something outside the process, such as
+// a schema registry.
+type Waiter interface {
+	// Within says when waiting has to end; Decode then returns ctx's error.
+	Within(ctx context.Context)
+}
+
+// Opener is an Encoder that has to ask something outside the process before it
+// can write.
+type Opener interface {
+	Open(ctx context.Context) error
+}
+
+// OpenEncoder opens an encoder that needs it; sinks call it when they open.
+func OpenEncoder(ctx context.Context, e Encoder) error {
+	if o, ok := e.(Opener); ok {
+		return o.Open(ctx)
+	}
+	return nil
+}

@@ -19,7 +19,7 @@ func TestDependenciesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	module := regexp.MustCompile(`^(github\.com/[^/]+/[^/]+|[a-z.]+\.(org|in)/[^/]+(/[^/]+)?)`)
+	module := regexp.MustCompile(`^(github\.com/[^/]+/[^/]+|google\.golang\.org/[^/]+|[a-z.]+\.(org|in)/[^/]+(/[^/]+)?)`)
 	for _, path := range strings.Fields(string(out)) {
 		name := module.FindString(path)
 		if name == "" || strings.HasPrefix(name, "github.com/cepd/cepd") {

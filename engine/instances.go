@@ -15,7 +15,6 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/operators"
-	"github.com/cepd/cepd/operators/pattern"
 )
 
 // InstanceFilter chooses open matches. The zero value chooses all.
@@ -46,6 +45,7 @@ type Instances struct {
 type Instance struct {
 	ID       string                     `json:"id"`
 	Stage    int                        `json:"stage"`
+	Pattern  string                     `json:"pattern,omitempty" doc:"Name of the insert, of several whose patterns run together"`
 	Key      map[string]json.RawMessage `json:"key" doc:"Values of PARTITION BY"`
 	Since    string                     `json:"since" doc:"Time of its first row"`
 	Expires  string                     `json:"expires,omitempty" doc:"When time decides it"`
@@ -137,7 +137,6 @@ func (p *Pipeline) Instances(f InstanceFilter) (*Instances, error) {
 // place is whose open matches are visited.
 type place struct {
 	stage     *stage
-	program   *pattern.Program
 	inspector operators.Inspector
 }
 
@@ -147,10 +146,10 @@ func (p *Pipeline) inspect(visit func(at place, x *operators.Instance) bool, cut
 	for _, s := range p.stages {
 		for _, h := range s.shards {
 			in, ok := h.op.(operators.Inspector)
-			if !ok || s.plan.Pattern == nil || *cut {
+			if !ok || *cut {
 				continue
 			}
-			at := place{s, s.plan.Pattern, in}
+			at := place{s, in}
 			in.Inspect(func(x *operators.Instance) bool {
 				*cut = !visit(at, x)
 				return !*cut
@@ -219,7 +218,7 @@ func (p *instancePage) wants(at place, x *operators.Instance) bool {
 	if f.Before != 0 && x.Since >= f.Before {
 		return false
 	}
-	return f.Key == "" || p.ofKey(at.program.KeyFields(), x.Key)
+	return f.Key == "" || p.ofKey(at.inspector.KeyFields(), x.Key)
 }
 
 func (p *instancePage) ofKey(fields []event.Field, key []event.Value) bool {
@@ -269,9 +268,9 @@ func (p *instancePage) Pop() any {
 // describe writes an open match out.
 func (p *Pipeline) describe(at place, x *operators.Instance) Instance {
 	out := Instance{
-		ID: strconv.FormatUint(x.ID, 16), Stage: at.stage.index, Since: showTime(x.Since), Expires: showTime(x.Expires), Rows: []InstanceRow{},
+		ID: strconv.FormatUint(x.ID, 16), Stage: at.stage.index, Pattern: x.Pattern, Since: showTime(x.Since), Expires: showTime(x.Expires), Rows: []InstanceRow{},
 		WaitsFor: slices.Clone(x.Waits), NoneOf: slices.Clone(x.Absent), Complete: x.Complete,
-		Key: values(at.program.KeyFields(), x.Key), Measures: values(at.program.OutFields(), x.Measures),
+		Key: values(at.inspector.KeyFields(), x.Key), Measures: values(x.Out, x.Measures),
 	}
 	for _, r := range x.Rows {
 		row := InstanceRow{Variable: r.Variable, Time: showTime(r.Time)}

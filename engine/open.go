@@ -81,9 +81,7 @@ func (b *opener) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.stages(); err != nil {
-		return err
-	}
+	b.stages()
 	for i := range graph.Sources {
 		if err := b.source(ctx, i); err != nil {
 			return err
@@ -272,32 +270,28 @@ func delivery(text string) connectors.Delivery {
 }
 
 // stages makes the keyed stages and says which feeds which.
-func (b *opener) stages() error {
+func (b *opener) stages() {
 	p := b.p
 	for i := range p.graph.Stages {
-		m := &p.graph.Stages[i]
-		var out *event.Schema
-		if sink, ok := build.SinkOf(m.To); ok {
-			out = p.graph.Sinks[sink]
-		} else {
-			out = p.graph.Stages[m.To].Prepared
-		}
-		s, err := newStage(i, b.traced(i, m), p.settings.shards, out)
-		if err != nil {
-			return err
-		}
-		p.stages = append(p.stages, s)
+		p.stages = append(p.stages, newStage(i, b.traced(i, &p.graph.Stages[i]), p.settings.shards))
 	}
 	for _, s := range p.stages {
-		if sink, ok := build.SinkOf(s.plan.To); ok {
-			s.sink = sink
-		} else {
-			below := p.stages[s.plan.To]
-			s.below, s.router = &below.domain, below.newRouter()
-			below.domain.stages = append(below.domain.stages, s)
+		for i := range s.plan.Branches {
+			s.outlets = append(s.outlets, b.outlet(s, &s.plan.Branches[i]))
 		}
 	}
-	return nil
+}
+
+func (b *opener) outlet(s *stage, plan *build.Branch) *outlet {
+	o := &outlet{stage: s, plan: plan}
+	if sink, ok := build.SinkOf(plan.To); ok {
+		o.sink, o.schema = sink, b.p.graph.Sinks[sink]
+		return o
+	}
+	below := b.p.stages[plan.To]
+	o.schema, o.below, o.router = below.plan.Prepared, &below.domain, below.newRouter()
+	below.domain.outlets = append(below.domain.outlets, o)
+	return o
 }
 
 // traced is the stage with the operators of Options.Trace.

@@ -210,14 +210,20 @@ func (p *Pipeline) collect() {
 		}
 	}
 	for _, s := range p.stages {
-		if s.below != nil {
-			continue
-		}
 		for _, h := range s.shards {
-			for _, b := range h.out.list() {
-				p.boxes[s.sink].put(b, p.number+1, event.ID{})
+			for _, w := range h.used {
+				p.collectWay(w)
 			}
 		}
+	}
+}
+
+func (p *Pipeline) collectWay(w *way) {
+	if w.outlet.below != nil {
+		return
+	}
+	for _, b := range w.rows.list() {
+		p.boxes[w.outlet.sink].put(b, p.number+1, event.ID{})
 	}
 }
 

@@ -52,6 +52,7 @@ func newQuery(e *Engine, p *Pipeline) *Query {
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
+	p.within(q.ctx)
 	q.publish()
 	return q
 }

@@ -171,7 +171,7 @@ func (s *stage) source() *source {
 	if d := &s.domain; len(d.branches) > 0 {
 		return d.branches[0].unit.src
 	}
-	return s.domain.stages[0].source()
+	return s.domain.outlets[0].stage.source()
 }
 
 // settle counts and routes the rejects of the step, in unit and shard order.

@@ -14,7 +14,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 )
 
-// inserts read one table in four ways: other columns each, one of them twice in
+// inserts read one table in several ways: other columns each, one of them twice in
 // one pattern, two into one sink, one without a stage.
 var inserts = []string{
 	`INSERT INTO alerts SELECT card, 'probes', amount, at FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
@@ -27,6 +27,22 @@ var inserts = []string{
 	`INSERT INTO large SELECT card, country FROM payments WHERE amount > 50`,
 	`INSERT INTO counts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY country ORDER BY ts
 	   MEASURES COUNT(*) AS n PATTERN (A{3}) WITHIN INTERVAL '10' MINUTE DEFINE A AS TRUE)`,
+	// These run together; the first two have one output.
+	pair("amount < 50", "amount > 50"),
+	pair("amount < 70", "amount > 20"),
+	`INSERT INTO alerts SELECT card, 'triple', amount, at FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
+	   MEASURES C.amount AS amount, C.ts AS at AFTER MATCH SKIP TO NEXT ROW PATTERN (A B C) WITHIN INTERVAL '20' SECOND
+	   DEFINE A AS A.country = 'DE', B AS B.amount > 10, C AS C.amount < 90)`,
+	`INSERT INTO alerts SELECT card, 'first', amount, at FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
+	   MEASURES B.amount AS amount, B.ts AS at PATTERN (A B) WITHIN INTERVAL '1' MINUTE
+	   SUPPRESS BY card FOR INTERVAL '1' MINUTE DEFINE A AS A.amount > 10, B AS B.amount > 10)`,
+}
+
+// pair is one of many rules of one form.
+func pair(a, b string) string {
+	return `INSERT INTO alerts SELECT card, 'pair', amount, at FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
+	   MEASURES B.amount AS amount, B.ts AS at PATTERN (A B) WITHIN INTERVAL '1' MINUTE
+	   DEFINE A AS A.` + a + `, B AS B.` + b + `)`
 }
 
 const setTables = payments + `

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -13,20 +12,15 @@ import (
 // stage is a keyed stage: rows come in by shard, wait for the watermark, and go
 // through the operator in order.
 type stage struct {
-	index  int
-	plan   *build.Stage
-	domain domain
-	shards []*shard
-	told   event.Time // watermark that the operators have been told
-	output event.Time // watermark of the rows they emit
-	now    event.Time
-	step   func(i int) // bound once: workers.run takes it each step
-	below  *domain     // of the stage that takes the output; nil: a sink
-	sink   int         // index into Pipeline.boxes
-	router router      // for the stage below
-	runs   []*run      // output of this step, routed for the stage below
-	n      int
-	times  []event.Time // the clock, for a stage below in processing time
+	index   int
+	plan    *build.Stage
+	domain  domain
+	shards  []*shard
+	told    event.Time // watermark that the operators have been told
+	output  event.Time // watermark of the rows they emit
+	now     event.Time
+	step    func(i int) // bound once: workers.run takes it each step
+	outlets []*outlet
 }
 
 // shard is the single-threaded task that owns the state of its keys.
@@ -38,17 +32,16 @@ type shard struct {
 	spiller operators.Spiller // op, if its state need not be in memory
 	budget  *budget
 	bytes   int64 // of the state, after the step
-	ops     []operators.Operator
 	ctx     operators.Context
 	in      []event.Batch
-	toOp    operators.Collector // the operator, then the chain
-	after   operators.Collector // the chain alone
-	out     rows
+	toOp    operators.Collector // the operator, then the chains
+	ways    []*way              // by outlet; nil until it has a row
+	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
 	err     error
 }
 
-func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage, error) {
+func newStage(index int, m *build.Stage, shards int) *stage {
 	s := &stage{index: index, plan: m, told: event.MinTime, output: event.MinTime}
 	s.domain = domain{proctime: m.Proctime, deadline: m.Deadline, combined: event.MinTime}
 	s.step = func(i int) { s.shards[i].step() }
@@ -56,17 +49,11 @@ func newStage(index int, m *build.Stage, shards int, out *event.Schema) (*stage,
 		shards = 1
 	}
 	for i := range shards {
-		ops, err := m.Chain.New()
-		if err != nil {
-			return nil, err
-		}
-		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), op: m.New(i), ops: ops}
-		h.out.schema = out
-		h.after = chain(ops, &h.ctx, &h.out)
-		h.toOp = &link{h.op, &h.ctx, h.after}
+		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), op: m.New(i), ways: make([]*way, len(m.Branches))}
+		h.toOp = &link{h.op, &h.ctx, h}
 		s.shards = append(s.shards, h)
 	}
-	return s, nil
+	return s
 }
 
 // step takes the shard's rows of the step and the watermark.
@@ -74,7 +61,7 @@ func (h *shard) step() {
 	defer guard(&h.err)
 	s := h.stage
 	h.gather()
-	h.out.reset()
+	h.reset()
 	h.rejects = h.rejects[:0]
 	h.spill()
 	if len(h.in) == 0 && s.domain.combined == s.told {
@@ -105,26 +92,7 @@ func (h *shard) take() error {
 	return nil
 }
 
-func (h *shard) advance(wm event.Time) error {
-	if err := h.op.Advance(&h.ctx, wm, h.after); err != nil {
-		return err
-	}
-	for i, op := range h.ops {
-		if err := op.Advance(&h.ctx, wm, chainFrom(h, i+1)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// chainFrom is the chain from operator i on.
-func chainFrom(h *shard, i int) operators.Collector {
-	c := h.after
-	for range i {
-		c = c.(*link).next
-	}
-	return c
-}
+func (h *shard) advance(wm event.Time) error { return h.op.Advance(&h.ctx, wm, h) }
 
 // gather makes views of the shard's rows: of each partition, then of each stage
 // before.
@@ -133,8 +101,8 @@ func (h *shard) gather() {
 	for _, r := range h.stage.domain.branches {
 		h.gatherRuns(r.activeRuns())
 	}
-	for _, s := range h.stage.domain.stages {
-		h.gatherRuns(s.runs[:s.n])
+	for _, o := range h.stage.domain.outlets {
+		h.gatherRuns(o.runs[:o.n])
 	}
 }
 
@@ -161,51 +129,20 @@ func (s *stage) finish() error {
 			s.output = min(s.output, hold.Hold(s.told))
 		}
 	}
-	s.n = 0
-	if s.below == nil {
-		return nil
+	for _, o := range s.outlets {
+		o.n = 0
 	}
 	for _, h := range s.shards {
-		for _, b := range h.out.list() {
-			s.routeDown(h, b)
+		for _, w := range h.used {
+			if w.outlet.below == nil {
+				continue
+			}
+			for _, b := range w.rows.list() {
+				w.outlet.pass(h, b)
+			}
 		}
 	}
 	return nil
-}
-
-// routeDown passes on a batch of shard h.
-func (s *stage) routeDown(h *shard, b *event.Batch) {
-	if s.n == len(s.runs) {
-		s.runs = append(s.runs, &run{})
-	}
-	r := s.runs[s.n]
-	s.n++
-	r.b = *b
-	if s.below.proctime {
-		r.b.Time = fillTimes(&s.times, b.N, s.now)
-	} else {
-		h.dropLate(&r.b)
-	}
-	s.router.route(r)
-}
-
-// dropLate rejects the rows that the stage below has gone past: it did not wait
-// for this stage while all inputs of it were idle.
-func (h *shard) dropLate(b *event.Batch) {
-	bound := h.stage.below.combined
-	if !slices.ContainsFunc(b.Time[:b.N], func(t event.Time) bool { return t <= bound }) {
-		return
-	}
-	kept := make([]int32, 0, b.N)
-	for _, row := range b.LiveRows() {
-		if t := b.Time[row]; t > bound {
-			kept = append(kept, row)
-			continue
-		}
-		h.rejects = append(h.rejects, reject{stage: h.stage, Reject: operators.Reject{Kind: operators.RejectLate, ID: b.ID[row], Time: b.Time[row],
-			Reason: "the watermark " + formatTime(bound) + " had passed the detection"}})
-	}
-	b.Sel = kept
 }
 
 // size sums what the shards hold, and what their order buffers hold of it.

@@ -182,7 +182,7 @@ func (p *Pipeline) holder() *unit {
 func (p *Pipeline) openStage() *stage {
 	var least *stage
 	for _, s := range p.stages {
-		if s.below != nil && s.output < s.told && (least == nil || s.output < least.output) {
+		if s.inner() && s.output < s.told && (least == nil || s.output < least.output) {
 			least = s
 		}
 	}

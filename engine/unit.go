@@ -266,3 +266,12 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 	}
 	return nil
 }
+
+// within says to decoders that wait for something outside when to give up.
+func (p *Pipeline) within(ctx context.Context) {
+	for _, u := range p.units {
+		if w, ok := u.decoder.(connectors.Waiter); ok {
+			w.Within(ctx)
+		}
+	}
+}

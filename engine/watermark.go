@@ -11,7 +11,7 @@ import (
 // it. Its watermark is the least of those that are active.
 type domain struct {
 	branches []*branch
-	stages   []*stage
+	outlets  []*outlet
 	proctime bool
 	deadline func(event.Time) event.Time // the watermark that makes a row late; nil: the row's time
 	combined event.Time
@@ -126,8 +126,8 @@ func (d *domain) least(except *unit) event.Time {
 			t = min(t, u.mark)
 		}
 	}
-	for _, s := range d.stages {
-		if s.domain.active() {
+	for _, o := range d.outlets {
+		if s := o.stage; s.domain.active() {
 			t = min(t, s.output)
 		}
 	}
@@ -144,8 +144,8 @@ func (d *domain) active() bool {
 			return true
 		}
 	}
-	for _, s := range d.stages {
-		if s.domain.active() {
+	for _, o := range d.outlets {
+		if o.stage.domain.active() {
 			return true
 		}
 	}
@@ -158,8 +158,8 @@ func (d *domain) ended() bool {
 			return false
 		}
 	}
-	for _, s := range d.stages {
-		if !s.domain.ended() {
+	for _, o := range d.outlets {
+		if !o.stage.domain.ended() {
 			return false
 		}
 	}

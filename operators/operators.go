@@ -16,6 +16,13 @@ import (
 // the call.
 type Collector interface{ Emit(b *event.Batch) error }
 
+// Outputs is the Collector of an operator whose rows go several ways. The answer
+// is valid during the call that got it.
+type Outputs interface {
+	Collector
+	Output(i int) Collector
+}
+
 // Operator transforms batches. It never keeps a reference into a batch after
 // Process returns: what it needs later it copies.
 type Operator interface {
@@ -70,6 +77,14 @@ type Size struct {
 	Spilled int64 // times a key was let go of
 	Reads   int64 // keys looked for in the store
 	Loaded  int64 // keys found there, and read
+}
+
+// Plus is the holdings of two.
+func (s Size) Plus(o Size) Size {
+	return Size{
+		Keys: s.Keys + o.Keys, Rows: s.Rows + o.Rows, Items: s.Items + o.Items, Bytes: s.Bytes + o.Bytes,
+		Cold: s.Cold + o.Cold, Spilled: s.Spilled + o.Spilled, Reads: s.Reads + o.Reads, Loaded: s.Loaded + o.Loaded,
+	}
 }
 
 // Context is what an operator may know of the step it runs in. One per task.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sort"
 
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/expr"
@@ -234,11 +235,17 @@ func (c *compiler) query(root *plan.Insert, s ast.Statement, print bool) {
 	c.result.Queries = append(c.result.Queries, Query{Insert: root, Settings: maps.Clone(c.cat.Settings), Print: print, Span: s.Pos()})
 }
 
-// freeName is base, or base_2 and so on where that is taken.
+// freeName is base, or base_2 and so on where that is taken. It doubles the number
+// and then halves the gap, since a file may have thousands of one base.
 func freeName(taken map[string]bool, base string) string {
-	name := base
-	for n := 2; taken[name]; n++ {
-		name = fmt.Sprintf("%s_%d", base, n)
+	if !taken[base] {
+		return base
 	}
-	return name
+	name := func(n int) string { return fmt.Sprintf("%s_%d", base, n) }
+	end := 2
+	for taken[name(end)] {
+		end *= 2
+	}
+	from := end/2 + 1
+	return name(from + sort.Search(end-from, func(i int) bool { return !taken[name(from+i)] }))
 }

@@ -18,7 +18,8 @@ type compiled struct {
 	cat  *catalog.Catalog
 }
 
-// compile compiles the text once for each set of parameters.
+// compile compiles the text once for each set of parameters. The copies of a
+// query are one statement set.
 func (o *Options) compile() (list []compiled, err error) {
 	copies := o.Copies
 	if len(copies) == 0 {
@@ -29,11 +30,13 @@ func (o *Options) compile() (list []compiled, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, q := range queries {
-			if len(copies) > 1 {
-				q.root.Name = fmt.Sprintf("%s-%d", q.root.Name, i+1)
-			}
-			list = append(list, q)
+		if i == 0 {
+			list = queries
+			continue
+		}
+		for k, q := range queries {
+			q.root.Name = fmt.Sprintf("%s-%d", q.root.Name, i+1)
+			list[k].root.Also = append(list[k].root.Also, q.root.All()...)
 		}
 	}
 	if len(list) == 0 {
@@ -67,7 +70,7 @@ func (o *Options) compileOne(params map[string]string) (list []compiled, err err
 func (o *Options) placeInput(list []compiled) error {
 	var tables []string
 	for _, q := range list {
-		for _, s := range scans(q.root.Input) {
+		for _, s := range q.scans() {
 			if !slices.Contains(tables, s.Table.Name) {
 				tables = append(tables, s.Table.Name)
 			}
@@ -84,6 +87,14 @@ func (o *Options) placeInput(list []compiled) error {
 		}
 	}
 	return nil
+}
+
+// scans are the tables that the query reads.
+func (q *compiled) scans() (list []*plan.Scan) {
+	for _, n := range q.root.All() {
+		list = append(list, scans(n.Input)...)
+	}
+	return list
 }
 
 // scans are the tables that a plan reads, in the order of the engine's sources.

@@ -21,7 +21,9 @@ type queryRun struct {
 
 func newQueryRun(c compiled) *queryRun {
 	q := &queryRun{compiled: c}
-	q.look(c.root.Input)
+	for _, n := range c.root.All() {
+		q.look(n.Input)
+	}
 	return q
 }
 
@@ -52,7 +54,7 @@ func (r *run) query(name string) *queryRun {
 
 // scanOf is the scan that asked for a table's columns.
 func (q *queryRun) scanOf(t connectors.Table) *plan.Scan {
-	for _, s := range scans(q.root.Input) {
+	for _, s := range q.scans() {
 		if s.Table.Name == t.Name && sameColumns(s, t.Columns) {
 			return s
 		}

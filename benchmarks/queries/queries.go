@@ -51,8 +51,8 @@ var All = []Workload{
 	{"Q8", "all combinations, 3 steps in 100 ms", Stock, large, 2_000_000, 0, "Q8"},
 	{"Q8-wide", "all combinations, 3 steps in 500 ms", Stock, large, 200_000, 0, "Q8-wide"},
 	{"Q8-long", "all combinations, 6 steps in 100 ms", Stock, large, 50_000, 0, "Q8-long"},
-	{"Q9-100", "100 copies of Q2", Transactions, copies(100), 200_000, 0, "Q9"},
-	{"Q9-1000", "1,000 copies of Q2", Transactions, copies(1000), 20_000, 0, "Q9"},
+	{"Q9-100", "100 copies of Q2", Transactions, copies(100), 2_000_000, 0, "Q9"},
+	{"Q9-1000", "1,000 copies of Q2", Transactions, copies(1000), 2_000_000, 0, "Q9"},
 }
 
 // Names lists the workloads.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -128,24 +130,39 @@ type explained struct {
 	err   error // it cannot be built
 }
 
-// explain builds a query, with every column of each insert sent to a sink of
-// its own.
+// explain builds a query, with every column of each insert sent to a sink;
+// inserts of the same columns into one table share it.
 func explain(root *plan.Insert) *explained {
 	e := &explained{root: root}
 	var outputs []build.Output
 	var schemas []*event.Schema
-	for i, n := range root.All() {
+	for _, n := range root.All() {
 		schema := n.Input.Schema()
 		columns := make([]int, len(schema.Fields))
 		for c := range columns {
 			columns[c] = c
 		}
-		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: i})
-		schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
+		sink := e.sink(schemas, n.Table.Name, schema)
+		if sink == len(schemas) {
+			schemas, e.sinks = append(schemas, schema), append(e.sinks, n.Table.Name)
+		}
+		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
 	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
 	return e
 }
+
+// sink is the one of a table for rows of a schema; a new one if there is none.
+func (e *explained) sink(schemas []*event.Schema, table string, s *event.Schema) int {
+	for i := range schemas {
+		if e.sinks[i] == table && slices.EqualFunc(schemas[i].Fields, s.Fields, sameField) {
+			return i
+		}
+	}
+	return len(schemas)
+}
+
+func sameField(a, b event.Field) bool { return a.Name == b.Name && a.Type.Equal(b.Type) }
 
 func writeText(w io.Writer, list []*explained) error {
 	for _, e := range list {
@@ -174,11 +191,45 @@ func (e *explained) text() string {
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
-		fmt.Fprintf(&b, "%s %d, %s: %s%s%s -> %s\n", s.Kind, i, unit(s), ordering(s), s.Kind, arrows(s.Chain), e.target(s.To))
+		name := fmt.Sprintf("%s %d, %s: %s%s", s.Kind, i, unit(s), ordering(s), s.Kind)
+		for _, r := range s.Branches {
+			fmt.Fprintf(&b, "%s%s -> %s\n", name, arrows(r.Chain), e.target(r.To))
+			name = strings.Repeat(" ", len(name))
+		}
 	}
 	for i := range e.graph.Stages {
 		s := &e.graph.Stages[i]
 		fmt.Fprintf(&b, "\n== %s%s %d\n%s", strings.ToUpper(s.Kind[:1]), s.Kind[1:], i, s.Explain())
+		b.WriteString(membersText(s))
+	}
+	return b.String()
+}
+
+// mostMembers is how many of the patterns that run together are explained each.
+const mostMembers = 10
+
+// patterns are those of a stage.
+func patterns(s *build.Stage) (list []*pattern.Program, names []string) {
+	if s.Pattern != nil {
+		return []*pattern.Program{s.Pattern}, []string{""}
+	}
+	for _, m := range s.Members[:min(mostMembers, len(s.Members))] {
+		if p, err := m.Alone(); err == nil {
+			list, names = append(list, p), append(names, m.Name)
+		}
+	}
+	return list, names
+}
+
+// membersText shows sequences of rows of each of the patterns that run together.
+func membersText(s *build.Stage) string {
+	if s.Pattern != nil {
+		return ""
+	}
+	var b strings.Builder
+	list, names := patterns(s)
+	for i, p := range list {
+		fmt.Fprintf(&b, "%s: %s", names[i], p.Samples())
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -18,16 +19,15 @@ func drawings(list []*explained) (graphs []draw.Graph, err error) {
 		}
 		graphs = append(graphs, e.operators())
 		for i := range e.graph.Stages {
-			p := e.graph.Stages[i].Pattern
-			if p == nil {
-				continue
+			list, names := patterns(&e.graph.Stages[i])
+			for k, p := range list {
+				g, err := p.Draw()
+				if err != nil {
+					return nil, fmt.Errorf("query %s: %w", e.root.Name, err)
+				}
+				g.Title = fmt.Sprintf("%s, match %d: %s", cmp.Or(names[k], e.root.Name), i, g.Title)
+				graphs = append(graphs, *g)
 			}
-			g, err := p.Draw()
-			if err != nil {
-				return nil, fmt.Errorf("query %s: %w", e.root.Name, err)
-			}
-			g.Title = fmt.Sprintf("%s, match %d: %s", e.root.Name, i, g.Title)
-			graphs = append(graphs, *g)
 		}
 	}
 	return graphs, nil
@@ -46,9 +46,7 @@ func (e *explained) operators() draw.Graph {
 		if !s.Unordered {
 			label = append(label, "order")
 		}
-		label = append(append(label, s.Kind), chain(s.Chain)...)
-		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
-		g.Edges = append(g.Edges, draw.Edge{From: stage + i, To: e.node(s.To), Label: e.exchange(s.To)})
+		e.drawNode(&g, stage+i, append(label, s.Kind), s.Branches)
 	}
 	for _, table := range e.sinks {
 		g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: []string{"sink " + table}})
@@ -56,21 +54,25 @@ func (e *explained) operators() draw.Graph {
 	return g
 }
 
-// drawSource adds a source; the operators stand in it, or, where its rows go
-// several ways, at those.
+// drawSource adds a source.
 func (e *explained) drawSource(g *draw.Graph, i int) {
 	s := &e.graph.Sources[i]
-	label := sourceTitle(s)
-	if len(s.Branches) == 1 {
-		label = append(label, chain(s.Branches[0].Chain)...)
+	e.drawNode(g, i, sourceTitle(s), s.Branches)
+}
+
+// drawNode adds node n and the ways of its rows; the operators behind it stand
+// in it, or, where there are several ways, at those.
+func (e *explained) drawNode(g *draw.Graph, n int, label []string, branches []build.Branch) {
+	if len(branches) == 1 {
+		label = append(label, chain(branches[0].Chain)...)
 	}
 	g.Nodes = append(g.Nodes, draw.Node{Shape: draw.Box, Label: label})
-	for _, r := range s.Branches {
+	for _, r := range branches {
 		label := e.exchange(r.To)
-		if len(s.Branches) > 1 {
+		if len(branches) > 1 {
 			label = append([]string{strings.Join(chain(r.Chain), ", ")}, label...)
 		}
-		g.Edges = append(g.Edges, draw.Edge{From: i, To: e.node(r.To), Label: label})
+		g.Edges = append(g.Edges, draw.Edge{From: n, To: e.node(r.To), Label: label})
 	}
 }
 
@@ -99,6 +101,7 @@ type explanation struct {
 
 type patternExplanation struct {
 	Stage   int                 `json:"stage"`
+	Name    string              `json:"name,omitempty"` // of the insert, of several that run together
 	States  []pattern.StateInfo `json:"states"`
 	Samples *pattern.Samples    `json:"samples,omitempty"`
 }
@@ -111,8 +114,9 @@ func writeExplained(w io.Writer, list []*explained) error {
 			continue
 		}
 		for k := range e.graph.Stages {
-			if p := e.graph.Stages[k].Pattern; p != nil {
-				out[i].Patterns = append(out[i].Patterns, patternExplanation{Stage: k, States: p.Describe(), Samples: p.Samples()})
+			list, names := patterns(&e.graph.Stages[k])
+			for n, p := range list {
+				out[i].Patterns = append(out[i].Patterns, patternExplanation{Stage: k, Name: names[n], States: p.Describe(), Samples: p.Samples()})
 			}
 		}
 	}

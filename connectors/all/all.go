@@ -33,6 +33,15 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 // given its encoder from here.
 type withFormat struct{ connectors.Connector }
 
+// Source implements connectors.Connector. That records cannot be decoded is
+// found before the first comes.
+func (c withFormat) Source(t connectors.Table) (connectors.Source, error) {
+	if _, err := formats.NewDecoder(t); err != nil {
+		return nil, err
+	}
+	return c.Connector.Source(t)
+}
+
 // Options implements connectors.Connector.
 func (c withFormat) Options() []connectors.OptionSpec {
 	format := formats.Spec()

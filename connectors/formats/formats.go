@@ -5,75 +5,197 @@ import (
 	"fmt"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/csv"
 	"github.com/cepd/cepd/connectors/formats/json"
+	"github.com/cepd/cepd/connectors/formats/protobuf"
 	"github.com/cepd/cepd/connectors/formats/raw"
 )
 
+// format is how one is made from a table; get gives its options' texts.
+type format struct {
+	name    string
+	options []connectors.OptionSpec
+	decoder func(t connectors.Table, get func(string) string) (connectors.Decoder, error)
+	encoder func(t connectors.Table, get func(string) string) (connectors.Encoder, error)
+	binary  bool // a record has no end of its own, so that a file cannot be cut into records
+}
+
+var known = []format{
+	{"json", json.Specs(), jsonDecoder, jsonEncoder, false},
+	{"csv", csv.Specs(), csvDecoder, csvEncoder, false},
+	{"debezium-json", json.DebeziumSpecs(), debeziumDecoder, debeziumEncoder, false},
+	{"raw", nil, rawDecoder, rawEncoder, false},
+	{avro.Plain, avro.Specs(avro.Plain), avroDecoder, avroEncoder, true},
+	{avro.Confluent, avro.Specs(avro.Confluent), avroConfluentDecoder, avroConfluentEncoder, true},
+	{protobuf.Plain, protobuf.Specs(protobuf.Plain), protobufDecoder, protobufEncoder, true},
+	{protobuf.Confluent, protobuf.Specs(protobuf.Confluent), protobufConfluentDecoder, protobufConfluentEncoder, true},
+}
+
 // Specs lists the formats with their options, for the registry.
 func Specs() []connectors.FormatSpec {
-	return []connectors.FormatSpec{
-		{Name: "json", Options: json.Specs()},
-		{Name: "csv", Options: csv.Specs()},
-		{Name: "raw"},
+	var specs []connectors.FormatSpec
+	for _, f := range known {
+		specs = append(specs, connectors.FormatSpec{Name: f.name, Options: f.options})
 	}
+	return specs
 }
 
 // Spec is the option by which a connector takes a format.
 func Spec() connectors.OptionSpec {
-	return connectors.OptionSpec{Name: "format", Required: true, Doc: "How records are written: json, csv, raw."}
+	return connectors.OptionSpec{Name: "format", Required: true, Doc: "How records are written: " + names(", ") + "."}
 }
 
-// choice is the name of the value's format and its options without prefix.
-func choice(t connectors.Table) (name string, get func(string) string) {
-	if name = t.Options["value.format"]; name != "" {
-		return name, func(key string) string { return t.Options["value."+key] }
+func names(last string) string {
+	all := ""
+	for i, f := range known {
+		switch {
+		case i == 0:
+		case i == len(known)-1:
+			all += last
+		default:
+			all += ", "
+		}
+		all += f.name
 	}
-	return t.Options["format"], func(key string) string { return t.Options[key] }
+	return all
+}
+
+// choice is the value's format and its options without prefix.
+func choice(t connectors.Table) (f format, get func(string) string, err error) {
+	name, prefix := t.Options["value.format"], "value."
+	if name == "" {
+		name, prefix = t.Options["format"], ""
+	}
+	for _, f := range known {
+		if f.name == name {
+			return f, func(key string) string { return t.Options[prefix+key] }, nil
+		}
+	}
+	if name == "" {
+		return f, nil, fmt.Errorf("option 'format' is missing")
+	}
+	return f, nil, fmt.Errorf("unknown format '%s'; there are %s", name, names(" and "))
 }
 
 // NewDecoder makes the decoder of a source's records.
 func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
-	name, get := choice(t)
-	switch name {
-	case "json":
-		opts, err := json.ParseOptions(get)
-		if err != nil {
-			return nil, err
-		}
-		return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
-	case "csv":
-		opts, err := csv.ParseOptions(get)
-		if err != nil {
-			return nil, err
-		}
-		return result[connectors.Decoder](csv.NewDecoder(t.Columns, physical(t), opts))
-	case "raw":
-		return result[connectors.Decoder](raw.New(t.Columns, physical(t)))
+	f, get, err := choice(t)
+	if err != nil {
+		return nil, err
 	}
-	return nil, unknown(name)
+	return f.decoder(t, get)
 }
 
 // NewEncoder makes the encoder of a sink's records.
 func NewEncoder(t connectors.Table) (connectors.Encoder, error) {
-	name, get := choice(t)
-	switch name {
-	case "json":
-		opts, err := json.ParseOptions(get)
-		if err != nil {
-			return nil, err
-		}
-		return result[connectors.Encoder](json.NewEncoder(t.Columns, opts))
-	case "csv":
-		opts, err := csv.ParseOptions(get)
-		if err != nil {
-			return nil, err
-		}
-		return result[connectors.Encoder](csv.NewEncoder(t.Columns, opts))
-	case "raw":
-		return result[connectors.Encoder](raw.New(t.Columns, physical(t)))
+	f, get, err := choice(t)
+	if err != nil {
+		return nil, err
 	}
-	return nil, unknown(name)
+	return f.encoder(t, get)
+}
+
+// Binary says whether records of the table are bytes that only a schema
+// explains.
+func Binary(t connectors.Table) bool {
+	f, _, err := choice(t)
+	return err == nil && f.binary
+}
+
+func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	opts, err := json.ParseOptions(get)
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
+}
+
+func jsonEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	opts, err := json.ParseOptions(get)
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Encoder](json.NewEncoder(t.Columns, opts))
+}
+
+func debeziumDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	opts, err := json.ParseOptions(prefixed(get, "debezium-"))
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](json.NewDebezium(t.Columns, opts, get("debezium-json.schema-include") == "true"))
+}
+
+func debeziumEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	opts, err := json.ParseOptions(prefixed(get, "debezium-"))
+	if err != nil {
+		return nil, err
+	}
+	if get("debezium-json.schema-include") == "true" {
+		return nil, fmt.Errorf("'debezium-json.schema-include' is for reading; records with a schema cannot be written")
+	}
+	return result[connectors.Encoder](json.NewDebeziumEncoder(t.Columns, opts))
+}
+
+func prefixed(get func(string) string, prefix string) func(string) string {
+	return func(key string) string { return get(prefix + key) }
+}
+
+func csvDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	opts, err := csv.ParseOptions(get)
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](csv.NewDecoder(t.Columns, physical(t), opts))
+}
+
+func csvEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	opts, err := csv.ParseOptions(get)
+	if err != nil {
+		return nil, err
+	}
+	return result[connectors.Encoder](csv.NewEncoder(t.Columns, opts))
+}
+
+func rawDecoder(t connectors.Table, _ func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](raw.New(t.Columns, physical(t)))
+}
+
+func rawEncoder(t connectors.Table, _ func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](raw.New(t.Columns, physical(t)))
+}
+
+func avroDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](avro.NewDecoder(t.Columns, physical(t), get))
+}
+
+func avroEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](avro.NewEncoder(t.Columns, get))
+}
+
+func avroConfluentDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](avro.NewConfluentDecoder(t, get))
+}
+
+func avroConfluentEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](avro.NewConfluentEncoder(t, get))
+}
+
+func protobufDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](protobuf.NewDecoder(t, get))
+}
+
+func protobufEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](protobuf.NewEncoder(t, get))
+}
+
+func protobufConfluentDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
+	return result[connectors.Decoder](protobuf.NewConfluentDecoder(t, get))
+}
+
+func protobufConfluentEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
+	return result[connectors.Encoder](protobuf.NewConfluentEncoder(t, get))
 }
 
 // result keeps a nil pointer from becoming an interface that is not nil.
@@ -83,13 +205,6 @@ func result[I any, T any](x T, err error) (I, error) {
 		return none, err
 	}
 	return any(x).(I), nil
-}
-
-func unknown(name string) error {
-	if name == "" {
-		return fmt.Errorf("option 'format' is missing")
-	}
-	return fmt.Errorf("unknown format '%s'; there are json, csv and raw", name)
 }
 
 // physical is all columns of the record; without the declaration's list, those
@@ -121,8 +236,13 @@ type Framing struct {
 // NewFraming is the framing of a table's files: a record is a line, in CSV with
 // the line breaks that its quotes hold.
 func NewFraming(t connectors.Table) (Framing, error) {
-	name, get := choice(t)
-	if name != "csv" {
+	chosen, get, err := choice(t)
+	switch {
+	case err != nil:
+		return Framing{}, err
+	case chosen.binary:
+		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams, where nothing says where a record ends; it is in 'kafka'", chosen.name)
+	case chosen.name != "csv":
 		return Framing{Split: splitLines}, nil
 	}
 	opts, err := csv.ParseOptions(get)

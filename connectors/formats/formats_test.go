@@ -138,3 +138,34 @@ func TestCutter(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestEncodersAllocateNothing writes a batch again and again into the same memory.
+func TestEncodersAllocateNothing(t *testing.T) {
+	columns := map[string][]connectors.Column{
+		"raw":  {{Name: "s", Type: event.TString}},
+		"json": {{Name: "s", Type: event.TString}, {Name: "i", Type: event.TInt64}, {Name: "f", Type: event.TFloat64}, {Name: "d", Type: event.TDecimal(30, 2)}, {Name: "t", Type: event.TTimestamp}, {Name: "b", Type: event.TBool}},
+	}
+	columns["csv"] = columns["json"]
+	for name, columns := range columns {
+		e, err := NewEncoder(connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"format": name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := formattest.Batch(columns)
+		b.Reset(100)
+		for c := range b.Cols {
+			for i := range b.N {
+				b.Cols[c].Set(i, b.N, event.Value{I: int64(i) * 1234567, S: []byte("text, \"quoted\"")})
+			}
+		}
+		var out connectors.Encoded
+		if n := testing.AllocsPerRun(10, func() {
+			out.Reset()
+			if err := e.Encode(b, &out); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 || len(out.Value) != b.N {
+			t.Errorf("%s: %v allocations for %d rows", name, n, len(out.Value))
+		}
+	}
+}

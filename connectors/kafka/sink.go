@@ -69,7 +69,7 @@ func (c *sinkConfig) inValue(col connectors.Column) bool {
 
 // Open implements connectors.Sink. The topic's partitions are those it has now.
 func (s *sink) Open(ctx context.Context) error {
-	if err := s.findPartitions(ctx); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return err
 	}
 	p := nobody
@@ -83,10 +83,14 @@ func (s *sink) Open(ctx context.Context) error {
 	return nil
 }
 
-func (s *sink) findPartitions(ctx context.Context) error {
+// prepare finds the partitions and opens the encoder.
+func (s *sink) prepare(ctx context.Context) error {
 	parts, err := s.client.partitions(ctx)
+	if err != nil {
+		return err
+	}
 	s.parts = len(parts)
-	return err
+	return connectors.OpenEncoder(ctx, s.encoder)
 }
 
 // Write implements connectors.Sink. It waits while too much is unsent.

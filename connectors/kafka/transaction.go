@@ -50,7 +50,7 @@ func newTransactionalSink(s *sink) *transactionalSink {
 }
 
 // Open implements connectors.Sink. What writes is made by Recover.
-func (t *transactionalSink) Open(ctx context.Context) error { return t.findPartitions(ctx) }
+func (t *transactionalSink) Open(ctx context.Context) error { return t.prepare(ctx) }
 
 // Identity implements connectors.Transactional: the transactional id.
 func (t *transactionalSink) Identity() string { return t.config.transactionalID }

@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/schemaregistry", "internal/lint"},
 	{"internal/event"},
 	{"internal/clock"},
 	{"state"},
@@ -93,6 +93,10 @@ var only = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "benchmarks/drain"},
 	"github.com/twmb/franz-go/pkg/kfake": {"internal/broker"},
 	"github.com/twmb/franz-go/pkg/kmsg":  {"connectors/kafka", "internal/demo"},
+	"github.com/twmb/franz-go/pkg/sr":    {"internal/schemaregistry"},
+	"github.com/twmb/avro":               {"connectors/formats/avro"},
+	"github.com/bufbuild/protocompile":   {"connectors/formats/protobuf"},
+	"google.golang.org/protobuf":         {"connectors/formats/protobuf"},
 	"github.com/danielgtaylor/huma":      {"api"},
 	"github.com/axiomhq/hyperloglog":     {"internal/sketch"},
 	"github.com/DataDog/sketches-go":     {"internal/sketch"},

@@ -119,9 +119,10 @@ func (c stand) Sink(t connectors.Table) (connectors.Sink, error) {
 	return &sink{world: c.world, table: out, rows: rows, records: records}, nil
 }
 
-// withFormat gives a table of columns, which has no format, that of JSON.
+// withFormat gives JSON to a table of columns, which has no format, and to one
+// whose records nobody could write into a test.
 func withFormat(t connectors.Table) connectors.Table {
-	if t.Options["format"] == "" && t.Options["value.format"] == "" {
+	if t.Options["format"] == "" && t.Options["value.format"] == "" || formats.Binary(t) {
 		return asJSON(t)
 	}
 	return t

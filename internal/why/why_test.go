@@ -177,3 +177,29 @@ func TestRefused(t *testing.T) {
 		t.Errorf("of a source without history: %v", err)
 	}
 }
+
+// TestSet: of patterns that else run together, each tells its own.
+func TestSet(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Input("t", []string{"1,1000,2", "1,2000,8", "1,3000,1", "1,4000,5"})
+	rule := func(table string, least int) string {
+		return fmt.Sprintf(`INSERT INTO %s SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES B.v AS n PATTERN (A B) WITHIN INTERVAL '1' MINUTE DEFINE A AS v < 3, B AS v > %d);`, table, least)
+	}
+	c, err := enginetest.Compile(`CREATE TABLE t (k BIGINT, ts TIMESTAMP(3), v DOUBLE, WATERMARK FOR ts AS ts) WITH ('connector'='test','format'='csv');
+CREATE TABLE o (k BIGINT, n DOUBLE) WITH ('connector'='test'); CREATE TABLE p (k BIGINT, n DOUBLE) WITH ('connector'='test');
+EXECUTE STATEMENT SET BEGIN ` + rule("o", 4) + rule("p", 6) + ` END;`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := why.Run(context.Background(), history.Query{Root: c.Root, Catalog: c.Catalog}, w.Options(), why.Request{Key: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range report.Patterns {
+		got = append(got, fmt.Sprint(len(p.Matches), " ", len(p.Misses)))
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"1 1", "2 0"}) {
+		t.Errorf("matches and misses: %q", got)
+	}
+}

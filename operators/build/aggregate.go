@@ -21,9 +21,9 @@ func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 		return err
 	}
 	if first, second, ok := program.Phases(); ok && n.TwoPhases {
-		return b.stage(windowStage(second, above, to), &phase{n, first}, nil)
+		return b.stage(windowStage(second, b.branch(above, to)), &phase{n, first}, nil)
 	}
-	return b.stage(windowStage(program, above, to), n.Input, nil)
+	return b.stage(windowStage(program, b.branch(above, to)), n.Input, nil)
 }
 
 // phase is the first of two phases, as the input of the second.
@@ -33,10 +33,10 @@ type phase struct {
 }
 
 func (b *builder) firstPhase(n *phase, above Chain, to int) error {
-	return b.stage(windowStage(n.program, above, to), n.Input, nil)
+	return b.stage(windowStage(n.program, b.branch(above, to)), n.Input, nil)
 }
 
-func windowStage(program *window.Program, above Chain, to int) Stage {
+func windowStage(program *window.Program, branches []Branch) Stage {
 	return Stage{
 		Kind:      KindWindow,
 		Prepared:  program.Prepared(),
@@ -47,8 +47,7 @@ func windowStage(program *window.Program, above Chain, to int) Stage {
 		Deadline:  program.Deadline(),
 		New:       program.New,
 		Explain:   program.Explain,
-		Chain:     above,
-		To:        to,
+		Branches:  branches,
 	}
 }
 
@@ -66,8 +65,7 @@ func (b *builder) over(n *plan.Over, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      program.New,
 		Explain:  program.Explain,
-		Chain:    above,
-		To:       to,
+		Branches: b.branch(above, to),
 	}, n.Input, nil)
 }
 
@@ -81,8 +79,7 @@ func (b *builder) topN(n *plan.TopN, above Chain, to int) error {
 		Unordered: true,
 		New:       program.New,
 		Explain:   program.Explain,
-		Chain:     above,
-		To:        to,
+		Branches:  b.branch(above, to),
 	}, n.Input, nil)
 }
 

@@ -38,11 +38,17 @@ type Source struct {
 	Branches []Branch
 }
 
-// Branch is where rows of a source go.
+// Branch is where rows of a source or a stage go.
 type Branch struct {
 	Output int // index into the outputs of Build
 	Chain  Chain
 	To     int
+}
+
+// try makes the operators once.
+func (r *Branch) try() error {
+	_, err := r.Chain.New()
+	return err
 }
 
 // KindWindow is the Kind of a stage of windows.
@@ -64,9 +70,15 @@ type Stage struct {
 	Deadline func(t event.Time) event.Time
 	New      func(shard int) operators.Stateful
 	Explain  func() string
-	Pattern  *pattern.Program // of a match; nil otherwise
-	Chain    Chain
-	To       int
+	Pattern  *pattern.Program // of a match alone; nil otherwise
+	Members  []Member         // patterns that run together
+	Branches []Branch         // by the outputs of the operator, which has one or is told of several (operators.Outputs)
+}
+
+// Member is a pattern that runs together with others.
+type Member struct {
+	Name  string
+	Alone func() (*pattern.Program, error) // by itself, to be explained
 }
 
 // Chain makes the operators of a unit, in order of the rows' way.
@@ -109,13 +121,18 @@ type Output struct {
 // starts.
 func Build(outputs []Output, sinks []*event.Schema, o Options) (*Graph, error) {
 	b := &builder{options: o, graph: &Graph{Sinks: sinks}}
+	b.findGroups(outputs)
 	for i, out := range outputs {
 		b.output, b.patterns, b.named, b.options.Pattern.Name = i, 0, 0, out.Name
+		b.columns = out.Columns
 		schema := sinks[out.Sink]
 		arrange := func() (operators.Operator, error) { return relational.NewArrange(out.Columns, schema), nil }
 		if err := b.node(out.Input, Chain{arrange}, ToSink(out.Sink)); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.join(); err != nil {
+		return nil, err
 	}
 	b.share()
 	return b.graph, b.try()
@@ -127,10 +144,21 @@ type builder struct {
 	output   int // at hand
 	patterns int // of the output so far
 	named    int // stages of the output that have a name of their own
+	groups   []*group
+	grouped  map[*plan.Match]*joined
+	apart    map[*plan.Match]string // why a pattern runs alone, where there are several
+	joined   []*joined              // in the order in which they came up
+	above    []plan.Node            // of the node at hand, up to the sink …
+	columns  []int                  // … and what that gets
 }
+
+// branch is the one way of the output at hand.
+func (b *builder) branch(above Chain, to int) []Branch { return []Branch{{b.output, above, to}} }
 
 // node builds n; above are the operators between it and the stage to.
 func (b *builder) node(n plan.Node, above Chain, to int) error {
+	b.above = append(b.above, n)
+	defer func() { b.above = b.above[:len(b.above)-1] }()
 	switch n := n.(type) {
 	case *plan.Filter:
 		return b.node(n.Input, push(above, func() (operators.Operator, error) {
@@ -160,10 +188,10 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 	case *plan.Suppress:
 		return b.suppress(n, above, to)
 	case *plan.Scan:
-		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: []Branch{{b.output, above, to}}})
+		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: b.branch(above, to)})
 		return nil
 	case *plan.Values:
-		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: []Branch{{b.output, above, to}}})
+		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: b.branch(above, to)})
 		return nil
 	}
 	return fmt.Errorf("no operator for %T", n)
@@ -181,6 +209,15 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 	}
 	_, last := SinkOf(to)
 	o.Ordered = !last
+	if j := b.grouped[n]; j != nil {
+		b.meet(j, o, above, to)
+		return nil
+	}
+	return b.alone(n, o, above, to)
+}
+
+// alone builds the stage of a pattern that runs by itself.
+func (b *builder) alone(n *plan.Match, o pattern.Options, above Chain, to int) error {
 	program, err := pattern.Compile(n, o)
 	if err != nil {
 		return err
@@ -191,10 +228,9 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 		Key:      program.Key(),
 		Proctime: n.Proctime,
 		New:      program.NewMatcher,
-		Explain:  program.Explain,
+		Explain:  func() string { return program.Explain() + b.apart[n] },
 		Pattern:  program,
-		Chain:    above,
-		To:       to,
+		Branches: b.branch(above, to),
 	}
 	if n.Consume == plan.ConsumeAny {
 		m.Key = nil // a match of one key uses up the rows of all
@@ -210,7 +246,7 @@ func (b *builder) match(n *plan.Match, above Chain, to int) error {
 // its input and it. Its inputs are built first, so that they come before it
 // among the stages, and learn afterwards where they lead.
 func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
-	sources, stages := len(b.graph.Sources), len(b.graph.Stages)
+	sources, stages, joined := len(b.graph.Sources), len(b.graph.Stages), len(b.joined)
 	const pending = math.MaxInt
 	if err := b.node(input, below, pending); err != nil {
 		return err
@@ -222,8 +258,13 @@ func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
 		}
 	}
 	for i := range b.graph.Stages[stages:] {
-		if s := &b.graph.Stages[stages+i]; s.To == pending {
+		if s := &b.graph.Stages[stages+i].Branches[0]; s.To == pending {
 			s.To = self
+		}
+	}
+	for _, j := range b.joined[joined:] {
+		if j.branch.To == pending {
+			j.branch.To = self
 		}
 	}
 	b.graph.Stages = append(b.graph.Stages, s)
@@ -239,16 +280,18 @@ func (b *builder) try() error {
 				return err
 			}
 		}
-		for _, branch := range s.Branches {
-			if _, err := branch.Chain.New(); err != nil {
+		for i := range s.Branches {
+			if err := s.Branches[i].try(); err != nil {
 				return err
 			}
 		}
 	}
 	for i := range b.graph.Stages {
 		m := &b.graph.Stages[i]
-		if _, err := m.Chain.New(); err != nil {
-			return err
+		for i := range m.Branches {
+			if err := m.Branches[i].try(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -172,7 +172,7 @@ func load(t *testing.T, dump string) *memstore.Store {
 	return store
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

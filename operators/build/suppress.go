@@ -43,8 +43,7 @@ func (b *builder) suppress(n *plan.Suppress, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      func(int) operators.Stateful { return suppress.New(spec) },
 		Explain:  func() string { return explainSuppress(&spec) },
-		Chain:    above,
-		To:       to,
+		Branches: b.branch(above, to),
 	}, n.Input, below)
 }
 

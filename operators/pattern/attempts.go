@@ -14,8 +14,11 @@ func (m *Matcher) run(index int32) error {
 	k := m.keys.at(index)
 	m.touch(index, k)
 	follow := m.attempts
-	if m.edges != nil {
+	switch {
+	case m.edges != nil:
 		follow = m.runEdges
+	case m.joint != nil:
+		follow = m.joint.follow
 	}
 	err := follow(index, k)
 	m.hold(index, k)

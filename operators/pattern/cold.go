@@ -56,9 +56,10 @@ func newCold(p *Program, r state.Reader) *cold {
 }
 
 // spills says whether keys can be let go of. They cannot where a row of one key
-// changes others, nor where the watermark of the results hangs on all of them.
+// changes others, nor where the watermark of the results hangs on all of them,
+// nor yet where patterns run together.
 func (p *Program) spills() bool {
-	return !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
+	return p.joint == nil && !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
 }
 
 // none says that no key is cold.
@@ -270,7 +271,7 @@ func (m *Matcher) forgone(key []byte) {
 
 // eachCold visits the cold keys, in the order of the store. Each is in memory
 // for the visit.
-func (m *Matcher) eachCold(f func(k *keyState) error) error {
+func (m *Matcher) eachCold(f func(index int32, k *keyState) error) error {
 	c := m.cold
 	if c.none() {
 		return nil
@@ -290,7 +291,7 @@ func (m *Matcher) eachCold(f func(k *keyState) error) error {
 			return nil
 		}
 		k := m.keys.at(index)
-		err := f(k)
+		err := f(index, k)
 		if k.flags&keyDirty == 0 {
 			m.letGo(index, k)
 		}

@@ -59,7 +59,8 @@ type Program struct {
 	history   int         // rows before the start that conditions may read (PREV)
 	ahead     int         // rows after the current one that conditions read (NEXT, $)
 	after     int         // rows after the last one that measures read (NEXT)
-	kept      []expr.Expr // row-local expressions over the input, one per cell
+	kept      []expr.Expr // row-local expressions over the input, one per cell …
+	given     *given      // … of which some were given; nil: the pattern is no member of others
 	layout    layout
 	keys      []int           // key columns of the prepared batch
 	order     []plan.OrderKey // over the prepared batch
@@ -80,6 +81,7 @@ type Program struct {
 	counts    bool        // keys count their rows and matches
 	drops     bool        // the time to live may end it
 	silent    bool        // a match of one row that runs out of time has no result
+	joint     *joint      // the patterns that run together; nil: one pattern, this one
 }
 
 // variable is a primary pattern variable.
@@ -107,15 +109,31 @@ type residual struct {
 	cond  *kernel.Scalar
 }
 
+func (o Options) withDefaults() Options {
+	if o.MaxRows == 0 {
+		o.MaxRows = DefaultMaxRows
+	}
+	if o.MaxThreads == 0 {
+		o.MaxThreads = DefaultMaxThreads
+	}
+	return o
+}
+
 // Compile makes a Program of a bound clause.
-func Compile(m *plan.Match, opts Options) (*Program, error) {
-	if opts.MaxRows == 0 {
-		opts.MaxRows = DefaultMaxRows
+func Compile(m *plan.Match, opts Options) (*Program, error) { return compile(m, opts, nil) }
+
+// given is what patterns that run together give the one that makes the rows of
+// an output.
+type given struct {
+	kept    []expr.Expr  // the first cells of kept rows
+	columns []event.Type // constants of each pattern that follow its measures
+}
+
+func compile(m *plan.Match, opts Options, g *given) (*Program, error) {
+	p := &Program{match: m, opts: opts.withDefaults(), given: g}
+	if g != nil {
+		p.kept = slices.Clip(g.kept)
 	}
-	if opts.MaxThreads == 0 {
-		opts.MaxThreads = DefaultMaxThreads
-	}
-	p := &Program{match: m, opts: opts}
 	var err error
 	a := assembler{edges: m.Edges, loops: map[int16]plan.PatQuant{}}
 	if err = a.assemble(m.Pattern); err != nil {
@@ -278,7 +296,14 @@ func (c *compiler) layOut() {
 		}
 		types, cols, rowtime = append(types, e.Type()), append(cols, index), append(rowtime, isTime)
 	}
-	p.layout = newLayout(types, cols, rowtime, len(p.local)+len(p.context), !sourced(p.match.Input))
+	p.layout = newLayout(types, cols, rowtime, p.symbolBits(), !sourced(p.match.Input))
+}
+
+func (p *Program) symbolBits() int {
+	if p.joint != nil {
+		return p.joint.bits
+	}
+	return len(p.local) + len(p.context)
 }
 
 // sourced says whether the rows of n have the IDs of rows of a source.

@@ -47,4 +47,7 @@
 // in its place, with its registers, until a row concerns it (edges.go, runs.go);
 // equations with earlier rows make an index of them (equality.go). Their state,
 // too, is the kept rows.
+//
+// Many plain sequences over the same rows run as one Program (joint.go): a bit
+// per pattern and step, a table of bits per class of each column.
 package pattern

@@ -11,6 +11,9 @@ import (
 // Explain shows how the pattern runs: variables and the class of their
 // conditions, the automaton, and what a key keeps.
 func (p *Program) Explain() string {
+	if p.joint != nil {
+		return p.explainJoint()
+	}
 	var b strings.Builder
 	p.explainVariables(&b)
 	p.explainAutomaton(&b)

@@ -10,13 +10,17 @@ import (
 
 // inspection is a look at the open matches of a shard.
 type inspection struct {
-	m     *Matcher
-	yield func(x *operators.Instance) bool
-	x     operators.Instance
-	steps []step
-	done  bool
-	held  []waiting      // of the key at hand
-	index map[uint64]int // of held, by ID
+	m       *Matcher
+	p       *Program // of the variables and the output
+	view    *view    // of the instance at hand
+	gauge   *emitter // of its measures; nil: the matcher's
+	outputs map[int]*jointOutput
+	yield   func(x *operators.Instance) bool
+	x       operators.Instance
+	steps   []step
+	done    bool
+	held    []waiting      // of the key at hand
+	index   map[uint64]int // of held, by ID
 }
 
 // waiting is a partial match that may wait at several places: it is shown once.
@@ -32,21 +36,23 @@ const maxHeld = 10_000
 // Inspect implements operators.Inspector. It reads what the matcher holds, key
 // by key, and changes nothing.
 func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
-	in := &inspection{m: m, yield: yield, index: map[uint64]int{}}
+	in := &inspection{m: m, p: m.p, view: &m.view, yield: yield, index: map[uint64]int{}, outputs: map[int]*jointOutput{}}
 	m.seen = in
 	defer func() { m.seen = nil }()
-	if m.keys.each(func(_ int32, k *keyState) error { return in.key(k) }) == nil {
+	if m.keys.each(in.key) == nil {
 		_ = m.eachCold(in.key)
 	}
 }
 
-func (in *inspection) key(k *keyState) error {
+func (in *inspection) key(i int32, k *keyState) error {
 	m := in.m
 	if k.start >= k.n {
 		return nil
 	}
 	m.look(k)
 	switch {
+	case m.joint != nil:
+		in.together(i, k)
 	case m.tecs != nil:
 		in.shared(k)
 	case m.edges != nil:
@@ -157,25 +163,25 @@ func (in *inspection) shared(k *keyState) {
 func (in *inspection) begin(k *keyState, i int32) {
 	x := &in.x
 	*x = operators.Instance{Key: x.Key[:0], Rows: x.Rows[:0], Waits: x.Waits[:0], Absent: x.Absent[:0], Measures: x.Measures[:0],
-		Since: in.m.rowTime(k, int(i)), Expires: event.MaxTime}
+		Since: in.m.rowTime(k, int(i)), Expires: event.MaxTime, Out: in.p.match.Out.Fields}
 }
 
 // place says what is waited for at a place of a pattern with edges.
 func (in *inspection) place(at *placeInfo) {
 	if at.in.op == opAbsent {
-		in.x.Absent = append(in.x.Absent, in.m.p.vars[at.in.v].name)
+		in.x.Absent = append(in.x.Absent, in.p.vars[at.in.v].name)
 		return
 	}
 	in.waits(at.in.v)
-	for v := range in.m.p.vars {
+	for v := range in.p.vars {
 		if at.not>>v&1 != 0 {
-			in.x.Absent = append(in.x.Absent, in.m.p.vars[v].name)
+			in.x.Absent = append(in.x.Absent, in.p.vars[v].name)
 		}
 	}
 }
 
 func (in *inspection) waits(v int16) {
-	if name := in.m.p.vars[v].name; !slices.Contains(in.x.Waits, name) {
+	if name := in.p.vars[v].name; !slices.Contains(in.x.Waits, name) {
 		in.x.Waits = append(in.x.Waits, name)
 	}
 }
@@ -235,7 +241,7 @@ func (in *inspection) complete(k *keyState) {
 	in.x.Key = append(in.x.Key, m.values(k)...)
 	for _, s := range in.steps {
 		row := m.view.row(int(s.row))
-		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: m.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})
+		in.x.Rows = append(in.x.Rows, operators.BoundRow{Variable: in.p.vars[s.v].name, ID: m.p.layout.idOf(m.arena, row), Time: event.Time(row[wordTime])})
 	}
 }
 
@@ -243,16 +249,19 @@ func (in *inspection) complete(k *keyState) {
 // ended here.
 func (m *Matcher) Measure(x *operators.Instance) {
 	in := m.seen
-	if m.gauge == nil {
-		m.gauge = newEmitter(m.p)
+	e, w := in.gauge, in.view
+	if e == nil {
+		if m.gauge == nil {
+			m.gauge = newEmitter(m.p, 1)
+		}
+		e = m.gauge
 	}
-	e, w := m.gauge, &m.view
 	w.classes, w.number, w.timedOut, w.at = in.steps, 0, true, x.Since
 	if len(in.steps) == 0 {
 		w.classes = []step{}
 	}
 	defer func() { w.classes = nil }()
-	for range e.programs {
+	for range x.Out {
 		x.Measures = append(x.Measures, event.NullValue)
 	}
 	if e.applyAll(w, in.steps) != nil {
@@ -267,14 +276,17 @@ func (m *Matcher) Measure(x *operators.Instance) {
 	}
 	e.slots.N = 1
 	ctx := kernel.Context{Now: w.ctx.Now}
-	for i, p := range e.programs {
+	for i, p := range e.programs[:len(x.Out)] {
 		ctx.Reset()
 		if v := p.Eval(&ctx, e.slots, nil); len(ctx.Errs) == 0 {
 			x.Measures[i] = cloneValue(v.Value(0))
 		}
 	}
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 }
+
+// KeyFields implements operators.Inspector.
+func (m *Matcher) KeyFields() []event.Field { return m.p.KeyFields() }
 
 // KeyFields are the partition columns.
 func (p *Program) KeyFields() []event.Field {
@@ -284,6 +296,3 @@ func (p *Program) KeyFields() []event.Field {
 	}
 	return fields
 }
-
-// OutFields are the output columns.
-func (p *Program) OutFields() []event.Field { return p.match.Out.Fields }

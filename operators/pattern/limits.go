@@ -201,6 +201,9 @@ func (m *Matcher) forgetKey(index int32, k *keyState) {
 	k.start = k.n
 	m.dropRows(k, int(k.n))
 	m.releaseRows(k)
+	if m.joint != nil {
+		delete(m.joint.used, index)
+	}
 	if k.flags&keyStored != 0 {
 		m.forgone(k.keyBytes(m.arena, nil))
 	}

@@ -25,9 +25,10 @@ type Matcher struct {
 	keys    *keyTable
 	timers  timerHeap
 	holds   holds
-	det     *automaton // nil: threads
-	edges   *edges     // not nil: the pattern has edges …
-	tecs    *tecs      // not nil: … and its partial matches can be shared
+	det     *automaton    // nil: threads
+	edges   *edges        // not nil: the pattern has edges …
+	tecs    *tecs         // not nil: … and its partial matches can be shared
+	joint   *jointMatcher // not nil: several patterns run together
 	view    view
 	replay  attempt // finds the path of a match when det decides
 	space   *workspace
@@ -57,7 +58,9 @@ type Matcher struct {
 
 // NewMatcher makes the operator of one shard.
 func (p *Program) NewMatcher(int) operators.Stateful {
-	p = p.private()
+	if p.joint == nil {
+		p = p.private()
+	}
 	a := newArena()
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime, past: event.MinTime}
 	m.timers.asleep = event.MaxTime
@@ -65,10 +68,12 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
 	m.keys.owns = p.counts || !p.deterministic()
 	m.view = view{p: p, arena: a}
-	m.out = newEmitter(p)
 	m.space = newWorkspace(p)
 	m.replay.workspace = m.space
 	switch {
+	case p.joint != nil:
+		m.joint = newJointMatcher(m)
+		return m
 	case p.sharable():
 		m.tecs = newTECS(m)
 	case p.match.Edges:
@@ -76,13 +81,14 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	case p.deterministic():
 		m.det = newAutomaton(p)
 	}
+	m.out = newEmitter(p, event.MaxRows)
 	return m
 }
 
 // private is the same program with conditions of its own: compiled scalars
 // have scratch memory and serve one goroutine.
 func (p *Program) private() *Program {
-	own, err := Compile(p.match, p.opts)
+	own, err := compile(p.match, p.opts, p.given)
 	if err != nil {
 		panic(err) // it has compiled before
 	}
@@ -136,11 +142,15 @@ func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.
 			return err
 		}
 	}
-	return m.out.flush()
+	return m.flush()
 }
 
 func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) error {
 	m.octx = ctx
+	if m.joint != nil {
+		m.joint.to = out
+		return nil
+	}
 	m.out.begin(ctx, out)
 	m.view.ctx.Now = ctx.Now
 	return m.learn()
@@ -161,6 +171,13 @@ func (m *Matcher) Advance(ctx *operators.Context, wm event.Time, out operators.C
 		if err := m.finish(); err != nil {
 			return err
 		}
+	}
+	return m.flush()
+}
+
+func (m *Matcher) flush() error {
+	if m.joint != nil {
+		return m.joint.flush()
 	}
 	return m.out.flush()
 }
@@ -190,7 +207,7 @@ func (m *Matcher) fire(t event.Time) error {
 // goes on when they come, or its time to live ends.
 func (m *Matcher) timeUp(index int32, k *keyState) error {
 	switch {
-	case k.start >= k.n:
+	case k.start >= k.n || m.joint != nil:
 		m.forgetKey(index, k)
 		return nil
 	case m.tecs != nil:
@@ -211,7 +228,7 @@ func (m *Matcher) timeUp(index int32, k *keyState) error {
 // finish ends every partition, in the order of the attempts' first rows.
 func (m *Matcher) finish() error {
 	m.ended = true
-	if m.tecs != nil {
+	if m.tecs != nil || m.joint != nil {
 		return nil // its matches are reported as they complete
 	}
 	list, err := m.coldOpen()
@@ -292,6 +309,9 @@ func (m *Matcher) row(b *event.Batch, i int, symbol uint64) error {
 func (m *Matcher) keeps(index int32, symbol uint64) bool {
 	if m.edges != nil {
 		return m.edges.keeps(index, symbol)
+	}
+	if m.joint != nil {
+		return index != 0 || m.p.joint.opens(symbol)
 	}
 	return index != 0 || m.p.anyStart || m.p.maybeStart(symbol)
 }

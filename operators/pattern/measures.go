@@ -43,7 +43,13 @@ func (c *compiler) output() error {
 			}
 		}
 	}
+	own := 0
 	for _, ms := range m.Measures {
+		if k, ok := ownConstant(ms.Expr); ok && c.p.given != nil {
+			c.outputSlot(slot{kind: slotOwn, reg: own, typ: k.T})
+			own++
+			continue
+		}
 		if err := c.measure(ms.Expr); err != nil {
 			return fmt.Errorf("MEASURES %s: %w", ms.Name, err)
 		}
@@ -53,6 +59,11 @@ func (c *compiler) output() error {
 			if !used[i] {
 				c.outputColumn(i)
 			}
+		}
+	}
+	if c.p.given != nil {
+		for i, t := range c.p.given.columns {
+			c.outputSlot(slot{kind: slotOwn, reg: own + i, typ: t})
 		}
 	}
 	return c.outputSchema()
@@ -120,14 +131,15 @@ type emitter struct {
 	finals   []event.Value
 	ctx      kernel.Context
 	seed     uint64
+	room     int                                                     // rows that slots has room for
 	seen     func(w *view, steps []step, id event.ID, at event.Time) // of a trace; else nil
 	out      operators.Collector
 	octx     *operators.Context
 }
 
-func newEmitter(p *Program) *emitter {
+func newEmitter(p *Program, room int) *emitter {
 	o := &p.measures
-	e := &emitter{p: p, slots: event.NewBatch(o.schema),
+	e := &emitter{p: p, room: room, slots: event.NewBatch(o.schema),
 		ints: make([]int64, o.ints), vals: make([]event.Value, o.vals), finals: make([]event.Value, len(o.slots)),
 		seed: xxh3.HashString(p.opts.Name)}
 	e.batch = event.Batch{Schema: p.match.Out, Cols: make([]event.Vec, len(o.exprs))}
@@ -138,7 +150,7 @@ func newEmitter(p *Program) *emitter {
 		}
 		e.programs = append(e.programs, prog)
 	}
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 	return e
 }
 
@@ -164,7 +176,7 @@ func (e *emitter) flush() error {
 	}
 	err := e.out.Emit(b)
 	e.n = 0
-	e.slots.Reset(event.MaxRows)
+	e.slots.Reset(e.room)
 	return err
 }
 
@@ -275,7 +287,7 @@ func (e *emitter) fill(w *view, row int, final bool) error {
 				return err
 			}
 		}
-		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+		e.slots.Cols[i].Set(e.n, e.room, x)
 	}
 	return nil
 }
@@ -311,7 +323,7 @@ func (e *emitter) unmatched(w *view) error {
 		if s.kind == slotMatched {
 			x = event.BoolValue(false)
 		}
-		e.slots.Cols[i].Set(e.n, event.MaxRows, x)
+		e.slots.Cols[i].Set(e.n, e.room, x)
 	}
 	return e.done(w, nil, 0, 1<<63)
 }
@@ -342,7 +354,7 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 		e.seen(w, steps, e.slots.ID[e.n], e.slots.Time[e.n])
 	}
 	e.n++
-	if e.n == event.MaxRows {
+	if e.n == e.room {
 		return e.flush()
 	}
 	return nil

@@ -13,6 +13,7 @@ type prepare struct {
 	p       *Program
 	filters []*kernel.Filter // per local condition; nil: in texts
 	texts   []*texts
+	digits  []digit // of patterns that run together
 	columns []*kernel.Program
 	ctx     kernel.Context
 	bits    event.Bitmap
@@ -28,6 +29,9 @@ func (p *Program) NewPrepare() operators.Operator {
 	o.batch = event.Batch{Schema: p.prepared, Cols: make([]event.Vec, len(p.prepared.Fields))}
 	groups, rest := findTexts(p.local)
 	o.texts = groups
+	if p.joint != nil {
+		o.digits, rest = p.joint.digits, p.joint.single()
+	}
 	for _, cond := range rest {
 		var f *kernel.Filter
 		if cond != nil {
@@ -56,6 +60,11 @@ func (o *prepare) Process(ctx *operators.Context, b *event.Batch, out operators.
 	clear(o.symbols.I64)
 	for _, t := range o.texts {
 		t.mark(b, o.symbols.I64)
+	}
+	for i := range o.digits {
+		if d := &o.digits[i]; d.classes != nil {
+			d.classes.Mark(b, o.symbols.I64, d.shift)
+		}
 	}
 	for i, f := range o.filters {
 		if f == nil {

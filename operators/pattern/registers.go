@@ -38,13 +38,14 @@ const (
 	slotMatched                 // FALSE for an unmatched row
 	slotStatus                  // MATCH_STATUS()
 	slotAt                      // the time of the detection
+	slotOwn                     // a constant of one of the patterns that run together
 )
 
 // slot is one input of a condition or of the measures.
 type slot struct {
 	kind     slotKind
 	typ      event.Type
-	reg      int // slotNav, slotAgg: the register; slotKey: which key column
+	reg      int // slotNav, slotAgg: the register; slotKey: which key column; slotOwn: which constant
 	physical int // rows to go on (PREV negative, NEXT positive)
 	from     operand
 	final    bool

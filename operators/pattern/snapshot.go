@@ -61,7 +61,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 		}
 		k.flags = k.flags&^keyDirty | keyStored | keyRecent
 		key = append(append(key[:0], prefixKey), k.keyBytes(m.arena, own[:0])...)
-		buf = m.appendKey(buf[:0], k)
+		buf = m.appendKey(buf[:0], i, k)
 		if err := w.Put(key, buf); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (m *Matcher) forgetPages(k *keyState) {
 	}
 }
 
-func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
+func (m *Matcher) appendKey(dst []byte, index int32, k *keyState) []byte {
 	dst = append(dst, snapshotVersion)
 	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n)} {
 		dst = binary.AppendUvarint(dst, uint64(n))
@@ -178,6 +178,9 @@ func (m *Matcher) appendKey(dst []byte, k *keyState) []byte {
 	}
 	if m.p.recalls() {
 		dst = m.edges.appendHeld(dst, k.runs)
+	}
+	if m.joint != nil {
+		dst = appendUsed(dst, m.joint.used[index])
 	}
 	return dst
 }
@@ -308,6 +311,11 @@ func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err e
 			return err
 		}
 	}
+	if m.joint != nil {
+		if err := m.joint.readUsed(rest, index); err != nil {
+			return err
+		}
+	}
 	if h.timed && (k.start >= k.n || m.tecs != nil) {
 		m.timers.set(timer{deadline: h.until, id: m.firstID(k), key: index})
 	}
@@ -390,6 +398,11 @@ func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
 func (m *Matcher) resume(index int32, k *keyState) error {
 	k.pos = k.start
 	if k.start >= k.n {
+		return nil
+	}
+	if m.joint != nil {
+		m.joint.load(k)
+		m.joint.settle(index, k)
 		return nil
 	}
 	if m.tecs != nil {

@@ -22,7 +22,8 @@ type view struct {
 	node     int32      // … and its last node, the row before the one being tested
 	at       event.Time // of the detection, in patterns with edges
 	timedOut bool
-	id       uint64 // of the match, in patterns with edges
+	own      []event.Value // constants of the pattern, of several that run together
+	id       uint64        // of the match, in patterns with edges
 	args     []event.Value
 	frame    []event.Value
 	inner    []event.Value
@@ -108,6 +109,8 @@ func (w *view) read(f *frame, s *slot, ints []int64, vals []event.Value, cur int
 		return w.status(), nil
 	case slotAt:
 		return event.IntValue(w.at), nil
+	case slotOwn:
+		return w.own[s.reg], nil
 	case slotKey:
 		return w.k.keyValue(w.p, w.arena, s.reg)
 	case slotAgg:

@@ -11,7 +11,7 @@
 //	Expr(file, text)   one expression
 //
 // Errors are a *diag.List with the first mistake of each statement. A text may
-// have MaxTextBytes bytes, 200,000 words and signs, and 200 levels of nesting.
+// have MaxTextBytes bytes, 200,000 words and signs up to a semicolon, and 200 levels of nesting.
 //
 // # Names and keywords
 //

@@ -10,8 +10,8 @@ import (
 
 // The limits of a text. Past them Parse answers with a diag.Limit error.
 const (
-	MaxTextBytes = 1 << 20
-	maxTokens    = 200_000
+	MaxTextBytes = 8 << 20
+	maxTokens    = 200_000 // up to a semicolon
 	maxNesting   = 200
 )
 

@@ -135,6 +135,7 @@ func lex(text string, errs *diag.List) ([]token, []ast.Comment) {
 	lexer.RemoveErrorListeners()
 	tokens := make([]token, 0, len(text)/5+8)
 	var comments []ast.Comment
+	began := 0 // token behind the last semicolon
 	for {
 		t := lexer.NextToken()
 		kind := t.GetTokenType()
@@ -142,13 +143,16 @@ func lex(text string, errs *diag.List) ([]token, []ast.Comment) {
 		case t.GetChannel() != antlr.TokenDefaultChannel:
 			comments = append(comments, ast.Comment{Base: ast.Base{Span: span}, Text: text[span.Start:span.End]})
 			continue
-		case len(tokens) == maxTokens && kind != antlr.TokenEOF:
-			errs.Add(diag.Limit, span, "the text has more than %d words and signs", maxTokens)
+		case len(tokens)-began == maxTokens && kind != antlr.TokenEOF:
+			errs.Add(diag.Limit, span, "there are more than %d words and signs without a semicolon", maxTokens)
 			return append(tokens, endToken(lexer, len(text))), comments
 		case badToken(kind, span, text, errs):
 			return append(tokens, endToken(lexer, len(text))), comments
 		}
 		tokens = append(tokens, token{Token: t, kind: kind})
+		if kind == gen.CEPLexerSEMICOLON {
+			began = len(tokens)
+		}
 		if kind == antlr.TokenEOF {
 			return tokens, comments
 		}

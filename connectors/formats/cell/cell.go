@@ -70,6 +70,36 @@ func SetBase64(v *event.Vec, i int, s []byte) bool {
 	return true
 }
 
+// SetView makes p[from:to] the string of row i: a view where the column is one
+// of p.
+func SetView(v *event.Vec, i int, p []byte, from, to int) {
+	if v.Aliased() {
+		v.Str[i] = event.Span{Off: uint32(from), Len: uint32(to - from)}
+		return
+	}
+	v.SetBytes(i, p[from:to])
+}
+
+// SetUnscaled writes row i of a DECIMAL column from x × 10^-scale; false: it
+// does not fit, or would lose digits.
+func SetUnscaled(v *event.Vec, i int, x decimal.Int, scale int) bool {
+	if to := v.Type.Scale; to != scale {
+		y, err := decimal.Rescale(x, scale, to)
+		if err != nil {
+			return false
+		}
+		if back, err := decimal.Rescale(y, to, scale); err != nil || back != x {
+			return false
+		}
+		x = y
+	}
+	v.I64[i] = int64(x.Lo)
+	if v.Type.Wide() {
+		v.Hi[i] = x.Hi
+	}
+	return x.Fits(v.Type.Precision)
+}
+
 // SetNull makes row i NULL, with what is nested in it.
 func SetNull(v *event.Vec, i int) { v.Set(i, v.Rows(), event.NullValue) }
 

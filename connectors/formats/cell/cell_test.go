@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/decimal"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -68,6 +69,9 @@ func FuzzNumber(f *testing.F) {
 		if end != len(s) {
 			return
 		}
+		if x, frac, end := Short([]byte(s), 0); end != 0 && (end != len(s) || shortText(x, frac) != s) {
+			t.Fatalf("%d × 10^-%d up to %d", x, frac, end)
+		}
 		want, err := strconv.ParseFloat(s, 64)
 		if ok := SetNumber(&floats, 0, n, []byte(s)); ok != (err == nil) || ok && math.Float64bits(floats.F64[0]) != math.Float64bits(want) {
 			t.Fatalf("DOUBLE %v %v, want %v %v", floats.F64[0], ok, want, err)
@@ -80,4 +84,27 @@ func FuzzNumber(f *testing.F) {
 			t.Fatalf("BIGINT %v, want %v", ints.I64[0], i)
 		}
 	})
+}
+
+// shortText is x × 10^-frac as JSON writes it with that many digits.
+func shortText(x int64, frac int) string {
+	return string(decimal.Append(nil, decimal.FromInt64(x), frac))
+}
+
+// TestShortAtEveryPlace reads numbers at the end of their buffer and with other
+// bytes behind them.
+func TestShortAtEveryPlace(t *testing.T) {
+	for _, s := range []string{"0", "7", "-1", "12345678", "123456789", "123456789012345678", "-0.5", "1.25", "12345678.12345678", "99999999.9999999999"} {
+		for _, tail := range []string{"", ",", "}", " 12345678", ",\"a\":123456789"} {
+			x, frac, end := Short([]byte(s+tail), 0)
+			if end != len(s) || shortText(x, frac) != s {
+				t.Errorf("%s%s: %d × 10^-%d up to %d", s, tail, x, frac, end)
+			}
+		}
+	}
+	for _, s := range []string{"", "-", "-0", "-0.0", "01", "1.", ".5", "1e3", "1.5E3", "1234567890123456789", "1.123456789012345678", "x", "+1"} {
+		if _, _, end := Short([]byte(s), 0); end != 0 {
+			t.Errorf("%s: read up to %d", s, end)
+		}
+	}
 }

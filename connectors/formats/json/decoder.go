@@ -8,8 +8,13 @@ import (
 	"github.com/cepd/cepd/internal/event"
 )
 
-// maxDepth is how deep a record may nest.
-const maxDepth = 64
+const (
+	// maxDepth is how deep a record may nest.
+	maxDepth = 64
+	// maxItems is how many elements of arrays and maps that are columns it may
+	// have: an empty object takes three bytes, but a row of all its columns.
+	maxItems = 1 << 20
+)
 
 // node is a column, a field of a ROW, an element of an ARRAY, a value of a MAP.
 type node struct {
@@ -54,6 +59,7 @@ type Decoder struct {
 	notNull []int  // indexes of root.fields
 	scratch []byte // a text without its escapes
 	depth   int
+	items   int
 	fail    failure
 }
 
@@ -137,7 +143,7 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 
 // record decodes the record that is the rest of p from i on.
 func (d *Decoder) record(cols []event.Vec, row int, p []byte, i int) bool {
-	d.depth = 0
+	d.depth, d.items = 0, 0
 	d.fail.path = d.fail.path[:0]
 	i = space(p, i)
 	if i >= len(p) || p[i] != '{' {

@@ -2,6 +2,7 @@ package json
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -29,11 +30,12 @@ func TestDecode(t *testing.T) {
 	})
 }
 
-func transactions(n int) *connectors.RawBatch {
+func transactions(seed uint64, n int) *connectors.RawBatch {
 	records := make([]string, n)
+	r := rand.New(rand.NewPCG(seed, 1))
 	for i := range records {
 		records[i] = fmt.Sprintf(`{"ts":%d,"card":%d,"amount":%d.%02d,"country":"%s","kind":"%s","ref":"%016x"}`,
-			1700002800000+i, i*7919%100000, i%4000+1, i%100, []string{"US", "GB", "DE"}[i%3], []string{"auth", "withdraw", "transfer"}[i%3], i)
+			1700002800000+i, r.IntN(100000), 1+int(r.ExpFloat64()*100), r.IntN(100), []string{"US", "GB", "DE"}[r.IntN(3)], []string{"auth", "withdraw", "transfer"}[r.IntN(3)], i)
 	}
 	return formattest.Raw(records...)
 }
@@ -44,13 +46,18 @@ var transactionColumns = []connectors.Column{
 }
 
 func decodeRun(tb testing.TB, columns []connectors.Column) func() {
-	raw := transactions(1024)
+	var raws [64]*connectors.RawBatch // more digits than a branch predictor learns
+	for i := range raws {
+		raws[i] = transactions(uint64(i), 1024)
+	}
 	d, err := NewDecoder(columns, Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dst := formattest.Batch(columns)
+	dst, next := formattest.Batch(columns), 0
 	return func() {
+		raw := raws[next%len(raws)]
+		next++
 		dst.Reset(raw.N())
 		rejects, err := d.Decode(raw, dst, nil)
 		if err != nil || len(rejects) > 0 {
@@ -69,7 +76,9 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 func BenchmarkDecode(b *testing.B) {
 	decimals := append([]connectors.Column(nil), transactionColumns...)
 	decimals[2].Type = event.TDecimal(12, 2)
-	for name, columns := range map[string][]connectors.Column{"double": transactionColumns, "decimal": decimals, "two": {transactionColumns[1], transactionColumns[2]}} {
+	kafka := append([]connectors.Column(nil), transactionColumns[:3]...)
+	kafka[0].Type = event.TInt64
+	for name, columns := range map[string][]connectors.Column{"double": transactionColumns, "decimal": decimals, "two": {transactionColumns[1], transactionColumns[2]}, "kafka": kafka} {
 		b.Run(name, func(b *testing.B) {
 			run := decodeRun(b, columns)
 			b.ReportAllocs()

@@ -18,6 +18,8 @@ type Encoder struct {
 	keys   [][]byte // "name": of each field
 	opts   Options
 	style  cell.Style
+
+	before, after []byte // of each object
 }
 
 // NewEncoder makes an encoder of the columns that are not metadata.
@@ -53,7 +55,7 @@ func (e *Encoder) Encode(b *event.Batch, dst *connectors.Encoded) error {
 
 func (e *Encoder) row(b *event.Batch, i int, dst *connectors.Encoded) {
 	from := len(dst.Buf)
-	buf := append(dst.Buf, '{')
+	buf := append(append(dst.Buf, e.before...), '{')
 	for k := range e.fields {
 		v := &b.Cols[e.fields[k].col]
 		if e.opts.OmitNulls && v.Null(i) {
@@ -64,7 +66,7 @@ func (e *Encoder) row(b *event.Batch, i int, dst *connectors.Encoded) {
 		}
 		buf = e.value(append(buf, e.keys[k]...), v, i)
 	}
-	dst.Buf = append(buf, '}')
+	dst.Buf = append(append(buf, '}'), e.after...)
 	dst.Value = append(dst.Value, event.Span{Off: uint32(from), Len: uint32(len(dst.Buf) - from)})
 }
 

@@ -50,7 +50,7 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	raw := transactions(1024)
+	raw := transactions(1, 1024)
 	d, _ := NewDecoder(transactionColumns, Options{})
 	e, _ := NewEncoder(transactionColumns, Options{})
 	batch := formattest.Batch(transactionColumns)

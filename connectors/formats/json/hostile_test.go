@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/formattest"
 )
 
@@ -46,6 +47,25 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%.200s, want %q", lines[1], c.reason)
 			}
 		})
+	}
+}
+
+// TestTooManyElements has a record with more elements than may be, in an array
+// and in a map, between good ones.
+func TestTooManyElements(t *testing.T) {
+	columns := []connectors.Column{{Name: "a", Type: formattest.Type(t, "ARRAY<INT>")}, {Name: "m", Type: formattest.Type(t, "MAP<INT>")}}
+	d, err := NewDecoder(columns, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := `{"a":[1,2],"m":{"k":3}}`
+	many := `{"a":[` + strings.Repeat("1,", maxItems) + `1]}`
+	entries := `{"m":{` + strings.Repeat(`"":1,`, maxItems) + `"":1}}`
+	lines := strings.Split(formattest.Decode(t, d, columns, formattest.Raw(good, many, good, entries, good)), "\n")
+	for i, want := range []string{`[1, 2] | ["k": 3]`, "at most 1048576 elements", `[1, 2] | ["k": 3]`, "at most 1048576 elements", `[1, 2] | ["k": 3]`} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("%d: %.200s, want %s", i, lines[i], want)
+		}
 	}
 }
 

@@ -149,48 +149,6 @@ func unescape(dst, s []byte) []byte {
 
 var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// wholeNumber reads up to 18 digits that are a whole number by themselves;
-// end is 0 for every other form of number, which is left to cell.ScanNumber.
-func wholeNumber(p []byte, i int) (v int64, end int) {
-	neg := i < len(p) && p[i] == '-'
-	if neg {
-		i++
-	}
-	digits := i
-	if i+8 <= len(p) {
-		if w := binary.LittleEndian.Uint64(p[i:]); eightDigits(w) {
-			v = parseEight(w)
-			i += 8
-		}
-	}
-	for i < len(p) && p[i]-'0' <= 9 {
-		v = v*10 + int64(p[i]-'0')
-		i++
-	}
-	n := i - digits
-	if n == 0 || n > 18 || n > 1 && p[digits] == '0' {
-		return 0, 0
-	}
-	if i < len(p) && (p[i] == '.' || p[i]|0x20 == 'e') {
-		return 0, 0
-	}
-	if neg {
-		v = -v
-	}
-	return v, i
-}
-
-func eightDigits(w uint64) bool {
-	return w&0xF0F0F0F0F0F0F0F0|(w+0x0606060606060606)&0xF0F0F0F0F0F0F0F0>>4 == 0x3333333333333333
-}
-
-// parseEight adds neighbouring digits, then pairs, then fours.
-func parseEight(w uint64) int64 {
-	w = w & 0x0F0F0F0F0F0F0F0F * (10<<8 + 1) >> 8
-	w = w & 0x00FF00FF00FF00FF * (100<<16 + 1) >> 16
-	return int64(w & 0x0000FFFF0000FFFF * (10000<<32 + 1) >> 32)
-}
-
 // literal is the place after word, which starts at p[i]; 0 when it does not.
 func literal(p []byte, i int, word string) int {
 	if i+len(word) <= len(p) && string(p[i:i+len(word)]) == word {

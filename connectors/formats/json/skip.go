@@ -25,6 +25,9 @@ func (d *Decoder) skip(p []byte, i int) int {
 	case 'n':
 		end = literal(p, i, "null")
 	default:
+		if _, _, end = cell.Short(p, i); end > 0 {
+			return end
+		}
 		if _, end = cell.ScanNumber(p, i); end < 0 && ^end != i {
 			return d.syntax(^end, "a digit")
 		}

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/cepd/cepd/connectors/formats/cell"
@@ -12,22 +13,25 @@ import (
 func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 	switch n.form {
 	case formInt:
-		if x, end := wholeNumber(p, i); end > 0 && x>>(n.bits-1) == x>>63 {
+		if x, frac, end := cell.Short(p, i); end > 0 && frac == 0 && x>>(n.bits-1) == x>>63 {
 			v.I64[row] = x
 			return end
 		}
 	case formInstant:
-		if x, end := wholeNumber(p, i); end > 0 && cell.SetMillis(v, row, x) {
+		if x, frac, end := cell.Short(p, i); end > 0 && frac == 0 && cell.SetMillis(v, row, x) {
 			return end
 		}
 	case formString:
 		if i < len(p) && p[i] == '"' {
 			if end, escaped := scanString(p, i+1); end > 0 && !escaped {
-				setText(v, row, p, i+1, end)
+				cell.SetView(v, row, p, i+1, end)
 				return end + 1
 			}
 		}
 	case formNumber:
+		if x, frac, end := cell.Short(p, i); end > 0 && cell.SetShort(v, row, x, frac) {
+			return end
+		}
 		if num, end := cell.ScanNumber(p, i); end > 0 && cell.SetNumber(v, row, num, p[i:end]) {
 			return end
 		}
@@ -36,16 +40,6 @@ func (d *Decoder) slot(n *node, v *event.Vec, row int, p []byte, i int) int {
 		return end
 	}
 	return d.failed(n, v, row, p, i)
-}
-
-// setText makes p[from:to] the string of the row: a view where the column is
-// one.
-func setText(v *event.Vec, row int, p []byte, from, to int) {
-	if v.Aliased() {
-		v.Str[row] = event.Span{Off: uint32(from), Len: uint32(to - from)}
-		return
-	}
-	v.SetBytes(row, p[from:to])
 }
 
 // failed takes NULL for a value of the wrong type where that is wanted.
@@ -101,7 +95,7 @@ func (d *Decoder) fromText(n *node, v *event.Vec, row int, p []byte, i int) int 
 			v.Own(row)
 		}
 		if v.Aliased() {
-			setText(v, row, p, i+1, end-1)
+			cell.SetView(v, row, p, i+1, end-1)
 		} else {
 			v.SetBytes(row, text)
 		}
@@ -124,7 +118,7 @@ func (d *Decoder) scalar(n *node, v *event.Vec, row int, p []byte, i int) int {
 	ok := false
 	switch text := p[i:end]; {
 	case n.form == formString:
-		setText(v, row, p, i, end)
+		cell.SetView(v, row, p, i, end)
 		ok = true
 	case p[i] == 't' || p[i] == 'f':
 		ok = n.form == formBool && cell.Set(v, row, text, d.style)
@@ -173,9 +167,13 @@ func (d *Decoder) array(n *node, v *event.Vec, row int, p []byte, i int) int {
 // element decodes the value at p[i] into a new row of v, which is NULL when
 // decoding fails: later rows must not find half a value before them.
 func (d *Decoder) element(n *node, v *event.Vec, p []byte, i int) int {
-	row := v.Rows()
+	row, end := v.Rows(), 0
 	v.Grow(row + 1)
-	end := d.slot(n, v, row, p, i)
+	if d.items++; d.items > maxItems {
+		end = d.syntax(i, fmt.Sprintf("at most %d elements", maxItems))
+	} else {
+		end = d.slot(n, v, row, p, i)
+	}
 	if end < 0 {
 		cell.SetNull(v, row)
 	}
