@@ -32,7 +32,7 @@ func cold(t *testing.T, name string, d *Data) map[string]float64 {
 			t.Error(err)
 		}
 	}()
-	p := m.queries[0].pipeline
+	p := m.pipeline
 	if err := p.Restore(store); err != nil {
 		t.Fatal(err)
 	}
