@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/cepd/cepd/internal/event"
 )
@@ -65,8 +66,9 @@ type Table struct {
 	Stdout   io.Writer
 	Log      *slog.Logger
 	Delivery Delivery
-	Query    string // name of the reading or writing query: consumer group, client id
-	Writer   int    // tells sinks of a query that write the same table apart
+	Query    string        // name of the reading or writing query: consumer group, client id
+	Reload   time.Duration // after which a table is read anew, as a whole; 0: never
+	Writer   int           // tells sinks of a query that write the same table apart
 }
 
 // Delivery is the guarantee asked of a sink.
@@ -142,6 +144,13 @@ type ColumnReader interface {
 type Marker interface {
 	// Mark is the time up to which no row comes any more.
 	Mark() event.Time
+}
+
+// Reloader is a Reader of a table that is read again and again as a whole.
+// Position grows with each reading.
+type Reloader interface {
+	// Loaded says whether the last Poll has ended a reading.
+	Loaded() bool
 }
 
 // RawBatch is records of one partition. All spans are of Buf, which may alias

@@ -47,7 +47,7 @@ func (r *branch) begin(now event.Time) {
 }
 
 // timed says whether the rows' own time decides their order.
-func (r *branch) timed() bool { return r.domain != nil && !r.domain.proctime }
+func (r *branch) timed() bool { return r.domain != nil && !r.domain.proctime && !r.plan.Static }
 
 // take runs a batch through the chain; timed are the rows that have an event
 // time.
@@ -56,6 +56,8 @@ func (r *branch) take(b *event.Batch, timed []int32) error {
 	switch {
 	case r.timed():
 		r.in.Sel = timed
+	case r.plan.Static:
+		r.in.Time = fillTimes(&r.times, b.N, event.MinTime)
 	case r.domain != nil:
 		r.in.Time = fillTimes(&r.times, b.N, r.ctx.Now)
 	}

@@ -15,6 +15,7 @@ import (
 type router struct {
 	key    []int
 	spread bool // by partition, or the hash that a detection's ID is
+	all    bool // each row goes to every shard
 	shards int
 	buf    []byte
 }
@@ -39,8 +40,10 @@ func (x *router) route(r *run) {
 		r.sels[i] = r.sels[i][:0]
 	}
 	switch live := r.b.LiveRows(); {
-	case x.shards == 1:
-		r.sels[0] = append(r.sels[0], live...)
+	case x.all || x.shards == 1:
+		for i := range r.sels {
+			r.sels[i] = append(r.sels[i], live...)
+		}
 	case x.spread:
 		for _, row := range live {
 			s := uint32(r.b.ID[row].Hi) % uint32(x.shards)

@@ -60,6 +60,7 @@ const (
 	partEnded   = 1 << iota // the partition has ended
 	partPayload             // the records follow
 	partIdle                // nothing was taken: the partition has turned idle
+	partLoaded              // a table that is read again has been read to its end
 )
 
 // part is what a step took from a unit.
@@ -153,6 +154,9 @@ func appendPart(e []byte, i int, u *unit) []byte {
 	}
 	if u.turnsIdle {
 		flags |= partIdle
+	}
+	if u.loaded {
+		flags |= partLoaded
 	}
 	e = binary.AppendUvarint(e, uint64(i))
 	e = binary.AppendVarint(e, u.position-u.from)

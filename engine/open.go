@@ -71,7 +71,7 @@ func (b *opener) open(ctx context.Context) error {
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
-	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed})
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows})
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,9 @@ func (b *opener) start(ctx context.Context) error {
 		from := connectors.Start
 		if u.known {
 			from = p.readFrom(i)
+			if u.src.static() && p.readToEnd(i) {
+				from = connectors.Start // nothing is read, and it may be shorter by now
+			}
 		}
 		if err := u.open(ctx, from, ready); err != nil {
 			return err
@@ -317,6 +320,7 @@ func (b *opener) connect(r *branch) {
 		}
 	}
 	r.domain, r.router = &s.domain, s.newRouter()
+	r.router.all = r.plan.Static && s.plan.Spread
 	s.domain.branches = append(s.domain.branches, r)
 }
 
@@ -335,7 +339,8 @@ func (b *opener) source(ctx context.Context, i int) error {
 	} else if err = b.openSource(ctx, s); err != nil {
 		return fmt.Errorf("table %s: %w", plan.Scan.Table.Name, err)
 	}
-	s.replayable, s.bounded = s.source.Replayable(), s.source.Bounded()
+	// A table that is read once may be another one when the query restarts.
+	s.replayable, s.bounded = s.source.Replayable() && !s.static(), s.source.Bounded()
 	parts, err := s.source.Partitions(ctx)
 	if err != nil {
 		return fmt.Errorf("partitions of %s: %w", s.name, err)
@@ -356,6 +361,9 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 		return fmt.Errorf("unknown connector '%s'", t.Option("connector", ""))
 	}
 	table := b.table(t, readColumns(s.plan.Scan))
+	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
+		return err
+	}
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {
 		return err

@@ -245,7 +245,7 @@ func (p *Pipeline) put() (n uint64) {
 
 func (p *Pipeline) ended() bool {
 	for _, u := range p.units {
-		if !u.eof {
+		if !u.eof && !(u.ready && u.src.static()) {
 			return false
 		}
 	}

@@ -107,6 +107,7 @@ func (p *Pipeline) restoreUnits(states []unitState) error {
 			return fmt.Errorf("partition %d of source %d is gone: its state cannot be continued", st.Partition, st.Source)
 		}
 		u.position, u.eof, u.mark, u.idle, u.seen = st.Position, st.EOF, st.Mark, st.Idle, st.Seen
+		u.ready = st.Ready || st.EOF
 		u.known = true
 		p.units = append(p.units, u)
 	}
@@ -165,6 +166,22 @@ func (p *Pipeline) readFrom(i int) int64 {
 		}
 	}
 	return at
+}
+
+// readToEnd says whether unit i has ended, in the snapshot or the journal behind
+// it.
+func (p *Pipeline) readToEnd(i int) bool {
+	if p.units[i].eof || p.recovery == nil {
+		return p.units[i].eof
+	}
+	for _, s := range p.recovery.steps {
+		for _, part := range s.parts {
+			if part.unit == i && part.flags&partEnded != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // replayStep repeats the next step of the journal.
@@ -252,7 +269,7 @@ func (u *unit) takeAgain(p *part) {
 			}
 		}
 	}
-	u.took, u.ended, p.count = true, p.flags&partEnded != 0, -1
+	u.took, u.ended, u.loaded, p.count = true, p.flags&partEnded != 0, p.flags&partLoaded != 0, -1
 }
 
 // takePayload takes records that the journal has kept.

@@ -25,6 +25,7 @@ const (
 	setPhases       = "table.optimizer.agg-phase-strategy" // of window aggregates: read by the planner
 	setMemory       = "state.memory.budget"                // of the operators' state, in bytes
 	setSuppressed   = "state.max-suppressed-keys"          // keys that SUPPRESS holds in a shard
+	setJoinRows     = "state.max-join-rows"                // rows that a join holds in a shard
 )
 
 // settings are the parsed SET values of a query.
@@ -41,6 +42,7 @@ type settings struct {
 	ttl              time.Duration
 	suppressed       int
 	memory           int64 // 0: auto
+	joinRows         int
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
@@ -63,6 +65,7 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	s.matchRows = int(number(setMatchRows, 1, 1<<31-1, 0))
 	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
 	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
+	s.joinRows = int(number(setJoinRows, 1, 1<<40, 0))
 	if text, ok := set[setErrorPolicy]; ok && err == nil {
 		if s.policy, err = parsePolicy(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
@@ -104,6 +107,7 @@ const (
 	optErrorPolicy = "scan.error-policy"
 	optDeadLetters = "scan.dead-letter-table"
 	optLateRows    = "scan.late-table"
+	optReload      = "scan.reload-interval"
 	optDelivery    = "sink.delivery-guarantee"
 )
 

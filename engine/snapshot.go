@@ -41,6 +41,7 @@ type unitState struct {
 	EOF       bool       `json:"eof,omitempty"`
 	Mark      event.Time `json:"mark"`
 	Idle      bool       `json:"idle,omitempty"`
+	Ready     bool       `json:"ready,omitempty"`
 	Seen      event.Time `json:"seen"`
 }
 
@@ -53,7 +54,7 @@ type stageState struct {
 func (p *Pipeline) header() header {
 	h := header{Step: p.number, Now: p.now, Done: p.done}
 	for _, u := range p.units {
-		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.seen})
+		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.ready, u.seen})
 	}
 	for _, s := range p.stages {
 		h.Stages = append(h.Stages, stageState{s.domain.combined, s.told, s.output})

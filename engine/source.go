@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -49,6 +50,11 @@ func readSchema(s *plan.Scan) *event.Schema {
 		fields[i] = event.Field{Name: c.Name, Type: c.Type}
 	}
 	return event.NewSchema(fields...)
+}
+
+// static says whether a stage reads the table to its end before all else.
+func (s *source) static() bool {
+	return s.plan.Scan != nil && slices.ContainsFunc(s.plan.Branches, func(b build.Branch) bool { return b.Static })
 }
 
 func (s *source) topic() string {

@@ -64,6 +64,9 @@ func (h *shard) step() {
 	h.reset()
 	h.rejects = h.rejects[:0]
 	h.spill()
+	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
+		r.Reload()
+	}
 	if len(h.in) == 0 && s.domain.combined == s.told {
 		return
 	}

@@ -32,6 +32,7 @@ type unit struct {
 	eof      bool
 	mark     event.Time // no row with this time or less is expected
 	idle     bool
+	ready    bool       // it has ended, or been read once
 	seen     event.Time // clock of the last step with rows
 	known    bool       // named by the snapshot
 
@@ -41,6 +42,7 @@ type unit struct {
 	took      bool
 	ended     bool
 	turnsIdle bool
+	loaded    bool       // a reading of a table that is read again has ended
 	own       event.Time // mark, as the rows go by
 	floor     event.Time // the highest of the branches
 	late      []lateRow
@@ -68,7 +70,7 @@ type lateRow struct {
 // begin readies the unit for a step.
 func (u *unit) begin(now event.Time) {
 	u.ctx.Now = now
-	u.took, u.ended, u.turnsIdle = false, false, false
+	u.took, u.ended, u.turnsIdle, u.loaded = false, false, false, false
 	u.own, u.from, u.floor = u.mark, u.position, event.MinTime
 	for _, r := range u.branches {
 		r.begin(now)
@@ -83,9 +85,15 @@ func (u *unit) takeLive() {
 	if u.eof {
 		return
 	}
-	if _, u.err = u.poll(u.max, -1); u.err == nil {
+	progress := false
+	if progress, u.err = u.poll(u.max, -1); u.err == nil {
 		u.takeMark()
 	}
+	r, reloads := u.reader.(connectors.Reloader)
+	for reloads && progress && u.err == nil && !r.Loaded() { // all of it in one step
+		progress, u.err = u.poll(u.max, -1)
+	}
+	u.loaded = reloads && r.Loaded()
 }
 
 // takeMark takes what the reader itself knows of time, when it has nothing
@@ -247,6 +255,9 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 		return fmt.Errorf("open %s: %w", u, err)
 	}
 	u.reader = r
+	if err := u.checkReload(r); err != nil {
+		return err
+	}
 	if _, ok := r.(connectors.Marker); ok && u.src.kept {
 		return fmt.Errorf("open %s: its watermarks are not its rows', and cannot be replayed: run it without a data directory", u)
 	}
@@ -274,4 +285,18 @@ func (p *Pipeline) within(ctx context.Context) {
 			w.Within(ctx)
 		}
 	}
+}
+
+// checkReload demands that a table which is read again is looked up, and nothing
+// else.
+func (u *unit) checkReload(r connectors.Reader) error {
+	if _, ok := r.(connectors.Reloader); !ok {
+		return nil
+	}
+	for _, b := range u.branches {
+		if !b.plan.Static {
+			return fmt.Errorf("open %s: a table with '%s' is no stream: a query can only look it up in a join", u, optReload)
+		}
+	}
+	return nil
 }

@@ -185,6 +185,11 @@ func (v *validator) engineOptions(t *catalog.Table) {
 			bad(optIdleTimeout, err)
 		}
 	}
+	if text := t.Option(optReload, ""); text != "" {
+		if _, err := ParseDuration(text); err != nil {
+			bad(optReload, err)
+		}
+	}
 	if text := t.Option(optErrorPolicy, ""); text != "" {
 		p, err := parsePolicy(text)
 		if err == nil && p == policyDeadLetter && t.Option(optDeadLetters, "") == "" {

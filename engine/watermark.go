@@ -98,6 +98,7 @@ func (u *unit) account(now event.Time) {
 		}
 	}
 	u.mark = u.own
+	u.ready = u.ready || u.ended || u.loaded
 	if u.ended {
 		u.eof, u.mark = true, event.MaxTime
 	}
@@ -122,7 +123,7 @@ func (u *unit) rejectLate(l *lateRow, bound event.Time) {
 func (d *domain) least(except *unit) event.Time {
 	t := event.MaxTime
 	for _, r := range d.branches {
-		if u := r.unit; u != except && u.active() {
+		if u := r.unit; u != except && u.active() && !r.lookedUp() {
 			t = min(t, u.mark)
 		}
 	}
@@ -140,7 +141,7 @@ func (u *unit) active() bool { return !u.eof && (!u.idle || u.took) }
 
 func (d *domain) active() bool {
 	for _, r := range d.branches {
-		if r.unit.active() {
+		if r.unit.active() && !r.lookedUp() {
 			return true
 		}
 	}
@@ -154,7 +155,7 @@ func (d *domain) active() bool {
 
 func (d *domain) ended() bool {
 	for _, r := range d.branches {
-		if !r.unit.eof {
+		if !r.unit.eof && !r.lookedUp() {
 			return false
 		}
 	}
@@ -171,12 +172,27 @@ func (d *domain) advance(now event.Time) {
 	switch {
 	case d.ended():
 		d.combined = event.MaxTime
+	case d.loading():
 	case d.proctime:
 		d.combined = max(d.combined, now)
 	case d.active():
 		d.combined = max(d.combined, d.least(nil))
 	}
 }
+
+// loading says whether a table that is read before all else has not ended.
+func (d *domain) loading() bool {
+	return slices.ContainsFunc(d.branches, func(r *branch) bool { return r.plan.Static && !r.unit.ready })
+}
+
+// reloaded says whether a table has been read anew in this step.
+func (d *domain) reloaded() bool {
+	return slices.ContainsFunc(d.branches, func(r *branch) bool { return r.plan.Static && r.unit.loaded })
+}
+
+// lookedUp says whether the branch is of a table that has been read: nothing
+// waits for it any more.
+func (r *branch) lookedUp() bool { return r.plan.Static && r.unit.ready }
 
 // becomesIdle says whether the unit turns idle in a live step: it has been
 // silent for its table's time-out, and no record of it is known to wait. The
@@ -191,5 +207,5 @@ func (u *unit) staged() bool {
 }
 
 func (u *unit) silent(now event.Time) bool {
-	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.staged() && now-u.seen >= u.src.idleTimeout
+	return !u.idle && !u.eof && !u.took && u.src.idleTimeout > 0 && u.staged() && !u.src.static() && now-u.seen >= u.src.idleTimeout
 }

@@ -142,10 +142,15 @@ func TestWindowsSurviveCrashes(t *testing.T) {
 
 // compareCrashes runs a query without and with crashes.
 func compareCrashes(t *testing.T, rng *rand.Rand, sql, from, to string, input [][]string, name string) {
+	compareCrashesOf(t, rng, sql, to, func(w *enginetest.World) { w.Input(from, input...) }, name)
+}
+
+// compareCrashesOf does so over several inputs.
+func compareCrashesOf(t *testing.T, rng *rand.Rand, sql, to string, inputs func(*enginetest.World), name string) {
 	run := func(rounds func() int) map[enginetest.Row]int {
 		w := enginetest.NewWorld()
 		w.Poll = 1 + rng.IntN(4)
-		w.Input(from, input...)
+		inputs(w)
 		c := &crashRun{t: t, rng: rng, sql: sql, w: w, fs: vfs.NewCrashableMem(), time: &clock.Manual{}}
 		for !c.life(rounds()) {
 			c.w.Poll = 1 + rng.IntN(4)

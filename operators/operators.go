@@ -66,6 +66,12 @@ type Holder interface {
 	Hold(wm event.Time) event.Time
 }
 
+// Reloader is a Stateful that looks rows up in a table which is read again.
+type Reloader interface {
+	// Reload says that the rows of the table which come next are all there are.
+	Reload()
+}
+
 // Size is a stateful operator's holdings.
 type Size struct {
 	Keys  int64 // partition keys with state

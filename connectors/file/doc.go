@@ -9,6 +9,9 @@
 // file, so that reading goes on anywhere. Between two runs of a query files may
 // grow, and new ones may come whose names sort after the others.
 //
+// With 'scan.reload-interval' a file is read as a whole, and again when it has
+// changed: its rows are then those that joins look up from there on.
+//
 // The sink appends lines. What Flush has returned for is on disk; a line that a
 // crash tore is closed before the next one.
 package file

@@ -19,6 +19,7 @@ func (connector) Name() string { return "file" }
 func (connector) Options() []connectors.OptionSpec {
 	return []connectors.OptionSpec{
 		{Name: "path", Required: true, Doc: "A file; to read also a directory or a pattern with * and ?. Relative to the place of the query."},
+		{Name: "scan.reload-interval", Doc: "After which the file is read again, if it has changed, where a join looks its rows up. Default: never."},
 		formats.Spec(),
 	}
 }
@@ -36,7 +37,7 @@ func (connector) Source(t connectors.Table) (connectors.Source, error) {
 		return nil, err
 	}
 	path, err := path(t)
-	return &source{path: path, framing: framing}, err
+	return &source{path: path, framing: framing, reload: t.Reload, log: t.Log}, err
 }
 
 func (connector) Sink(t connectors.Table) (connectors.Sink, error) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
@@ -17,11 +19,13 @@ import (
 type source struct {
 	path    string
 	framing formats.Framing
-	files   []string // partition i is files[i]
+	files   []string      // partition i is files[i]
+	reload  time.Duration // 0: read once
+	log     *slog.Logger
 }
 
-func (s *source) Replayable() bool { return true }
-func (s *source) Bounded() bool    { return true }
+func (s *source) Replayable() bool { return s.reload == 0 }
+func (s *source) Bounded() bool    { return s.reload == 0 }
 func (s *source) Close() error     { return nil }
 
 // Partitions implements connectors.Source.
@@ -70,12 +74,15 @@ func list(path string) ([]string, error) {
 }
 
 // Open implements connectors.Source.
-func (s *source) Open(ctx context.Context, part int32, from int64, _ func()) (connectors.Reader, error) {
+func (s *source) Open(ctx context.Context, part int32, from int64, ready func()) (connectors.Reader, error) {
 	if _, err := s.Partitions(ctx); err != nil {
 		return nil, err
 	}
 	if part < 0 || int(part) >= len(s.files) {
 		return nil, fmt.Errorf("path '%s' has %d files: there is no partition %d", s.path, len(s.files), part)
+	}
+	if s.reload > 0 {
+		return s.openReloader(part, max(from, 0), ready)
 	}
 	r := &reader{name: s.files[part], part: part, size: -1}
 	if err := r.open(s.framing, max(from, 0)); err != nil {

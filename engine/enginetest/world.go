@@ -176,7 +176,7 @@ type connector struct{ w *World }
 
 func (connector) Name() string { return "test" }
 func (connector) Options() []connectors.OptionSpec {
-	return []connectors.OptionSpec{{Name: "format", Default: "json"}}
+	return []connectors.OptionSpec{{Name: "format", Default: "json"}, {Name: "number-of-rows", Doc: "Given: the table ends."}}
 }
 
 func (connector) Metadata() []connectors.MetadataSpec {

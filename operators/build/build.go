@@ -43,6 +43,9 @@ type Branch struct {
 	Output int // index into the outputs of Build
 	Chain  Chain
 	To     int
+	// Static: the rows have no time and come before all that have; the stage
+	// takes no others until the source has ended.
+	Static bool
 }
 
 // try makes the operators once.
@@ -106,6 +109,8 @@ type Options struct {
 	TTL int64
 	// MaxSuppressed is how many keys a shard of SUPPRESS holds; 0: the default.
 	MaxSuppressed int
+	// MaxJoinRows is how many rows a shard of a join holds; 0: the default.
+	MaxJoinRows int
 }
 
 // Output is rows for a sink.
@@ -131,7 +136,7 @@ func Build(outputs []Output, sinks []*event.Schema, o Options) (*Graph, error) {
 			return nil, err
 		}
 	}
-	if err := b.join(); err != nil {
+	if err := b.together(); err != nil {
 		return nil, err
 	}
 	b.share()
@@ -153,7 +158,9 @@ type builder struct {
 }
 
 // branch is the one way of the output at hand.
-func (b *builder) branch(above Chain, to int) []Branch { return []Branch{{b.output, above, to}} }
+func (b *builder) branch(above Chain, to int) []Branch {
+	return []Branch{{Output: b.output, Chain: above, To: to}}
+}
 
 // node builds n; above are the operators between it and the stage to.
 func (b *builder) node(n plan.Node, above Chain, to int) error {
@@ -187,6 +194,10 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.over(n, above, to)
 	case *plan.Suppress:
 		return b.suppress(n, above, to)
+	case *plan.Join:
+		return b.join(n, above, to)
+	case *plan.Unnest:
+		return b.unnest(n, above, to)
 	case *plan.Scan:
 		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: b.branch(above, to)})
 		return nil
@@ -243,12 +254,17 @@ func (b *builder) alone(n *plan.Match, o pattern.Options, above Chain, to int) e
 }
 
 // stage adds a keyed stage and what feeds it: below are the operators between
-// its input and it. Its inputs are built first, so that they come before it
-// among the stages, and learn afterwards where they lead.
+// its input and it.
 func (b *builder) stage(s Stage, input plan.Node, below Chain) error {
+	return b.fed(s, func(to int) error { return b.node(input, below, to) })
+}
+
+// fed adds a keyed stage. Its inputs are built first, so that they come before
+// it among the stages, and learn afterwards where they lead.
+func (b *builder) fed(s Stage, inputs func(to int) error) error {
 	sources, stages, joined := len(b.graph.Sources), len(b.graph.Stages), len(b.joined)
 	const pending = math.MaxInt
-	if err := b.node(input, below, pending); err != nil {
+	if err := inputs(pending); err != nil {
 		return err
 	}
 	self := len(b.graph.Stages)

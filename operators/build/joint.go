@@ -204,21 +204,21 @@ func alike(a, b *plan.Match) bool {
 
 // meet takes down where the matches of a grouped pattern go.
 func (b *builder) meet(j *joined, o pattern.Options, above Chain, to int) {
-	j.options, j.branch = o, Branch{b.output, above, to}
+	j.options, j.branch = o, Branch{Output: b.output, Chain: above, To: to}
 	j.above, j.columns = slices.Clone(b.above[:len(b.above)-1]), b.columns
 	b.joined = append(b.joined, j)
 }
 
-// join builds the stages of the groups. They read sources only, so they come
+// together builds the stages of the groups. They read sources only, so they come
 // before all others, whose indexes move.
-func (b *builder) join() error {
+func (b *builder) together() error {
 	sources, others := len(b.graph.Sources), b.graph.Stages
 	b.graph.Stages = nil
 	for _, g := range b.groups {
 		for _, j := range g.members {
 			j.match.Input = g.input
 		}
-		if err := b.joinAll(g, g.members); err != nil {
+		if err := b.jointStages(g, g.members); err != nil {
 			return err
 		}
 	}
@@ -241,9 +241,9 @@ func shift(list []Branch, by int) {
 	}
 }
 
-// joinAll makes one stage of patterns, or two of the halves where they are too
+// jointStages makes one stage of patterns, or two of the halves where they are too
 // many.
-func (b *builder) joinAll(g *group, list []*joined) error {
+func (b *builder) jointStages(g *group, list []*joined) error {
 	if len(list) == 1 {
 		j := list[0]
 		b.output, b.apart[j.own] = j.branch.Output, "it runs alone: its conditions are too many for one symbol with those of others\n"
@@ -253,10 +253,10 @@ func (b *builder) joinAll(g *group, list []*joined) error {
 	program, err := pattern.CompileJoint(members, b.options.Pattern)
 	if errors.Is(err, pattern.ErrTooMany) {
 		half := len(list) / 2
-		if err = b.joinAll(g, list[:half]); err != nil {
+		if err = b.jointStages(g, list[:half]); err != nil {
 			return err
 		}
-		return b.joinAll(g, list[half:])
+		return b.jointStages(g, list[half:])
 	}
 	if err != nil {
 		return err

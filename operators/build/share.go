@@ -51,7 +51,8 @@ func merge(into, s *Source) {
 		into.Branches[0].Chain = pick(into.Branches[0].Chain, nil, into.Scan.Out)
 	}
 	own := s.Branches[0]
-	into.Branches = append(into.Branches, Branch{own.Output, pick(own.Chain, columns, s.Scan.Out), own.To})
+	own.Chain = pick(own.Chain, columns, s.Scan.Out)
+	into.Branches = append(into.Branches, own)
 	into.Scan = scan
 }
 

@@ -214,6 +214,11 @@ func (c *Codec) Grouping(set int) (g int64) {
 	return g
 }
 
+// HasNull says whether a column of a key is NULL.
+func (c *Codec) HasNull(key []byte) bool {
+	return binary.LittleEndian.Uint64(key)&(1<<setShift-1) != 0
+}
+
 // Valid says whether bytes can be a key.
 func (c *Codec) Valid(key []byte) bool {
 	return len(key) >= 8 && (!c.fixed || len(key) == c.stride()) && int(binary.LittleEndian.Uint64(key)>>setShift) < len(c.Sets)

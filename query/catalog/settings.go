@@ -20,6 +20,7 @@ var Settings = []Setting{
 	{"state.limit-policy", "fail", "what happens to a key that is full: fail, drop-oldest, reject-new"},
 	{"state.ttl", "0 s", "age at which a partial match is given up, time after which a pattern or OVER forgets a key without rows; 0: never"},
 	{"state.max-suppressed-keys", "100000", "keys that SUPPRESS holds in a shard, then the oldest ends early"},
+	{"state.max-join-rows", "10000000", "rows that a join holds in a shard"},
 	{"state.order-buffer-max-bytes", "1073741824", "rows that wait for the watermark"},
 	{"table.exec.error-policy", "fail", "what happens to rows that fail: fail, dead-letter or skip"},
 	{"table.optimizer.agg-phase-strategy", "AUTO", "TWO_PHASE aggregates windows per partition before it does by key, for skewed keys; ONE_PHASE and AUTO do not"},

@@ -57,6 +57,52 @@ type relation struct {
 	alias    string       // qualifies the columns; "" when nothing does
 	proctime map[int]bool // columns that are the processing time
 	window   *windowed    // nil: the rows are not of windows
+	key      []int        // PRIMARY KEY of a table; nil: none
+	tables   []tableScope // of a join; nil: all columns are of alias
+	inner    int          // of a sub-query: its own columns are from here on, the others those around it
+	other    int          // a column that may be the event time in place of Rowtime; not above zero: none
+}
+
+// timed says whether the rows have event time, in a column or not.
+func (r *relation) timed() bool { return r.schema().Rowtime >= 0 || r.window != nil && r.window.timed }
+
+// tableScope is the columns that a table in FROM has of a join.
+type tableScope struct {
+	name     string // "" when it has none
+	from, to int
+}
+
+// scopes is the tables of a relation whose columns come behind n others.
+func (r *relation) scopes(n int) []tableScope {
+	if r.tables == nil {
+		return []tableScope{{r.alias, n, n + len(r.schema().Fields)}}
+	}
+	out := make([]tableScope, len(r.tables))
+	for i, t := range r.tables {
+		out[i] = tableScope{t.name, t.from + n, t.to + n}
+	}
+	return out
+}
+
+// scope is the columns of the table of a name; of several the last.
+func (r *relation) scope(name string) (from, to int, ok bool) {
+	for _, t := range r.scopes(0) {
+		if equalFold(t.name, name) {
+			from, to, ok = t.from, t.to, true
+		}
+	}
+	return from, to, ok
+}
+
+// tableNames is the names of the tables.
+func (r *relation) tableNames() []string {
+	var names []string
+	for _, t := range r.scopes(0) {
+		if t.name != "" {
+			names = append(names, t.name)
+		}
+	}
+	return names
 }
 
 func (r *relation) schema() *event.Schema { return r.node.Schema() }

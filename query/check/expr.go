@@ -179,20 +179,32 @@ func (b *binder) column(r *ast.Ref) (*expr.Column, []ast.Ident) {
 		b.add(diag.UnknownColumn, r.Pos(), "there is no column %q: nothing is read here", dotted(parts))
 		return nil, nil
 	}
-	if len(parts) > 1 && b.rel.alias != "" && strings.EqualFold(parts[0].Name, b.rel.alias) && b.has(parts[1].Name) {
-		parts = parts[1:]
+	from, to := 0, len(b.rel.schema().Fields)
+	if len(parts) > 1 {
+		if first, end, ok := b.rel.scope(parts[0].Name); ok {
+			if _, n := b.findIn(parts[1].Name, first, end); n > 0 {
+				parts, from, to = parts[1:], first, end
+			}
+		}
 	}
-	i, n := b.find(parts[0].Name)
+	i, n := b.findOf(parts[0].Name, from, to)
 	switch {
 	case n == 0:
 		b.unknownColumn(r)
 		return nil, nil
 	case n > 1:
-		b.add(diag.AmbiguousName, r.Pos(), "%q names %d columns", parts[0].Name, n).WithHint("give them different names with AS")
+		b.add(diag.AmbiguousName, r.Pos(), "%q names %d columns", parts[0].Name, n).WithHint("%s", b.ambiguousHint(parts[0].Name))
 		return nil, nil
 	}
 	f := b.rel.schema().Fields[i]
 	return &expr.Column{Base: typed(f.Type, r.Pos()), Index: i, Name: f.Name}, parts[1:]
+}
+
+func (b *binder) ambiguousHint(name string) string {
+	if tables := b.rel.tableNames(); len(tables) > 1 {
+		return "write " + tables[0] + "." + name + " or " + tables[1] + "." + name
+	}
+	return "give them different names with AS"
 }
 
 func (b *binder) has(name string) bool {
@@ -202,9 +214,24 @@ func (b *binder) has(name string) bool {
 
 // find is the last column of the name, and how many have it.
 func (b *binder) find(name string) (index, count int) {
-	for i, f := range b.rel.schema().Fields {
+	return b.findOf(name, 0, len(b.rel.schema().Fields))
+}
+
+// findOf looks among the columns from first to end. In a sub-query its own
+// columns hide those around it.
+func (b *binder) findOf(name string, first, end int) (index, count int) {
+	if b.rel.inner > first && b.rel.inner < end {
+		if index, count = b.findIn(name, b.rel.inner, end); count > 0 {
+			return index, count
+		}
+	}
+	return b.findIn(name, first, end)
+}
+
+func (b *binder) findIn(name string, first, end int) (index, count int) {
+	for i, f := range b.rel.schema().Fields[first:end] {
 		if strings.EqualFold(f.Name, name) {
-			index, count = i, count+1
+			index, count = first+i, count+1
 		}
 	}
 	return index, count
@@ -214,7 +241,7 @@ func (b *binder) unknownColumn(r *ast.Ref) {
 	name := r.Parts[0].Name
 	if len(r.Parts) > 1 {
 		name = r.Parts[1].Name
-		if b.rel.alias == "" || !strings.EqualFold(r.Parts[0].Name, b.rel.alias) {
+		if _, _, ok := b.rel.scope(r.Parts[0].Name); !ok {
 			b.unknownQualifier(r)
 			return
 		}
@@ -228,10 +255,7 @@ func (b *binder) unknownColumn(r *ast.Ref) {
 
 func (b *binder) unknownQualifier(r *ast.Ref) {
 	d := b.add(diag.UnknownColumn, r.Pos(), "there is no column %q, and no table or variable %q to take it from", dotted(r.Parts), r.Parts[0].Name)
-	names := b.rel.schema().Names()
-	if b.rel.alias != "" {
-		names = append(names, b.rel.alias)
-	}
+	names := append(b.rel.schema().Names(), b.rel.tableNames()...)
 	if b.match != nil {
 		names = append(names, b.match.allNames()...)
 	}

@@ -31,9 +31,8 @@ func (c *Checker) from(t ast.TableExpr) *relation {
 	case *ast.MatchRecognize:
 		return c.matchRecognize(t)
 	case *ast.Join:
-		c.unsupported(t.Pos(), "JOIN").WithHint("bring the streams together with UNION ALL BY NAME and match across them")
-		c.from(t.Left)
-		c.from(t.Right)
+		rel, _ := c.fromWhere(t, nil)
+		return rel
 	case *ast.TableFunction:
 		return c.tableFunction(t)
 	default:
@@ -45,7 +44,7 @@ func (c *Checker) from(t ast.TableExpr) *relation {
 // alias names a relation and its columns. Without one it keeps no name.
 func (c *Checker) alias(rel *relation, a ast.Alias, span diag.Span) *relation {
 	out := *rel
-	out.alias = ""
+	out.alias, out.tables, out.inner, out.other = "", nil, 0, none
 	if a.Name != nil {
 		out.alias = a.Name.Name
 	}
@@ -73,7 +72,7 @@ func (c *Checker) renamed(rel *relation, names []string, span diag.Span) *relati
 		out.Fields = append(out.Fields, event.Field{Name: name, Type: in.Fields[i].Type})
 		exprs[i] = columnOf(in, i, span)
 	}
-	return &relation{node: &plan.Project{Input: rel.node, Exprs: exprs, Out: out}, alias: rel.alias, proctime: rel.proctime, window: rel.window}
+	return &relation{node: &plan.Project{Input: rel.node, Exprs: exprs, Out: out}, alias: rel.alias, proctime: rel.proctime, window: rel.window, key: rel.key}
 }
 
 func columnOf(s *event.Schema, i int, span diag.Span) *expr.Column {
@@ -86,7 +85,7 @@ func (c *Checker) tableRef(t *ast.TableRef) *relation {
 		return nil
 	}
 	if t.AsOf != nil {
-		c.unsupported(t.AsOf.Pos(), "FOR SYSTEM_TIME AS OF (a temporal join)")
+		c.unsupported(t.AsOf.Pos(), "FOR SYSTEM_TIME AS OF without a join").WithHint("write … JOIN %s FOR SYSTEM_TIME AS OF a.ts ON …", name)
 		return nil
 	}
 	rel := c.lookup(name, t)
@@ -187,7 +186,7 @@ func (c *Checker) view(v *catalog.View) *relation {
 // scan reads all columns of a table; pruning takes away what is not needed.
 func scan(t *catalog.Table) *relation {
 	node := &plan.Scan{Table: t, Watermark: t.Watermark, Out: &event.Schema{Rowtime: t.Rowtime}}
-	rel := &relation{node: node, alias: t.Name, proctime: map[int]bool{}}
+	rel := &relation{node: node, alias: t.Name, proctime: map[int]bool{}, key: t.PrimaryKey}
 	read := make([]int, len(t.Columns)) // position in Read
 	for i, col := range t.Columns {
 		node.Out.Fields = append(node.Out.Fields, event.Field{Name: col.Name, Type: col.Type})

@@ -41,12 +41,12 @@ func grouped(q *ast.Select) bool { return len(q.GroupBy) > 0 }
 // groupFrom binds a SELECT with GROUP BY; nil after an error.
 func (c *Checker) groupFrom(q *ast.Select) *relation {
 	ok := c.refuseClauses(q)
-	rel := c.groupSource(q)
+	rel, where := c.groupSource(q)
 	if rel == nil {
 		return nil
 	}
 	g := &grouping{Checker: c, rel: rel, ok: ok}
-	g.where(q)
+	g.where(where)
 	g.names()
 	g.groupBy(q)
 	if !g.ok || !g.findWindow(q) {
@@ -62,34 +62,34 @@ func (c *Checker) groupFrom(q *ast.Select) *relation {
 }
 
 // groupSource binds FROM, leaving a window function to the grouping.
-func (c *Checker) groupSource(q *ast.Select) *relation {
+func (c *Checker) groupSource(q *ast.Select) (*relation, ast.Expr) {
 	if len(q.From) == 1 {
-		if t, ok := q.From[0].(*ast.TableFunction); ok {
-			return c.windowTable(t)
+		if t, ok := q.From[0].(*ast.TableFunction); ok && !unnests(t) {
+			return c.windowTable(t), q.Where
 		}
 	}
-	rel, ok := c.source(q)
+	rel, where, ok := c.source(q)
 	if ok && rel == nil {
 		c.add(diag.UnknownTable, q.GroupBy[0].Pos(), "GROUP BY needs FROM")
 	}
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	return rel
+	return rel, where
 }
 
 // where binds WHERE over the input. The windows of a function are not known
 // there: rows are filtered before.
-func (g *grouping) where(q *ast.Select) {
+func (g *grouping) where(where ast.Expr) {
 	g.input = g.rel.node
 	w := g.rel.window
 	if w != nil && w.window != nil {
 		g.input = w.input
 	}
-	if q.Where == nil {
+	if where == nil {
 		return
 	}
-	cond := (&binder{Checker: g.Checker, rel: g.rel}).topCondition(q.Where, "WHERE")
+	cond := (&binder{Checker: g.Checker, rel: g.rel}).topCondition(where, "WHERE")
 	if cond == nil {
 		g.ok = false
 		return
@@ -97,7 +97,7 @@ func (g *grouping) where(q *ast.Select) {
 	used := make([]bool, len(g.rel.schema().Fields))
 	plan.MarkColumns(cond, used)
 	if w != nil && w.window != nil && (used[w.start] || used[w.end] || used[w.time]) {
-		g.unsupported(q.Where.Pos(), "a condition on the columns of the window in WHERE").WithHint("write it in HAVING")
+		g.unsupported(where.Pos(), "a condition on the columns of the window in WHERE").WithHint("write it in HAVING")
 		g.ok = false
 	}
 	g.input = &plan.Filter{Input: g.input, Cond: cond}

@@ -31,7 +31,7 @@ func (g *grouping) relation(having expr.Expr, list *selectList) *relation {
 	n := len(g.keys)
 	rel := &relation{node: node, proctime: map[int]bool{n + plan.OutTime: g.window.Proctime}}
 	out := list.schema(rel)
-	w := &windowed{start: n + plan.OutStart, end: n + plan.OutEnd, time: n + plan.OutTime}
+	w := &windowed{start: n + plan.OutStart, end: n + plan.OutEnd, time: n + plan.OutTime, timed: !g.window.Proctime}
 	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: w.passed(list)}
 }
 

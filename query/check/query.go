@@ -70,12 +70,12 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 		return c.groupFrom(q)
 	}
 	ok := c.refuseClauses(q)
-	rel, fromOK := c.source(q)
+	rel, where, fromOK := c.source(q)
 	if !fromOK {
 		return nil
 	}
 	b := &binder{Checker: c, rel: rel}
-	node, whereOK := b.where(q, rel)
+	node, whereOK := b.where(where, rel)
 	if rel != nil {
 		b.over = &overScope{rel: rel, windows: q.Windows}
 	}
@@ -91,6 +91,9 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 	}
 	if len(b.over.calls) > 0 {
 		node, rel = b.over.node(c, node, list)
+	}
+	if rel.takesOther(list) {
+		node, rel = rel.retimed(node)
 	}
 	out := list.schema(rel)
 	return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: out}, proctime: list.proctime(rel), window: rel.window.passed(list)}
@@ -111,9 +114,6 @@ func (c *Checker) refuseClauses(q *ast.Select) bool {
 	for _, h := range q.Hints {
 		c.unsupported(h.Pos(), "a hint on SELECT")
 	}
-	if len(q.From) > 1 {
-		c.unsupported(q.From[1].Pos(), "a join (more than one table in FROM)").WithHint("bring the streams together with UNION ALL BY NAME and match across them")
-	}
 	return len(c.list.Items) == before
 }
 
@@ -126,35 +126,21 @@ func (c *Checker) word(s diag.Span, keyword string) diag.Span {
 	return diag.Span{Start: s.Start + i, End: s.Start + i + len(keyword)}
 }
 
-// source binds FROM; nil and true when there is none.
-func (c *Checker) source(q *ast.Select) (*relation, bool) {
-	var first *relation
-	ok := true
-	for i, t := range q.From {
-		rel := c.from(t)
-		ok = ok && rel != nil
-		if i == 0 {
-			first = rel
-		}
-	}
-	return first, ok
-}
-
-func (b *binder) where(q *ast.Select, rel *relation) (plan.Node, bool) {
+func (b *binder) where(where ast.Expr, rel *relation) (plan.Node, bool) {
 	if rel == nil {
-		if q.Where != nil {
-			b.unsupported(q.Where.Pos(), "WHERE without FROM")
+		if where != nil {
+			b.unsupported(where.Pos(), "WHERE without FROM")
 		}
-		return nil, q.Where == nil
+		return nil, where == nil
 	}
-	if q.Where == nil {
+	if where == nil {
 		return rel.node, true
 	}
-	cond := b.topCondition(q.Where, "WHERE")
+	cond := b.topCondition(where, "WHERE")
 	if cond == nil {
 		return nil, false
 	}
-	b.adviseWhere(q.Where, cond)
+	b.adviseWhere(where, cond)
 	return &plan.Filter{Input: rel.node, Cond: cond}, true
 }
 
@@ -226,15 +212,40 @@ func (b *binder) star(list *selectList, item *ast.SelectItem) bool {
 	case b.rel == nil:
 		b.add(diag.NoOutputColumns, item.Pos(), "* needs FROM")
 		return false
-	case item.Of != nil && !equalFold(dotted(item.Of.Parts), b.rel.alias):
-		hint(b.add(diag.UnknownTable, item.Pos(), "there is no table %q in FROM", dotted(item.Of.Parts)), dotted(item.Of.Parts), []string{b.rel.alias})
+	case item.Of == nil:
+		b.columns(list, 0, len(b.rel.schema().Fields), item)
+		return true
+	}
+	name := dotted(item.Of.Parts)
+	from, to, ok := b.rel.scope(name)
+	if !ok {
+		hint(b.add(diag.UnknownTable, item.Pos(), "there is no table %q in FROM", name), name, b.rel.tableNames())
 		return false
 	}
-	s := b.rel.schema()
-	for i := range s.Fields {
-		list.add(columnOf(s, i, item.Pos()), s.Fields[i].Name)
-	}
+	b.columns(list, from, to, item)
 	return true
+}
+
+// columns adds columns of the input. Of a join, a name that is there already
+// gets a number, as in Flink SQL.
+func (b *binder) columns(list *selectList, from, to int, item *ast.SelectItem) {
+	s := b.rel.schema()
+	for i := from; i < to; i++ {
+		name := s.Fields[i].Name
+		if b.rel.tables != nil {
+			name = list.unused(name)
+		}
+		list.add(columnOf(s, i, item.Pos()), name)
+	}
+}
+
+// unused is the name, with a number where it is taken.
+func (l *selectList) unused(name string) string {
+	out := name
+	for n := 0; indexOf(l.names, out) >= 0; n++ {
+		out = fmt.Sprintf("%s%d", name, n)
+	}
+	return out
 }
 
 // itemName is the name of a column without AS: that of the column or field it

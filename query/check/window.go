@@ -13,7 +13,9 @@ import (
 
 // windowed says that rows of a relation are of windows.
 type windowed struct {
-	start, end, time int // columns; -1: passed over by a SELECT
+	start, end, time int   // columns; -1: passed over by a SELECT
+	timed            bool  // the rows have event time:
+	size             int64 // that of rows of a window of this size, µs; 0: window_time
 	// Of a window table function that is not assigned yet: the windows, and the
 	// input. The three columns follow those of the input.
 	window *plan.Window
@@ -267,7 +269,7 @@ func (c *Checker) assigned(rel *relation) *relation {
 	exprs = append(exprs, start, end, &expr.Arith{Base: typed(t, span), Op: expr.Sub, X: end, Y: day(1000)})
 	out := *rel
 	out.node = &plan.Project{Input: rel.window.input, Exprs: exprs, Out: s}
-	out.window = &windowed{start: n, end: n + 1, time: n + 2}
+	out.window = &windowed{start: n, end: n + 1, time: n + 2, timed: !w.Proctime, size: w.Size}
 	return &out
 }
 
@@ -285,7 +287,7 @@ func (w *windowed) passed(list *selectList) *windowed {
 		}
 		return -1
 	}
-	out := &windowed{start: at(w.start), end: at(w.end), time: at(w.time)}
+	out := &windowed{start: at(w.start), end: at(w.end), time: at(w.time), timed: w.timed, size: w.size}
 	if out.start < 0 || out.end < 0 {
 		return nil
 	}

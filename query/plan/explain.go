@@ -60,6 +60,10 @@ func describe(n Node) (title string, details []string) {
 		return describeTopN(n)
 	case *Over:
 		return describeOver(n)
+	case *Join:
+		return describeJoin(n)
+	case *Unnest:
+		return describeUnnest(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }

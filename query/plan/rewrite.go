@@ -76,6 +76,14 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Join:
+		c := *n
+		c.Left, c.Right = in[0], in[1]
+		return &c
+	case *Unnest:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Insert:
 		c := *n
 		c.Input = in[0]

@@ -46,6 +46,10 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneTopN(n, need)
 	case *Over:
 		return pruneOver(n, need)
+	case *Join:
+		return pruneJoin(n, need)
+	case *Unnest:
+		return pruneUnnest(n, need)
 	case *Insert:
 		in, _ := pruneTo(n.Input, allOf(n.Input.Schema()))
 		return withInputs(n, []Node{in}), ordinals(len(need))

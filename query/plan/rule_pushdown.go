@@ -2,8 +2,8 @@ package plan
 
 import "github.com/cepd/cepd/internal/expr"
 
-// pushFilters moves filters towards the scans: through projections and unions,
-// never through a Match, whose rows depend on each other.
+// pushFilters moves filters towards the scans: through projections, unions and
+// joins, never through a Match, whose rows depend on each other.
 func pushFilters(n Node) Node {
 	n = mapInputs(n, pushFilters)
 	f, ok := n.(*Filter)
@@ -26,6 +26,14 @@ func pushFilters(n Node) Node {
 			c.In[i] = pushFilters(&Filter{Input: input, Cond: f.Cond})
 		}
 		return &c
+	case *Unnest:
+		if pushed := pushUnnest(f, in); pushed != nil {
+			return pushed
+		}
+	case *Join:
+		if pushed := pushJoin(f, in); pushed != nil {
+			return pushed
+		}
 	}
 	return f
 }

@@ -1,0 +1,159 @@
+package join
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
+
+// The snapshots:
+//
+//	m              -> version | per side: first and next row
+//	c side chunk   -> rows, as state.AppendBatch
+//	f side chunk   -> flags of the rows
+//
+// A chunk is written again when it has grown, its flags when one has changed.
+// Keys and their lists follow from the rows.
+const (
+	snapshotVersion = 1
+	prefixMark      = 'm'
+	prefixChunk     = 'c'
+	prefixFlags     = 'f'
+)
+
+var errVersion = errors.New("the state of a join was written by another version of cepd, which this one does not read")
+
+func chunkKey(prefix byte, s int, number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix, byte(s)}, number)
+}
+
+// Snapshot writes what changed since the last one.
+func (j *Join) Snapshot(w state.Writer) error {
+	mark := []byte{snapshotVersion}
+	for s := range j.logs {
+		l := &j.logs[s]
+		if err := l.snapshot(w, s); err != nil {
+			return err
+		}
+		mark = binary.AppendUvarint(binary.AppendUvarint(mark, l.first), l.next)
+	}
+	return w.Put([]byte{prefixMark}, mark)
+}
+
+func (l *log) snapshot(w state.Writer, s int) error {
+	for _, number := range l.lost {
+		for _, prefix := range []byte{prefixChunk, prefixFlags} {
+			if err := w.Delete(chunkKey(prefix, s, number)); err != nil {
+				return err
+			}
+		}
+	}
+	l.lost = l.lost[:0]
+	for i, c := range l.chunks {
+		number := l.base + uint64(i)
+		if c.saved < c.b.N {
+			if err := w.Put(chunkKey(prefixChunk, s, number), state.AppendBatch(nil, c.b)); err != nil {
+				return err
+			}
+		}
+		if c.dirty || c.saved < c.b.N {
+			if err := w.Put(chunkKey(prefixFlags, s, number), c.flags); err != nil {
+				return err
+			}
+		}
+		c.saved, c.dirty = c.b.N, false
+	}
+	return nil
+}
+
+// Restore reads the chunks and makes the keys again.
+func (j *Join) Restore(r state.Reader) error {
+	mark, ok, err := r.Get([]byte{prefixMark})
+	if err != nil || !ok {
+		return err
+	}
+	if mark[0] != snapshotVersion {
+		return errVersion
+	}
+	mark = mark[1:]
+	for s := range j.logs {
+		l := &j.logs[s]
+		for _, to := range []*uint64{&l.first, &l.next} {
+			n := 0
+			if *to, n = binary.Uvarint(mark); n <= 0 {
+				return event.ErrCorrupt
+			}
+			mark = mark[n:]
+		}
+		if err := j.restoreLog(r, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Join) restoreLog(r state.Reader, s int) error {
+	l := &j.logs[s]
+	l.base = l.first >> chunkBits
+	err := r.Scan(chunkKey(prefixChunk, s, 0), []byte{prefixChunk, byte(s) + 1}, func(key, value []byte) error {
+		if len(key) != 10 || binary.BigEndian.Uint64(key[2:]) != l.base+uint64(len(l.chunks)) {
+			return event.ErrCorrupt
+		}
+		c := &chunk{b: event.NewBatch(l.schema)}
+		l.chunks = append(l.chunks, c)
+		return state.ReadBatch(value, c.b)
+	})
+	if err != nil {
+		return err
+	}
+	for i, c := range l.chunks {
+		number := l.base + uint64(i)
+		flags, _, err := r.Get(chunkKey(prefixFlags, s, number))
+		if err != nil {
+			return err
+		}
+		if len(flags) != c.b.N || number<<chunkBits+uint64(c.b.N) > l.next {
+			return event.ErrCorrupt
+		}
+		l.restoreFlags(c, flags)
+	}
+	return j.relink(s)
+}
+
+func (l *log) restoreFlags(c *chunk, flags []byte) {
+	c.flags, c.saved = append(c.flags, flags...), c.b.N
+	for _, f := range flags {
+		c.slots, c.links = append(c.slots, none), append(c.links, noRow)
+		if f&gone == 0 {
+			c.live++
+		}
+	}
+	l.live += int64(c.live)
+}
+
+// relink puts the rows that are held into the lists of their keys.
+func (j *Join) relink(s int) error {
+	l := &j.logs[s]
+	j.hands[s].next = l.next
+	for k, c := range l.chunks {
+		j.run = j.run[:0]
+		for i := range int32(c.b.N) {
+			if c.flags[i]&gone == 0 {
+				j.run = append(j.run, i)
+			}
+		}
+		j.hands[s].ids.Gather(c.b, j.run, 0)
+		j.pin(s, len(j.run))
+		for n, i := range j.run {
+			slot := j.hands[s].slots[n]
+			if slot == none {
+				return event.ErrCorrupt
+			}
+			j.keys[slot].pins--
+			j.link(s, (l.base+uint64(k))<<chunkBits+uint64(i), c, i, slot)
+		}
+	}
+	return nil
+}
