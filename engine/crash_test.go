@@ -70,6 +70,8 @@ type crashRun struct {
 	time *clock.Manual
 
 	rejected int64 // in all lives
+	spilled  int64 // keys, in all lives
+	loaded   int64
 }
 
 // life does some of step, commit, deliver and snapshot, as production might
@@ -93,7 +95,12 @@ func (c *crashRun) life(rounds int) (finished bool) {
 		for _, n := range p.Status().Rejected {
 			c.rejected += n
 		}
+		for _, o := range p.Status().Operators {
+			c.spilled += o.Spilled
+			c.loaded += o.Loaded
+		}
 	}()
+	var write func() error // of a snapshot that is not in the store
 	for range rounds {
 		c.must(p.Step(context.Background()))
 		if c.rng.IntN(2) == 0 {
@@ -103,10 +110,13 @@ func (c *crashRun) life(rounds int) (finished bool) {
 			_, err := p.Deliver(context.Background())
 			c.must(false, err)
 		}
-		if c.rng.IntN(6) == 0 && p.Status().State == "running" {
-			write, _, err := p.Snapshot()
+		if write == nil && (p.Pressed() || c.rng.IntN(6) == 0) && p.Status().State == "running" {
+			write, _, err = p.Snapshot()
 			c.must(false, err)
+		}
+		if write != nil && c.rng.IntN(3) > 0 {
 			c.must(false, write())
+			write = nil
 		}
 		if p.Done() && p.Drained() {
 			return true
@@ -126,22 +136,31 @@ func (c *crashRun) must(_ bool, err error) {
 func TestCrashes(t *testing.T) {
 	for seed := range uint64(12) {
 		for _, forgetful := range []bool{false, true} {
-			t.Run(fmt.Sprintf("seed=%d/forgetful=%v", seed, forgetful), func(t *testing.T) { testCrashes(t, seed, forgetful) })
+			t.Run(fmt.Sprintf("seed=%d/forgetful=%v", seed, forgetful), func(t *testing.T) { testCrashes(t, seed, forgetful, "") })
 		}
 	}
 }
 
-func testCrashes(t *testing.T, seed uint64, forgetful bool) {
+// TestCrashesWithoutMemory lets go of every key as soon as a snapshot has it.
+func TestCrashesWithoutMemory(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			testCrashes(t, seed, seed%4 == 0, "SET 'state.memory.budget' = '1 b';")
+		})
+	}
+}
+
+func testCrashes(t *testing.T, seed uint64, forgetful bool, set string) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	input := randomPayments(rng, 3, 120)
-	run := func(rounds func() int) (map[enginetest.Row]int, int) {
+	run := func(sql string, rounds func() int) (map[enginetest.Row]int, int, *crashRun) {
 		w := enginetest.NewWorld()
 		w.Poll, w.Stutter = 1+rng.IntN(4), seed%2 == 1
 		in := w.Input("payments", slices.Clone(input)...)
 		if forgetful {
 			in.Forget()
 		}
-		c := &crashRun{t: t, rng: rng, sql: probes, w: w, fs: vfs.NewCrashableMem(), time: &clock.Manual{}}
+		c := &crashRun{t: t, rng: rng, sql: sql, w: w, fs: vfs.NewCrashableMem(), time: &clock.Manual{}}
 		lives := 1
 		for !c.life(rounds()) {
 			lives++
@@ -151,10 +170,13 @@ func testCrashes(t *testing.T, seed uint64, forgetful bool) {
 		for _, r := range w.Output("alerts").Rows() {
 			rows[r]++
 		}
-		return rows, lives
+		return rows, lives, c
 	}
-	want, _ := run(func() int { return 1 << 20 })
-	got, lives := run(func() int { return 1 + rng.IntN(40) })
+	want, _, _ := run(probes, func() int { return 1 << 20 })
+	got, lives, c := run(set+probes, func() int { return 1 + rng.IntN(30) })
+	if set != "" && (c.spilled < 20 || c.loaded < 20) {
+		t.Errorf("only %d keys were let go of, and %d read", c.spilled, c.loaded)
+	}
 	if len(want) < 10 || lives < 2 {
 		t.Fatalf("the test has only %d detections and %d lives", len(want), lives)
 	}

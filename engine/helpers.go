@@ -49,6 +49,7 @@ func (q *Query) snapshots() error {
 		}
 		q.meter.snapshot(q.now() - began)
 		q.writing.Store(false)
+		signal(q.written)
 	}
 	return nil
 }

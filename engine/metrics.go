@@ -14,7 +14,9 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
+	spilled, reads, loaded                                    *prometheus.CounterVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
+	cold, budget                                              *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 }
 
@@ -47,7 +49,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		withheld:      counter("cepd_suppress_withheld_total", "Detections withheld by SUPPRESS.", "query", "stage"),
 		outputs:       counter("cepd_sink_rows_total", "Rows acknowledged by the sink.", "query", "table"),
 		queue:         gauge("cepd_sink_queue_bytes", "Bytes of rows on their way to the sink.", "query", "table"),
-		keys:          gauge("cepd_state_keys", "Keys with state.", "query", "stage"),
+		keys:          gauge("cepd_state_keys", "Keys with state in memory.", "query", "stage"),
+		cold:          gauge("cepd_state_cold_keys", "Keys known to have state in the data directory only.", "query", "stage"),
+		budget:        gauge("cepd_state_budget_bytes", "Memory above which keys are let go of.", "query", "stage"),
+		spilled:       counter("cepd_state_spilled_keys_total", "Keys let go of: from then on in the data directory only.", "query", "stage"),
+		reads:         counter("cepd_state_reads_total", "Keys looked for in the data directory.", "query", "stage"),
+		loaded:        counter("cepd_state_loaded_keys_total", "Keys found in the data directory, and read.", "query", "stage"),
 		rows:          gauge("cepd_state_rows", "Rows held.", "query", "stage"),
 		size:          gauge("cepd_state_bytes", "Bytes held.", "query", "stage"),
 		step:          histogram("cepd_query_step_duration_seconds", "Duration of a step."),
@@ -82,6 +89,7 @@ type meter struct {
 	boxes                     []prometheus.Counter
 	acked                     []uint64
 	withheld                  []int64 // by stage
+	last                      []OperatorStatus
 	kinds                     [rejectKindCount]int64
 	steps, commits, snapshots prometheus.Observer
 }
@@ -106,6 +114,7 @@ func (m *metrics) query(p *Pipeline) *meter {
 	}
 	for _, s := range p.stages {
 		t.withheld = append(t.withheld, s.withheld())
+		t.last = append(t.last, OperatorStatus{})
 	}
 	return t
 }
@@ -131,6 +140,13 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 		t.m.keys.WithLabelValues(t.query, stage).Set(float64(o.Keys))
 		t.m.rows.WithLabelValues(t.query, stage).Set(float64(o.Rows))
 		t.m.size.WithLabelValues(t.query, stage).Set(float64(o.Bytes))
+		t.m.cold.WithLabelValues(t.query, stage).Set(float64(o.Cold))
+		t.m.budget.WithLabelValues(t.query, stage).Set(float64(o.Budget))
+		last := &t.last[i]
+		t.m.spilled.WithLabelValues(t.query, stage).Add(float64(o.Spilled - last.Spilled))
+		t.m.reads.WithLabelValues(t.query, stage).Add(float64(o.Reads - last.Reads))
+		t.m.loaded.WithLabelValues(t.query, stage).Add(float64(o.Loaded - last.Loaded))
+		*last = o
 		if n := o.Withheld - t.withheld[i]; n > 0 {
 			t.m.withheld.WithLabelValues(t.query, stage).Add(float64(n))
 			t.withheld[i] = o.Withheld
@@ -158,7 +174,7 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 // are still scraped.
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
-	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.queue, t.m.snapshotBytes} {
+	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes} {
 		g.DeletePartialMatch(labels)
 	}
 }

@@ -87,6 +87,7 @@ func (b *opener) open(ctx context.Context) error {
 			return err
 		}
 	}
+	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
 	p.workers = newWorkers(b.options.Workers)
 	p.takeLive = func(i int) { p.units[i].takeLive() }
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }

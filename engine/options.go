@@ -33,6 +33,7 @@ type Options struct {
 	CommitInterval   time.Duration // default 100 ms
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
+	MemoryBudget     int64         // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
 	// Trace makes the operators of patterns, in place of their matchers; nil: no
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
@@ -63,6 +64,9 @@ func (o Options) withDefaults() Options {
 	if o.SnapshotBytes == 0 {
 		o.SnapshotBytes = 64 << 20
 	}
+	if o.MemoryBudget == 0 {
+		o.MemoryBudget = memoryLimit() / 4
+	}
 	return o
 }
 
@@ -73,8 +77,8 @@ func (o Options) Validate() error {
 		return errors.New("engine: Registry is required")
 	case o.Workers < 0:
 		return errors.New("engine: Workers must not be negative")
-	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0:
-		return errors.New("engine: intervals must not be negative")
+	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0:
+		return errors.New("engine: intervals and bytes must not be negative")
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Pipeline struct {
 	boxes    []*outbox // first the sinks of the graph
 	workers  *workers
 	journal  journal
+	budget   budget
 	ready    chan struct{} // signalled when a reader may have rows
 
 	format      int        // version of what the store holds
@@ -167,6 +168,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 func (p *Pipeline) advance(now event.Time) error {
 	p.now, p.ticked = now, now
 	p.account(now)
+	p.budget.begin()
 	for _, s := range p.stages {
 		s.now = now
 		s.domain.advance(now)
@@ -175,7 +177,7 @@ func (p *Pipeline) advance(now event.Time) error {
 			return err
 		}
 	}
-	if err := p.checkOrderBuffers(); err != nil {
+	if err := errors.Join(p.checkOrderBuffers(), p.checkBudget()); err != nil {
 		return err
 	}
 	before := p.put()

@@ -29,6 +29,7 @@ type Query struct {
 	helpers   sync.WaitGroup
 	writes    chan func() error // snapshots to write; one at a time
 	writing   atomic.Bool
+	written   chan struct{} // signalled when writing turns false
 	delivered chan struct{} // signalled by deliveries
 	asks      chan func()   // looks at the pipeline between two steps
 
@@ -47,7 +48,7 @@ type Query struct {
 func newQuery(e *Engine, p *Pipeline) *Query {
 	q := &Query{
 		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
-		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
+		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
@@ -272,8 +273,11 @@ func (q *Query) after(began event.Time, idle bool) error {
 	if now-q.lastShown >= publishInterval.Microseconds() {
 		q.publish()
 	}
+	if q.p.overdrawn() && q.writing.Load() {
+		q.awaitWrite()
+	}
 	o := &q.engine.options
-	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes
+	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes || q.p.Pressed()
 	if !due || q.p.recovery != nil || q.p.journal.store == nil || !q.writing.CompareAndSwap(false, true) {
 		return nil
 	}
@@ -285,6 +289,17 @@ func (q *Query) after(began event.Time, idle bool) error {
 	q.p.snapshots = snapshotInfo{now, int64(size)}
 	q.writes <- write
 	return nil
+}
+
+// awaitWrite returns when the snapshot on its way is in the store.
+func (q *Query) awaitWrite() {
+	for q.writing.Load() {
+		select {
+		case <-q.written:
+		case <-q.ctx.Done():
+			return
+		}
+	}
 }
 
 const (

@@ -305,9 +305,14 @@ func TestMetricsInventory(t *testing.T) {
 		"cepd_source_late_total partition,query,table",
 		"cepd_source_records_total partition,query,table",
 		"cepd_source_watermark_lag_seconds partition,query,table",
+		"cepd_state_budget_bytes query,stage",
 		"cepd_state_bytes query,stage",
+		"cepd_state_cold_keys query,stage",
 		"cepd_state_keys query,stage",
+		"cepd_state_loaded_keys_total query,stage",
+		"cepd_state_reads_total query,stage",
 		"cepd_state_rows query,stage",
+		"cepd_state_spilled_keys_total query,stage",
 	}
 	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
 		t.Error(diff)

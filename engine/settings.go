@@ -23,6 +23,7 @@ const (
 	setMatchPolicy  = "state.limit-policy"                 // of a key that has as many: fail, drop-oldest, reject-new
 	setTTL          = "state.ttl"                          // of partial matches, and of what is kept of idle keys
 	setPhases       = "table.optimizer.agg-phase-strategy" // of window aggregates: read by the planner
+	setMemory       = "state.memory.budget"                // of the operators' state, in bytes
 	setSuppressed   = "state.max-suppressed-keys"          // keys that SUPPRESS holds in a shard
 	setJoinRows     = "state.max-join-rows"                // rows that a join holds in a shard
 )
@@ -40,6 +41,7 @@ type settings struct {
 	matchPolicy      pattern.LimitPolicy
 	ttl              time.Duration
 	suppressed       int
+	memory           int64 // 0: auto
 	joinRows         int
 }
 
@@ -79,6 +81,11 @@ func parseSettings(set map[string]string) (s settings, err error) {
 	if text, ok := set[setTTL]; ok && err == nil {
 		if s.ttl, err = ParseDuration(text); err != nil {
 			err = fmt.Errorf("SET '%s': %w", setTTL, err)
+		}
+	}
+	if text, ok := set[setMemory]; ok && text != "auto" && err == nil {
+		if s.memory, err = parseBytes(text); err != nil {
+			err = fmt.Errorf("SET '%s': %w", setMemory, err)
 		}
 	}
 	switch text := set[setPhases]; {

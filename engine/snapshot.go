@@ -15,7 +15,8 @@ import (
 //
 //	1  the clock and the offsets of a journal entry tell which partitions turn idle
 //	2  the entry tells it itself
-const formatVersion = 2
+//	3  patterns name the deadline of each key, and have deadlines by time
+const formatVersion = 3
 
 // meta says what a query's range was written by.
 type meta struct {
@@ -79,10 +80,12 @@ func (p *Pipeline) Snapshot() (write func() error, size int, err error) {
 	p.journal.since = 0
 	p.journal.mu.Unlock()
 	size = b.Len()
+	p.budget.writes.Add(1)
 	return func() error {
 		if err := b.Commit(true); err != nil {
 			return fmt.Errorf("write a snapshot: %w", err)
 		}
+		p.budget.writes.Add(-1)
 		return nil
 	}, size, nil
 }

@@ -29,6 +29,9 @@ type shard struct {
 	index   int
 	order   *order.Buffer
 	op      operators.Stateful
+	spiller operators.Spiller // op, if its state need not be in memory
+	budget  *budget
+	bytes   int64 // of the state, after the step
 	ctx     operators.Context
 	in      []event.Batch
 	toOp    operators.Collector // the operator, then the chains
@@ -60,6 +63,7 @@ func (h *shard) step() {
 	h.gather()
 	h.reset()
 	h.rejects = h.rejects[:0]
+	h.spill()
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
 		r.Reload()
 	}
@@ -71,6 +75,7 @@ func (h *shard) step() {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
+	h.bytes = h.op.Size().Bytes
 	if h.err != nil {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
 	}
@@ -152,6 +157,10 @@ func (s *stage) size() (all, waiting operators.Size) {
 		all.Keys += m.Keys
 		all.Rows += m.Rows + w.Rows
 		all.Items += m.Items
+		all.Cold += m.Cold
+		all.Spilled += m.Spilled
+		all.Reads += m.Reads
+		all.Loaded += m.Loaded
 		all.Bytes += m.Bytes + w.Bytes
 	}
 	return all, waiting

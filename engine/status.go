@@ -64,6 +64,11 @@ type OperatorStatus struct {
 	Bytes    int64 `json:"bytes"`
 	Waiting  int64 `json:"waiting_rows"`            // for the watermark
 	Withheld int64 `json:"withheld_rows,omitempty"` // by SUPPRESS, so far
+	Cold     int64 `json:"cold_keys,omitempty"`     // known to be in the store only; keys and bytes are those in memory
+	Spilled  int64 `json:"spilled_keys,omitempty"`  // keys let go of, since the process started
+	Reads    int64 `json:"state_reads,omitempty"`   // keys looked for in the store
+	Loaded   int64 `json:"loaded_keys,omitempty"`   // keys found there
+	Budget   int64 `json:"budget_bytes,omitempty"`  // above which keys are let go of; 0: none are
 }
 
 // SinkStatus is an outbox.
@@ -115,7 +120,11 @@ func (p *Pipeline) Status() Status {
 	}
 	for _, st := range p.stages {
 		size, waiting := st.size()
-		s.Operators = append(s.Operators, OperatorStatus{st.index, len(st.shards), size.Keys, size.Rows, size.Items, size.Bytes, waiting.Rows, st.withheld()})
+		s.Operators = append(s.Operators, OperatorStatus{
+			Stage: st.index, Shards: len(st.shards), Keys: size.Keys, Rows: size.Rows, Items: size.Items, Bytes: size.Bytes,
+			Waiting: waiting.Rows, Withheld: st.withheld(),
+			Cold: size.Cold, Spilled: size.Spilled, Reads: size.Reads, Loaded: size.Loaded, Budget: p.budget.of(st),
+		})
 	}
 	for _, o := range p.boxes {
 		s.Sinks = append(s.Sinks, o.status())

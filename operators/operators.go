@@ -45,6 +45,19 @@ type Stateful interface {
 	Size() Size
 }
 
+// Spiller is a Stateful that need not hold all its state: what the store has,
+// unchanged, it can let go of, and reads again when a row or a deadline asks for
+// it. What comes out does not depend on what was let go of.
+type Spiller interface {
+	Stateful
+	// Spills says whether it does: of some operators it depends on the query.
+	Spills() bool
+	// Spill lets go of what was not used for longest, until the state takes no
+	// more than most bytes or all that is left has changed since the last
+	// Snapshot. It also says that the writes of all Snapshots are in the store.
+	Spill(most int64)
+}
+
 // Holder is a Stateful whose output may be older than the watermark it was
 // told, and that knows how much: needed where its output is ordered again.
 type Holder interface {
@@ -65,11 +78,19 @@ type Size struct {
 	Rows  int64 // rows held
 	Items int64 // partial matches
 	Bytes int64
+
+	Cold    int64 // partition keys known to be in the store only
+	Spilled int64 // times a key was let go of
+	Reads   int64 // keys looked for in the store
+	Loaded  int64 // keys found there, and read
 }
 
 // Plus is the holdings of two.
 func (s Size) Plus(o Size) Size {
-	return Size{s.Keys + o.Keys, s.Rows + o.Rows, s.Items + o.Items, s.Bytes + o.Bytes}
+	return Size{
+		Keys: s.Keys + o.Keys, Rows: s.Rows + o.Rows, Items: s.Items + o.Items, Bytes: s.Bytes + o.Bytes,
+		Cold: s.Cold + o.Cold, Spilled: s.Spilled + o.Spilled, Reads: s.Reads + o.Reads, Loaded: s.Loaded + o.Loaded,
+	}
 }
 
 // Context is what an operator may know of the step it runs in. One per task.

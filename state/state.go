@@ -20,4 +20,7 @@ type Writer interface {
 type Reader interface {
 	Get(key []byte) (value []byte, ok bool, err error)
 	Scan(from, to []byte, fn func(key, value []byte) error) error
+	// Lookup reads many keys, which are in order, in one pass: fn gets the number
+	// of each that is there, and its value.
+	Lookup(keys [][]byte, fn func(i int, value []byte) error) error
 }

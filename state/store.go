@@ -65,6 +65,21 @@ func (u *Under) Scan(from, to []byte, fn func(key, value []byte) error) error {
 	})
 }
 
+// Lookup reads many keys in one pass.
+func (u *Under) Lookup(keys [][]byte, fn func(i int, value []byte) error) error {
+	size := 0
+	for _, k := range keys {
+		size += len(u.Prefix) + len(k)
+	}
+	buf, full := make([]byte, 0, size), make([][]byte, len(keys))
+	for i, k := range keys {
+		from := len(buf)
+		buf = append(append(buf, u.Prefix...), k...)
+		full[i] = buf[from:]
+	}
+	return u.R.Lookup(full, fn)
+}
+
 // PrefixEnd is the least key above all keys that begin with p; nil when there
 // is none.
 func PrefixEnd(p []byte) []byte {

@@ -28,6 +28,9 @@ var variants = []Direct{
 	{Batch: 1, Restore: 1},
 	{Batch: 1, Restore: 1, Progress: true},
 	{Batch: 3, Restore: 1, Progress: true},
+	{Batch: 1, Spill: true, Progress: true},
+	{Batch: 3, Spill: true, Progress: true},
+	{Batch: 1, Spill: true, Restore: 2, Progress: true},
 }
 
 // TestVariants runs the cases with other batch sizes, an earlier watermark, and

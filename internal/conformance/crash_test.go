@@ -25,6 +25,7 @@ func TestCrash(t *testing.T) {
 			continue
 		}
 		crashes += crashEverywhere(t, &cases[i], 1, true)
+		crashes += crashSpilled(t, &cases[i])
 		if *long || i%5 == 0 {
 			crashes += crashEverywhere(t, &cases[i], 1, false) + crashEverywhere(t, &cases[i], 3, true) + crashEverywhere(t, &cases[i], 3, false)
 		}
@@ -42,9 +43,19 @@ type crash struct {
 
 func crashEverywhere(t *testing.T, c *Case, every int, progress bool) int {
 	t.Helper()
+	return crashesOf(t, c, every, Direct{Batch: 1, Restore: math.MaxInt, Progress: progress})
+}
+
+// crashSpilled does so with no key in memory between two rows.
+func crashSpilled(t *testing.T, c *Case) int {
+	t.Helper()
+	return crashesOf(t, c, 1, Direct{Batch: 1, Restore: math.MaxInt, Progress: true, Spill: true})
+}
+
+func crashesOf(t *testing.T, c *Case, every int, d Direct) int {
+	t.Helper()
 	var crashes []crash
 	var whole *run
-	d := Direct{Batch: 1, Restore: math.MaxInt, Progress: progress}
 	d.boundary = func(r *run, next int) error {
 		whole = r
 		if r.steps%every != 0 {

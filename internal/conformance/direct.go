@@ -11,8 +11,9 @@ import (
 
 // Direct drives the real operators with the watermarks that a case asks for.
 type Direct struct {
-	Batch   int // rows per batch; 0: 1024
-	Restore int // snapshot and restore into fresh operators after every so many steps; 0: never
+	Batch   int  // rows per batch; 0: 1024
+	Spill   bool // snapshot, and let go of all state, after every step
+	Restore int  // snapshot and restore into fresh operators after every so many steps; 0: never
 	// Progress moves the watermark after each batch as far as the rows still to
 	// come allow, in cases that have no watermarks of their own. Otherwise it
 	// moves at the end of the input.
@@ -89,7 +90,7 @@ func (r *run) open() (err error) {
 	if r.pipeline, err = newPipeline(g, operators.Collector(r), r.c.options().Pattern.ContinueOnError); err != nil {
 		return err
 	}
-	if r.Restore > 0 {
+	if r.Restore > 0 || r.Spill {
 		return r.pipeline.Restore(r.store)
 	}
 	return nil
@@ -201,6 +202,12 @@ func (r *run) step(wm event.Time) error {
 		return err
 	}
 	r.batch.Reset(0)
+	if r.Spill {
+		if err := r.snapshot(); err != nil {
+			return err
+		}
+		r.pipeline.Spill()
+	}
 	if r.steps++; r.Restore == 0 || r.steps%r.Restore != 0 {
 		return nil
 	}

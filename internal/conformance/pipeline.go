@@ -208,6 +208,15 @@ func (p *Pipeline) Snapshot(w state.Writer) error {
 	return errors.Join(errs...)
 }
 
+// Spill lets go of all state that the snapshots hold.
+func (p *Pipeline) Spill() {
+	for _, k := range p.keyed {
+		if s, ok := k.matcher.(operators.Spiller); ok {
+			s.Spill(0)
+		}
+	}
+}
+
 // Restore reads what the snapshots so far have left. Called before the first
 // Step, also when there is nothing yet.
 func (p *Pipeline) Restore(r state.Reader) error {

@@ -55,6 +55,9 @@ type Keys struct {
 	recent [recentTexts]recentText
 }
 
+// Len is how many keys there are.
+func (k *Keys) Len() int { return len(k.ends) }
+
 // Hash is the hash of key i.
 func (k *Keys) Hash(i int) uint64 { return k.hashes[i] }
 

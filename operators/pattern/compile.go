@@ -80,6 +80,7 @@ type Program struct {
 	within    event.Time  // how long a partial match may stay, 0: for ever
 	counts    bool        // keys count their rows and matches
 	drops     bool        // the time to live may end it
+	silent    bool        // a match of one row that runs out of time has no result
 	joint     *joint      // the patterns that run together; nil: one pattern, this one
 }
 
@@ -183,6 +184,7 @@ func compile(m *plan.Match, opts Options, g *given) (*Program, error) {
 	p.liveness()
 	p.shortest = p.shortestMatch()
 	p.lifetime()
+	p.silent = !m.Edges && p.shortest > 1 && !p.drops && p.ahead == 0 && !p.retains && !p.numbered && m.Rows != ast.AllRowsUnmatch
 	if err := p.checkLimits(); err != nil {
 		return nil, err
 	}

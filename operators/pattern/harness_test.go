@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/memstore"
 )
 
@@ -81,6 +82,7 @@ func (c *collector) add(b *event.Batch, row int) {
 type feed struct {
 	batch   int // rows per call
 	restore int // snapshot into a new matcher after this many rows; 0: never
+	spill   int // snapshot, and let go of every key, after this many rows; 0: never
 }
 
 // run drives Prepare and a Matcher over rows that are sorted by time.
@@ -100,11 +102,13 @@ func run(t testing.TB, p *pattern.Program, in *event.Batch, f feed) ([]string, [
 	sort.SliceStable(order, func(i, j int) bool { return in.Time[order[i]] < in.Time[order[j]] })
 	for i := 0; i < len(order); i += f.batch {
 		if f.restore > 0 && i > 0 && i%f.restore == 0 {
-			w := store.NewBatch()
-			must(t, m.Snapshot(w))
-			must(t, w.Commit(true))
+			snapshot(t, m, store)
 			m = p.NewMatcher(0)
 			must(t, m.Restore(store))
+		}
+		if f.spill > 0 && i > 0 && i%f.spill == 0 {
+			snapshot(t, m, store)
+			m.(operators.Spiller).Spill(0)
 		}
 		for _, row := range order[i:min(i+f.batch, len(order))] {
 			prepared.batch.Sel = []int32{row}
@@ -115,6 +119,13 @@ func run(t testing.TB, p *pattern.Program, in *event.Batch, f feed) ([]string, [
 	}
 	must(t, m.Advance(ctx, event.MaxTime, &out))
 	return out.rows, out.ids
+}
+
+func snapshot(t testing.TB, m operators.Stateful, store state.Store) {
+	t.Helper()
+	w := store.NewBatch()
+	must(t, m.Snapshot(w))
+	must(t, w.Commit(true))
 }
 
 func must(t testing.TB, err error) {

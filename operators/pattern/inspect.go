@@ -39,27 +39,32 @@ func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
 	in := &inspection{m: m, p: m.p, view: &m.view, yield: yield, index: map[uint64]int{}, outputs: map[int]*jointOutput{}}
 	m.seen = in
 	defer func() { m.seen = nil }()
-	_ = m.keys.each(func(i int32, k *keyState) error {
-		if k.start >= k.n {
-			return nil
-		}
-		m.look(k)
-		switch {
-		case m.joint != nil:
-			in.together(i, k)
-		case m.tecs != nil:
-			in.shared(k)
-		case m.edges != nil:
-			in.runs(k)
-		default:
-			in.attempt(k)
-		}
-		in.flush()
-		if in.done {
-			return errSeen
-		}
+	if m.keys.each(in.key) == nil {
+		_ = m.eachCold(in.key)
+	}
+}
+
+func (in *inspection) key(i int32, k *keyState) error {
+	m := in.m
+	if k.start >= k.n {
 		return nil
-	})
+	}
+	m.look(k)
+	switch {
+	case m.joint != nil:
+		in.together(i, k)
+	case m.tecs != nil:
+		in.shared(k)
+	case m.edges != nil:
+		in.runs(k)
+	default:
+		in.attempt(k)
+	}
+	in.flush()
+	if in.done {
+		return errSeen
+	}
+	return nil
 }
 
 // errSeen ends a visit of the keys.

@@ -43,7 +43,7 @@ type rare struct {
 
 var nothing rare
 
-type keyFlags uint8
+type keyFlags uint16
 
 const (
 	keyActive keyFlags = 1 << iota // an attempt is under way
@@ -53,6 +53,8 @@ const (
 	keyHeld                        // an item of holds is the slot's, whoever has it
 	keyPaged                       // the rows are in pages
 	keyInt                         // the key is one integer
+	keyRecent                      // changed before the last snapshot
+	keyFiled                       // the store has the deadline of its timer
 )
 
 // Bytes, for Size.

@@ -205,7 +205,7 @@ func (m *Matcher) forgetKey(index int32, k *keyState) {
 		delete(m.joint.used, index)
 	}
 	if k.flags&keyStored != 0 {
-		m.gone = append(m.gone, append([]byte(nil), k.keyBytes(m.arena, nil)...))
+		m.forgone(k.keyBytes(m.arena, nil))
 	}
 	m.keys.remove(index)
 }

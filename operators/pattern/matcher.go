@@ -38,7 +38,9 @@ type Matcher struct {
 	seen    *inspection // under way
 	gauge   *emitter    // of Measure, made when first asked
 	wm      event.Time
+	past    event.Time // all timers up to this time + 1 have fired
 	clock   event.Time // of the row or timer at hand
+	cold    *cold      // nil: all keys are in memory
 	ended   bool
 	rows    int64
 	steps   []step
@@ -61,7 +63,8 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 		p = p.private()
 	}
 	a := newArena()
-	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime}
+	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime, past: event.MinTime}
+	m.timers.asleep = event.MaxTime
 	m.timers.keys, m.holds.keys = m.keys, m.keys
 	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
 	m.keys.owns = p.counts || !p.deterministic()
@@ -96,21 +99,38 @@ func (p *Program) private() *Program {
 
 // Size reports what the shard holds.
 func (m *Matcher) Size() operators.Size {
-	bytes := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
-	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: bytes}
-	if m.tecs != nil {
-		size.Bytes += m.tecs.bytes()
-	}
+	size := operators.Size{Keys: int64(m.keys.count), Rows: m.rows, Items: int64(m.keys.count), Bytes: m.bytes()}
 	if m.edges != nil {
 		size.Items = int64(m.edges.store.runs.used())
-		size.Bytes += m.edges.bytes()
+	}
+	if c := m.cold; c != nil {
+		size.Cold, size.Spilled, size.Reads, size.Loaded = int64(c.known.Count()), c.spilled, c.reads, c.loaded
 	}
 	return size
 }
 
+func (m *Matcher) bytes() int64 {
+	n := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
+	if m.tecs != nil {
+		n += m.tecs.bytes()
+	}
+	if m.edges != nil {
+		n += m.edges.bytes()
+	}
+	if m.cold != nil {
+		n += m.cold.known.Bytes() + int64(len(m.cold.alarms))*alarmBytes
+	}
+	return n
+}
+
 // Process takes sorted rows.
 func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
-	m.begin(ctx, out)
+	if err := m.begin(ctx, out); err != nil {
+		return err
+	}
+	if err := m.thaw(b); err != nil {
+		return err
+	}
 	m.probe(b)
 	for n, end := 0, b.Live(); n < end; n++ {
 		if m.probes.plain {
@@ -125,30 +145,32 @@ func (m *Matcher) Process(ctx *operators.Context, b *event.Batch, out operators.
 	return m.flush()
 }
 
-func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) {
+func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) error {
 	m.octx = ctx
 	if m.joint != nil {
 		m.joint.to = out
-		return
+		return nil
 	}
 	m.out.begin(ctx, out)
 	m.view.ctx.Now = ctx.Now
+	return m.learn()
 }
 
 // Advance fires the timers that wm has passed; MaxTime ends every partition.
 func (m *Matcher) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
-	m.begin(ctx, out)
+	if err := m.begin(ctx, out); err != nil {
+		return err
+	}
 	m.wm = max(m.wm, wm)
+	// Rows up to wm are here, so a deadline of wm+1 has passed.
+	if err := m.fire(deadline(wm, 1)); err != nil {
+		return err
+	}
+	m.past = m.wm
 	if wm == event.MaxTime {
-		if err := m.fire(event.MaxTime); err != nil {
-			return err
-		}
 		if err := m.finish(); err != nil {
 			return err
 		}
-	} else if err := m.fire(wm + 1); err != nil {
-		// Rows up to wm are here, so a deadline of wm+1 has passed.
-		return err
 	}
 	return m.flush()
 }
@@ -163,8 +185,15 @@ func (m *Matcher) flush() error {
 // fire runs the attempts whose time is up at t.
 func (m *Matcher) fire(t event.Time) error {
 	for m.timers.due(t) {
+		if m.timers.wakes(t) {
+			if err := m.wake(t); err != nil {
+				return err
+			}
+			continue
+		}
 		key := m.timers.items[0].key
 		m.wm = max(m.wm, m.timers.items[0].deadline-1)
+		m.past = max(m.past, m.timers.items[0].deadline-1)
 		m.clock = m.timers.items[0].deadline
 		m.timers.remove(key)
 		m.touching(m.keys.hashOf(m.keys.at(key)))
@@ -203,24 +232,35 @@ func (m *Matcher) finish() error {
 	if m.tecs != nil || m.joint != nil {
 		return nil // its matches are reported as they complete
 	}
-	type open struct {
-		id  event.ID
-		key int32
+	list, err := m.coldOpen()
+	if err != nil {
+		return err
 	}
-	var list []open
 	_ = m.keys.each(func(i int32, k *keyState) error {
 		if k.n > k.start {
-			list = append(list, open{m.rowID(k, int(k.start)), i})
+			list = append(list, open{id: m.rowID(k, int(k.start)), key: i})
 		}
 		return nil
 	})
 	slices.SortFunc(list, func(a, b open) int { return a.id.Compare(b.id) })
-	for _, o := range list {
-		if err := m.run(o.key); err != nil {
+	for i := range list {
+		if list[i].key == 0 {
+			if err := m.loadOpen(list[i:]); err != nil {
+				return err
+			}
+		}
+		if err := m.run(list[i].key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// open is an attempt that the end of the input decides.
+type open struct {
+	id   event.ID // of its first row
+	key  int32    // 0: it is cold
+	name []byte   // of a cold key
 }
 
 func (m *Matcher) rowID(k *keyState, i int) event.ID {
@@ -325,6 +365,19 @@ func (m *Matcher) touch(index int32, k *keyState) {
 // release lets go of what an idle key does not need; a key that nothing refers
 // to any more is forgotten.
 func (m *Matcher) release(index int32, k *keyState) {
+	m.lay(k)
+	if k.n == 0 {
+		m.releaseRows(k)
+	}
+	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
+		m.retire(index)
+		return
+	}
+	m.forgetKey(index, k)
+}
+
+// lay takes the attempt, or the partial matches, from a key.
+func (m *Matcher) lay(k *keyState) {
 	if k.at != nil {
 		m.idle = append(m.idle, k.at)
 		k.at = nil
@@ -337,12 +390,4 @@ func (m *Matcher) release(index int32, k *keyState) {
 		m.edges.give(k.runs)
 		k.runs, k.state = nil, 0
 	}
-	if k.n == 0 {
-		m.releaseRows(k)
-	}
-	if m.p.retains || k.n > 0 || m.p.numbered && k.matches > 0 {
-		m.retire(index)
-		return
-	}
-	m.forgetKey(index, k)
 }

@@ -2,6 +2,7 @@ package pattern_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,12 +101,16 @@ func runRestored(t *testing.T, table, rows, clause, pairs string, n int) string 
 	var prepared, out collector
 	ctx := &operators.Context{}
 	must(t, p.NewPrepare().Process(ctx, in, &prepared))
-	for i := n; i < in.N; i++ {
+	for i := n; i < in.N && err == nil; i++ {
 		prepared.batch.Sel = []int32{int32(i)}
-		must(t, matcher.Process(ctx, prepared.batch, &out))
-		must(t, matcher.Advance(ctx, in.Time[i]-1, &out))
+		err = errors.Join(matcher.Process(ctx, prepared.batch, &out), matcher.Advance(ctx, in.Time[i]-1, &out))
 	}
-	must(t, matcher.Advance(ctx, event.MaxTime, &out))
+	if err == nil {
+		err = matcher.Advance(ctx, event.MaxTime, &out)
+	}
+	if err != nil {
+		return "error: " + err.Error() + "\n" // keys are read when they are needed
+	}
 	return strings.Join(out.rows, "\n") + "\n"
 }
 
@@ -138,7 +143,8 @@ func runCase(t *testing.T, table, rows, clause string) string {
 	must(t, err)
 	in := batchOf(t, m, rows)
 	want, ids := run(t, p, in, feed{batch: 1})
-	for _, f := range []feed{{batch: 3}, {batch: 1024}, {batch: 1, restore: 1}, {batch: 2, restore: 4}} {
+	for _, f := range []feed{{batch: 3}, {batch: 1024}, {batch: 1, restore: 1}, {batch: 2, restore: 4},
+		{batch: 1, spill: 1}, {batch: 3, spill: 3}, {batch: 2, spill: 6, restore: 4}} {
 		got, gotIDs := run(t, p, in, f)
 		if !slices.Equal(got, want) || !slices.Equal(ids, gotIDs) {
 			t.Errorf("%+v: got\n%s\nwith batches of one\n%s", f, strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -41,7 +41,7 @@ const (
 // probe looks the keys of a batch up, where they are plain integers.
 func (m *Matcher) probe(b *event.Batch) {
 	p := &m.probes
-	p.plain = m.keys.ints && b.Cols[m.p.keys[0]].Nulls == nil
+	p.plain = m.plainKeys(b)
 	if !p.plain {
 		return
 	}
@@ -51,8 +51,13 @@ func (m *Matcher) probe(b *event.Batch) {
 	m.keys.lookUp(p)
 	m.sift()
 	if m.edges != nil {
-		m.fetch()
+		m.prefetch()
 	}
+}
+
+// plainKeys says whether the keys of a batch are integers.
+func (m *Matcher) plainKeys(b *event.Batch) bool {
+	return m.keys.ints && b.Cols[m.p.keys[0]].Nulls == nil
 }
 
 func (p *probes) reserve(rows int) {
@@ -113,8 +118,8 @@ func (m *Matcher) concerned(k *keyState, r reach) bool {
 	return m.edges == nil || reach(uint32(k.state))&r&reachPlaces != 0 || m.full(k)
 }
 
-// fetch looks at what lies behind the keys that rows do something to.
-func (m *Matcher) fetch() {
+// prefetch looks at what lies behind the keys that rows do something to.
+func (m *Matcher) prefetch() {
 	p, starts := &m.probes, &m.edges.store.starts
 	p.runs = p.runs[:0]
 	for _, k := range p.busy {

@@ -2,9 +2,9 @@ package pattern
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
@@ -12,26 +12,85 @@ import (
 
 // A snapshot has one entry per key, its kept rows among them while they are few:
 //
-//	"k" key -> version | matches | before | covered | start | n | until | 0 | rows …
+//	"k" key -> version | matches | before | covered | start | n | form [, until] | rows …
 //
 // and of a key with many rows only where they are, page by page:
 //
-//	"k" key               -> … | 1 | number of the first page | head
+//	"k" key               -> … | number of the first page | head
 //	"r" length key number -> version | rows of the page before its first one here | rows …
 //
-// and one for the shard: "w" -> watermark. What the attempt has made of the
-// rows is not stored: feeding them again gives the same. Until is when an idle
-// key is forgotten, 0: never. Version 1 has neither until nor pages.
+// the deadlines by time (alarms.go), and one entry for the shard:
+//
+//	"w" -> watermark | width of the buckets of deadlines | serial of the snapshot
+//
+// What the attempt has made of the rows is not stored: feeding them again gives
+// the same. Until is the key's deadline. Form says whether it has one, and
+// whether the rows are in pages.
+//
+// Version 2 has an until, 0 for none, before the form of every key, only idle
+// keys have one, and deadlines are not by time. Version 1 has neither until nor
+// form. Where keys are not let go of, "w" has the watermark alone.
 const (
-	snapshotVersion = 2
+	snapshotVersion = 3
+	pageVersion     = 2
 	prefixKey       = 'k'
 	prefixPage      = 'r'
 	prefixMark      = 'w'
+	prefixTime      = 't'
+)
+
+// Forms of a key's entry.
+const (
+	formPaged = 1 << iota
+	formTimed
 )
 
 // Snapshot writes the keys that changed since the last one; of a key in pages,
 // the pages.
 func (m *Matcher) Snapshot(w state.Writer) error {
+	if err := m.writeGone(w); err != nil {
+		return err
+	}
+	var deadlines []filed
+	var buf, key, keys []byte
+	var own [intKeyBytes]byte
+	for _, i := range m.dirty {
+		k := m.keys.at(i)
+		if k.flags&(keyUsed|keyDirty) != keyUsed|keyDirty {
+			continue // forgotten since, or written under an earlier mention
+		}
+		k.flags = k.flags&^keyDirty | keyStored | keyRecent
+		key = append(append(key[:0], prefixKey), k.keyBytes(m.arena, own[:0])...)
+		buf = m.appendKey(buf[:0], i, k)
+		if err := w.Put(key, buf); err != nil {
+			return err
+		}
+		if k.timer >= 0 && k.flags&keyFiled == 0 && m.cold != nil {
+			k.flags |= keyFiled
+			from := len(keys)
+			keys = append(keys, key[1:]...)
+			deadlines = append(deadlines, filed{m.timers.items[k.timer].deadline, from, len(keys)})
+		}
+		if k.flags&keyPaged != 0 {
+			if err := m.writePages(w, k, key[1:]); err != nil {
+				return err
+			}
+		}
+	}
+	m.dirty = m.dirty[:0]
+	mark := binary.LittleEndian.AppendUint64(nil, uint64(m.wm))
+	if c := m.cold; c != nil {
+		if err := c.fileDeadlines(w, deadlines, keys, m.past); err != nil {
+			return err
+		}
+		mark = binary.LittleEndian.AppendUint64(mark, uint64(c.width))
+		mark = binary.LittleEndian.AppendUint64(mark, c.serial)
+	}
+	return w.Put([]byte{prefixMark}, mark)
+}
+
+// writeGone deletes the keys, and pages, that are no more.
+func (m *Matcher) writeGone(w state.Writer) error {
 	for _, key := range m.gone {
 		if err := w.Delete(append([]byte{prefixKey}, key...)); err != nil {
 			return err
@@ -43,27 +102,11 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 		}
 	}
 	m.gone, m.paged = m.gone[:0], m.paged[:0]
-	var buf, key []byte
-	var own [intKeyBytes]byte
-	for _, i := range m.dirty {
-		k := m.keys.at(i)
-		if k.flags&(keyUsed|keyDirty) != keyUsed|keyDirty {
-			continue // forgotten since, or written under an earlier mention
-		}
-		k.flags = k.flags&^keyDirty | keyStored
-		key = append(append(key[:0], prefixKey), k.keyBytes(m.arena, own[:0])...)
-		buf = m.appendKey(buf[:0], i, k)
-		if err := w.Put(key, buf); err != nil {
-			return err
-		}
-		if k.flags&keyPaged != 0 {
-			if err := m.writePages(w, k, key[1:]); err != nil {
-				return err
-			}
-		}
+	if c := m.cold; c != nil {
+		maps.Copy(c.leaving, c.gone)
+		clear(c.gone)
 	}
-	m.dirty = m.dirty[:0]
-	return w.Put([]byte{prefixMark}, binary.LittleEndian.AppendUint64(nil, uint64(m.wm)))
+	return nil
 }
 
 // pageKey is the key of a page's entry; -1 is behind all of them.
@@ -96,7 +139,7 @@ func (m *Matcher) writePages(w state.Writer, k *keyState, key []byte) error {
 func (m *Matcher) appendPage(dst []byte, k *keyState, page int) []byte {
 	from, to := page*pageRows-int(k.head), (page+1)*pageRows-int(k.head)
 	skipped := max(0, -from)
-	dst = append(dst, snapshotVersion, byte(skipped))
+	dst = append(dst, pageVersion, byte(skipped))
 	for i := from + skipped; i < min(to, int(k.n)); i++ {
 		dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
 	}
@@ -112,18 +155,23 @@ func (m *Matcher) forgetPages(k *keyState) {
 
 func (m *Matcher) appendKey(dst []byte, index int32, k *keyState) []byte {
 	dst = append(dst, snapshotVersion)
-	until := event.Time(0)
-	if k.start >= k.n && k.timer >= 0 {
-		until = m.timers.items[k.timer].deadline
-	}
-	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n), until} {
+	for _, n := range [...]int64{k.matches, k.before, k.covered, int64(k.start), int64(k.n)} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
+	form := byte(0)
 	if k.flags&keyPaged != 0 {
-		dst = binary.AppendUvarint(append(dst, 1), uint64(k.paging.first))
+		form |= formPaged
+	}
+	if k.timer >= 0 {
+		form |= formTimed
+	}
+	if dst = append(dst, form); k.timer >= 0 {
+		dst = binary.AppendUvarint(dst, uint64(m.timers.items[k.timer].deadline))
+	}
+	if k.flags&keyPaged != 0 {
+		dst = binary.AppendUvarint(dst, uint64(k.paging.first))
 		dst = binary.AppendUvarint(dst, uint64(k.head))
 	} else {
-		dst = append(dst, 0)
 		for i := range int(k.n) {
 			dst = m.p.layout.appendRow(m.arena, dst, k.row(m.p, m.arena, i))
 		}
@@ -137,22 +185,45 @@ func (m *Matcher) appendKey(dst []byte, index int32, k *keyState) []byte {
 	return dst
 }
 
-// Restore reads the keys and feeds their rows again; nothing is emitted, since
-// what could be decided was decided before the snapshot.
+// Restore reads the watermark; keys are read when they are needed. Where keys
+// are not let go of, or an earlier version wrote them, it reads all.
 func (m *Matcher) Restore(r state.Reader) error {
 	m.track = true
-	if mark, ok, err := r.Get([]byte{prefixMark}); err != nil {
+	mark, found, err := r.Get([]byte{prefixMark})
+	if err != nil {
 		return err
-	} else if ok && len(mark) == 8 {
-		m.wm = event.Time(binary.LittleEndian.Uint64(mark))
 	}
+	if len(mark) >= 8 {
+		m.wm = event.Time(binary.LittleEndian.Uint64(mark))
+		m.past = m.wm
+	}
+	if m.p.spills() {
+		m.cold = newCold(m.p, r)
+	}
+	if c := m.cold; c != nil && (!found || len(mark) == 24) {
+		if found {
+			c.width = event.Time(binary.LittleEndian.Uint64(mark[8:]))
+			c.serial = binary.LittleEndian.Uint64(mark[16:])
+		}
+		if c.width <= 0 {
+			return errCorrupt
+		}
+		c.horizon = c.bucket(m.past, 2)
+		c.swept = c.horizon - 1
+		return m.learn()
+	}
+	return m.restoreAll(r)
+}
+
+// restoreAll reads the keys and feeds their rows again; nothing is emitted, since
+// what could be decided was decided before the snapshot.
+func (m *Matcher) restoreAll(r state.Reader) error {
 	var paged []header
 	err := r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(key, value []byte) error {
-		h, rest, err := readHeader(value)
-		if err != nil || h.rows > int64(m.p.opts.MaxRows) {
-			return cmp.Or(err, errCorrupt)
+		h, rest, err := m.readEntry(key[1:], value)
+		if err != nil {
+			return err
 		}
-		h.key = key[1:]
 		if h.paged {
 			h.key, h.rest = bytes.Clone(h.key), bytes.Clone(rest)
 			paged = append(paged, h)
@@ -161,8 +232,12 @@ func (m *Matcher) Restore(r state.Reader) error {
 		return m.restoreKey(&h, func(k *keyState) ([]byte, error) { return m.readRows(k, &h, rest, h.rows) })
 	})
 	for i := 0; i < len(paged) && err == nil; i++ {
-		h := &paged[i]
-		err = m.restoreKey(h, func(k *keyState) ([]byte, error) { return h.rest, m.readPages(r, k, h) })
+		err = m.restorePaged(r, &paged[i], paged[i].rest)
+	}
+	if c := m.cold; c != nil {
+		c.whole = true
+		c.horizon = c.bucket(m.past, 2)
+		c.swept = c.horizon
 	}
 	return err
 }
@@ -172,9 +247,19 @@ type header struct {
 	key                                          []byte
 	version                                      byte
 	matches, before, covered, start, rows, until int64
-	paged                                        bool
+	paged, timed                                 bool
 	page, head                                   int64
 	rest                                         []byte // of a key in pages: what follows
+}
+
+// readEntry reads an entry of a key up to its rows.
+func (m *Matcher) readEntry(key, value []byte) (h header, rest []byte, err error) {
+	h, rest, err = readHeader(value)
+	h.key = key
+	if err == nil && h.rows > int64(m.p.opts.MaxRows) {
+		err = errCorrupt
+	}
+	return h, rest, err
 }
 
 func readHeader(src []byte) (h header, rest []byte, err error) {
@@ -184,37 +269,35 @@ func readHeader(src []byte) (h header, rest []byte, err error) {
 	if h.version = src[0]; h.version == 0 || h.version > snapshotVersion {
 		return h, nil, fmt.Errorf("pattern: the state of a key has format %d, this cepd reads formats up to %d: use the version that wrote it, or drop the query's state", h.version, snapshotVersion)
 	}
-	var paged int64
-	fields := []*int64{&h.matches, &h.before, &h.covered, &h.start, &h.rows}
+	d := decoder{src: src[1:]}
+	for _, f := range []*int64{&h.matches, &h.before, &h.covered, &h.start, &h.rows} {
+		*f = int64(d.uvarint())
+	}
+	if h.version == 2 {
+		h.until = int64(d.uvarint())
+		h.timed = h.until > 0
+	}
+	form := byte(0)
 	if h.version > 1 {
-		fields = append(fields, &h.until, &paged)
+		form = d.byte()
 	}
-	src = src[1:]
-	read := func(fields []*int64) {
-		for _, f := range fields {
-			n, w := binary.Uvarint(src)
-			if w <= 0 {
-				src, err = nil, errCorrupt
-				return
-			}
-			*f, src = int64(n), src[w:]
-		}
+	if h.paged = form&formPaged != 0; form&formTimed != 0 {
+		h.timed, h.until = true, int64(d.uvarint())
 	}
-	if read(fields); paged == 1 {
-		h.paged = true
-		read([]*int64{&h.page, &h.head})
+	if h.paged {
+		h.page, h.head = int64(d.uvarint()), int64(d.uvarint())
 	}
-	if err == nil && (h.start < 0 || h.start > h.rows || h.head < 0 || h.head >= pageRows) {
+	if d.bad || h.start < 0 || h.start > h.rows || h.head < 0 || h.head >= pageRows {
 		err = errCorrupt
 	}
-	return h, src, err
+	return h, d.src, err
 }
 
 // restoreKey makes a key, whose rows are read by rows, and feeds them.
 func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err error)) error {
 	index := m.keys.add(hashKey(h.key), h.key)
 	k := m.keys.at(index)
-	k.flags |= keyStored
+	k.flags |= keyStored | keyRecent
 	if m.p.counts {
 		k.matches, k.before, k.covered = h.matches, h.before, h.covered
 	}
@@ -233,12 +316,33 @@ func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err e
 			return err
 		}
 	}
-	if k.start >= k.n && h.until > 0 {
-		m.timers.set(timer{deadline: h.until, key: index})
+	if h.timed && (k.start >= k.n || m.tecs != nil) {
+		m.timers.set(timer{deadline: h.until, id: m.firstID(k), key: index})
 	}
 	err = m.resume(index, k)
+	switch {
+	case k.flags&keyUsed == 0:
+	case h.version < snapshotVersion || k.timer >= 0 && (!h.timed || m.timers.items[k.timer].deadline != h.until):
+		m.touch(index, k) // so that the store knows its deadline
+	case k.timer >= 0:
+		k.flags |= keyFiled
+	}
 	m.hold(index, k)
 	return err
+}
+
+// firstID is the ID of the first kept row, if there is one.
+func (m *Matcher) firstID(k *keyState) (id event.ID) {
+	if k.n > 0 {
+		id = m.rowID(k, 0)
+	}
+	return id
+}
+
+// restorePaged makes a key whose rows are in pages.
+func (m *Matcher) restorePaged(r state.Reader, h *header, rest []byte) error {
+	rest = bytes.Clone(rest)
+	return m.restoreKey(h, func(k *keyState) ([]byte, error) { return rest, m.readPages(r, k, h) })
 }
 
 // readRows appends so many rows to the key and gives what follows them.
@@ -267,7 +371,7 @@ func (m *Matcher) readPages(r state.Reader, k *keyState, h *header) error {
 	scratch := make([]uint64, m.p.layout.stride)
 	skip := int(h.head)
 	err := r.Scan(pageKey(h.key, h.page), pageKey(h.key, -1), func(_, value []byte) error {
-		if len(value) < 2 || value[0] != h.version || int(value[1]) > skip {
+		if len(value) < 2 || value[0] == 0 || value[0] > pageVersion || int(value[1]) > skip {
 			return errCorrupt
 		}
 		src := value[2:]

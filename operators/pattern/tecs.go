@@ -256,7 +256,7 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 			return err
 		}
 	}
-	if m.p.within > 0 {
+	if m.p.within > 0 && k.timer < 0 {
 		m.lapse(index, event.MinTime)
 	}
 	return nil

@@ -27,19 +27,29 @@ func (t *timer) before(u *timer) bool {
 // timerHeap is a binary heap whose items know their place through
 // keyState.timer, so that an attempt that ends takes its timer along.
 type timerHeap struct {
-	items []timer
-	keys  *keyTable
+	items  []timer
+	keys   *keyTable
+	asleep event.Time // cold keys may have deadlines from here on
 }
 
-// due says whether the first timer is at or before t.
-func (h *timerHeap) due(t event.Time) bool { return len(h.items) > 0 && h.items[0].deadline <= t }
+// due says whether the first timer is at or before t, or a cold key may have one.
+func (h *timerHeap) due(t event.Time) bool {
+	return len(h.items) > 0 && h.items[0].deadline <= t || h.asleep <= t && h.asleep < event.MaxTime
+}
 
-// first is the deadline of the first timer, MaxTime when there is none.
+// wakes says, when something is due at t, whether cold keys have to be looked at
+// before the first timer.
+func (h *timerHeap) wakes(t event.Time) bool {
+	return h.asleep <= t && h.asleep < event.MaxTime && (len(h.items) == 0 || h.asleep <= h.items[0].deadline)
+}
+
+// first is the deadline of the first timer, or when a cold key may have one;
+// MaxTime when there is neither.
 func (h *timerHeap) first() event.Time {
 	if len(h.items) == 0 {
-		return event.MaxTime
+		return h.asleep
 	}
-	return h.items[0].deadline
+	return min(h.items[0].deadline, h.asleep)
 }
 
 func (h *timerHeap) add(t timer) {
@@ -49,7 +59,11 @@ func (h *timerHeap) add(t timer) {
 
 // set moves the timer of key to another deadline, or adds it.
 func (h *timerHeap) set(t timer) {
-	i := int(h.keys.at(t.key).timer)
+	k := h.keys.at(t.key)
+	i := int(k.timer)
+	if i < 0 || h.items[i].deadline != t.deadline {
+		k.flags &^= keyFiled
+	}
 	if i < 0 {
 		h.add(t)
 		return

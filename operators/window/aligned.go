@@ -9,6 +9,7 @@ import (
 	"github.com/cepd/cepd/operators/aggregate"
 	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state"
 )
 
 // maxIdle is how many panes are kept for re-use.
@@ -30,6 +31,11 @@ type aligned struct {
 	partials *aggregate.States // scratch of the second of two phases
 	track    bool
 	gone     [][]byte // prefixes of panes that snapshots hold and that are no more
+
+	r       state.Reader // nil: all groups are in memory
+	tick    int64        // of calls of Process
+	scratch *pane        // groups on their way out
+	counts  operators.Size
 }
 
 func newAligned(p *Program) *aligned {
@@ -43,6 +49,10 @@ func newAligned(p *Program) *aligned {
 
 // Process takes rows in any order.
 func (a *aligned) Process(ctx *operators.Context, b *event.Batch, _ operators.Collector) error {
+	if err := a.learn(); err != nil {
+		return err
+	}
+	a.tick++
 	rows := b.LiveRows()
 	for len(rows) > 0 {
 		w, n := a.run(b, rows)
@@ -86,8 +96,12 @@ func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.B
 		return nil
 	}
 	pn := a.pane(w)
+	pn.used = a.tick
 	for set := range a.p.codec.Sets {
 		a.keys.Gather(b, rows, set)
+		if err := a.thaw(pn); err != nil {
+			return err
+		}
 		a.slots = pn.Slots(&a.keys, a.slots)
 		if err := a.take(pn, rows, b); err != nil {
 			return err
@@ -164,7 +178,7 @@ func (a *aligned) Advance(ctx *operators.Context, wm event.Time, out operators.C
 		return a.slide(ctx, out)
 	}
 	for len(a.order) > 0 && a.order[0].end-1 <= a.wm {
-		if err := a.report(ctx, a.order[0], out); err != nil {
+		if err := a.close(ctx, a.order[0], out); err != nil {
 			return err
 		}
 		a.drop(1)
@@ -267,10 +281,13 @@ func (a *aligned) Hold(wm event.Time) event.Time {
 
 // Size is what the shard holds.
 func (a *aligned) Size() operators.Size {
-	var s operators.Size
+	s := a.counts
 	for _, pn := range a.order {
 		s.Keys += int64(pn.Count)
 		s.Bytes += pn.memory()
+		if pn.cold != nil {
+			s.Cold += int64(pn.cold.known.Count())
+		}
 	}
 	if a.running != nil {
 		s.Keys += int64(a.running.Count)

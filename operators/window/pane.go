@@ -17,6 +17,9 @@ type pane struct {
 	dirty  []int32 // changed since the last snapshot
 	marked []bool  // whether a slot is in dirty
 	saved  bool    // snapshots hold some of it
+	cold   *cold   // not nil: some groups may be in the store only
+	filed  int32   // groups with a lower number have their key in the store
+	used   int64   // the operator's tick when rows last came
 }
 
 func newPane(p *Program) *pane {
@@ -26,6 +29,7 @@ func newPane(p *Program) *pane {
 // open readies a pane, new or used, for a window.
 func (pn *pane) open(w bounds) {
 	pn.bounds, pn.saved = w, false
+	pn.cold, pn.filed = nil, 0
 	pn.Table.Reset()
 	pn.states.Resize(0)
 	pn.rows, pn.links, pn.dirty, pn.marked = pn.rows[:0], pn.links[:0], pn.dirty[:0], pn.marked[:0]
@@ -51,6 +55,9 @@ func (pn *pane) grow() {
 		pn.rows = resize(pn.rows, int(pn.N))
 		pn.marked = resize(pn.marked, int(pn.N))
 		pn.states.Resize(int(pn.N))
+		if pn.cold != nil {
+			pn.cold.number(int(pn.N))
+		}
 	}
 }
 
@@ -62,5 +69,9 @@ func (pn *pane) touch(s int32) {
 }
 
 func (pn *pane) memory() int64 {
-	return pn.Table.Bytes() + pn.states.Bytes() + int64(cap(pn.rows))*9 + int64(cap(pn.links))*20
+	n := pn.Table.Bytes() + pn.states.Bytes() + int64(cap(pn.rows))*9 + int64(cap(pn.links))*20
+	if pn.cold != nil {
+		n += pn.cold.known.Bytes() + int64(cap(pn.cold.numbers))*4
+	}
+	return n
 }

@@ -13,14 +13,20 @@ import (
 //
 //	m                       -> version | watermark | end of the last window
 //	p end start slot        -> a group of a pane: key | rows | states
+//	i end start key         -> its slot                                   version 2
+//	h end start             -> the number of slots of the pane            version 2
 //	w slot                  -> a group of the running totals: key | rows | front | states
 //
 // Times and slots are big endian, so that they are read back in order: slots of
-// a pane are given out without a gap.
+// a pane are given out without a gap. Version 2 is of windows whose groups can be
+// let go of (cold.go), version 1 of the others, and of all before it.
 const (
 	snapshotVersion = 1
+	coldVersion     = 2
 	prefixMark      = 'm'
 	prefixPane      = 'p'
+	prefixIndex     = 'i'
+	prefixHead      = 'h'
 	prefixRunning   = 'w'
 	prefixSession   = 's'
 )
@@ -62,12 +68,20 @@ func readGroup(c *group.Codec, src []byte) (key []byte, rows int64, rest []byte,
 // Snapshot writes the groups that changed since the last one.
 func (a *aligned) Snapshot(w state.Writer) error {
 	for _, prefix := range a.gone {
-		if err := w.DeleteRange(prefix, state.PrefixEnd(prefix)); err != nil {
-			return err
+		for _, part := range []byte{prefixPane, prefixIndex, prefixHead}[:a.parts()] {
+			prefix[0] = part
+			if err := w.DeleteRange(prefix, state.PrefixEnd(prefix)); err != nil {
+				return err
+			}
 		}
 	}
 	a.gone = a.gone[:0]
 	for _, pn := range a.order {
+		if a.r != nil {
+			if err := pn.index(w); err != nil {
+				return err
+			}
+		}
 		if err := pn.snapshot(w); err != nil {
 			return err
 		}
@@ -77,7 +91,19 @@ func (a *aligned) Snapshot(w state.Writer) error {
 			return err
 		}
 	}
-	return w.Put([]byte{prefixMark}, appendTime(appendTime([]byte{snapshotVersion}, a.wm), a.last))
+	version := byte(snapshotVersion)
+	if a.r != nil {
+		version = coldVersion
+	}
+	return w.Put([]byte{prefixMark}, appendTime(appendTime([]byte{version}, a.wm), a.last))
+}
+
+// parts is how many kinds of entries a pane has.
+func (a *aligned) parts() int {
+	if a.r != nil {
+		return 3
+	}
+	return 1
 }
 
 func (pn *pane) snapshot(w state.Writer) error {
@@ -86,7 +112,7 @@ func (pn *pane) snapshot(w state.Writer) error {
 	for _, s := range pn.dirty {
 		pn.marked[s], pn.saved = false, true
 		buf = pn.states.Append(appendGroup(buf[:0], pn.Key(s), pn.rows[s]), s)
-		if err := w.Put(slotKey(prefix[:len(prefix):len(prefix)], s), buf); err != nil {
+		if err := w.Put(slotKey(prefix[:len(prefix):len(prefix)], pn.slot(s)), buf); err != nil {
 			return err
 		}
 	}
@@ -125,21 +151,30 @@ func (r *running) snapshot(w state.Writer) error {
 	return nil
 }
 
-// Restore reads the groups. Entries are linked again in the order of panes.
+// Restore reads the groups, or, where they can be let go of, which panes there
+// are. Entries are linked again in the order of panes.
 func (a *aligned) Restore(r state.Reader) error {
 	a.track = true
+	if a.running == nil {
+		a.r = r
+	}
 	mark, ok, err := r.Get([]byte{prefixMark})
 	if err != nil || !ok {
 		return err
 	}
-	if len(mark) != 17 || mark[0] != snapshotVersion {
+	cold := a.r != nil && len(mark) > 0 && mark[0] == coldVersion
+	if len(mark) != 17 || mark[0] != snapshotVersion && !cold {
 		return errVersion
 	}
 	a.wm, a.last = readTime(mark[1:]), readTime(mark[9:])
+	if cold {
+		return r.Scan([]byte{prefixHead}, []byte{prefixHead + 1}, a.restoreHead)
+	}
 	if err := r.Scan([]byte{prefixPane}, []byte{prefixPane + 1}, a.restoreGroup); err != nil {
 		return err
 	}
 	if a.running == nil {
+		a.touchAll()
 		return nil
 	}
 	if err := r.Scan([]byte{prefixRunning}, []byte{prefixRunning + 1}, a.running.restoreGroup); err != nil {

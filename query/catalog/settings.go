@@ -14,6 +14,7 @@ var Settings = []Setting{
 	{"cepd.shards", "16", "shards that divide the keys of a query"},
 	{"cepd.step-rows", "4096", "rows of a partition that a step takes"},
 	{"sink.buffer-max-bytes", "16777216", "rows on their way to a sink, then reading stops"},
+	{"state.memory.budget", "auto", "memory of a query's state, such as '512 mb', above which keys that were not used for longest are in the data directory only; auto: a quarter of the memory there is"},
 	{"state.max-partial-matches-per-key", "10000", "ways that a pattern follows at once for one key"},
 	{"state.max-rows-per-key", "100000", "rows that a pattern keeps of one key"},
 	{"state.limit-policy", "fail", "what happens to a key that is full: fail, drop-oldest, reject-new"},

@@ -54,6 +54,20 @@ func (s *Store) Scan(from, to []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
+// Lookup reads many keys, which are in order.
+func (s *Store) Lookup(keys [][]byte, fn func(i int, value []byte) error) error {
+	for i, k := range keys {
+		v, ok, err := s.Get(k)
+		if ok && err == nil {
+			err = fn(i, v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NewBatch collects writes.
 func (s *Store) NewBatch() state.Batch { return &batch{store: s} }
 

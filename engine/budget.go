@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"bufio"
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/cepd/cepd/operators"
+)
+
+// budget bounds the memory that a query's state takes, shard by shard. A shard
+// above its share lets go of keys that the store has as they are; when those are
+// too few, a snapshot is due early.
+//
+// Nothing else than a snapshot writes state: what is let go of is part of the
+// last one, so that a crash finds that one and nothing later.
+type budget struct {
+	most    int64
+	share   int64        // of a shard
+	told    bool         // by the query itself
+	stored  bool         // there is a store
+	writes  atomic.Int32 // snapshots that are captured and not yet in the store
+	settled bool         // there were none when the step began
+}
+
+// divide sets the shares. What one shard does not use is not another's: the keys
+// are spread by a hash.
+func (b *budget) divide(told, auto int64, stages []*stage, stored bool) {
+	b.most, b.told, b.stored = told, told > 0, stored
+	if !b.told {
+		b.most = auto
+	}
+	n := 0
+	for _, s := range stages {
+		for _, h := range s.shards {
+			h.budget = b
+			if op, ok := h.op.(operators.Spiller); ok && op.Spills() {
+				h.spiller = op
+				n++
+			}
+		}
+	}
+	b.share = b.most / int64(max(1, n))
+}
+
+func (b *budget) begin() { b.settled = b.writes.Load() == 0 }
+
+// of is the part of a stage; 0: its state stays in memory.
+func (b *budget) of(s *stage) (n int64) {
+	for _, h := range s.shards {
+		if h.spiller != nil && b.stored {
+			n += b.share
+		}
+	}
+	return n
+}
+
+// spill lets go of state when the shard is above its share, of a quarter more
+// than it must.
+func (h *shard) spill() {
+	b := h.budget
+	if h.spiller == nil || !b.stored || !b.settled {
+		return
+	}
+	most := b.share
+	if h.bytes > most {
+		most -= most / 4
+	}
+	h.spiller.Spill(most)
+	h.bytes = h.spiller.Size().Bytes
+}
+
+// Pressed says that a snapshot would let state go that is too much.
+func (p *Pipeline) Pressed() bool { return p.above(p.budget.share) }
+
+// overdrawn says that the next step has to wait for a snapshot's write.
+func (p *Pipeline) overdrawn() bool { return p.above(2 * p.budget.share) }
+
+func (p *Pipeline) above(share int64) bool {
+	if !p.budget.stored {
+		return false
+	}
+	for _, s := range p.stages {
+		for _, h := range s.shards {
+			if h.spiller != nil && h.bytes > share {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkBudget refuses more state than the query itself allows where it cannot go
+// elsewhere.
+func (p *Pipeline) checkBudget() error {
+	b := &p.budget
+	if !b.told {
+		return nil
+	}
+	var held int64
+	kept := ""
+	for _, s := range p.stages {
+		for _, h := range s.shards {
+			if h.spiller == nil || !b.stored {
+				held += h.bytes
+			}
+			if h.spiller == nil {
+				kept = fmt.Sprintf(" (stage %d keeps its state in memory)", s.index)
+			}
+		}
+	}
+	if held <= b.most {
+		return nil
+	}
+	remedy := "raise it, or bound the state with WITHIN or 'state.ttl'" + kept
+	if !b.stored {
+		remedy = "run the query with a data directory, where the rest goes, or raise it"
+	}
+	return fmt.Errorf("the state takes %d bytes, more than 'state.memory.budget' = %d: %s", held, b.most, remedy)
+}
+
+// memoryLimit is how much memory there is for the process, in bytes: what
+// GOMEMLIMIT, the control group or the machine allows, whichever is least.
+func memoryLimit() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if text, err := os.ReadFile(file); err == nil {
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
+				limit = min(limit, n)
+			}
+		}
+	}
+	limit = min(limit, machineMemory())
+	if limit == math.MaxInt64 {
+		return 4 << 30
+	}
+	return limit
+}
+
+// machineMemory reads Linux' figure; MaxInt64 where there is none.
+func machineMemory() int64 {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return math.MaxInt64
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var kb int64
+		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kb); n == 1 {
+			return kb << 10
+		}
+	}
+	return math.MaxInt64
+}
+
+// byteUnits are the spellings of sizes as in Flink, all powers of 1024.
+var byteUnits = map[string]uint{
+	"": 0, "b": 0, "bytes": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20, "g": 30, "gb": 30, "gib": 30, "t": 40, "tb": 40, "tib": 40,
+}
+
+// parseBytes reads Flink's form of a size: a whole number and a unit, such as
+// '512 mb' or '2g'; without a unit bytes.
+func parseBytes(s string) (int64, error) {
+	digits := 0
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.ParseInt(s[:digits], 10, 64)
+	shift, ok := byteUnits[strings.ToLower(strings.TrimSpace(s[digits:]))]
+	if err != nil || !ok || n <= 0 || n > math.MaxInt64>>shift {
+		return 0, fmt.Errorf("expected a size such as '512 mb' or '2 gb', found '%s'", s)
+	}
+	return n << shift, nil
+}

@@ -1,0 +1,124 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/state"
+	"github.com/cepd/cepd/state/memstore"
+)
+
+const hops = payments + `CREATE TABLE o (card BIGINT, n BIGINT) WITH ('connector'='test');
+INSERT INTO o SELECT card, COUNT(*) AS n FROM HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '1' HOUR) GROUP BY window_start, window_end, card;`
+
+// manyCards has a small payment of each of n cards.
+func manyCards(n int) (rows []string) {
+	for i := range n {
+		rows = append(rows, fmt.Sprintf(`{"card":%d,"amount":5,"country":"DE","ts":"2026-01-01 00:00:%02d"}`, i, i*59/n))
+	}
+	return rows
+}
+
+// TestBudgetThatCannotHold says what happens when state is above the budget and
+// has nowhere to go.
+func TestBudgetThatCannotHold(t *testing.T) {
+	for _, c := range []struct {
+		name, sql, want string
+		store           state.Store
+	}{
+		{"no data directory", `SET 'state.memory.budget' = '4 kb';` + probes, "run the query with a data directory", nil},
+		{"windows that overlap", `SET 'state.memory.budget' = '4 kb';` + hops, "stage 0 keeps its state in memory", memstore.New()},
+		{"no budget of its own", hops, "", memstore.New()},
+		{"a data directory", `SET 'state.memory.budget' = '4 kb';` + probes, "", memstore.New()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := enginetest.NewWorld()
+			w.Poll = 50
+			w.Input("payments", manyCards(300))
+			q := start(t, newEngine(t, w, func(o *engine.Options) { o.Store, o.MemoryBudget = c.store, 1 }), c.sql)
+			err := q.Wait()
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "state.memory.budget")) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// full is a store on a disk that is full at times.
+type full struct {
+	*memstore.Store
+	commits, from, to int // those from … to-1 fail
+}
+
+type fullBatch struct {
+	state.Batch
+	store *full
+}
+
+func (f *full) NewBatch() state.Batch { return &fullBatch{f.Store.NewBatch(), f} }
+
+func (b *fullBatch) Commit(sync bool) error {
+	if f := b.store; b.Len() > 1000 { // a snapshot
+		if f.commits++; f.commits > f.from && f.commits <= f.to {
+			return errors.Join(syscall.ENOSPC, b.Close())
+		}
+	}
+	return b.Batch.Commit(sync)
+}
+
+// TestDiskFull fails a query whose state does not fit the disk, and goes on when
+// there is room, as if nothing had been.
+func TestDiskFull(t *testing.T) {
+	sql := `SET 'state.memory.budget' = '1 kb';` + probes
+	input := manyCards(800)
+	for i := range 800 { // each card's second small payment, then a large one
+		for _, row := range []string{"5", "900"} {
+			input = append(input, fmt.Sprintf(`{"card":%d,"amount":%s,"country":"DE","ts":"2026-01-01 00:00:59"}`, i, row))
+		}
+	}
+	run := func(store state.Store) (rows []string, failures int) {
+		w := enginetest.NewWorld()
+		w.Poll = 50
+		w.Input("payments", input)
+		for {
+			c, err := enginetest.Compile(sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := newEngine(t, w, func(o *engine.Options) { o.Store = store })
+			q, err := e.Start(context.Background(), c.Root, c.Catalog)
+			if err == nil {
+				err = q.Wait()
+			}
+			if err == nil {
+				return unique(w.Output("alerts").Texts()), failures
+			}
+			if failures++; failures > 5 || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "write a snapshot") {
+				t.Fatal(err)
+			}
+		}
+	}
+	want, _ := run(memstore.New())
+	got, failures := run(&full{Store: memstore.New(), from: 2, to: 4})
+	if len(want) != 800 || failures == 0 || strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%d of %d rows after %d failures", len(got), len(want), failures)
+	}
+}
+
+func unique(rows []string) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, r := range enginetest.Sorted(rows) {
+		if !seen[r] {
+			seen[r] = true
+			out = append(out, r)
+		}
+	}
+	return out
+}
