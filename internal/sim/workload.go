@@ -89,7 +89,7 @@ INSERT INTO alerts SELECT card, n, t FROM (SELECT card, amount, ts, 'p' AS kind 
  MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t, COUNT(*) AS n PATTERN (P+ R) WITHIN INTERVAL '30' SECOND DEFINE P AS P.kind = 'p', R AS R.kind = 'r' AND R.amount > 50)`},
 	{name: "dead letters", topics: onlyPayments, record: spoilt, sql: deadLetters + smallThenLarge + `)`},
 	{name: "late rows", topics: onlyPayments, alone: true, record: late, sql: deadLetters + `MEASURES LAST(ts) AS t, COUNT(*) AS n PATTERN (A -> B) WITHIN INTERVAL '20' SECOND DEFINE A AS A.amount < 5, B AS B.amount > 50)`},
-	match("limits", `MEASURES COUNT(*) AS n, LAST(ts) AS t PATTERN (A B* C) DEFINE A AS A.amount < 8, B AS B.amount < 10, C AS C.amount > 50`),
+	match("limits", `MEASURES 100 * COUNT(*) + MATCH_NUMBER() AS n, LAST(ts) AS t PATTERN (A B* C) DEFINE A AS A.amount < 8, B AS B.amount < 10, C AS C.amount > 50`),
 }
 
 const deadLetters = "CREATE TABLE alerts (card BIGINT, n BIGINT, t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');\n" +

@@ -161,11 +161,15 @@ func (m *Matcher) Advance(ctx *operators.Context, wm event.Time, out operators.C
 	if err := m.begin(ctx, out); err != nil {
 		return err
 	}
-	m.wm = max(m.wm, wm)
-	// Rows up to wm are here, so a deadline of wm+1 has passed.
+	if wm == event.MaxTime {
+		m.wm = wm
+	}
+	// Rows up to wm are here, so a deadline of wm+1 has passed. Timers fire at
+	// their own times, so that it does not matter how far each call goes.
 	if err := m.fire(deadline(wm, 1)); err != nil {
 		return err
 	}
+	m.wm = max(m.wm, wm)
 	m.past = m.wm
 	if wm == event.MaxTime {
 		if err := m.finish(); err != nil {
