@@ -245,7 +245,7 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 		c.horizon = max(c.horizon, c.bucket(m.past, 2))
 	}
 	if k.timer >= 0 {
-		if d := m.timers.items[k.timer].deadline; c.bucket(d, 0) < c.horizon {
+		if d := m.timers.of(k); c.bucket(d, 0) < c.horizon {
 			c.alarms.add(alarm{d, bytes.Clone(key)})
 		}
 		m.timers.remove(index)

@@ -34,33 +34,60 @@ func TestKeyTableAgainstMap(t *testing.T) {
 	}
 }
 
+// TestTimersComeInOrder sets and removes timers at random: most, in the third
+// run nearly all, come later than those before.
 func TestTimersComeInOrder(t *testing.T) {
-	const seed = 11
-	r := rand.New(rand.NewPCG(seed, seed))
-	table := newKeyTable(newArena())
-	h := timerHeap{keys: table}
-	var all []int32
-	for n := range uint64(2000) {
-		k := binary.LittleEndian.AppendUint64(nil, n)
-		i := table.add(hashKey(k), k)
-		all = append(all, i)
-		h.set(timer{deadline: r.Int64N(500), id: event.ID{Lo: n}, key: i})
-	}
-	for range 3000 {
-		i := all[r.IntN(len(all))]
-		if r.IntN(3) == 0 {
-			h.remove(i)
-		} else {
-			h.set(timer{deadline: r.Int64N(500), id: event.ID{Lo: uint64(i)}, key: i})
+	for run, late := range []int{0, 60, 95} {
+		r := rand.New(rand.NewPCG(11, uint64(run)))
+		table := newKeyTable(newArena())
+		want := map[int32]timer{}
+		h := timerQueue{keys: table, asleep: event.MaxTime}
+		if late > 0 {
+			h.id = func(k *keyState) event.ID { return event.ID{Lo: k.key} }
+		}
+		for n := range uint64(2000) {
+			table.add(hashKey(binary.LittleEndian.AppendUint64(nil, n)), binary.LittleEndian.AppendUint64(nil, n))
+		}
+		now := event.Time(0)
+		for range 40_000 {
+			i := 1 + r.Int32N(2000)
+			x := timer{deadline: r.Int64N(500), id: event.ID{Lo: table.at(i).key}, key: i}
+			if now += r.Int64N(2); r.IntN(100) < late {
+				x.deadline = now
+			}
+			switch r.IntN(5) {
+			case 0:
+				h.remove(i)
+				delete(want, i)
+			case 1:
+				checkTop(t, &h, want)
+			default:
+				h.set(x)
+				want[i] = x
+			}
+		}
+		for len(want) > 0 {
+			first := checkTop(t, &h, want)
+			h.remove(first)
+			delete(want, first)
+		}
+		if _, some := h.top(); some || h.bytes() > 64*timerBytes {
+			t.Errorf("run %d: a timer is left, or %d bytes", run, h.bytes())
 		}
 	}
-	last := timer{deadline: -1}
-	for len(h.items) > 0 {
-		first := h.items[0]
-		if first.before(&last) {
-			t.Fatalf("seed %d: %v after %v", seed, first, last)
+}
+
+func checkTop(t *testing.T, h *timerQueue, want map[int32]timer) int32 {
+	t.Helper()
+	first := timer{deadline: event.MaxTime}
+	for _, x := range want {
+		if x.before(&first) {
+			first = x
 		}
-		last = first
-		h.remove(first.key)
 	}
+	got, some := h.top()
+	if some != (len(want) > 0) || some && (got.key != first.key || got.deadline != first.deadline) {
+		t.Fatalf("the first is %+v, want %+v", got, first)
+	}
+	return got.key
 }

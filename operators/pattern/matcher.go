@@ -23,7 +23,7 @@ type Matcher struct {
 	p       *Program
 	arena   *arena
 	keys    *keyTable
-	timers  timerHeap
+	timers  timerQueue
 	holds   holds
 	det     *automaton    // nil: threads
 	edges   *edges        // not nil: the pattern has edges …
@@ -66,6 +66,9 @@ func (p *Program) NewMatcher(int) operators.Stateful {
 	m := &Matcher{p: p, arena: a, keys: newKeyTable(a), wm: event.MinTime, past: event.MinTime}
 	m.timers.asleep = event.MaxTime
 	m.timers.keys, m.holds.keys = m.keys, m.keys
+	if !p.match.Edges {
+		m.timers.id = m.timerID
+	}
 	m.keys.ints = len(p.keys) == 1 && p.prepared.Fields[p.keys[0]].Type.Physical() == event.PhysI64
 	m.keys.owns = p.counts || !p.deterministic()
 	m.view = view{p: p, arena: a}
@@ -110,7 +113,7 @@ func (m *Matcher) Size() operators.Size {
 }
 
 func (m *Matcher) bytes() int64 {
-	n := m.arena.used*8 + m.keys.size() + int64(len(m.timers.items))*timerBytes
+	n := m.arena.used*8 + m.keys.size() + m.timers.bytes()
 	if m.tecs != nil {
 		n += m.tecs.bytes()
 	}
@@ -195,10 +198,11 @@ func (m *Matcher) fire(t event.Time) error {
 			}
 			continue
 		}
-		key := m.timers.items[0].key
-		m.wm = max(m.wm, m.timers.items[0].deadline-1)
-		m.past = max(m.past, m.timers.items[0].deadline-1)
-		m.clock = m.timers.items[0].deadline
+		first, _ := m.timers.top()
+		key := first.key
+		m.wm = max(m.wm, first.deadline-1)
+		m.past = max(m.past, first.deadline-1)
+		m.clock = first.deadline
 		m.timers.remove(key)
 		m.touching(m.keys.hashOf(m.keys.at(key)))
 		if err := m.timeUp(key, m.keys.at(key)); err != nil {
@@ -265,6 +269,15 @@ type open struct {
 	id   event.ID // of its first row
 	key  int32    // 0: it is cold
 	name []byte   // of a cold key
+}
+
+// timerID is the ID by which the timer of a key comes among those of its time:
+// that of the first row of its attempt.
+func (m *Matcher) timerID(k *keyState) (id event.ID) {
+	if k.start < k.n {
+		id = m.rowID(k, int(k.start))
+	}
+	return id
 }
 
 func (m *Matcher) rowID(k *keyState, i int) event.ID {

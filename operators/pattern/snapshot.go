@@ -69,7 +69,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 			k.flags |= keyFiled
 			from := len(keys)
 			keys = append(keys, key[1:]...)
-			deadlines = append(deadlines, filed{m.timers.items[k.timer].deadline, from, len(keys)})
+			deadlines = append(deadlines, filed{m.timers.of(k), from, len(keys)})
 		}
 		if k.flags&keyPaged != 0 {
 			if err := m.writePages(w, k, key[1:]); err != nil {
@@ -166,7 +166,7 @@ func (m *Matcher) appendKey(dst []byte, index int32, k *keyState) []byte {
 		form |= formTimed
 	}
 	if dst = append(dst, form); k.timer >= 0 {
-		dst = binary.AppendUvarint(dst, uint64(m.timers.items[k.timer].deadline))
+		dst = binary.AppendUvarint(dst, uint64(m.timers.of(k)))
 	}
 	if k.flags&keyPaged != 0 {
 		dst = binary.AppendUvarint(dst, uint64(k.paging.first))
@@ -322,7 +322,7 @@ func (m *Matcher) restoreKey(h *header, rows func(*keyState) (rest []byte, err e
 	err = m.resume(index, k)
 	switch {
 	case k.flags&keyUsed == 0:
-	case h.version < snapshotVersion || k.timer >= 0 && (!h.timed || m.timers.items[k.timer].deadline != h.until):
+	case h.version < snapshotVersion || k.timer >= 0 && (!h.timed || m.timers.of(k) != h.until):
 		m.touch(index, k) // so that the store knows its deadline
 	case k.timer >= 0:
 		k.flags |= keyFiled
