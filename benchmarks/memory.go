@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"time"
 
 	"github.com/cepd/cepd/benchmarks/measure"
@@ -118,6 +119,24 @@ func InMemory(d *Data, w *queries.Workload, n int) (measure.Result, error) {
 		return r, err
 	}
 	return r, check(&r, Hand(d, w, n)())
+}
+
+// besideCPU is how much CPU time Beside takes at least, in seconds.
+const besideCPU = 0.2
+
+// Beside is cepd's events per CPU-second on the first n events, over as many
+// runs as it takes: another engine may have got few.
+func Beside(d *Data, w *queries.Workload, n int) (float64, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	events, cpu := 0, 0.0
+	for cpu < besideCPU {
+		r, err := InMemory(d, w, n)
+		if err != nil {
+			return 0, err
+		}
+		events, cpu = events+r.Events, cpu+r.CPUSeconds
+	}
+	return float64(events) / cpu, nil
 }
 
 // ByHand measures the hand-written loop of a workload.

@@ -30,6 +30,9 @@ type Result struct {
 	// Runs is the CPU seconds of each run, ascending, of a median of several.
 	Runs   []float64 `json:"runs,omitempty"`
 	Failed string    `json:"failed,omitempty"` // why there is no result
+	// Beside is cepd's events per CPU-second on the same events, of another
+	// engine's result.
+	Beside float64 `json:"beside,omitempty"`
 	// What the operators hold, where it was looked at.
 	StateKeys  int64 `json:"state_keys,omitempty"`
 	StateBytes int64 `json:"state_bytes,omitempty"`

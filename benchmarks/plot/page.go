@@ -134,8 +134,11 @@ func peerCell(r, own *result) string {
 		return "–"
 	}
 	cell := fmt.Sprintf("%s ±%.0f %%", millions(r.perCPUSecond()), r.spread())
-	if own == nil || r == own {
+	switch {
+	case own == nil || r == own:
 		return cell
+	case r.Beside > 0:
+		return fmt.Sprintf("%s (%s×)", cell, number(beside(r)))
 	}
 	return fmt.Sprintf("%s (%s×)", cell, number(own.perCPUSecond()/r.perCPUSecond()))
 }

@@ -22,6 +22,7 @@ type result struct {
 	Note        string    `json:"note"`
 	Runs        []float64 `json:"runs"`   // CPU seconds of each, ascending
 	Failed      string    `json:"failed"` // why there is no result
+	Beside      float64   `json:"beside"` // cepd's rate on the same events
 	StateKeys   int64     `json:"state_keys"`
 	StateBytes  int64     `json:"state_bytes"`
 	Machine     string    `json:"machine"`

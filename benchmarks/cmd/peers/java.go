@@ -57,7 +57,12 @@ func (p *peer) measure(ctx context.Context, s *settings, d *benchmarks.Data) (r 
 	}
 	r = measure.Median(list)
 	r.Note, r.Version = p.note, version[versionOf(p.system)]
-	return r, p.check(&r, d)
+	if err := p.check(&r, d); err != nil || p.system == "kafka-streams" {
+		return r, err
+	}
+	w, _ := queries.Find(p.workload)
+	r.Beside, err = benchmarks.Beside(d, w, r.Events)
+	return r, err
 }
 
 // topics are the arguments of an engine that reads Kafka.
