@@ -282,15 +282,11 @@ func (p *Pipeline) describe(at place, x *operators.Instance) Instance {
 	return out
 }
 
-// values are the columns as JSON; one that JSON has no form for is its text.
+// values are the columns as JSON.
 func values(fields []event.Field, list []event.Value) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for i, v := range list {
-		text, err := function.AppendJSON(nil, fields[i].Type, v, time.UTC)
-		if err != nil {
-			text, _ = json.Marshal(function.Text(fields[i].Type, v, time.UTC))
-		}
-		out[fields[i].Name] = text
+		out[fields[i].Name] = function.JSON(fields[i].Type, v)
 	}
 	return out
 }

@@ -92,18 +92,7 @@ func (o *Options) placeInput(list []compiled) error {
 // scans are the tables that the query reads.
 func (q *compiled) scans() (list []*plan.Scan) {
 	for _, n := range q.root.All() {
-		list = append(list, scans(n.Input)...)
-	}
-	return list
-}
-
-// scans are the tables that a plan reads, in the order of the engine's sources.
-func scans(n plan.Node) (list []*plan.Scan) {
-	if s, ok := n.(*plan.Scan); ok {
-		return []*plan.Scan{s}
-	}
-	for _, in := range n.Inputs() {
-		list = append(list, scans(in)...)
+		list = append(list, plan.Scans(n.Input)...)
 	}
 	return list
 }

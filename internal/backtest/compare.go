@@ -139,7 +139,7 @@ func (c *comparison) add(to *Difference, is, was *detection) {
 		return
 	}
 	d := cmp.Or(is, was)
-	x := Example{ID: fmt.Sprintf("%016x%016x", d.id.Hi, d.id.Lo)}
+	x := Example{ID: d.id.Hex()}
 	if d.at != event.MinTime {
 		x.Time = time.UnixMicro(d.at).UTC().Format(time.RFC3339Nano)
 	}

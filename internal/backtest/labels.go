@@ -11,6 +11,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // labels are the rows that the label column marks, and what they are worth.
@@ -36,7 +37,11 @@ func (r *Request) labels(ctx context.Context, o engine.Options) (*labels, error)
 	}
 	l := &labels{rows: map[origin]float64{}}
 	seen := map[string]bool{}
-	for _, s := range sources(r.After.Root.Input, nil) {
+	var scans []*plan.Scan
+	for _, n := range r.After.Root.All() {
+		scans = append(scans, plan.Scans(n.Input)...)
+	}
+	for _, s := range scans {
 		has := func(name string) bool { return s.Table.Column(name) >= 0 }
 		if seen[s.Table.Name] || !has(r.Label) {
 			continue

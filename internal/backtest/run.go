@@ -14,7 +14,6 @@ import (
 	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
-	"github.com/cepd/cepd/query/plan"
 )
 
 // Request says what is run and compared.
@@ -162,12 +161,7 @@ func rowText(b *event.Batch, row int) string {
 			text = append(text, ',')
 		}
 		text = fmt.Appendf(text, "%q:", f.Name)
-		v := b.Cols[i].Value(row)
-		if next, err := function.AppendJSON(text, f.Type, v, time.UTC); err == nil {
-			text = next
-		} else {
-			text = fmt.Appendf(text, "%q", function.Text(f.Type, v, time.UTC))
-		}
+		text = append(text, function.JSON(f.Type, b.Cols[i].Value(row))...)
 	}
 	return string(append(text, '}'))
 }
@@ -207,15 +201,4 @@ func (c *collector) claim(run *engine.Query, labels *labels, of, id event.ID, de
 			c.hits[of] = true
 		}
 	}
-}
-
-// sources are the tables that a query reads.
-func sources(n plan.Node, list []*plan.Scan) []*plan.Scan {
-	if s, ok := n.(*plan.Scan); ok {
-		return append(list, s)
-	}
-	for _, in := range n.Inputs() {
-		list = sources(in, list)
-	}
-	return list
 }

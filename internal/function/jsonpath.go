@@ -268,3 +268,13 @@ func comma(dst []byte, i int) []byte {
 	}
 	return dst
 }
+
+// JSON is a value as JSON, in UTC; one that JSON has no form for is its text, as
+// a string.
+func JSON(t event.Type, v event.Value) json.RawMessage {
+	text, err := AppendJSON(nil, t, v, time.UTC)
+	if err != nil {
+		text, _ = json.Marshal(Text(t, v, time.UTC))
+	}
+	return text
+}

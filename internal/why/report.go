@@ -2,7 +2,6 @@ package why
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -79,7 +78,7 @@ func patternOf(run *engine.Query, x *traced, t *operators.Trace, id event.ID) Pa
 	r := reporter{run}
 	out := Pattern{Stage: x.stage, Key: map[string]json.RawMessage{}, Rows: t.Rows, Others: t.Others, Cut: t.Cut, Matches: []Match{}, Misses: []Miss{}, Open: []Miss{}}
 	for i, f := range x.program.KeyFields() {
-		out.Key[f.Name] = valueOf(f.Type, t.Key[i])
+		out.Key[f.Name] = function.JSON(f.Type, t.Key[i])
 	}
 	for i := range t.Matches {
 		if m := &t.Matches[i]; id == (event.ID{}) || slices.Contains(m.IDs, id) {
@@ -101,7 +100,7 @@ func patternOf(run *engine.Query, x *traced, t *operators.Trace, id event.ID) Pa
 func (r reporter) match(m *operators.TracedMatch) Match {
 	out := Match{Time: timeOf(m.At), TimedOut: m.TimedOut, IDs: []string{}, Rows: []Row{}}
 	for _, id := range m.IDs {
-		out.IDs = append(out.IDs, idOf(id))
+		out.IDs = append(out.IDs, id.Hex())
 	}
 	for i := range m.Tests {
 		out.Rows = append(out.Rows, r.test(&m.Tests[i]))
@@ -133,7 +132,7 @@ func (r reporter) test(t *operators.Test) Row {
 			x.Error = c.Err.Error()
 		}
 		for _, v := range c.Values {
-			x.Values[v.Name] = valueOf(v.Type, v.Value)
+			x.Values[v.Name] = function.JSON(v.Type, v.Value)
 		}
 		out.Conditions = append(out.Conditions, x)
 	}
@@ -144,25 +143,14 @@ func (r reporter) row(b *operators.BoundRow) Row {
 	out := Row{Variable: b.Variable, Time: timeOf(b.Time)}
 	var ok bool
 	if out.Table, out.Partition, out.Offset, ok = r.run.Origin(b.ID); !ok {
-		out.Detection = idOf(b.ID)
+		out.Detection = b.ID.Hex()
 	}
 	return out
 }
-
-func idOf(id event.ID) string { return fmt.Sprintf("%016x%016x", id.Hi, id.Lo) }
 
 func timeOf(t event.Time) string {
 	if t == event.MinTime || t == event.MaxTime {
 		return ""
 	}
 	return time.UnixMicro(t).UTC().Format(time.RFC3339Nano)
-}
-
-// valueOf is a value as JSON; one that JSON has no form for is its text.
-func valueOf(t event.Type, v event.Value) json.RawMessage {
-	text, err := function.AppendJSON(nil, t, v, time.UTC)
-	if err != nil {
-		text, _ = json.Marshal(function.Text(t, v, time.UTC))
-	}
-	return text
 }

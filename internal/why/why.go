@@ -2,7 +2,6 @@ package why
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -56,9 +55,9 @@ type asked struct {
 
 // ofDetection finds the key of a detection first.
 func (x *asked) ofDetection(ctx context.Context) (*Report, error) {
-	id, err := parseID(x.request.Detection)
+	id, err := event.ParseID(x.request.Detection)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %q is no detection's id: %w", ErrRequest, x.request.Detection, err)
 	}
 	f := &finder{id: id}
 	x.replay.Trace = f.operator
@@ -72,21 +71,6 @@ func (x *asked) ofDetection(ctx context.Context) (*Report, error) {
 	}
 	same := func(_ []event.Field, key []event.Value) bool { return encode(f.fields, key) == f.key }
 	return x.ofKey(ctx, same, id)
-}
-
-func parseID(s string) (id event.ID, err error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != 16 {
-		return id, fmt.Errorf("%w: %q is no detection's id: want 32 hexadecimal digits", ErrRequest, s)
-	}
-	for i, c := range b {
-		if i < 8 {
-			id.Hi = id.Hi<<8 | uint64(c)
-		} else {
-			id.Lo = id.Lo<<8 | uint64(c)
-		}
-	}
-	return id, nil
 }
 
 // traces are the tracers of a run.

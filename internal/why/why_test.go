@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/internal/why"
@@ -70,7 +71,7 @@ func TestReplayIsLive(t *testing.T) {
 			w.Run(t, script(clause))
 			var live, told []string
 			for _, r := range w.Output("o").Rows() {
-				live = append(live, fmt.Sprintf("%016x%016x", r.ID.Hi, r.ID.Lo))
+				live = append(live, r.ID.Hex())
 			}
 			misses := 0
 			for k := range 4 {
@@ -201,5 +202,42 @@ EXECUTE STATEMENT SET BEGIN ` + rule("o", 4) + rule("p", 6) + ` END;`)
 	}
 	if slices.Sort(got); !slices.Equal(got, []string{"1 1", "2 0"}) {
 		t.Errorf("matches and misses: %q", got)
+	}
+}
+
+// ending is the test connector as one with a history: its table goes on, and
+// ends when its history is asked for.
+type ending struct {
+	connectors.Connector
+	in *enginetest.Input
+}
+
+func (e ending) History(map[string]string, time.Time, time.Time) { e.in.End() }
+
+// TestOpen: where a source would go on, what has begun is open at the end of its
+// history; where it ends, time ends it.
+func TestOpen(t *testing.T) {
+	for name, goesOn := range map[string]bool{"goes on": true, "ends": false} {
+		t.Run(name, func(t *testing.T) {
+			w := enginetest.NewWorld()
+			in := w.Input("t", []string{"1,1000,2", "1,2000,8"})
+			if goesOn {
+				in.Open()
+			}
+			c, err := enginetest.Compile(script(clauses["absence"]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := w.Options()
+			o.Registry = o.Registry.Wrap(func(c connectors.Connector) connectors.Connector { return ending{c, in} })
+			report, err := why.Run(context.Background(), history.Query{Root: c.Root, Catalog: c.Catalog}, o, why.Request{Key: "1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := report.Patterns[0]
+			if open := len(p.Open) == 1 && len(p.Matches) == 0; open != goesOn {
+				t.Errorf("%d open, %d matches", len(p.Open), len(p.Matches))
+			}
+		})
 	}
 }

@@ -62,13 +62,10 @@ func (in *inspection) key(i int32, k *keyState) error {
 	}
 	in.flush()
 	if in.done {
-		return errSeen
+		return errEnough
 	}
 	return nil
 }
-
-// errSeen ends a visit of the keys.
-var errSeen = &SkipError{"seen"}
 
 // attempt shows the one attempt of a key: its preferred thread.
 func (in *inspection) attempt(k *keyState) {
@@ -152,7 +149,7 @@ func (in *inspection) shared(k *keyState) {
 				in.x.Expires = deadline(in.x.Since, w)
 			}
 			if in.hold(k); in.done {
-				return errSeen
+				return errEnough
 			}
 			return nil
 		})

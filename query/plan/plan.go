@@ -148,3 +148,14 @@ func (n *Union) Inputs() []Node   { return n.In }
 func (n *Values) Inputs() []Node  { return nil }
 func (n *Match) Inputs() []Node   { return []Node{n.Input} }
 func (n *Insert) Inputs() []Node  { return []Node{n.Input} }
+
+// Scans are the tables that a plan reads, in the order of the engine's sources.
+func Scans(n Node) (list []*Scan) {
+	if s, ok := n.(*Scan); ok {
+		return []*Scan{s}
+	}
+	for _, in := range n.Inputs() {
+		list = append(list, Scans(in)...)
+	}
+	return list
+}

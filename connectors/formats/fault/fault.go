@@ -1,4 +1,4 @@
-// Package fault is why a record of a binary format cannot be used.
+// Package fault is why a record cannot be used.
 package fault
 
 import (
@@ -40,22 +40,28 @@ func (f *Fault) In(name string) {
 
 // Reason tells it; the record starts at base in the buffer.
 func (f *Fault) Reason(base int) string {
+	text := Path(f.path) + f.what
+	if f.at >= 0 {
+		text += fmt.Sprintf(" at byte %d", f.at-base)
+	}
+	return text
+}
+
+// Path begins a reason: which field, by its names from the inside out; elements
+// are named [n]. It is "" for the record as a whole.
+func Path(names []string) string {
 	var b strings.Builder
-	for i := len(f.path) - 1; i >= 0; i-- {
+	for i := len(names) - 1; i >= 0; i-- {
 		switch {
-		case i == len(f.path)-1:
+		case i == len(names)-1:
 			b.WriteString("field ")
-		case f.path[i][0] != '[':
+		case names[i][0] != '[':
 			b.WriteByte('.')
 		}
-		b.WriteString(f.path[i])
+		b.WriteString(names[i])
 	}
-	if len(f.path) > 0 {
+	if len(names) > 0 {
 		b.WriteString(": ")
-	}
-	b.WriteString(f.what)
-	if f.at >= 0 {
-		fmt.Fprintf(&b, " at byte %d", f.at-base)
 	}
 	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/connectors/formats/cell"
+	"github.com/cepd/cepd/connectors/formats/fault"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -65,18 +66,7 @@ func (f *failure) reason(record []byte, base int) string {
 	if f.syntax {
 		b.WriteString("not valid JSON: ")
 	}
-	for i := len(f.path) - 1; i >= 0; i-- {
-		switch {
-		case i == len(f.path)-1:
-			b.WriteString("field ")
-		case f.path[i][0] != '[':
-			b.WriteByte('.')
-		}
-		b.WriteString(f.path[i])
-	}
-	if len(f.path) > 0 {
-		b.WriteString(": ")
-	}
+	b.WriteString(fault.Path(f.path))
 	if f.at < 0 {
 		return b.String() + f.want
 	}
