@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -45,6 +46,7 @@ type OptionSpec struct {
 	Required bool
 	Default  string
 	Doc      string
+	Secret   bool                     // the value is not to be shown, nor to stand in the text on a server
 	Check    func(value string) error // nil: any text
 }
 
@@ -66,9 +68,10 @@ type Table struct {
 	Stdout   io.Writer
 	Log      *slog.Logger
 	Delivery Delivery
-	Query    string        // name of the reading or writing query: consumer group, client id
-	Reload   time.Duration // after which a table is read anew, as a whole; 0: never
-	Writer   int           // tells sinks of a query that write the same table apart
+	Query    string         // name of the reading or writing query: consumer group, client id
+	Reload   time.Duration  // after which a table is read anew, as a whole; 0: never
+	Writer   int            // tells sinks of a query that write the same table apart
+	Access   *access.Policy // files and addresses that may be used; nil: all
 }
 
 // Delivery is the guarantee asked of a sink.

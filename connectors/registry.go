@@ -44,6 +44,26 @@ func (r *Registry) Names() []string { return sortedKeys(r.connectors) }
 // Formats lists the formats, ascending.
 func (r *Registry) Formats() []string { return sortedKeys(r.formats) }
 
+// Secret says whether any connector or format has an option of this name whose
+// value is a secret.
+func (r *Registry) Secret(option string) bool {
+	secret := func(list []OptionSpec, name string) bool {
+		return slices.ContainsFunc(list, func(s OptionSpec) bool { return s.Secret && s.Name == name })
+	}
+	for _, c := range r.connectors {
+		if secret(c.Options(), option) {
+			return true
+		}
+	}
+	bare := strings.TrimPrefix(strings.TrimPrefix(option, "key."), "value.")
+	for _, f := range r.formats {
+		if secret(f.Options, bare) {
+			return true
+		}
+	}
+	return false
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -70,7 +70,7 @@ func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Cata
 	}
 	if err != nil {
 		delete(e.queries, root.Name)
-		return nil, err
+		return nil, e.options.Access.RedactError(err)
 	}
 	q := newQuery(e, p)
 	e.queries[root.Name] = q

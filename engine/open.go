@@ -200,7 +200,10 @@ func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []conne
 	if !ok {
 		return fmt.Errorf("table %s: unknown connector '%s'", t.Name, t.Option("connector", ""))
 	}
-	table := b.table(t, columns)
+	table, err := b.table(t, columns)
+	if err != nil {
+		return err
+	}
 	for _, o := range b.p.boxes {
 		if o.table == t.Name {
 			table.Writer++
@@ -245,15 +248,21 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 	return b.p.boxes[len(b.p.boxes)-1], nil
 }
 
-func (b *opener) table(t *catalog.Table, columns []connectors.Column) connectors.Table {
+// table is what the connector of a table gets, with its secrets.
+func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connectors.Table, error) {
 	options := make(map[string]string, len(t.Options))
 	for k, o := range t.Options {
-		options[k] = o.Value
+		value, err := b.options.Access.Resolve(o.Value)
+		if err != nil {
+			return connectors.Table{}, connectors.OptionError{Key: k, Message: fmt.Sprintf("option '%s': %v", k, err)}
+		}
+		options[k] = value
 	}
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.root.Name, "table", t.Name), Query: b.root.Name, Delivery: delivery(options[optDelivery]),
-	}
+		Access: b.options.Access,
+	}, nil
 }
 
 func physicalColumns(t *catalog.Table) []connectors.Column {
@@ -364,7 +373,10 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if !ok {
 		return fmt.Errorf("unknown connector '%s'", t.Option("connector", ""))
 	}
-	table := b.table(t, readColumns(s.plan.Scan))
+	table, err := b.table(t, readColumns(s.plan.Scan))
+	if err != nil {
+		return err
+	}
 	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
 		return err
 	}

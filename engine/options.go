@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
@@ -29,11 +30,12 @@ type Options struct {
 	Metrics          prometheus.Registerer                              // default: none
 	Stdin            io.Reader
 	Stdout           io.Writer
-	Dir              string        // relative paths start here
-	CommitInterval   time.Duration // default 100 ms
-	SnapshotInterval time.Duration // default 10 s
-	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
-	MemoryBudget     int64         // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
+	Dir              string         // relative paths start here
+	Access           *access.Policy // what queries may reach; default: everything
+	CommitInterval   time.Duration  // default 100 ms
+	SnapshotInterval time.Duration  // default 10 s
+	SnapshotBytes    int64          // of journal that bring a snapshot forward; default 64 MiB
+	MemoryBudget     int64          // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
 	// Trace makes the operators of patterns, in place of their matchers; nil: no
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
@@ -49,9 +51,13 @@ func (o Options) withDefaults() Options {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Access == nil {
+		o.Access = access.Unrestricted()
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Log = slog.New(o.Access.LogHandler(o.Log.Handler()))
 	if o.Stdout == nil {
 		o.Stdout = io.Discard
 	}

@@ -174,6 +174,7 @@ func (q *Query) run() {
 }
 
 func (q *Query) end(err error) {
+	err = q.engine.options.Access.RedactError(err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {

@@ -3,8 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -108,8 +111,11 @@ func (v *validator) source(s *plan.Scan) {
 		return
 	}
 	b := opener{options: &v.engine.options, root: v.root}
-	table := b.table(t, columns)
-	if _, err := c.Source(table); err != nil {
+	table, err := b.table(t, columns)
+	if err == nil {
+		_, err = c.Source(table)
+	}
+	if err != nil {
 		v.fault(t, err)
 	}
 	v.engineOptions(t)
@@ -121,18 +127,28 @@ func (v *validator) sink(t *catalog.Table, columns []connectors.Column) {
 		return
 	}
 	b := opener{options: &v.engine.options, root: v.root}
-	if _, err := c.Sink(b.table(t, columns)); err != nil {
+	table, err := b.table(t, columns)
+	if err == nil {
+		_, err = c.Sink(table)
+	}
+	if err != nil {
 		v.fault(t, err)
 	}
 }
 
 // options checks the WITH options; nil when there are faults.
 func (v *validator) options(t *catalog.Table, columns []connectors.Column, written bool) connectors.Connector {
-	texts := make(map[string]string, len(t.Options))
-	for k, o := range t.Options {
-		texts[k] = o.Value
+	texts, faults := v.resolved(t)
+	if len(faults) > 0 {
+		for _, f := range faults {
+			v.add(t, f)
+		}
+		return nil
 	}
 	c, faults := v.engine.options.Registry.Validate(texts, engineOptions...)
+	if !v.engine.options.Access.Literals() {
+		faults = append(faults, v.literals(t)...)
+	}
 	if len(faults) == 0 {
 		faults = connectors.ValidateColumns(c, columns, written)
 	}
@@ -143,6 +159,32 @@ func (v *validator) options(t *catalog.Table, columns []connectors.Column, writt
 		return nil
 	}
 	return c
+}
+
+// resolved is the options with their secrets.
+func (v *validator) resolved(t *catalog.Table) (map[string]string, []connectors.OptionError) {
+	texts := make(map[string]string, len(t.Options))
+	var faults []connectors.OptionError
+	for _, k := range slices.Sorted(maps.Keys(t.Options)) {
+		value, err := v.engine.options.Access.Resolve(t.Options[k].Value)
+		if err != nil {
+			faults = append(faults, connectors.OptionError{Key: k, Message: fmt.Sprintf("option '%s': %v", k, err)})
+		}
+		texts[k] = value
+	}
+	return texts, faults
+}
+
+// literals are the options with a secret that stands in the text.
+func (v *validator) literals(t *catalog.Table) []connectors.OptionError {
+	var faults []connectors.OptionError
+	for _, k := range slices.Sorted(maps.Keys(t.Options)) {
+		if v.engine.options.Registry.Secret(k) && !access.HasReference(t.Options[k].Value) {
+			faults = append(faults, connectors.OptionError{Key: k, Message: fmt.Sprintf("option '%s': a secret must not stand in the text, where it is stored", k),
+				Hint: "write ${env:NAME} or ${file:PATH}, or have the server allow it by its setting 'secrets.literals'"})
+		}
+	}
+	return faults
 }
 
 func (v *validator) add(t *catalog.Table, f connectors.OptionError) {
@@ -156,7 +198,7 @@ func (v *validator) add(t *catalog.Table, f connectors.OptionError) {
 	if i := t.Column(f.Key); i >= 0 && span == t.Span {
 		code, span = diag.BadOption, t.Columns[i].Span
 	}
-	d := v.list(t).Add(code, span, "table %s: %s", t.Name, f.Message)
+	d := v.list(t).Add(code, span, "table %s: %s", t.Name, v.engine.options.Access.Redact(f.Message))
 	if f.Hint != "" {
 		_ = d.WithHint("%s", f.Hint)
 	}
@@ -173,7 +215,7 @@ func (v *validator) fault(t *catalog.Table, err error) {
 	if o, ok := t.Options["connector"]; ok {
 		span = o.ValueSpan
 	}
-	v.list(t).Add(diag.BadOption, span, "table %s: %v", t.Name, err)
+	v.list(t).Add(diag.BadOption, span, "table %s: %s", t.Name, v.engine.options.Access.Redact(err.Error()))
 }
 
 func (v *validator) engineOptions(t *catalog.Table) {

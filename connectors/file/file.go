@@ -1,11 +1,13 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -37,7 +39,10 @@ func (connector) Source(t connectors.Table) (connectors.Source, error) {
 		return nil, err
 	}
 	path, err := path(t)
-	return &source{path: path, framing: framing, reload: t.Reload, log: t.Log}, err
+	if err == nil {
+		err = allowed(t, path)
+	}
+	return &source{path: path, access: t.Access, framing: framing, reload: t.Reload, log: t.Log}, err
 }
 
 func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
@@ -50,7 +55,19 @@ func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
 		return nil, err
 	}
 	path, err := path(t)
-	return &sink{path: path, encoder: encoder, head: framing.Head, sync: t.Delivery != connectors.None}, err
+	if err == nil {
+		err = allowed(t, path)
+	}
+	return &sink{path: path, access: t.Access, encoder: encoder, head: framing.Head, sync: t.Delivery != connectors.None}, err
+}
+
+// allowed says early that the path may not be used; what a link leads to is
+// found when the file is opened.
+func allowed(t connectors.Table, path string) error {
+	if _, err := t.Access.Stat(path); errors.Is(err, access.ErrRefused) {
+		return connectors.OptionError{Key: "path", Message: fmt.Sprintf("option 'path': %v", err)}
+	}
+	return nil
 }
 
 func path(t connectors.Table) (string, error) {

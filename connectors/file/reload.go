@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/access"
 )
 
 // maxReload is how many bytes a file may have that is read again: a reading
@@ -116,7 +116,7 @@ func (r *reloader) begin() error {
 	if !r.due.Swap(false) {
 		return nil
 	}
-	content, err := readAll(r.source.files[0])
+	content, err := readAll(r.source.access, r.source.files[0])
 	if err != nil {
 		if !r.any {
 			return err
@@ -148,8 +148,8 @@ func (r *reloader) wait() {
 	})
 }
 
-func readAll(name string) ([]byte, error) {
-	f, err := os.Open(name)
+func readAll(p *access.Policy, name string) ([]byte, error) {
+	f, err := p.Open(name)
 	if err != nil {
 		return nil, err
 	}

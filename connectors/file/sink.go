@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -14,6 +15,7 @@ const maxPending = 1 << 20
 
 type sink struct {
 	path    string
+	access  *access.Policy
 	encoder connectors.Encoder
 	head    []byte
 	sync    bool
@@ -25,7 +27,7 @@ type sink struct {
 
 // Open implements connectors.Sink.
 func (s *sink) Open(context.Context) error {
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := s.access.OpenFile(s.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

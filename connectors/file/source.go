@@ -14,10 +14,12 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/access"
 )
 
 type source struct {
 	path    string
+	access  *access.Policy
 	framing formats.Framing
 	files   []string      // partition i is files[i]
 	reload  time.Duration // 0: read once
@@ -31,7 +33,7 @@ func (s *source) Close() error     { return nil }
 // Partitions implements connectors.Source.
 func (s *source) Partitions(context.Context) ([]int32, error) {
 	if s.files == nil {
-		files, err := list(s.path)
+		files, err := list(s.access, s.path)
 		if err != nil {
 			return nil, err
 		}
@@ -45,8 +47,8 @@ func (s *source) Partitions(context.Context) ([]int32, error) {
 }
 
 // list is the files of a path, sorted by name.
-func list(path string) ([]string, error) {
-	info, err := os.Stat(path)
+func list(p *access.Policy, path string) ([]string, error) {
+	info, err := p.Stat(path)
 	if err == nil && !info.IsDir() {
 		return []string{path}, nil
 	}
@@ -56,13 +58,13 @@ func list(path string) ([]string, error) {
 	} else if !strings.ContainsAny(path, "*?[") {
 		return nil, err
 	}
-	names, err := filepath.Glob(pattern)
+	names, err := p.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("path '%s': %w", path, err)
 	}
 	var files []string
 	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && filepath.Base(name)[0] != '.' {
+		if info, err := p.Stat(name); err == nil && info.Mode().IsRegular() && filepath.Base(name)[0] != '.' {
 			files = append(files, name)
 		}
 	}
@@ -85,7 +87,7 @@ func (s *source) Open(ctx context.Context, part int32, from int64, ready func())
 		return s.openReloader(part, max(from, 0), ready)
 	}
 	r := &reader{name: s.files[part], part: part, size: -1}
-	if err := r.open(s.framing, max(from, 0)); err != nil {
+	if err := r.open(s.access, s.framing, max(from, 0)); err != nil {
 		_ = r.Close()
 		return nil, err
 	}
@@ -100,8 +102,8 @@ type reader struct {
 	cutter *formats.Cutter
 }
 
-func (r *reader) open(f formats.Framing, from int64) (err error) {
-	if r.file, err = os.Open(r.name); err != nil {
+func (r *reader) open(p *access.Policy, f formats.Framing, from int64) (err error) {
+	if r.file, err = p.Open(r.name); err != nil {
 		return err
 	}
 	var in io.Reader = r.file

@@ -14,6 +14,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/metadata"
+
+	"github.com/cepd/cepd/internal/access"
 )
 
 const (
@@ -32,6 +34,7 @@ const (
 // client is the connections of one table to its cluster.
 type client struct {
 	transport *kafka.Transport
+	access    *access.Policy
 	addr      net.Addr
 	topic     string
 	timeout   time.Duration // of one request
@@ -50,6 +53,7 @@ func newClient(c *config, log *slog.Logger) *client {
 	}
 	cl := &client{
 		addr:    kafka.TCP(strings.Split(c.bootstrap, ",")...),
+		access:  c.access,
 		topic:   c.topic,
 		timeout: c.requestTimeout,
 		log:     log.With("connector", "kafka", "topic", c.topic),
@@ -86,8 +90,7 @@ func (t *trackedConn) Close() error {
 }
 
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, address)
+	conn, err := c.access.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +142,7 @@ func (c *client) call(ctx context.Context, what string, op func(context.Context)
 			return fmt.Errorf("kafka: %s: %w", what, ctx.Err())
 		}
 		if !transient(err) || time.Since(start) > budget(err) {
-			return fmt.Errorf("kafka: %s: topic %q at %s: %w", what, c.topic, c.addr, err)
+			return fmt.Errorf("kafka: %s: topic %q at %s: %w", what, c.topic, c.addr, explain(err))
 		}
 		if attempt == 1 {
 			c.log.Warn("kafka call failed, retrying", "call", what, "err", err)

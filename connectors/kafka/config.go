@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
+	"github.com/cepd/cepd/internal/access"
 )
 
 // config is what source and sink have in common.
@@ -21,6 +22,7 @@ type config struct {
 	requestTimeout time.Duration
 	tls            *tls.Config
 	sasl           sasl.Mechanism
+	access         *access.Policy
 }
 
 type sourceConfig struct {
@@ -112,8 +114,14 @@ func (o *options) common(t connectors.Table) config {
 	if c.clientID == "" {
 		c.clientID = strings.TrimSuffix("cepd-"+t.Query, "-")
 	}
+	c.access = t.Access
+	for address := range strings.SplitSeq(c.bootstrap, ",") {
+		if err := t.Access.CheckAddress(address); err != nil {
+			o.fail("properties.bootstrap.servers", err)
+		}
+	}
 	if o.err == nil {
-		c.tls, c.sasl, o.err = security(o, t.Dir)
+		c.tls, c.sasl, o.err = security(o, t)
 	}
 	return c
 }

@@ -45,7 +45,7 @@ func TestSourceOptionErrors(t *testing.T) {
 		{"must be one of 'PEM'", []string{"properties.ssl.truststore.type", "JKS"}},
 		{"holds no PEM certificate", []string{"properties.security.protocol", "SSL", "properties.ssl.truststore.certificates", "x"}},
 		{"no such file", []string{"properties.security.protocol", "SSL", "properties.ssl.ca", "nowhere.pem"}},
-		{"PlainLoginModule and ScramLoginModule", []string{"properties.security.protocol", "SASL_SSL", "properties.sasl.jaas.config", "com.sun.security.auth.module.Krb5LoginModule required;"}},
+		{"PlainLoginModule, ScramLoginModule and OAuthBearerLoginModule", []string{"properties.security.protocol", "SASL_SSL", "properties.sasl.jaas.config", "com.sun.security.auth.module.Krb5LoginModule required;"}},
 	} {
 		if _, err := New(fakeEncoder).Source(tableOf(c.options...)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: error %v, want %q", c.options, err, c.want)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
+
+	"github.com/cepd/cepd/internal/access"
 )
 
 // check turns an error code of a response into an error.
@@ -27,6 +30,13 @@ func transient(err error) bool {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		return transientCode(code)
+	}
+	var endpoint *endpointError
+	if errors.As(err, &endpoint) {
+		return endpoint.transient()
+	}
+	if errors.Is(err, access.ErrRefused) {
+		return false
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" { // a TLS alert: we were refused
@@ -50,6 +60,8 @@ var remedies = map[kafka.Error]string{
 	kafka.TransactionalIDAuthorizationFailed: "the user needs WRITE and DESCRIBE on the transactional id",
 	kafka.GroupAuthorizationFailed:           "the user needs READ on the group; exactly-once delivery has one of the transactional id's name",
 	kafka.ClusterAuthorizationFailed:         "the user needs IDEMPOTENT_WRITE on the cluster; at-least-once delivery can do without: 'properties.enable.idempotence' = 'false'",
+	kafka.SASLAuthenticationFailed:           "the broker knows no such user, or it has another password; check 'properties.sasl.username' and 'properties.sasl.password', or 'properties.sasl.jaas.config'",
+	kafka.UnsupportedSASLMechanism:           "the listener has other mechanisms; check 'properties.sasl.mechanism'",
 	kafka.UnknownMemberId:                    othersGroup,
 	kafka.IllegalGeneration:                  othersGroup,
 	kafka.FencedInstanceID:                   othersGroup,
@@ -60,10 +72,33 @@ const othersGroup = "the group has members: other consumers use it; give the tab
 // explain adds the remedy to an error that has one.
 func explain(err error) error {
 	var code kafka.Error
-	if errors.As(err, &code) && remedies[code] != "" {
-		return fmt.Errorf("%w (%s)", err, remedies[code])
+	remedy := ofCertificate(err)
+	if errors.As(err, &code) {
+		remedy = remedies[code]
 	}
-	return err
+	if remedy == "" {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, remedy)
+}
+
+// ofCertificate is the remedy for the certificates of the two sides.
+func ofCertificate(err error) string {
+	var name x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &name):
+		return "name the broker in 'properties.bootstrap.servers' and in its advertised.listeners as its certificate does"
+	case errors.As(err, &unknown):
+		return "put the certificate that signed the broker's into the file of 'properties.ssl.truststore.location'"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the broker needs a new certificate, or a clock is wrong"
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "the broker refuses the client's certificate, or wants one: check 'properties.ssl.keystore.location'"
+	}
+	return ""
 }
 
 func transientCode(code kafka.Error) bool {

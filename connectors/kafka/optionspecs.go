@@ -71,12 +71,16 @@ var securitySpecs = []connectors.OptionSpec{
 	{Name: "properties.ssl.keystore.location", Doc: "PEM file of the client's certificate chain and key."},
 	{Name: "properties.ssl.keystore.type", Default: "PEM", Check: oneOf("PEM"), Doc: "PEM; Java key stores are not read."},
 	{Name: "properties.ssl.keystore.certificate.chain", Doc: "The client's certificate chain, as PEM text."},
-	{Name: "properties.ssl.keystore.key", Doc: "The client's private key, as PEM text, not encrypted."},
+	{Name: "properties.ssl.keystore.key", Secret: true, Doc: "The client's private key, as PEM text, not encrypted."},
 	{Name: "properties.ssl.endpoint.identification.algorithm", Default: "https", Check: oneOf("https", ""), Doc: "Empty: the broker's name is not compared with its certificate."},
-	{Name: "properties.sasl.mechanism", Default: "PLAIN", Check: oneOf("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), Doc: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."},
-	{Name: "properties.sasl.jaas.config", Doc: `Credentials as Java writes them: org.apache.kafka…LoginModule required username="…" password="…";`},
+	{Name: "properties.sasl.mechanism", Default: "PLAIN", Check: oneOf("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", mechanismBearer), Doc: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."},
+	{Name: optJAAS, Secret: true, Doc: `Credentials as Java writes them: org.apache.kafka…LoginModule required username="…" password="…";`},
 	{Name: "properties.sasl.username", Doc: "User name, if not in properties.sasl.jaas.config."},
-	{Name: "properties.sasl.password", Doc: "Password, if not in properties.sasl.jaas.config."},
+	{Name: "properties.sasl.password", Secret: true, Doc: "Password, if not in properties.sasl.jaas.config."},
+	{Name: "properties.sasl.oauthbearer.token.endpoint.url", Doc: "With OAUTHBEARER: where tokens come from, https://… or file:///…; the file is read again for each connection."},
+	{Name: "properties.sasl.oauthbearer.client.credentials.client.id", Doc: "Client id for the token endpoint, if not clientId in properties.sasl.jaas.config."},
+	{Name: "properties.sasl.oauthbearer.client.credentials.client.secret", Secret: true, Doc: "Client secret for the token endpoint, if not clientSecret in properties.sasl.jaas.config."},
+	{Name: "properties.sasl.oauthbearer.scope", Doc: "Scopes to ask for, separated by blanks."},
 }
 
 var sourceSpecs = []connectors.OptionSpec{

@@ -5,30 +5,36 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"github.com/cepd/cepd/connectors"
 )
 
-// security makes TLS and SASL of the options; relative paths start in dir.
-func security(o *options, dir string) (*tls.Config, sasl.Mechanism, error) {
+const (
+	optJAAS         = "properties.sasl.jaas.config"
+	mechanismBearer = "OAUTHBEARER"
+)
+
+// security makes TLS and SASL of a table's options.
+func security(o *options, t connectors.Table) (*tls.Config, sasl.Mechanism, error) {
 	protocol := o.text("properties.security.protocol")
 	var encryption *tls.Config
 	var mechanism sasl.Mechanism
 	var err error
 	if strings.HasSuffix(protocol, "SSL") {
-		if encryption, err = tlsConfig(o, dir); err != nil {
+		if encryption, err = tlsConfig(o, t); err != nil {
 			return nil, nil, err
 		}
 	} else if name := o.given("properties.ssl."); name != "" {
 		return nil, nil, fmt.Errorf("option '%s' needs 'properties.security.protocol' = 'SSL' or 'SASL_SSL'", name)
 	}
 	if strings.HasPrefix(protocol, "SASL") {
-		mechanism, err = saslMechanism(o)
+		mechanism, err = saslMechanism(o, t)
 	} else if name := o.given("properties.sasl."); name != "" {
 		err = fmt.Errorf("option '%s' needs 'properties.security.protocol' = 'SASL_SSL' or 'SASL_PLAINTEXT'", name)
 	}
@@ -45,19 +51,38 @@ func (o *options) given(prefix string) string {
 	return ""
 }
 
-func tlsConfig(o *options, dir string) (*tls.Config, error) {
+// trust is the certificates that the options trust; nil: the system's.
+func (o *options) trust(t connectors.Table) ([]byte, error) {
+	return o.pem(t, "properties.ssl.truststore.certificates", "properties.ssl.truststore.location", "properties.ssl.ca")
+}
+
+// alsoTrusting trusts the system's certificates and more.
+func alsoTrusting(more []byte) (*tls.Config, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if more != nil && !pool.AppendCertsFromPEM(more) {
+		return nil, errNoCertificate
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+}
+
+var errNoCertificate = errors.New("option 'properties.ssl.truststore.location': holds no PEM certificate")
+
+func tlsConfig(o *options, t connectors.Table) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	trust, err := o.pem(dir, "properties.ssl.truststore.certificates", "properties.ssl.truststore.location", "properties.ssl.ca")
+	trust, err := o.trust(t)
 	if err != nil {
 		return nil, err
 	}
 	if trust != nil {
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(trust) {
-			return nil, errors.New("option 'properties.ssl.truststore.location': holds no PEM certificate")
+			return nil, errNoCertificate
 		}
 	}
-	if err := clientCertificate(o, dir, c); err != nil {
+	if err := clientCertificate(o, t, c); err != nil {
 		return nil, err
 	}
 	if o.text("properties.ssl.endpoint.identification.algorithm") == "" {
@@ -68,16 +93,16 @@ func tlsConfig(o *options, dir string) (*tls.Config, error) {
 
 // pem is the text of the first option that is set; those named location and ca
 // are files.
-func (o *options) pem(dir string, names ...string) ([]byte, error) {
+func (o *options) pem(t connectors.Table, names ...string) ([]byte, error) {
 	for _, name := range names {
 		value, set := o.values[name]
 		switch {
 		case !set:
 		case strings.HasSuffix(name, ".location") || strings.HasSuffix(name, ".ca"):
 			if !filepath.IsAbs(value) {
-				value = filepath.Join(dir, value)
+				value = filepath.Join(t.Dir, value)
 			}
-			text, err := os.ReadFile(value)
+			text, err := t.Access.ReadKey(value)
 			if err != nil {
 				return nil, fmt.Errorf("option '%s': %w", name, err)
 			}
@@ -89,12 +114,12 @@ func (o *options) pem(dir string, names ...string) ([]byte, error) {
 	return nil, nil
 }
 
-func clientCertificate(o *options, dir string, c *tls.Config) error {
-	chain, err := o.pem(dir, "properties.ssl.keystore.certificate.chain", "properties.ssl.keystore.location")
+func clientCertificate(o *options, t connectors.Table, c *tls.Config) error {
+	chain, err := o.pem(t, "properties.ssl.keystore.certificate.chain", "properties.ssl.keystore.location")
 	if err != nil || chain == nil {
 		return err
 	}
-	key, err := o.pem(dir, "properties.ssl.keystore.key", "properties.ssl.keystore.location")
+	key, err := o.pem(t, "properties.ssl.keystore.key", "properties.ssl.keystore.location")
 	if err != nil {
 		return err
 	}
@@ -120,7 +145,10 @@ func anyName(c *tls.Config) {
 	}
 }
 
-func saslMechanism(o *options) (sasl.Mechanism, error) {
+func saslMechanism(o *options, t connectors.Table) (sasl.Mechanism, error) {
+	if o.text("properties.sasl.mechanism") == mechanismBearer {
+		return oauth(o, t)
+	}
 	user, password, err := credentials(o)
 	if err != nil {
 		return nil, err
@@ -135,12 +163,11 @@ func saslMechanism(o *options) (sasl.Mechanism, error) {
 }
 
 func credentials(o *options) (user, password string, err error) {
-	const jaas = "properties.sasl.jaas.config"
 	user, password = o.text("properties.sasl.username"), o.text("properties.sasl.password")
-	if text := o.text(jaas); text != "" {
+	if text := o.text(optJAAS); text != "" {
 		entries, err := parseJAAS(text)
 		if err != nil {
-			return "", "", fmt.Errorf("option '%s': %w", jaas, err)
+			return "", "", fmt.Errorf("option '%s': %w", optJAAS, err)
 		}
 		user, password = entries["username"], entries["password"]
 	}
@@ -148,72 +175,4 @@ func credentials(o *options) (user, password string, err error) {
 		return "", "", errors.New("SASL needs 'properties.sasl.username' and 'properties.sasl.password', or 'properties.sasl.jaas.config'")
 	}
 	return user, password, nil
-}
-
-// parseJAAS reads a login module entry as Java configures it:
-//
-//	org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="p";
-//
-// The text is never part of an error, as it holds the password.
-func parseJAAS(s string) (map[string]string, error) {
-	module, s := word(s)
-	switch module[strings.LastIndexByte(module, '.')+1:] {
-	case "PlainLoginModule", "ScramLoginModule":
-	default:
-		return nil, errors.New("only PlainLoginModule and ScramLoginModule are supported")
-	}
-	flag, s := word(s)
-	if flag != "required" {
-		return nil, errors.New("'required' is missing after the module")
-	}
-	out := map[string]string{}
-	for {
-		s = strings.TrimSpace(s)
-		if s == ";" {
-			return out, nil
-		}
-		name, rest, ok := strings.Cut(s, "=")
-		if !ok {
-			return nil, errors.New("want name=\"value\" pairs and a closing ';'")
-		}
-		value, rest, err := jaasValue(strings.TrimSpace(rest))
-		if err != nil {
-			return nil, err
-		}
-		out[strings.TrimSpace(name)], s = value, rest
-	}
-}
-
-const space = " \t\r\n"
-
-// word cuts the first word off.
-func word(s string) (first, rest string) {
-	s = strings.TrimLeft(s, space)
-	end := strings.IndexAny(s, space)
-	if end < 0 {
-		return s, ""
-	}
-	return s[:end], s[end:]
-}
-
-// jaasValue reads a value, quoted (with backslash escapes) or bare.
-func jaasValue(s string) (value, rest string, err error) {
-	if s == "" || s[0] != '"' && s[0] != '\'' {
-		end := strings.IndexAny(s, space+";")
-		if end < 0 {
-			return "", "", errors.New("the closing ';' is missing")
-		}
-		return s[:end], s[end:], nil
-	}
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == s[0]:
-			return b.String(), s[i+1:], nil
-		case s[i] == '\\' && i+1 < len(s):
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return "", "", errors.New("a quote is not closed")
 }

@@ -10,8 +10,8 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/schemaregistry", "internal/lint"},
-	{"internal/event"},
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/audit", "internal/auth", "internal/lint"},
+	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
 	{"state/memstore", "state/pebblestore"},

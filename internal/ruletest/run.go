@@ -17,6 +17,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -229,7 +230,7 @@ func (r *runner) compile() ([]query.Query, error) {
 }
 
 func (r *runner) open(ctx context.Context, queries []query.Query) error {
-	o := engine.Options{Registry: r.world.registry(), NewDecoder: newDecoder, Clock: &r.world.now, Workers: 1}
+	o := engine.Options{Registry: r.world.registry(), NewDecoder: newDecoder, Clock: &r.world.now, Workers: 1, Access: access.Blind()}
 	for i := range queries {
 		q := &queries[i]
 		cat := *r.cat

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/cepd/cepd/internal/access"
 )
 
 const (
@@ -53,6 +55,7 @@ type Config struct {
 	User, Password string
 	Token          string // bearer
 	TLS            *tls.Config
+	Access         *access.Policy // addresses that may be asked; nil: all
 }
 
 // Client asks one registry. It is safe for concurrent use.
@@ -68,9 +71,8 @@ type Client struct {
 
 // New is a client; it asks nothing yet.
 func New(c Config, log *slog.Logger) (*Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := c.Access.HTTPTransport()
 	transport.TLSClientConfig = c.TLS
-	transport.DisableKeepAlives = true // calls are few
 	options := []sr.ClientOpt{sr.URLs(c.URLs...), sr.UserAgent("cepd"), sr.HTTPClient(&http.Client{Timeout: callTimeout, Transport: transport})}
 	if c.User != "" {
 		options = append(options, sr.BasicAuth(c.User, c.Password))
@@ -198,6 +200,10 @@ func (c *Client) call(ctx context.Context, do func(context.Context) error) error
 
 // transient says whether the registry may answer another time.
 func transient(err error) bool {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) || errors.Is(err, access.ErrRefused) {
+		return false
+	}
 	var r *sr.ResponseError
 	if !errors.As(err, &r) {
 		return err != nil

@@ -72,7 +72,7 @@ func NewConfluentDecoder(t connectors.Table, get func(string) string) (*Decoder,
 	}
 	d := newDecoder(t.Columns)
 	d.reader, d.programs, d.ctx = reader, map[int]*program{}, context.Background()
-	d.registry, err = confluent.NewClient(Confluent, get, t.Dir, t.Log)
+	d.registry, err = confluent.NewClient(Confluent, get, t)
 	return d, err
 }
 

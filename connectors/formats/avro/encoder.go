@@ -39,7 +39,7 @@ func NewConfluentEncoder(t connectors.Table, get func(string) string) (*Encoder,
 	if e.subject, err = confluent.Subject(Confluent, get, t); err != nil {
 		return nil, err
 	}
-	e.registry, err = confluent.NewClient(Confluent, get, t.Dir, t.Log)
+	e.registry, err = confluent.NewClient(Confluent, get, t)
 	return e, err
 }
 

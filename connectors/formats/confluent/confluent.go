@@ -9,12 +9,13 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
-	"os"
+	"net"
+	"net/url"
 	"path/filepath"
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/schemaregistry"
 )
 
@@ -48,18 +49,22 @@ func Specs(format string) []connectors.OptionSpec {
 		{Name: format + ".url", Required: true, Check: checkURLs, Doc: "Schema registries to ask: URLs, separated by commas."},
 		{Name: format + ".subject", Doc: "Subject under which a sink registers its schema; of Kafka, the topic followed by -value unless set."},
 		{Name: format + ".basic-auth.credentials-source", Check: connectors.CheckOneOf("USER_INFO"), Doc: "Where user and password come from: USER_INFO, the option."},
-		{Name: format + ".basic-auth.user-info", Check: checkUserInfo, Doc: "user:password for the registry."},
+		{Name: format + ".basic-auth.user-info", Secret: true, Check: checkUserInfo, Doc: "user:password for the registry."},
 		{Name: format + ".bearer-auth.credentials-source", Check: connectors.CheckOneOf("STATIC_TOKEN"), Doc: "Where the token comes from: STATIC_TOKEN, the option."},
-		{Name: format + ".bearer-auth.token", Doc: "Token for the registry."},
+		{Name: format + ".bearer-auth.token", Secret: true, Doc: "Token for the registry."},
 		{Name: format + ".ssl.truststore.location", Doc: "PEM file of certificates that may sign the registry's; the system's unless set."},
 		{Name: format + ".ssl.keystore.location", Doc: "PEM file with a certificate and its key, to show to the registry."},
 	}
 }
 
 func checkURLs(value string) error {
-	for url := range strings.SplitSeq(value, ",") {
-		if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
-			return fmt.Errorf("expected a URL http://… or https://…, found '%s'", url)
+	for text := range strings.SplitSeq(value, ",") {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("expected a URL http://… or https://…")
+		}
+		if u.User != nil {
+			return fmt.Errorf("a URL must not hold a password; use '.basic-auth.user-info'")
 		}
 	}
 	return nil
@@ -72,29 +77,47 @@ func checkUserInfo(value string) error {
 	return nil
 }
 
-// NewClient makes the client that a format's options describe; get gives an
-// option's text, "" when absent. Relative paths start in dir.
-func NewClient(format string, get func(string) string, dir string, log *slog.Logger) (*schemaregistry.Client, error) {
+// NewClient makes the client that the options of a table's format describe; get
+// gives an option's text, "" when absent.
+func NewClient(format string, get func(string) string, t connectors.Table) (*schemaregistry.Client, error) {
 	option := func(name string) string { return get(format + name) }
 	if option(".url") == "" {
 		return nil, fmt.Errorf("option '%s.url' is missing", format)
 	}
-	c := schemaregistry.Config{URLs: strings.Split(option(".url"), ","), Token: option(".bearer-auth.token")}
+	c := schemaregistry.Config{URLs: strings.Split(option(".url"), ","), Token: option(".bearer-auth.token"), Access: t.Access}
 	c.User, c.Password, _ = strings.Cut(option(".basic-auth.user-info"), ":")
 	if c.User != "" && c.Token != "" {
 		return nil, fmt.Errorf("options '%s.basic-auth.user-info' and '%s.bearer-auth.token' exclude each other", format, format)
 	}
 	var err error
-	if c.TLS, err = encryption(option(".ssl.truststore.location"), option(".ssl.keystore.location"), dir); err != nil {
+	if c.TLS, err = encryption(option(".ssl.truststore.location"), option(".ssl.keystore.location"), t); err != nil {
 		return nil, err
 	}
-	return schemaregistry.New(c, log)
+	for _, text := range c.URLs {
+		if err := checkAddress(t.Access, text); err != nil {
+			return nil, connectors.OptionError{Key: format + ".url", Message: fmt.Sprintf("option '%s.url': %v", format, err)}
+		}
+	}
+	return schemaregistry.New(c, t.Log)
 }
 
-func encryption(trust, key, dir string) (*tls.Config, error) {
+// checkAddress says early that a registry may not be asked.
+func checkAddress(p *access.Policy, text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return err
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return p.CheckAddress(net.JoinHostPort(u.Hostname(), port))
+}
+
+func encryption(trust, key string, t connectors.Table) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if trust != "" {
-		text, err := os.ReadFile(absolute(dir, trust))
+		text, err := t.Access.ReadKey(absolute(t.Dir, trust))
 		if err != nil {
 			return nil, err
 		}
@@ -104,9 +127,13 @@ func encryption(trust, key, dir string) (*tls.Config, error) {
 		}
 	}
 	if key != "" {
-		pair, err := tls.LoadX509KeyPair(absolute(dir, key), absolute(dir, key))
+		text, err := t.Access.ReadKey(absolute(t.Dir, key))
 		if err != nil {
 			return nil, err
+		}
+		pair, err := tls.X509KeyPair(text, text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}

@@ -46,7 +46,7 @@ type Decoder struct {
 
 // NewDecoder makes the decoder of format 'protobuf'.
 func NewDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
-	o := &options{Plain, get, t.Dir}
+	o := &options{Plain, get, t.Dir, t.Access}
 	desc, err := o.message()
 	if err != nil {
 		return nil, err
@@ -59,11 +59,11 @@ func NewDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
 
 // NewConfluentDecoder makes the decoder of format 'protobuf-confluent'.
 func NewConfluentDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
-	o := &options{Confluent, get, t.Dir}
+	o := &options{Confluent, get, t.Dir, t.Access}
 	d := newDecoder(t.Columns, o)
 	d.programs, d.ctx, d.program = map[string]*program{}, context.Background(), &program{}
 	var err error
-	d.registry, err = confluent.NewClient(Confluent, get, t.Dir, t.Log)
+	d.registry, err = confluent.NewClient(Confluent, get, t)
 	return d, err
 }
 

@@ -48,7 +48,7 @@ func record(t testing.TB, schema, message, text string) string {
 		}
 		return string(b)
 	}
-	desc, err := (&options{Plain, opts("protobuf.schema", schema, "protobuf.message-class-name", message), ""}).message()
+	desc, err := (&options{Plain, opts("protobuf.schema", schema, "protobuf.message-class-name", message), "", nil}).message()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	desc, err := (&options{Plain, get, ""}).message()
+	desc, err := (&options{Plain, get, "", nil}).message()
 	if err != nil {
 		f.Fatal(err)
 	}

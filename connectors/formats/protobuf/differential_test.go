@@ -332,7 +332,7 @@ func compare(t *testing.T, seed uint64) {
 		}
 		set(t, expected, i, desc, records[i], typ)
 	}
-	d := newDecoder(columns, &options{Plain, func(string) string { return "" }, ""})
+	d := newDecoder(columns, &options{Plain, func(string) string { return "" }, "", nil})
 	root, err := d.planner.message(desc, d.targets)
 	if err != nil {
 		t.Fatal(err)

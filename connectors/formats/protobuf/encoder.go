@@ -28,14 +28,14 @@ type Encoder struct {
 
 // NewEncoder makes the encoder of format 'protobuf'.
 func NewEncoder(t connectors.Table, get func(string) string) (*Encoder, error) {
-	e, _, err := newEncoder(t, &options{Plain, get, t.Dir})
+	e, _, err := newEncoder(t, &options{Plain, get, t.Dir, t.Access})
 	return e, err
 }
 
 // NewConfluentEncoder makes the encoder of format 'protobuf-confluent'. Open
 // has to register its schema before it can write.
 func NewConfluentEncoder(t connectors.Table, get func(string) string) (*Encoder, error) {
-	o := &options{Confluent, get, t.Dir}
+	o := &options{Confluent, get, t.Dir, t.Access}
 	e, desc, err := newEncoder(t, o)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func NewConfluentEncoder(t connectors.Table, get func(string) string) (*Encoder,
 		return nil, err
 	}
 	e.indexes = appendIndexes(nil, desc)
-	e.registry, err = confluent.NewClient(Confluent, get, t.Dir, t.Log)
+	e.registry, err = confluent.NewClient(Confluent, get, t)
 	return e, err
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/confluent"
+	"github.com/cepd/cepd/internal/access"
 )
 
 // The names of the formats.
@@ -43,6 +44,7 @@ type options struct {
 	format string
 	get    func(string) string
 	dir    string
+	access *access.Policy
 }
 
 func (o *options) option(name string) string { return o.get(o.format + "." + name) }
@@ -64,7 +66,7 @@ func (o *options) source() (string, error) {
 	if file == "" {
 		return text, nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := o.access.ReadFile(file)
 	return string(b), err
 }
 
@@ -79,7 +81,7 @@ func (o *options) message() (protoreflect.MessageDescriptor, error) {
 
 func (o *options) file() (protoreflect.FileDescriptor, error) {
 	if set := o.path("descriptor-file"); set != "" {
-		return readSet(set, o.option("message-class-name"))
+		return readSet(o.access, set, o.option("message-class-name"))
 	}
 	text, err := o.source()
 	if err != nil {
@@ -93,7 +95,7 @@ func (o *options) file() (protoreflect.FileDescriptor, error) {
 		if o.path("schema-file") == "" || !filepath.IsLocal(path) {
 			return "", os.ErrNotExist
 		}
-		b, err := os.ReadFile(filepath.Join(beside, path))
+		b, err := o.access.ReadFile(filepath.Join(beside, path))
 		return string(b), err
 	})
 }
@@ -120,8 +122,8 @@ func compile(text string, imported func(path string) (string, error)) (protorefl
 }
 
 // readSet reads a FileDescriptorSet and finds the file that has the message.
-func readSet(path, message string) (protoreflect.FileDescriptor, error) {
-	b, err := os.ReadFile(path)
+func readSet(p *access.Policy, path, message string) (protoreflect.FileDescriptor, error) {
+	b, err := p.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
