@@ -92,6 +92,8 @@ type server struct {
 	runner  *fakeRunner
 	service *Service
 	handler http.Handler
+
+	protection Protection
 }
 
 func (s *server) start() {
@@ -101,7 +103,7 @@ func (s *server) start() {
 		s.t.Fatal(err)
 	}
 	service.now = func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
-	s.service, s.handler = service, NewHandler(service, prometheus.NewRegistry(), "test")
+	s.service, s.handler = service, NewHandler(service, prometheus.NewRegistry(), "test", s.protection)
 }
 
 // request sends "METHOD PATH" with the input as body; a body that is not JSON

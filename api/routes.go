@@ -18,8 +18,12 @@ type named struct {
 // register adds the operations under /v1.
 func register(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodPost, "/v1/queries", "submit", "Run statements: all, or after an error none", http.StatusCreated),
-		func(_ context.Context, in *body[Submission]) (*body[*Outcome], error) {
-			return answer(s.Submit(&in.Body))
+		func(ctx context.Context, in *body[Submission]) (*body[*Outcome], error) {
+			out, err := s.Submit(&in.Body)
+			if err == nil {
+				note(ctx, out.Queries, out.Dropped)
+			}
+			return answer(out, err)
 		})
 	huma.Register(api, operation(http.MethodGet, "/v1/queries", "list-queries", "List the queries", 0),
 		func(context.Context, *struct{}) (*body[[]Info], error) { return answer(maskInfos(s.Queries()), nil) })
@@ -45,8 +49,9 @@ func register(api huma.API, s *Service) {
 }
 
 func operation(method, path, id, summary string, status int) huma.Operation {
-	return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, DefaultStatus: status, MaxBodyBytes: maxBodyBytes, BodyReadTimeout: readTimeout,
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}}
+	r := ruleOf(method + " " + path)
+	return huma.Operation{Extensions: map[string]any{"x-cepd-role": r.role.String()}, Security: anyScheme, Method: method, Path: path, OperationID: id, Summary: summary, DefaultStatus: status, MaxBodyBytes: maxBodyBytes, BodyReadTimeout: readTimeout,
+		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}}
 }
 
 func answer[T any](v T, err error) (*body[T], error) {

@@ -3,6 +3,8 @@ package api
 import (
 	"regexp"
 	"strings"
+
+	"github.com/cepd/cepd/internal/access"
 )
 
 // secretWords are parts of option names whose values are not shown.
@@ -10,7 +12,12 @@ var secretWords = []string{"password", "secret", "jaas", "token", "credential", 
 
 const masked = "******"
 
+// maskSecret masks the value of an option that is named like a secret. A
+// reference to one is shown: it is what was written, and all that is kept.
 func maskSecret(key, value string) string {
+	if access.IsReference(value) {
+		return value
+	}
 	key = strings.ToLower(key)
 	for _, w := range secretWords {
 		if strings.Contains(key, w) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -25,20 +26,24 @@ const (
 )
 
 // NewHandler is the whole of the server's paths.
-func NewHandler(s *Service, metrics prometheus.Gatherer, version string) http.Handler {
+func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Protection) http.Handler {
 	useProblem()
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("cepd", version)
 	config.Info.Description = "Complex event processing: queries over streams, submitted, listed, inspected and dropped."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/v1/openapi", "", ""
 	config.CreateHooks = nil
+	config.Components.SecuritySchemes = securitySchemes
 	register(humago.New(mux, config), s)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", readyz(s))
 	mux.HandleFunc("GET /{$}", page(s, version))
+	mux.HandleFunc("GET /login", loginPage)
+	mux.HandleFunc("POST /login", p.login)
+	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("/", notThere)
-	return mux
+	return p.protect(mux)
 }
 
 func notThere(w http.ResponseWriter, r *http.Request) {
@@ -55,12 +60,12 @@ func readyz(s *Service) http.HandlerFunc {
 	}
 }
 
-// Serve answers on the listener until the context ends, then lets requests
-// under way finish.
-func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+// Serve answers on the listener, with encryption unless that is nil, until the
+// context ends, then lets requests under way finish.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, encryption *tls.Config, log *slog.Logger) error {
 	server := &http.Server{
 		Handler: guard(l.Addr(), h), MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		TLSConfig: encryption, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)
 	go func() {
@@ -69,7 +74,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		defer cancel()
 		stopped <- server.Shutdown(wait)
 	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := server.Serve
+	if encryption != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/cepd/cepd/api"
 )
@@ -20,7 +25,84 @@ const (
 )
 
 // client speaks to a server.
-type client struct{ base string }
+type client struct {
+	base  string
+	token string       // "": none
+	http  *http.Client // nil: the default one
+}
+
+// clientFlags say how to reach a server, and as whom.
+type clientFlags struct {
+	server, tokenFile, ca, cert, key string
+}
+
+func (f *clientFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.server, "server", defaultServer(), "address of the server")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token, in place of CEPD_TOKEN")
+	flags.StringVar(&f.ca, "ca", "", "PEM `file` of the certificates to trust, beside the system's")
+	flags.StringVar(&f.cert, "cert", "", "PEM `file` of the client's certificate")
+	flags.StringVar(&f.key, "key", "", "PEM `file` of the certificate's key")
+}
+
+// client makes the client of the flags.
+func (f *clientFlags) client() (*client, error) {
+	c := &client{base: f.server, token: os.Getenv("CEPD_TOKEN")}
+	if f.tokenFile != "" {
+		text, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return nil, usagef("--token-file: %w", err)
+		}
+		c.token = strings.TrimSpace(string(text))
+	}
+	if c.token != "" && strings.HasPrefix(c.base, "http://") && !onThisMachine(strings.TrimSuffix(strings.TrimPrefix(c.base, "http://"), "/")) {
+		return nil, usagef("--server %s: the token would travel in the clear; use https://", c.base)
+	}
+	if f.ca == "" && f.cert == "" && f.key == "" {
+		return c, nil
+	}
+	encryption, err := f.encryption()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig, transport.DisableKeepAlives = encryption, true
+	c.http = &http.Client{Transport: transport}
+	return c, nil
+}
+
+func (f *clientFlags) encryption() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.ca != "" {
+		text, err := os.ReadFile(f.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+		if c.RootCAs, err = x509.SystemCertPool(); err != nil {
+			c.RootCAs = x509.NewCertPool()
+		}
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--ca %s holds no PEM certificate", f.ca)
+		}
+	}
+	if f.cert == "" && f.key == "" {
+		return c, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("--cert, --key: %w", err)
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return c, nil
+}
+
+// call asks the server of the flags.
+func (f *clientFlags) call(ctx context.Context, method, path string, in, out any) error {
+	c, err := f.client()
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, method, path, in, out)
+}
 
 // call sends in (nil: no body) and reads the answer into out (nil: none).
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
@@ -39,7 +121,14 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return usagef("--server %s: %w", c.base, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	do := c.http
+	if do == nil {
+		do = http.DefaultClient
+	}
+	resp, err := do.Do(req)
 	if err != nil {
 		return fmt.Errorf("no answer from the server: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cepd/cepd/api/auth"
 )
 
 // config is the server's configuration file. Flags given on the command line
@@ -22,6 +24,43 @@ type config struct {
 	CommitInterval   time.Duration `yaml:"commit_interval"`
 	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
+
+	TLS     auth.TLS      `yaml:"tls"`
+	Auth    authConfig    `yaml:"auth"`
+	Audit   auditConfig   `yaml:"audit"`
+	Files   filesConfig   `yaml:"files"`
+	Network networkConfig `yaml:"network"`
+	Secrets secretsConfig `yaml:"secrets"`
+
+	insecure bool // --insecure: listen anywhere without login or encryption
+	own      bool // the queries are our own: nothing is confined
+}
+
+// authConfig says who may use the server; without either, everybody.
+type authConfig struct {
+	TokensFile   string             `yaml:"tokens_file"`
+	Certificates []auth.Certificate `yaml:"certificates"`
+	OpenMetrics  bool               `yaml:"open_metrics"`
+}
+
+type auditConfig struct {
+	File     string `yaml:"file"` // default audit/audit.jsonl in the data directory
+	MaxBytes int64  `yaml:"max_bytes"`
+	MaxFiles int    `yaml:"max_files"`
+}
+
+type filesConfig struct {
+	Roots []string `yaml:"roots"` // default files in the data directory
+}
+
+type networkConfig struct {
+	Allow []string `yaml:"allow"`
+}
+
+type secretsConfig struct {
+	Env      []string `yaml:"env"`
+	Dirs     []string `yaml:"dirs"`
+	Literals bool     `yaml:"literals"`
 }
 
 func defaultConfig() config { return config{Listen: "127.0.0.1:8080"} }
@@ -56,8 +95,8 @@ func (c *config) validate() error {
 			return fmt.Errorf("%s: %v is less than a millisecond", name, d)
 		}
 	}
-	if c.Workers < 0 || c.SnapshotBytes < 0 {
-		return errors.New("workers and snapshot_bytes must not be negative")
+	if c.Workers < 0 || c.SnapshotBytes < 0 || c.Audit.MaxBytes < 0 || c.Audit.MaxFiles < 0 {
+		return errors.New("workers, snapshot_bytes, audit.max_bytes and audit.max_files must not be negative")
 	}
-	return nil
+	return c.validateSecurity()
 }

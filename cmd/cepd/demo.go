@@ -43,6 +43,9 @@ code is 1 when a fraud was missed or something else was reported.`,
 		if err := o.Validate(); err != nil {
 			return usageError{err}
 		}
+		if !onThisMachine(listen) {
+			return usagef("--listen %s: the demo has no login, so it is for this machine only: use 127.0.0.1:PORT", listen)
+		}
 		return runDemo(c.Context(), g, o, listen)
 	}
 	return c
@@ -58,7 +61,7 @@ func runDemo(ctx context.Context, g *global, o demo.Options, listen string) erro
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := newServer(config{DataDir: dir}, log)
+	s, err := newServer(config{DataDir: dir, own: true}, log)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 // queryFlags are the flags of the clients of a server.
 type queryFlags struct {
-	server string
+	clientFlags
 	output string
 }
 
@@ -26,7 +26,7 @@ func newQuery(g *global) *cobra.Command {
 	f := &queryFlags{}
 	c := &cobra.Command{
 		Use: "query", Short: "Submit, list, inspect and drop the queries of a server", Args: noArgs,
-		Long: "query speaks to a server that `cepd serve` runs. Its address is --server, or\nthe environment's CEPD_SERVER.",
+		Long: "query speaks to a server that `cepd serve` runs. Its address is --server, or\nthe environment's CEPD_SERVER; the token it wants is in --token-file, or the\nenvironment's CEPD_TOKEN.",
 		Example: `  cepd query submit fraud.sql
   cepd query list
   cepd query status card_testing
@@ -35,7 +35,7 @@ func newQuery(g *global) *cobra.Command {
   cepd query drop card_testing`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&f.server, "server", defaultServer(), "address of the server")
+	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
 	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newDrop(g, f))
@@ -69,7 +69,7 @@ file, all statements are carried out or, after an error, none.`,
 		for _, t := range texts {
 			var out api.Outcome
 			sub := api.Submission{Name: name, File: t.name, SQL: t.sql, Params: params}
-			if err := (&client{f.server}).call(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
+			if err := f.call(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
 				return err
 			}
 			if err := f.print(g.std.out, out, func(w io.Writer) { printOutcome(w, &out) }); err != nil {
@@ -120,7 +120,7 @@ func newList(g *global, f *queryFlags) *cobra.Command {
 		Use: "list", Short: "List the queries", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var list []api.Info
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, "/v1/queries", nil, &list); err != nil {
+			if err := f.call(c.Context(), http.MethodGet, "/v1/queries", nil, &list); err != nil {
 				return err
 			}
 			return f.print(g.std.out, list, func(w io.Writer) {
@@ -144,7 +144,7 @@ func newShow(g *global, f *queryFlags) *cobra.Command {
 		Use: "show NAME", Short: "Show a query's text", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var q api.Info
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, queryPath(args[0]), nil, &q); err != nil {
+			if err := f.call(c.Context(), http.MethodGet, queryPath(args[0]), nil, &q); err != nil {
 				return err
 			}
 			return f.print(g.std.out, q, func(w io.Writer) {
@@ -158,7 +158,7 @@ func newDrop(g *global, f *queryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "drop NAME", Short: "Stop a query and delete its state", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return (&client{f.server}).call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
+			return f.call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
 		},
 	}
 }
@@ -168,7 +168,7 @@ func newStatus(g *global, f *queryFlags) *cobra.Command {
 		Use: "status NAME", Short: "Show how a query does, and why nothing comes out", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var s engine.Status
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, queryPath(args[0])+"/status", nil, &s); err != nil {
+			if err := f.call(c.Context(), http.MethodGet, queryPath(args[0])+"/status", nil, &s); err != nil {
 				return err
 			}
 			return f.print(g.std.out, s, func(w io.Writer) { printStatus(w, &s) })

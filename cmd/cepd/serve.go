@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,17 +31,19 @@ restart goes on with them; without, they are gone with the process.
 Paths: /v1/queries, /v1/tables, /v1/validate (described by /v1/openapi.json),
 /metrics for Prometheus, /healthz, /readyz, and / with a status page.
 
-There is no login: whoever reaches the address may run queries, which read and
-write files and brokers with the rights of the process. The default address is
-reachable from this machine only.
+The default address is reachable from this machine only, and whoever reaches it
+may do everything. Other addresses want a login (auth) and encryption (tls) in the
+configuration, or --insecure. Queries reach files in the folder files of the data
+directory only, unless the configuration says otherwise.
 
-The configuration file is YAML with the keys listen, data_dir, workers,
-commit_interval, snapshot_interval and snapshot_bytes; another key is an error.`,
+The configuration file is YAML; docs/operations.md lists its keys. A key that is
+not known is an error.`,
 		Example: "  cepd serve --data-dir /var/lib/cepd\n  cepd serve --config cepd.yaml --log-format json",
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration `file` (YAML)")
 	c.Flags().StringVar(&flags.Listen, "listen", flags.Listen, "address to listen at, host:port")
 	c.Flags().StringVar(&flags.DataDir, "data-dir", "", "directory for queries and state; made if it is not there")
+	c.Flags().BoolVar(&flags.insecure, "insecure", false, "listen at any address, without login and encryption")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := readConfig(file)
 		if err != nil {
@@ -51,6 +54,10 @@ commit_interval, snapshot_interval and snapshot_bytes; another key is an error.`
 		}
 		if c.Flags().Changed("data-dir") {
 			cfg.DataDir = flags.DataDir
+		}
+		cfg.insecure = flags.insecure
+		if err := cfg.validateListen(); err != nil {
+			return usageError{err}
 		}
 		if !c.Flags().Changed("log-level") {
 			g.logLevel = "info"
@@ -77,7 +84,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	log.Info("listening", "address", "http://"+listener.Addr().String(), "version", version)
+	log.Info("listening", "address", s.scheme()+"://"+listener.Addr().String(), "version", version)
 	ctx, cancel := context.WithCancel(ctx)
 	retried := make(chan struct{})
 	go func() {
@@ -93,16 +100,26 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 
 // server is an engine with its API.
 type server struct {
-	service *api.Service
-	metrics *prometheus.Registry
-	log     *slog.Logger
-	closing sync.Once
-	closed  error
+	service    *api.Service
+	metrics    *prometheus.Registry
+	protection api.Protection
+	encryption *tls.Config // nil: none
+	log        *slog.Logger
+	closing    sync.Once
+	closed     error
 }
 
 func newServer(cfg config, log *slog.Logger) (*server, error) {
-	s := &server{metrics: newMetrics(), log: log}
+	s := &server{metrics: newMetrics()}
 	o := engineOptions(log)
+	var err error
+	if o.Access, o.Dir, err = cfg.access(); err != nil {
+		return nil, err
+	}
+	s.log = slog.New(o.Access.LogHandler(log.Handler()))
+	if err := s.protect(cfg); err != nil {
+		return nil, err
+	}
 	o.Metrics, o.Workers = s.metrics, cfg.Workers
 	o.CommitInterval, o.SnapshotInterval, o.SnapshotBytes = cfg.CommitInterval, cfg.SnapshotInterval, cfg.SnapshotBytes
 	if cfg.DataDir != "" {
@@ -110,10 +127,10 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	}
 	e, err := engine.New(o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.protection.Audit.Close())
 	}
-	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e}, log); err != nil {
-		return nil, errors.Join(err, e.Close(context.Background()))
+	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e}, s.log); err != nil {
+		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
 	}
 	return s, nil
 }
@@ -128,7 +145,7 @@ func newMetrics() *prometheus.Registry {
 }
 
 func (s *server) serve(ctx context.Context, l net.Listener) error {
-	if err := api.Serve(ctx, l, api.NewHandler(s.service, s.metrics, version), s.log); err != nil {
+	if err := api.Serve(ctx, l, api.NewHandler(s.service, s.metrics, version, s.protection), s.encryption, s.log); err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
 	return nil
@@ -139,7 +156,7 @@ func (s *server) close() error {
 	s.closing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
-		s.closed = s.service.Close(ctx)
+		s.closed = errors.Join(s.service.Close(ctx), s.protection.Audit.Close())
 	})
 	return s.closed
 }

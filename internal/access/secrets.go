@@ -17,6 +17,9 @@ var reference = regexp.MustCompile(`\$\{(env|file):([^${}]*)\}`)
 // HasReference says whether a value refers to a secret.
 func HasReference(value string) bool { return reference.MatchString(value) }
 
+// IsReference says whether a value is one reference and nothing else.
+func IsReference(value string) bool { return value != "" && reference.FindString(value) == value }
+
 // Resolve puts secrets in the place of the references in an option's value.
 // What it puts there is not looked at again.
 func (p *Policy) Resolve(value string) (string, error) {

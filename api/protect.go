@@ -1,0 +1,216 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cepd/cepd/api/audit"
+	"github.com/cepd/cepd/api/auth"
+)
+
+// rule is what a route asks of those who use it.
+type rule struct {
+	role   auth.Role // at least; None: nobody is asked who they are
+	audit  bool      // it changes something, which is written down
+	action string    // what it is called in the audit log
+}
+
+// rules are those of all routes, by their patterns.
+var rules = map[string]rule{
+	"POST /v1/queries":                 {auth.Author, true, "submit"},
+	"GET /v1/queries":                  {auth.Viewer, false, "list-queries"},
+	"GET /v1/queries/{name}":           {auth.Viewer, false, "show-query"},
+	"DELETE /v1/queries/{name}":        {auth.Author, true, "drop-query"},
+	"GET /v1/queries/{name}/status":    {auth.Viewer, false, "query-status"},
+	"GET /v1/queries/{name}/instances": {auth.Author, false, "list-instances"}, // has events
+	"GET /v1/queries/{name}/why":       {auth.Author, false, "why"},            // has events, and reads a history
+	"GET /v1/tables":                   {auth.Viewer, false, "list-tables"},
+	"GET /v1/tables/{name}":            {auth.Viewer, false, "show-table"},
+	"POST /v1/validate":                {auth.Author, false, "validate"}, // asks brokers, names what files there are
+	"GET /metrics":                     {auth.Viewer, false, "metrics"},
+	"GET /{$}":                         {auth.Viewer, false, "page"},
+	"GET /healthz":                     {auth.None, false, "healthz"},
+	"GET /readyz":                      {auth.None, false, "readyz"},
+	"GET /login":                       {auth.None, false, "login-page"},
+	"POST /login":                      {auth.None, false, "login"}, // writes down by itself
+	"POST /logout":                     {auth.None, false, "logout"},
+	"/":                                {auth.Viewer, false, "unknown-path"},
+}
+
+// ruleOf is the rule of a pattern. A route that nobody has thought of is the
+// admin's.
+func ruleOf(pattern string) rule {
+	if r, ok := rules[pattern]; ok {
+		return r
+	}
+	if strings.HasPrefix(pattern, "GET /v1/openapi") {
+		return rule{auth.Viewer, false, "openapi"}
+	}
+	return rule{auth.Admin, true, pattern}
+}
+
+var securitySchemes = map[string]*huma.SecurityScheme{
+	"token":       {Type: "http", Scheme: "bearer", Description: "A token that `cepd token create` made."},
+	"certificate": {Type: "mutualTLS", Description: "A client certificate whose subject has a role."},
+	"session":     {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the page."},
+}
+
+var anyScheme = []map[string][]string{{"token": {}}, {"certificate": {}}, {"session": {}}}
+
+// Protection is who may use the server and where it is written down. The zero
+// value lets everybody do everything, and writes nothing down.
+type Protection struct {
+	Auth        *auth.Authenticator
+	Audit       *audit.Log
+	OpenMetrics bool // /metrics is for everybody
+	Log         *slog.Logger
+}
+
+// gate stands before all routes.
+type gate struct {
+	Protection
+	mux *http.ServeMux
+}
+
+func (p Protection) protect(mux *http.ServeMux) http.Handler { return &gate{p, mux} }
+
+func (p *Protection) open() bool { return p.Auth == nil || p.Auth.Open() }
+
+// ServeHTTP lets in who may use the route.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, pattern := g.mux.Handler(r)
+	rule := ruleOf(pattern)
+	e := audit.Entry{RequestID: rand.Text(), Remote: r.RemoteAddr, Action: rule.action, Object: short(r.URL.Path)}
+	w.Header().Set("X-Request-Id", e.RequestID)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	r = r.WithContext(context.WithValue(r.Context(), entryKey{}, &e))
+	if rule.role == auth.None || rule.action == "metrics" && g.OpenMetrics {
+		g.mux.ServeHTTP(w, r)
+		return
+	}
+	who := auth.Everybody
+	if !g.open() {
+		var err error
+		if who, err = g.Auth.Authenticate(r); err != nil {
+			g.stranger(w, r, &e, err)
+			return
+		}
+	}
+	e.Who, e.Role = who.Name, who.Role.String()
+	switch {
+	case who.Role < rule.role:
+		g.refuse(w, &e, newProblem(http.StatusForbidden, "this needs the role "+rule.role.String()+"; "+who.Name+" has the role "+who.Role.String()))
+	case rule.audit && g.Audit != nil:
+		g.change(w, r, &e)
+	default:
+		g.mux.ServeHTTP(w, r)
+	}
+}
+
+// maxObject bounds a path in the audit log.
+const maxObject = 1024
+
+func short(s string) string { return s[:min(len(s), maxObject)] }
+
+// stranger answers who has not said who they are; a browser gets the login.
+func (g *gate) stranger(w http.ResponseWriter, r *http.Request, e *audit.Entry, err error) {
+	browser := r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+	if browser && errors.Is(err, auth.ErrNone) {
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
+	}
+	g.refuse(w, e, unauthorized(w, err))
+}
+
+func unauthorized(w http.ResponseWriter, err error) *Problem {
+	if errors.Is(err, auth.ErrBlocked) {
+		w.Header().Set("Retry-After", "60")
+		return newProblem(http.StatusTooManyRequests, err.Error())
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="cepd"`)
+	return newProblem(http.StatusUnauthorized, err.Error())
+}
+
+// refuse answers and writes down. Of an address that is blocked it writes once,
+// so that whoever is refused cannot fill the log.
+func (p *Protection) refuse(w http.ResponseWriter, e *audit.Entry, problem *Problem) {
+	e.Phase, e.Status, e.Reason = audit.Refused, problem.Status, problem.Detail
+	if problem.Status != http.StatusTooManyRequests || p.Auth.FirstBlocked(e.Remote) {
+		if err := p.write(e, false); err != nil {
+			p.Log.Error("a refusal was not written down", "error", err)
+		}
+	}
+	writeProblem(w, problem)
+}
+
+func (p *Protection) write(e *audit.Entry, sync bool) error {
+	if p.Audit == nil {
+		return nil
+	}
+	e.Time = time.Now().UTC()
+	return p.Audit.Write(*e, sync)
+}
+
+// change carries out a call that changes something. What was about to be done
+// is on disk before it is done, and what became of it before that is answered.
+// Where neither can be written, nothing is done.
+func (g *gate) change(w http.ResponseWriter, r *http.Request, e *audit.Entry) {
+	e.Phase = audit.Attempt
+	if err := g.write(e, true); err != nil {
+		g.Log.Error("refused a change, as the audit log cannot be written", "error", err)
+		writeProblem(w, newProblem(http.StatusServiceUnavailable, "the audit log cannot be written, so nothing is changed"))
+		return
+	}
+	h := &held{header: w.Header()}
+	g.mux.ServeHTTP(h, r)
+	e.Phase, e.Status = audit.Done, h.code()
+	if err := g.write(e, true); err != nil {
+		g.Log.Error("a change was made whose outcome the audit log lacks", "request", e.RequestID, "error", err)
+		writeProblem(w, newProblem(http.StatusServiceUnavailable, "the change was carried out, but its outcome cannot be written to the audit log"))
+		return
+	}
+	w.WriteHeader(h.code())
+	_, _ = w.Write(h.body.Bytes())
+}
+
+// held is an answer that waits for the audit log.
+type held struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *held) Header() http.Header { return h.header }
+
+func (h *held) WriteHeader(status int) {
+	if h.status == 0 {
+		h.status = status
+	}
+}
+
+func (h *held) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+func (h *held) code() int {
+	if h.status == 0 {
+		return http.StatusOK
+	}
+	return h.status
+}
+
+type entryKey struct{}
+
+// note adds to the audit log's entry of a request which queries came and went.
+func note(ctx context.Context, added, dropped []string) {
+	if e, ok := ctx.Value(entryKey{}).(*audit.Entry); ok {
+		e.Added, e.Dropped = added, dropped
+	}
+}
