@@ -108,7 +108,7 @@ func (a *Authenticator) byToken(remote, text string) (Principal, error) {
 
 // find looks a token up. An address that has failed too often learns nothing.
 func (a *Authenticator) find(remote, text string) (Token, error) {
-	if blocked, _ := a.limiter.blocked(remote); blocked {
+	if a.limiter.blocked(remote) {
 		return Token{}, ErrBlocked
 	}
 	if a.tokens != nil {
@@ -131,12 +131,9 @@ func (a *Authenticator) byCertificate(r *http.Request) (Principal, error) {
 	return Principal{}, fmt.Errorf("%w; the certificate of '%s' has no role (setting 'auth.certificates' of the server)", ErrNone, subject)
 }
 
-// FirstBlocked says whether the address is blocked and that has not been said
-// before: a log that takes it down once cannot be flooded.
-func (a *Authenticator) FirstBlocked(remote string) bool {
-	_, first := a.limiter.blocked(remote)
-	return first
-}
+// FirstBlocked says, of an address that is blocked, whether that is asked for
+// the first time: a log that takes it down once cannot be flooded.
+func (a *Authenticator) FirstBlocked(remote string) bool { return a.limiter.first(remote) }
 
 // Login begins a session of the page with a token and sets its cookie.
 func (a *Authenticator) Login(w http.ResponseWriter, r *http.Request, text string) (Principal, error) {

@@ -28,17 +28,24 @@ type failures struct {
 	told bool // that the address is blocked has been written down
 }
 
-// blocked says whether an address has failed too often; first is true the
-// first time it says so.
-func (l *limiter) blocked(remote string) (blocked, first bool) {
+// blocked says whether an address has failed too often.
+func (l *limiter) blocked(remote string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.known[prefixOf(remote)]
-	if f == nil || f.left.TokensAt(l.now()) >= 1 {
-		return false, false
+	return f != nil && f.left.TokensAt(l.now()) < 1
+}
+
+// first says whether it is asked for the first time since the address failed.
+func (l *limiter) first(remote string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.known[prefixOf(remote)]
+	if f == nil || f.told {
+		return false
 	}
-	first, f.told = !f.told, true
-	return true, first
+	f.told = true
+	return true
 }
 
 func (l *limiter) failed(remote string) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -54,7 +55,11 @@ func (f *clientFlags) client() (*client, error) {
 		}
 		c.token = strings.TrimSpace(string(text))
 	}
-	if c.token != "" && strings.HasPrefix(c.base, "http://") && !onThisMachine(strings.TrimSuffix(strings.TrimPrefix(c.base, "http://"), "/")) {
+	u, err := url.Parse(c.base)
+	if err != nil {
+		return nil, usagef("--server: %w", err)
+	}
+	if c.token != "" && u.Scheme == "http" && !onThisMachine(net.JoinHostPort(u.Hostname(), "80")) {
 		return nil, usagef("--server %s: the token would travel in the clear; use https://", c.base)
 	}
 	if f.ca == "" && f.cert == "" && f.key == "" {
