@@ -213,7 +213,7 @@ func (s *Service) carryOut(ch *change) error {
 	}
 	for i, name := range ch.added {
 		if err := s.start(c, name); err != nil {
-			return errors.Join(err, s.undo(before, ch.added[:i]))
+			return errors.Join(badRequest("%v", err), s.undo(before, ch.added[:i]))
 		}
 	}
 	s.catalog = c.catalog

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 
 	"github.com/segmentio/kafka-go"
@@ -35,7 +36,7 @@ func transient(err error) bool {
 	if errors.As(err, &endpoint) {
 		return endpoint.transient()
 	}
-	if errors.Is(err, access.ErrRefused) {
+	if errors.Is(err, access.ErrRefused) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // a file with a token
 		return false
 	}
 	var op *net.OpError

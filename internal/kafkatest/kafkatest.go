@@ -35,6 +35,7 @@ type Kafka struct {
 	// With Secure:
 	SASLBootstrap, User, Password, CA   string
 	SSLBootstrap, ClientCert, ClientKey string // wants the certificate; files
+	Expired, Misnamed, BadCA            string // TLS with certificates that are no good; BadCA trusts them
 
 	dir string // of the broker; "" when it is not ours
 }
@@ -119,12 +120,14 @@ func start(t testing.TB, flags ...string) *Kafka {
 	k := &Kafka{dir: filepath.Join(tmp, "broker")}
 	if slices.Contains(flags, "-s") {
 		k.ClientCert, k.ClientKey = clientCertificate(t, tmp)
+		badCertificates(t, tmp)
 	}
 	out, err := k.script(append(append([]string{"start"}, flags...), k.dir)...)
 	if err != nil {
 		t.Fatalf("kafka broker: %v", err)
 	}
 	k.readEnv(out)
+	k.BadCA = filepath.Join(tmp, "bad-ca.pem")
 	return k
 }
 
@@ -155,7 +158,7 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if k.ClientCert != "" {
-		cmd.Env = append(os.Environ(), "KAFKA_CLIENT_CERT="+k.ClientCert)
+		cmd.Env = append(os.Environ(), "KAFKA_CLIENT_CERT="+k.ClientCert, "KAFKA_BAD_CERTS="+filepath.Dir(k.ClientCert))
 	}
 	cmd.WaitDelay = time.Second
 	// The broker outlives the script and must not hold its output open.
@@ -176,6 +179,7 @@ func (k *Kafka) readEnv(env []byte) {
 	values := map[string]*string{
 		"KAFKA_BOOTSTRAP": &k.Bootstrap, "KAFKA_SASL_BOOTSTRAP": &k.SASLBootstrap,
 		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA, "KAFKA_SSL_BOOTSTRAP": &k.SSLBootstrap,
+		"KAFKA_EXPIRED_BOOTSTRAP": &k.Expired, "KAFKA_MISNAMED_BOOTSTRAP": &k.Misnamed,
 	}
 	lines := bufio.NewScanner(bytes.NewReader(env))
 	for lines.Scan() {
