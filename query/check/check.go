@@ -31,6 +31,7 @@ type Checker struct {
 	used  map[string]bool // parameters that were read
 	ctes  *cte
 	views []string // being expanded
+	spent *int     // of maxExpansion
 }
 
 // New is a checker that adds its findings to list and resolves names in cat.
@@ -38,7 +39,7 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 	if opts.Bounded == nil {
 		opts.Bounded = endsByItself
 	}
-	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}}
+	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}, spent: new(int)}
 }
 
 func endsByItself(t *catalog.Table) bool {
@@ -111,6 +112,7 @@ func (r *relation) schema() *event.Schema { return r.node.Schema() }
 type cte struct {
 	name string
 	rel  *relation // nil when it did not bind
+	cost int       // of a use
 	next *cte
 }
 

@@ -14,6 +14,25 @@ import (
 // maxViewDepth bounds views of views.
 const maxViewDepth = 64
 
+// maxExpansion bounds what the views and WITH tables of a text are expanded to,
+// in bytes of their texts: each may read the one before twice.
+const maxExpansion = 16 << 20
+
+// costOf is the cost of using a query once: its text, and something for itself.
+func costOf(q ast.Query) int { return q.Pos().End - q.Pos().Start + 100 }
+
+// spend says whether a view or WITH table may be used once more.
+func (c *Checker) spend(cost int, span diag.Span) bool {
+	if *c.spent > maxExpansion {
+		return false // which has been said
+	}
+	if *c.spent += cost; *c.spent > maxExpansion {
+		c.add(diag.Limit, span, "the views and WITH tables of this text expand to more than %d MiB", maxExpansion>>20).WithHint("read each fewer times, or write to a table in between")
+		return false
+	}
+	return true
+}
+
 // from binds a table expression; nil after an error.
 func (c *Checker) from(t ast.TableExpr) *relation {
 	switch t := t.(type) {
@@ -102,6 +121,9 @@ func (c *Checker) tableRef(t *ast.TableRef) *relation {
 // lookup finds what a name in FROM stands for: a WITH table, a view, a table.
 func (c *Checker) lookup(name string, t *ast.TableRef) *relation {
 	if w := c.ctes.find(name); w != nil {
+		if !c.spend(w.cost, t.Pos()) {
+			return nil
+		}
 		return w.rel
 	}
 	if v, ok := c.cat.View(name); ok {
@@ -161,6 +183,9 @@ func (c *Checker) expand(v *catalog.View, t *ast.TableRef) *relation {
 	}
 	if len(c.views) >= maxViewDepth || indexOf(c.views, v.Name) >= 0 {
 		c.add(diag.Limit, t.Pos(), "the view %q reads itself, or views are nested more than %d deep", v.Name, maxViewDepth)
+		return nil
+	}
+	if !c.spend(costOf(v.Query), t.Pos()) {
 		return nil
 	}
 	inner := *c

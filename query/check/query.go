@@ -54,11 +54,13 @@ func (c *Checker) with(q *ast.With) *relation {
 				c.add(diag.DuplicateName, t.Name.Pos(), "two WITH tables are named %s", t.Name.Name)
 			}
 		}
+		before := *c.spent
 		rel := c.query(t.Query)
+		cost := *c.spent - before + costOf(t.Query)
 		if rel != nil {
 			rel = c.alias(rel, ast.Alias{Name: &t.Name, Columns: t.Columns}, t.Name.Pos())
 		}
-		c.ctes = &cte{name: t.Name.Name, rel: rel, next: c.ctes}
+		c.ctes = &cte{name: t.Name.Name, rel: rel, cost: cost, next: c.ctes}
 	}
 	return c.query(q.Query)
 }

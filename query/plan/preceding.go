@@ -14,16 +14,34 @@ func (n *Match) Preceding() [][]int {
 	return p.before
 }
 
-type preceding struct{ before [][]int }
+type preceding struct {
+	before [][]int
+	tested []int // variables, in the order of the pattern
+}
+
+// test enters that variables precede v.
+func (c *preceding) test(v int, before []int) {
+	c.before[v] = append(c.before[v], before...)
+	c.tested = append(c.tested, v)
+}
+
+// again enters that bound precedes all that was tested from an index on: it is
+// tested again behind them. (To walk there twice would take time exponential in
+// how deep loops are nested.)
+func (c *preceding) again(from int, bound []int) {
+	for _, v := range c.tested[from:] {
+		c.before[v] = append(c.before[v], bound...)
+	}
+}
 
 // walk enters what precedes the variables of p and returns those it binds.
 func (c *preceding) walk(p Pattern, before []int) []int {
 	switch p := p.(type) {
 	case PatVar:
-		c.before[p.Var] = append(c.before[p.Var], before...)
+		c.test(p.Var, before)
 		return []int{p.Var}
 	case PatNot:
-		c.before[p.Var] = append(c.before[p.Var], before...)
+		c.test(p.Var, before)
 	case PatConcat:
 		return c.sequence(p.Items, before)
 	case PatAlt:
@@ -33,10 +51,10 @@ func (c *preceding) walk(p Pattern, before []int) []int {
 		}
 		return bound
 	case PatPermute:
-		for range 2 { // each item may stand before each other
-			before = append(slices.Clip(before), c.sequence(p.Items, before)...)
-		}
-		return before
+		from := len(c.tested)
+		bound := c.sequence(p.Items, before)
+		c.again(from, bound) // each item may stand before each other
+		return bound
 	case PatExclude:
 		return c.walk(p.Item, before)
 	case PatEdge:
@@ -58,14 +76,14 @@ func (c *preceding) sequence(items []Pattern, before []int) []int {
 }
 
 func (c *preceding) quantified(p PatQuant, before []int) []int {
+	from := len(c.tested)
 	bound := c.walk(p.Item, before)
 	if p.Max == 1 && !p.Possessive {
 		return bound
 	}
-	inside := append(slices.Clip(before), bound...)
-	c.walk(p.Item, inside)
+	c.again(from, bound)
 	if p.Until != nil {
-		c.before[p.Until.Var] = append(c.before[p.Until.Var], inside...)
+		c.test(p.Until.Var, append(slices.Clip(before), bound...))
 	}
 	return bound
 }

@@ -21,6 +21,10 @@ func bombs() map[string]string {
 	for i := range 30 { // each twice the one before
 		views += fmt.Sprintf("CREATE VIEW v%d AS SELECT x FROM v%d UNION ALL SELECT x FROM v%d;\n", i+1, i, i)
 	}
+	with := table + "INSERT INTO b WITH v0 AS (SELECT x FROM a)"
+	for i := range 30 {
+		with += fmt.Sprintf(", v%d AS (SELECT x FROM v%d UNION ALL SELECT x FROM v%d)", i+1, i, i)
+	}
 	return map[string]string{
 		"parentheses":          "SELECT " + strings.Repeat("(", million/2-100) + "1",
 		"operators":            table + "INSERT INTO b SELECT " + strings.Repeat("1+", 100_000) + "1 FROM a",
@@ -39,6 +43,7 @@ func bombs() map[string]string {
 		"regular expression":   table + "INSERT INTO b SELECT x FROM a WHERE REGEXP(s, '((((a{1,100}){1,100}){1,100}){1,100}){1,100}')",
 		"regular expression 2": table + "INSERT INTO b SELECT x FROM a WHERE REGEXP(s, '" + strings.Repeat("(a|", 100_000) + strings.Repeat(")", 100_000) + "')",
 		"doubling views":       views + "INSERT INTO b SELECT x FROM v30;",
+		"doubling with":        with + " SELECT x FROM v30;",
 		"repeat":               table + "INSERT INTO b SELECT CHAR_LENGTH(REPEAT('x', 2000000000)) FROM a",
 		"padding":              table + "INSERT INTO b SELECT CHAR_LENGTH(LPAD('x', 2000000000, 'y')) FROM a",
 		"huge number":          table + "INSERT INTO b SELECT " + strings.Repeat("9", million/2) + " FROM a",

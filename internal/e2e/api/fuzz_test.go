@@ -52,9 +52,9 @@ func newServer(t testing.TB) http.Handler {
 
 // schema is the part of JSON Schema that the description uses.
 type schema struct {
-	Ref                  string             `json:"$ref"`
-	Type                 any                `json:"type"`
-	Format               string             `json:"format"`
+	Ref                  string `json:"$ref"`
+	Type                 any    `json:"type"`
+	Format               string `json:"format"`
 	MinLength, MaxLength *int
 	Minimum, Maximum     *float64
 	Enum                 []any
