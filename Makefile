@@ -24,7 +24,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants release generate lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -42,6 +42,7 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	-@$(STEP) -step gofmt scripts/gofmt.sh
 	-@$(STEP) -step vet $(GO) vet ./...
 	-@$(STEP) -step golangci-lint $(LINT) run
+	-@$(STEP) -step licences scripts/licences.sh
 	-@echo '== go test -race'; $(GO) test -race -timeout 18m -json ./... | $(STEP)
 	-@echo '== without the race detector: answers, budgets, counts of many matches'; $(GO) test -json -run 'Answers|Budgets|Counts' ./benchmarks ./internal/e2e/stock | $(STEP)
 	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s
@@ -96,6 +97,9 @@ sim: ## SEEDS=n: the engine through faults in simulated time; SEED=s: that one i
 sim-mutants: ## plants bugs and says which of them the simulation finds
 	@$(GO) run ./tools/simmutants
 
+release: ## dist: binaries of all systems, after the checks of licences and vulnerabilities
+	@VERSION='$(VERSION)' scripts/release.sh
+
 generate: ## the parser from its grammar: needs Java and Maven
 	@scripts/need-java.sh
 	@scripts/generate.sh
@@ -113,4 +117,4 @@ $(LINT):
 	@mv $(CACHE)/golangci-lint $@
 
 clean: ## removes what the targets made
-	@rm -rf $(BIN) $(CACHE)
+	@rm -rf $(BIN) $(CACHE) dist

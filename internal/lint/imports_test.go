@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/audit", "internal/auth", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/lint"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -100,6 +100,8 @@ var only = map[string][]string{
 	"github.com/danielgtaylor/huma":      {"api"},
 	"github.com/axiomhq/hyperloglog":     {"internal/sketch"},
 	"github.com/DataDog/sketches-go":     {"internal/sketch"},
+	"golang.org/x/oauth2":                {"connectors/kafka"},
+	"golang.org/x/time":                  {"api/auth"},
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},

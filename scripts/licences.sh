@@ -1,0 +1,13 @@
+#!/bin/sh
+# Fails when a linked module has a licence other than those below.
+set -eu
+cd "$(dirname "$0")/.."
+tools=$PWD/.cache
+version=v1.6.0
+[ -x "$tools/go-licenses-$version" ] || {
+	mkdir -p "$tools"
+	GOBIN=$tools go install "github.com/google/go-licenses@$version"
+	mv "$tools/go-licenses" "$tools/go-licenses-$version"
+}
+"$tools/go-licenses-$version" check ./cmd/cepd --allowed_licenses=Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
+echo 'licences: all allowed'
