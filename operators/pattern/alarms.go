@@ -207,7 +207,7 @@ func (m *Matcher) ring(due []alarm) error {
 // endsSilently says whether the end of a key's time has no result and leaves
 // nothing.
 func (p *Program) endsSilently(h *header) bool {
-	return p.silent && h.rows == 1 && h.start == 0
+	return p.joint != nil || p.silent && h.rows == 1 && h.start == 0
 }
 
 // filed is a deadline on its way to the store.

@@ -56,10 +56,9 @@ func newCold(p *Program, r state.Reader) *cold {
 }
 
 // spills says whether keys can be let go of. They cannot where a row of one key
-// changes others, nor where the watermark of the results hangs on all of them,
-// nor yet where patterns run together.
+// changes others, nor where the watermark of the results hangs on all of them.
 func (p *Program) spills() bool {
-	return p.joint == nil && !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
+	return !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
 }
 
 // none says that no key is cold.
@@ -260,6 +259,9 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 	}
 	m.dropRows(k, int(k.n))
 	m.releaseRows(k)
+	if m.joint != nil {
+		delete(m.joint.used, index)
+	}
 	m.keys.remove(index)
 	c.spilled++
 }

@@ -117,6 +117,9 @@ func (m *Matcher) bytes() int64 {
 	if m.tecs != nil {
 		n += m.tecs.bytes()
 	}
+	if m.joint != nil {
+		n += int64(len(m.joint.used)) * usedBytes
+	}
 	if m.edges != nil {
 		n += m.edges.bytes()
 	}
@@ -152,7 +155,7 @@ func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) error {
 	m.octx = ctx
 	if m.joint != nil {
 		m.joint.to = out
-		return nil
+		return m.learn()
 	}
 	m.out.begin(ctx, out)
 	m.view.ctx.Now = ctx.Now

@@ -238,8 +238,21 @@ func (m *Matcher) restoreAll(r state.Reader) error {
 		c.whole = true
 		c.horizon = c.bucket(m.past, 2)
 		c.swept = c.horizon
+		m.fileAll()
 	}
 	return err
+}
+
+// fileAll has the next snapshot file the deadlines of all keys: what was written
+// before keys of the pattern could be let go of has none by time.
+func (m *Matcher) fileAll() {
+	_ = m.keys.each(func(i int32, k *keyState) error {
+		if k.timer >= 0 {
+			k.flags &^= keyFiled
+			m.touch(i, k)
+		}
+		return nil
+	})
 }
 
 // header is what an entry of a key says before its rows.
@@ -401,6 +414,7 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 		return nil
 	}
 	if m.joint != nil {
+		m.joint.made = m.joint.made[:0] // of the last row of another key
 		m.joint.load(k)
 		m.joint.settle(index, k)
 		return nil
