@@ -111,6 +111,8 @@ type Options struct {
 	MaxSuppressed int
 	// MaxJoinRows is how many rows a shard of a join holds; 0: the default.
 	MaxJoinRows int
+	// Portion is how many groups of a window a shard reports in a step; 0: the default.
+	Portion int
 }
 
 // Output is rows for a sink.

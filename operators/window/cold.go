@@ -69,7 +69,7 @@ func (pn *pane) index(w state.Writer) error {
 	}
 	prefix := pn.prefix(prefixIndex)
 	for _, s := range pn.dirty {
-		if pn.slot(s) < pn.filed {
+		if pn.slot(s) < max(pn.filed, pn.reported) {
 			continue
 		}
 		if err := w.Put(append(prefix[:len(prefix):len(prefix)], pn.Key(s)...), slotKey(nil, pn.slot(s))); err != nil {
@@ -245,7 +245,10 @@ func (a *aligned) letGo(pn *pane) {
 	}
 	kept := newPane(a.p)
 	kept.open(pn.bounds)
-	kept.saved, kept.filed, kept.used = pn.saved, pn.filed, pn.used
+	kept.saved, kept.filed, kept.used, kept.reported = pn.saved, pn.filed, pn.used, pn.reported
+	if a.closing != nil && a.closing.pn == pn {
+		a.closing = nil
+	}
 	var numbers []int32
 	var buf []byte
 	for s := range pn.N {
@@ -254,6 +257,9 @@ func (a *aligned) letGo(pn *pane) {
 				c.known.Add(pn.Hash(s))
 			}
 			a.counts.Spilled++
+			continue
+		}
+		if c.numbers[s] < pn.reported {
 			continue
 		}
 		numbers = append(numbers, c.numbers[s])
@@ -275,32 +281,20 @@ func (a *aligned) copy(to, from *pane, s int32, buf []byte) []byte {
 	return buf
 }
 
-// close reports the groups of a pane that is a window, those in memory and those
-// in the store, in the order of their first rows.
+// close reports groups of a pane that is a window, those in memory and those in
+// the store, in the order of their first rows: as many as are left to report.
 func (a *aligned) close(ctx *operators.Context, pn *pane, out operators.Collector) error {
 	if pn.cold == nil {
-		return a.report(ctx, pn, out)
+		to := int32(min(int64(pn.N), int64(pn.reported)+int64(a.left)))
+		from := pn.reported
+		a.left -= int(to - from)
+		pn.reported = to
+		return a.report(ctx, pn, from, to, out)
 	}
-	o := &closing{a: a, pn: pn, ctx: ctx, out: out, hot: pn.Live(nil)}
-	slices.SortFunc(o.hot, func(x, y int32) int { return int(pn.slot(x)) - int(pn.slot(y)) })
-	if a.scratch == nil {
-		a.scratch = newPane(a.p)
+	if a.closing == nil {
+		a.beginClosing(pn)
 	}
-	a.scratch.open(pn.bounds)
-	prefix := pn.prefix(prefixPane)
-	err := a.r.Scan(prefix, state.PrefixEnd(prefix), func(key, value []byte) error {
-		if len(key) != 21 {
-			return event.ErrCorrupt
-		}
-		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
-	})
-	for err == nil && len(o.hot) > 0 {
-		err = o.next()
-	}
-	if err != nil {
-		return err
-	}
-	return o.flush()
+	return a.closing.portion(ctx, out)
 }
 
 // closing is a pane on its way out.
@@ -309,8 +303,45 @@ type closing struct {
 	pn  *pane
 	ctx *operators.Context
 	out operators.Collector
-	hot []int32 // slots in memory, by their slots in the store
+	hot []int32 // slots in memory that are to be reported, by their slots in the store
 	buf []byte
+}
+
+func (a *aligned) beginClosing(pn *pane) {
+	o := &closing{a: a, pn: pn}
+	for s := range pn.N {
+		if pn.slot(s) >= pn.reported {
+			o.hot = append(o.hot, s)
+		}
+	}
+	slices.SortFunc(o.hot, func(x, y int32) int { return int(pn.slot(x)) - int(pn.slot(y)) })
+	if a.scratch == nil {
+		a.scratch = newPane(a.p)
+	}
+	a.closing = o
+}
+
+// portion reports as many groups as are left to report.
+func (o *closing) portion(ctx *operators.Context, out operators.Collector) error {
+	o.ctx, o.out = ctx, out
+	o.a.scratch.open(o.pn.bounds)
+	prefix := o.pn.prefix(prefixPane)
+	err := o.a.r.Scan(slotKey(prefix[:len(prefix):len(prefix)], o.pn.reported), state.PrefixEnd(prefix), func(key, value []byte) error {
+		if len(key) != 21 {
+			return event.ErrCorrupt
+		}
+		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
+	})
+	for err == nil && len(o.hot) > 0 {
+		err = o.next()
+	}
+	switch {
+	case err == nil:
+		o.pn.reported = o.pn.slots()
+	case !errors.Is(err, errEnough):
+		return err
+	}
+	return o.flush()
 }
 
 // stored takes the next group of the store, unless it is in memory, and what
@@ -324,20 +355,30 @@ func (o *closing) stored(slot int32, value []byte) error {
 	if len(o.hot) > 0 && o.pn.slot(o.hot[0]) == slot {
 		return o.next()
 	}
+	if o.a.left == 0 {
+		return errEnough
+	}
 	if _, _, err := o.a.read(o.a.scratch, value); err != nil {
 		return err
 	}
-	return o.full()
+	return o.taken(slot)
 }
 
 // next takes the next group in memory.
 func (o *closing) next() error {
+	if o.a.left == 0 {
+		return errEnough
+	}
+	slot := o.pn.slot(o.hot[0])
 	o.buf = o.a.copy(o.a.scratch, o.pn, o.hot[0], o.buf)
 	o.hot = o.hot[1:]
-	return o.full()
+	return o.taken(slot)
 }
 
-func (o *closing) full() error {
+// taken counts the group that is in scratch now.
+func (o *closing) taken(slot int32) error {
+	o.a.left--
+	o.pn.reported = slot + 1
 	if o.a.scratch.N < event.MaxRows {
 		return nil
 	}
@@ -345,7 +386,7 @@ func (o *closing) full() error {
 }
 
 func (o *closing) flush() error {
-	err := o.a.report(o.ctx, o.a.scratch, o.out)
+	err := o.a.report(o.ctx, o.a.scratch, 0, o.a.scratch.N, o.out)
 	o.a.scratch.open(o.pn.bounds)
 	return err
 }

@@ -18,7 +18,13 @@ type Options struct {
 	Name            string // of the query and stage, for the identity of results
 	ContinueOnError bool   // results that fail are rejected, instead of failing the query
 	Aggregate       aggregate.Options
+	// Portion is how many groups a call of Advance reports at most: what a step makes
+	// is held until the sinks have it. 0: DefaultPortion.
+	Portion int
 }
+
+// DefaultPortion is how many groups a shard reports in a step.
+const DefaultPortion = 1 << 16
 
 // Program is a compiled Aggregate, shared by its shards.
 type Program struct {
