@@ -54,10 +54,10 @@ func NewAlarms(r state.Reader, prefix byte, width event.Time) *Alarms {
 	return &Alarms{r: r, prefix: prefix, width: width}
 }
 
-// Begin says that all deadlines up to past + 1 are over. Where known is true, those
+// Begin says that all deadlines before from are over. Where known is true, those
 // of the keys in the store are in memory, with the keys.
-func (a *Alarms) Begin(past event.Time, known bool) {
-	a.horizon = a.bucket(past, 2)
+func (a *Alarms) Begin(from event.Time, known bool) {
+	a.horizon = a.bucket(from)
 	a.swept = a.horizon
 	if !known {
 		a.swept--
@@ -130,13 +130,8 @@ func (a *Alarms) Bytes() int64 {
 	return int64(len(a.near)) * alarmBytes
 }
 
-// bucket is that of a time t + more.
-func (a *Alarms) bucket(t, more event.Time) int64 {
-	if t > event.MaxTime-more {
-		t = event.MaxTime
-	} else {
-		t += more
-	}
+// bucket is that of a time.
+func (a *Alarms) bucket(t event.Time) int64 {
 	b := t / a.width
 	if t%a.width < 0 {
 		b--
@@ -174,12 +169,12 @@ func (a *Alarms) Asleep(none bool) event.Time {
 }
 
 // Reach moves the horizon to where time is, when no key has been cold so far.
-func (a *Alarms) Reach(past event.Time) { a.horizon = max(a.horizon, a.bucket(past, 2)) }
+func (a *Alarms) Reach(from event.Time) { a.horizon = max(a.horizon, a.bucket(from)) }
 
 // Set notes the deadline of a key that is let go of, and whose deadline has been
 // filed.
 func (a *Alarms) Set(deadline event.Time, key []byte) {
-	if a.bucket(deadline, 0) < a.horizon {
+	if a.bucket(deadline) < a.horizon {
 		a.near.add(Alarm{deadline, bytes.Clone(key)})
 	}
 }
@@ -209,7 +204,7 @@ func (a *Alarms) readBucket(t event.Time) error {
 	end := []byte{a.prefix + 1}
 	next := int64(math.MaxInt64)
 	if t < event.MaxTime {
-		next = a.bucket(t, 0) + 1
+		next = a.bucket(t) + 1
 		end = a.bucketKey(next)
 	}
 	found := false
@@ -258,8 +253,8 @@ func (a *Alarms) File(deadline event.Time, key []byte) {
 }
 
 // Write writes the deadlines that were filed, and deletes the buckets that are
-// past: deadlines up to past + 1 are over.
-func (a *Alarms) Write(w state.Writer, past event.Time) error {
+// past: deadlines before from are over.
+func (a *Alarms) Write(w state.Writer, from event.Time) error {
 	list := a.filed
 	slices.SortFunc(list, func(x, y filed) int {
 		return cmp.Or(cmp.Compare(x.deadline, y.deadline), cmp.Compare(x.from, y.from))
@@ -267,9 +262,9 @@ func (a *Alarms) Write(w state.Writer, past event.Time) error {
 	a.serial++
 	var buf []byte
 	for len(list) > 0 {
-		bucket := a.bucket(list[0].deadline, 0)
+		bucket := a.bucket(list[0].deadline)
 		open := a.opens(bucket)
-		for buf = buf[:0]; len(list) > 0 && a.bucket(list[0].deadline, 0) == bucket; list = list[1:] {
+		for buf = buf[:0]; len(list) > 0 && a.bucket(list[0].deadline) == bucket; list = list[1:] {
 			key := a.names[list[0].from:list[0].to]
 			buf = binary.AppendUvarint(buf, uint64(list[0].deadline-open))
 			buf = append(binary.AppendUvarint(buf, uint64(len(key))), key...)
@@ -279,11 +274,11 @@ func (a *Alarms) Write(w state.Writer, past event.Time) error {
 		}
 	}
 	a.filed, a.names = a.filed[:0], a.names[:0]
-	return a.sweep(w, past)
+	return a.sweep(w, from)
 }
 
-func (a *Alarms) sweep(w state.Writer, past event.Time) error {
-	b, from := a.bucket(past, 2), a.swept
+func (a *Alarms) sweep(w state.Writer, until event.Time) error {
+	b, from := a.bucket(until), a.swept
 	if b <= from {
 		return nil
 	}

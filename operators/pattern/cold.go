@@ -135,7 +135,7 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 	var own [intKeyBytes]byte
 	key := k.keyBytes(m.arena, own[:0])
 	if c.none() {
-		c.alarms.Reach(m.past)
+		c.alarms.Reach(deadline(m.past, 2))
 	}
 	if k.timer >= 0 {
 		c.alarms.Set(m.timers.of(k), key)

@@ -77,7 +77,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 	m.dirty = m.dirty[:0]
 	mark := binary.LittleEndian.AppendUint64(nil, uint64(m.wm))
 	if c := m.cold; c != nil {
-		if err := c.alarms.Write(w, m.past); err != nil {
+		if err := c.alarms.Write(w, deadline(m.past, 2)); err != nil {
 			return err
 		}
 		mark = c.alarms.AppendMark(mark)
@@ -201,7 +201,7 @@ func (m *Matcher) Restore(r state.Reader) error {
 				return err
 			}
 		}
-		c.alarms.Begin(m.past, false)
+		c.alarms.Begin(deadline(m.past, 2), false)
 		return m.learn()
 	}
 	return m.restoreAll(r)
@@ -228,7 +228,7 @@ func (m *Matcher) restoreAll(r state.Reader) error {
 	}
 	if c := m.cold; c != nil {
 		c.Complete()
-		c.alarms.Begin(m.past, true)
+		c.alarms.Begin(deadline(m.past, 2), true)
 		m.fileAll()
 	}
 	return err
