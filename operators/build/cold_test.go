@@ -25,6 +25,7 @@ var coldQueries = []struct {
 	{sql: `SELECT k, v, window_end, COUNT(*) AS n, LISTAGG(k) AS l FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '30' SECOND) GROUP BY window_start, window_end, GROUPING SETS ((k), (v, k), (k));`, portion: 7},
 	{sql: `SELECT k, window_end, COUNT(*) AS n, SUM(v) AS s, MAX(v) AS m FROM HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '20' SECOND) GROUP BY window_start, window_end, k;`, portion: 5, stays: true},
 	{sql: `SELECT k, window_end, COUNT(*) AS n, SUM(v) AS s FROM CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '20' SECOND) GROUP BY window_start, window_end, k;`, portion: 4, stays: true},
+	{sql: `SELECT k, window_start, window_end, COUNT(*) AS n, SUM(v) AS s, LISTAGG(CAST(v AS STRING)) AS l FROM SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), INTERVAL '6' SECOND) GROUP BY window_start, window_end, k;`, portion: 2},
 	{sql: `SELECT k, v, ts, COUNT(*) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '20' SECOND PRECEDING AND CURRENT ROW) AS n, MAX(v) OVER (PARTITION BY k ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS m FROM t;`, ordered: true},
 	{sql: `SELECT k, v, ts, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '9' SECOND PRECEDING AND CURRENT ROW) AS s FROM t;`, ordered: true},
 	{sql: `SELECT k, v, ts, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE UNBOUNDED PRECEDING) AS s FROM t;`, ordered: true},

@@ -11,10 +11,10 @@ import (
 	"github.com/cepd/cepd/state"
 )
 
-// cold is what a pane knows of its groups that are in the store only. The slot
+// coldGroups is what a pane knows of its groups that are in the store only. The slot
 // that a group got when its first row came stays its name there, and its place in
 // the output; in memory it has another.
-type cold struct {
+type coldGroups struct {
 	numbers []int32 // by slot in memory: the slot in the store
 	next    int32   // the first that is free in the store
 	known   state.Fingerprints
@@ -28,7 +28,7 @@ var learnGroups = 4096
 var errEnough = errors.New("enough")
 
 // number gives the store's slots to those from len(numbers) to n.
-func (c *cold) number(n int) {
+func (c *coldGroups) number(n int) {
 	for len(c.numbers) < n {
 		c.numbers = append(c.numbers, c.next)
 		c.next++
@@ -36,7 +36,7 @@ func (c *cold) number(n int) {
 }
 
 // has says whether a group that is not in memory may be in the store.
-func (c *cold) has(hash uint64, key []byte) bool {
+func (c *coldGroups) has(hash uint64, key []byte) bool {
 	return !c.whole && bytes.Compare(key, c.cursor) >= 0 || c.known.Has(hash)
 }
 
@@ -87,7 +87,7 @@ func (a *aligned) restoreHead(key, value []byte) error {
 	}
 	pn := a.pane(bounds{end: readTime(key[1:]), start: readTime(key[9:])})
 	pn.saved, pn.filed = true, int32(binary.BigEndian.Uint32(value))
-	pn.cold = &cold{next: pn.filed}
+	pn.cold = &coldGroups{next: pn.filed}
 	return nil
 }
 
@@ -240,7 +240,7 @@ func (a *aligned) Spill(most int64) {
 func (a *aligned) letGo(pn *pane) {
 	c := pn.cold
 	if c == nil {
-		c = &cold{whole: true}
+		c = &coldGroups{whole: true}
 		c.number(int(pn.N))
 	}
 	kept := newPane(a.p)

@@ -11,15 +11,15 @@ type pane struct {
 	bounds
 	group.Table
 	states *aggregate.States
-	rows   []int64 // of each group
-	links  []link  // of HOP, once the pane is in the running totals
-	id     int32   // of the running totals' references
-	dirty  []int32 // changed since the last snapshot
-	marked []bool  // whether a slot is in dirty
-	saved  bool    // snapshots hold some of it
-	cold   *cold   // not nil: some groups may be in the store only
-	filed  int32   // groups with a lower number have their key in the store
-	used   int64   // the operator's tick when rows last came
+	rows   []int64     // of each group
+	links  []link      // of HOP, once the pane is in the running totals
+	id     int32       // of the running totals' references
+	dirty  []int32     // changed since the last snapshot
+	marked []bool      // whether a slot is in dirty
+	saved  bool        // snapshots hold some of it
+	cold   *coldGroups // not nil: some groups may be in the store only
+	filed  int32       // groups with a lower number have their key in the store
+	used   int64       // the operator's tick when rows last came
 	// reported: groups with a lower number in the store have been reported, and are
 	// needed no more.
 	reported int32
