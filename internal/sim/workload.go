@@ -17,6 +17,7 @@ type workload struct {
 	topics []string
 	sql    string // after the tables
 	alone  bool   // of one partition
+	stays  bool   // keys stay in memory, though their rows do not
 	record func(rng *rand.Rand, i int) string
 }
 
@@ -84,6 +85,23 @@ INSERT INTO alerts SELECT card, 'relaxed', t FROM payments MATCH_RECOGNIZE (PART
 INSERT INTO large SELECT card, country FROM payments WHERE amount > 50;
 INSERT INTO counts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY country ORDER BY ts MEASURES COUNT(*) AS n PATTERN (A{3}) WITHIN INTERVAL '10' MINUTE DEFINE A AS TRUE);
 END;`},
+	{name: "rules together", topics: onlyPayments, record: payment, sql: `CREATE TABLE alerts (card BIGINT, kind STRING, t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO alerts SELECT card, 'a', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) WITHIN INTERVAL '9' SECOND DEFINE A AS A.amount < 5, B AS B.amount < 9);
+INSERT INTO alerts SELECT card, 'b', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t PATTERN (A B C) WITHIN INTERVAL '15' SECOND DEFINE B AS B.amount > 50, C AS C.country = 'DE');
+INSERT INTO alerts SELECT card, 'c', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t PATTERN (A B) WITHIN INTERVAL '4' SECOND DEFINE A AS A.amount > 50, B AS B.amount > 50);
+END;`},
+	{name: "interval join", stays: true, topics: []string{"payments", "refunds"}, record: payment, sql: `CREATE TABLE o (card BIGINT, p DECIMAL(12,2), r DECIMAL(12,2), t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
+INSERT INTO o SELECT p.card, p.amount, r.amount, p.ts FROM payments AS p LEFT JOIN refunds AS r ON p.card = r.card AND r.amount > 50 AND r.ts BETWEEN p.ts - INTERVAL '3' SECOND AND p.ts + INTERVAL '6' SECOND`},
+	plain("cumulate", "card BIGINT, e TIMESTAMP(3), n BIGINT, m DECIMAL(12,2)",
+		`SELECT card, window_end, COUNT(*), MAX(amount) FROM TABLE(CUMULATE(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '12' SECOND)) GROUP BY window_start, window_end, card`),
+	plain("totals", "card BIGINT, ts TIMESTAMP(3), n BIGINT, total DECIMAL(38,2)",
+		`SELECT card, ts, COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE UNBOUNDED PRECEDING), SUM(amount) OVER (PARTITION BY card ORDER BY ts RANGE UNBOUNDED PRECEDING) FROM payments`),
+	{name: "sessions counted", topics: onlyPayments, record: payment, sql: `CREATE TABLE o (e TIMESTAMP(3), n BIGINT, longest BIGINT) WITH ('connector'='sim','format'='json');
+CREATE VIEW visits AS SELECT window_time AS wt, card, COUNT(*) AS n FROM TABLE(SESSION(TABLE payments PARTITION BY card, DESCRIPTOR(ts), INTERVAL '3' SECOND)) GROUP BY window_start, window_end, window_time, card;
+INSERT INTO o SELECT window_end, COUNT(*), MAX(n) FROM TABLE(TUMBLE(TABLE visits, DESCRIPTOR(wt), INTERVAL '10' SECOND)) GROUP BY window_start, window_end`},
+	plain("first of each", "card BIGINT, e TIMESTAMP(3), amount DECIMAL(12,2), n BIGINT",
+		`SELECT card, window_end, amount, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, country ORDER BY amount DESC, card, ts) AS rn FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '7' SECOND))) WHERE rn <= 2`),
 	{name: "two tables", topics: []string{"payments", "refunds"}, record: payment, sql: `CREATE TABLE alerts (card BIGINT, n BIGINT, t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
 INSERT INTO alerts SELECT card, n, t FROM (SELECT card, amount, ts, 'p' AS kind FROM payments UNION ALL SELECT card, amount, ts, 'r' AS kind FROM refunds)
  MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t, COUNT(*) AS n PATTERN (P+ R) WITHIN INTERVAL '30' SECOND DEFINE P AS P.kind = 'p', R AS R.kind = 'r' AND R.amount > 50)`},
@@ -107,7 +125,7 @@ func (w *workload) script(idle bool) string {
 		options += ",'scan.dead-letter-table'='dead','scan.late-table'='dead'"
 	}
 	text := fmt.Sprintf("SET 'cepd.shards' = '3'; SET 'sink.buffer-max-bytes' = '%d';\n", sinkLimit)
-	if w.name == "over" {
+	if w.name == "over" || w.name == "totals" {
 		text += "SET 'state.ttl' = '40 s';\n"
 	}
 	if w.name == "limits" {

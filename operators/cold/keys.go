@@ -95,7 +95,9 @@ func (c *Keys) Take(hash uint64, key []byte) {
 }
 
 // Gone notes that a stored key is no more.
-func (c *Keys) Gone(key []byte) { c.gone[string(key)] = struct{}{} }
+func (c *Keys) Gone(key []byte) {
+	c.gone[string(key)] = struct{}{}
+}
 
 // Captured notes that a snapshot deletes the keys that are gone.
 func (c *Keys) Captured() {
