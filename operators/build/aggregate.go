@@ -15,7 +15,7 @@ const defaultGroupRows = 1 << 20
 // aggregate builds the stage of a windowed GROUP BY.
 func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 	program, err := window.Compile(n, window.Options{
-		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(), Portion: b.options.Portion,
+		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(), Portion: b.options.Portion, Spill: b.options.Spill,
 	})
 	if err != nil {
 		return err

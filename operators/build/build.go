@@ -113,6 +113,8 @@ type Options struct {
 	MaxJoinRows int
 	// Portion is how many groups of a window a shard reports in a step; 0: the default.
 	Portion int
+	// Spill: the query has a budget of its own and a store to let state go to.
+	Spill bool
 }
 
 // Output is rows for a sink.

@@ -23,7 +23,8 @@ type aligned struct {
 	order    []*pane // by end, then start
 	merged   int     // how many of order are in the running totals
 	idle     []*pane
-	running  *running // of HOP and CUMULATE
+	running  *running   // of HOP and CUMULATE
+	whole    *gathering // … in place of running: windows are put together of panes
 	last     event.Time
 	wm       event.Time
 	emitter  *emitter
@@ -36,8 +37,8 @@ type aligned struct {
 	r       state.Reader // nil: all groups are in memory
 	tick    int64        // of calls of Process
 	left    int          // groups that this call of Advance may report
-	sliding bool         // of running: the totals of the window that ends at last are not all reported
-	closing *closing     // order[0], on its way out; nil: not begun since the last Restore or Spill
+	sliding bool         // of HOP and CUMULATE: the window that ends at last is not all reported
+	closing *closing     // a pane whose groups are being reported; nil: not begun since the last Restore or Spill
 	scratch *pane        // groups on their way out
 	counts  operators.Size
 }
@@ -45,7 +46,10 @@ type aligned struct {
 func newAligned(p *Program) *aligned {
 	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
 	a.keys.Codec = p.codec
-	if k := p.plan.Window.Kind; k == plan.Hop || k == plan.Cumulate {
+	switch k := p.plan.Window.Kind; {
+	case p.gathers():
+		a.whole = &gathering{}
+	case k == plan.Hop || k == plan.Cumulate:
 		a.running = newRunning(p)
 	}
 	return a
@@ -181,6 +185,9 @@ func (a *aligned) Advance(ctx *operators.Context, wm event.Time, out operators.C
 	if a.running != nil {
 		return a.slide(ctx, out)
 	}
+	if a.whole != nil {
+		return a.gather(ctx, out)
+	}
 	for a.left = a.p.opts.portion(ctx); a.left > 0 && a.Unfinished(); {
 		if err := a.close(ctx, a.order[0], out); err != nil {
 			return err
@@ -207,7 +214,7 @@ func (o *Options) portion(ctx *operators.Context) int {
 // Unfinished implements operators.Lasting: a window that the watermark has passed
 // is not reported, or not all of it.
 func (a *aligned) Unfinished() bool {
-	if a.running != nil {
+	if a.running != nil || a.whole != nil {
 		return a.sliding || a.slides()
 	}
 	return len(a.order) > 0 && a.order[0].end-1 <= a.wm
@@ -221,21 +228,25 @@ func (a *aligned) report(ctx *operators.Context, pn *pane, from, to int32, out o
 			slots = append(slots, s)
 		}
 		a.slots = slots
-		err := a.emitter.emit(ctx, source{
-			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
-			result: func(c int, col *event.Vec, fail func(int, error)) error {
-				if a.p.phase == local {
-					pn.partial(slots, col)
-				} else {
-					pn.states.Cols[c].Result(slots, col, fail)
-				}
-				return nil
-			}}, out)
-		if err != nil {
+		if err := a.reportSlots(ctx, pn, slots, pn.bounds, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reportSlots emits some groups of a pane as those of a window.
+func (a *aligned) reportSlots(ctx *operators.Context, pn *pane, slots []int32, w bounds, out operators.Collector) error {
+	return a.emitter.emit(ctx, source{
+		table: &pn.Table, keys: slots, window: func(int) bounds { return w },
+		result: func(c int, col *event.Vec, fail func(int, error)) error {
+			if a.p.phase == local {
+				pn.partial(slots, col)
+			} else {
+				pn.states.Cols[c].Result(slots, col, fail)
+			}
+			return nil
+		}}, out)
 }
 
 // slide goes through the ends of windows that wm has passed, as long as there
@@ -271,6 +282,9 @@ func (a *aligned) slides() bool {
 
 // nextEnd is the end of the next window that has rows.
 func (a *aligned) nextEnd() (event.Time, bool) {
+	if a.whole != nil {
+		return a.nextGathered()
+	}
 	if a.running.Count > 0 {
 		return a.p.grid.after(a.last), true
 	}
@@ -321,7 +335,7 @@ func (a *aligned) Hold(wm event.Time) event.Time {
 // reporting is the end of the window that is reported next, or in part.
 func (a *aligned) reporting() event.Time {
 	switch {
-	case a.running == nil:
+	case a.running == nil && a.whole == nil:
 		return a.order[0].end
 	case a.sliding:
 		return a.last

@@ -292,9 +292,11 @@ func (a *aligned) close(ctx *operators.Context, pn *pane, out operators.Collecto
 		return a.report(ctx, pn, from, to, out)
 	}
 	if a.closing == nil {
-		a.beginClosing(pn)
+		a.beginClosing(pn, pn.reported)
 	}
-	return a.closing.portion(ctx, out)
+	err := a.closing.portion(ctx, out)
+	pn.reported = a.closing.from
+	return err
 }
 
 // closing is a pane on its way out.
@@ -303,14 +305,16 @@ type closing struct {
 	pn  *pane
 	ctx *operators.Context
 	out operators.Collector
-	hot []int32 // slots in memory that are to be reported, by their slots in the store
-	buf []byte
+	// from is the slot in the store from which on groups are to be reported.
+	from int32
+	hot  []int32 // slots in memory that are to be reported, by their slots in the store
+	buf  []byte
 }
 
-func (a *aligned) beginClosing(pn *pane) {
-	o := &closing{a: a, pn: pn}
+func (a *aligned) beginClosing(pn *pane, from int32) {
+	o := &closing{a: a, pn: pn, from: from}
 	for s := range pn.N {
-		if pn.slot(s) >= pn.reported {
+		if pn.slot(s) >= from {
 			o.hot = append(o.hot, s)
 		}
 	}
@@ -325,23 +329,32 @@ func (a *aligned) beginClosing(pn *pane) {
 func (o *closing) portion(ctx *operators.Context, out operators.Collector) error {
 	o.ctx, o.out = ctx, out
 	o.a.scratch.open(o.pn.bounds)
-	prefix := o.pn.prefix(prefixPane)
-	err := o.a.r.Scan(slotKey(prefix[:len(prefix):len(prefix)], o.pn.reported), state.PrefixEnd(prefix), func(key, value []byte) error {
-		if len(key) != 21 {
-			return event.ErrCorrupt
-		}
-		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
-	})
+	err := o.scan()
 	for err == nil && len(o.hot) > 0 {
 		err = o.next()
 	}
 	switch {
 	case err == nil:
-		o.pn.reported = o.pn.slots()
+		o.from = o.pn.slots()
 	case !errors.Is(err, errEnough):
 		return err
 	}
 	return o.flush()
+}
+
+// scan takes the groups of the store, where some may be only there, and those in
+// memory between them.
+func (o *closing) scan() error {
+	if o.pn.cold == nil {
+		return nil
+	}
+	prefix := o.pn.prefix(prefixPane)
+	return o.a.r.Scan(slotKey(prefix[:len(prefix):len(prefix)], o.from), state.PrefixEnd(prefix), func(key, value []byte) error {
+		if len(key) != 21 {
+			return event.ErrCorrupt
+		}
+		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
+	})
 }
 
 // stored takes the next group of the store, unless it is in memory, and what
@@ -378,7 +391,7 @@ func (o *closing) next() error {
 // taken counts the group that is in scratch now.
 func (o *closing) taken(slot int32) error {
 	o.a.left--
-	o.pn.reported = slot + 1
+	o.from = slot + 1
 	if o.a.scratch.N < event.MaxRows {
 		return nil
 	}
@@ -386,7 +399,12 @@ func (o *closing) taken(slot int32) error {
 }
 
 func (o *closing) flush() error {
-	err := o.a.report(o.ctx, o.a.scratch, 0, o.a.scratch.N, o.out)
+	var err error
+	if o.a.whole != nil {
+		err = o.a.together(o.ctx, o.out)
+	} else {
+		err = o.a.report(o.ctx, o.a.scratch, 0, o.a.scratch.N, o.out)
+	}
 	o.a.scratch.open(o.pn.bounds)
 	return err
 }

@@ -21,6 +21,8 @@ type Options struct {
 	// Portion is how many groups a call of Advance reports at most: what a step makes
 	// is held until the sinks have it. 0: DefaultPortion.
 	Portion int
+	// Spill: HOP and CUMULATE rather need no memory than be as fast as can be.
+	Spill bool
 }
 
 // DefaultPortion is how many groups a shard reports in a step.
@@ -149,6 +151,8 @@ func (p *Program) Explain() string {
 	for i := range p.calls {
 		how := "merged"
 		switch {
+		case p.gathers():
+			how = "put together of panes, which can be let go of"
 		case p.plan.Window.Kind == plan.Hop && p.calls[i].Invertible():
 			how = "added and taken out"
 		case p.plan.Window.Kind == plan.Hop:

@@ -11,7 +11,7 @@ import (
 
 // The snapshots of windows other than sessions:
 //
-//	m                       -> version | watermark | end of the last window [| slot from which on groups are to be reported]
+//	m                       -> version | watermark | end of the last window [| slot from which on groups are to be reported [| pane]]
 //	p end start slot        -> a group of a pane: key | rows | states
 //	i end start key         -> its slot                                   version 2
 //	h end start             -> the number of slots of the pane            version 2
@@ -103,6 +103,8 @@ func (a *aligned) Snapshot(w state.Writer) error {
 // one.
 func (a *aligned) appendReported(mark []byte) []byte {
 	switch {
+	case a.sliding && a.whole != nil:
+		return a.appendGathering(mark)
 	case a.sliding:
 		return slotKey(mark, a.running.reported)
 	case a.running == nil && len(a.order) > 0 && a.order[0].reported > 0:
@@ -116,6 +118,8 @@ func (a *aligned) restoreReported(src []byte) error {
 	switch at := int32(binary.BigEndian.Uint32(src)); {
 	case a.running != nil:
 		a.sliding, a.running.reported = true, at
+	case a.whole != nil && len(src) == 8:
+		a.sliding, a.whole.from, a.whole.at = true, at, int(binary.BigEndian.Uint32(src[4:]))
 	case len(a.order) > 0:
 		a.order[0].reported = at
 	default:
@@ -191,8 +195,14 @@ func (a *aligned) Restore(r state.Reader) error {
 	if err != nil || !ok {
 		return err
 	}
-	cold := a.r != nil && len(mark) > 0 && mark[0] == coldVersion
-	if len(mark) != 17 && len(mark) != 21 || mark[0] != snapshotVersion && !cold {
+	cold := len(mark) > 0 && mark[0] == coldVersion
+	switch {
+	case a.running != nil && cold:
+		a.gatherAgain(r)
+	case a.whole != nil && !cold:
+		a.totalAgain()
+	}
+	if len(mark) != 17 && len(mark) != 21 && len(mark) != 25 || mark[0] != snapshotVersion && !cold {
 		return errVersion
 	}
 	a.wm, a.last = readTime(mark[1:]), readTime(mark[9:])
