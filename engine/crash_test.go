@@ -136,7 +136,7 @@ func (c *crashRun) must(_ bool, err error) {
 func TestCrashes(t *testing.T) {
 	for seed := range uint64(12) {
 		for _, forgetful := range []bool{false, true} {
-			t.Run(fmt.Sprintf("seed=%d/forgetful=%v", seed, forgetful), func(t *testing.T) { testCrashes(t, seed, forgetful, "") })
+			t.Run(fmt.Sprintf("seed=%d/forgetful=%v", seed, forgetful), func(t *testing.T) { testCrashes(t, seed, forgetful, "", probes) })
 		}
 	}
 }
@@ -145,12 +145,35 @@ func TestCrashes(t *testing.T) {
 func TestCrashesWithoutMemory(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			testCrashes(t, seed, seed%4 == 0, "SET 'state.memory.budget' = '1 b';")
+			testCrashes(t, seed, seed%4 == 0, "SET 'state.memory.budget' = '1 b';", probes)
 		})
 	}
 }
 
-func testCrashes(t *testing.T, seed uint64, forgetful bool, set string) {
+// TestOperatorsCrashWithoutMemory is the same of the other operators.
+func TestOperatorsCrashWithoutMemory(t *testing.T) {
+	seeds := uint64(5)
+	if testing.Short() {
+		seeds = 2
+	}
+	for name, query := range map[string]string{
+		"session":  `SELECT card, COUNT(*) AS n, SUM(amount) AS s, window_end AS e FROM TABLE(SESSION(TABLE payments PARTITION BY card, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end, card`,
+		"tumble":   `SELECT card, COUNT(*) AS n, SUM(amount) AS s, window_end AS e FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '9' SECOND)) GROUP BY window_start, window_end, card`,
+		"hop":      `SELECT card, COUNT(*) AS n, MAX(amount) AS s, window_end AS e FROM TABLE(HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '9' SECOND)) GROUP BY window_start, window_end, card`,
+		"cumulate": `SELECT card, COUNT(*) AS n, SUM(amount) AS s, window_end AS e FROM TABLE(CUMULATE(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '12' SECOND)) GROUP BY window_start, window_end, card`,
+		"over":     `SELECT card, COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '8' SECOND PRECEDING AND CURRENT ROW), SUM(amount) OVER (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '3' SECOND PRECEDING AND CURRENT ROW), ts FROM payments`,
+		"join":     `SELECT a.card, 1, b.amount, a.ts FROM payments AS a LEFT JOIN payments AS b ON a.card = b.card AND b.amount > 50 AND b.ts BETWEEN a.ts - INTERVAL '1' SECOND AND a.ts + INTERVAL '2' SECOND`,
+	} {
+		text := payments + "CREATE TABLE alerts (card BIGINT, n BIGINT, s DECIMAL(38,2), e TIMESTAMP(3)) WITH ('connector'='test');\nINSERT INTO alerts " + query
+		for seed := range seeds {
+			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) {
+				testCrashes(t, seed, seed%4 == 3, "SET 'state.memory.budget' = '1 b';\n", text)
+			})
+		}
+	}
+}
+
+func testCrashes(t *testing.T, seed uint64, forgetful bool, set, sql string) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	input := randomPayments(rng, 3, 120)
 	run := func(sql string, rounds func() int) (map[enginetest.Row]int, int, *crashRun) {
@@ -172,8 +195,8 @@ func testCrashes(t *testing.T, seed uint64, forgetful bool, set string) {
 		}
 		return rows, lives, c
 	}
-	want, _, _ := run(probes, func() int { return 1 << 20 })
-	got, lives, c := run(set+probes, func() int { return 1 + rng.IntN(30) })
+	want, _, _ := run(sql, func() int { return 1 << 20 })
+	got, lives, c := run(set+sql, func() int { return 1 + rng.IntN(30) })
 	if set != "" && (c.spilled < 20 || c.loaded < 20) {
 		t.Errorf("only %d keys were let go of, and %d read", c.spilled, c.loaded)
 	}

@@ -71,7 +71,8 @@ func (b *opener) open(ctx context.Context) error {
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
-	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows})
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
+		Spill: p.settings.memory > 0 && p.journal.store != nil})
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,6 @@ func (b *opener) open(ctx context.Context) error {
 			return err
 		}
 	}
-	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
 	p.workers = newWorkers(b.options.Workers)
 	p.takeLive = func(i int) { p.units[i].takeLive() }
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
@@ -101,6 +101,7 @@ func (b *opener) start(ctx context.Context) error {
 	if err := p.load(); err != nil {
 		return err
 	}
+	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
 	if err := p.takeMarks(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/internal/clock"
@@ -79,6 +80,10 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 		p.heard(now)
 	}
 	p.begin(now)
+	if p.unfinished() { // a window is being reported: nothing is read meanwhile
+		p.waited = true
+		return false, p.advance(now)
+	}
 	p.workers.run(len(p.units), p.takeLive)
 	if err := p.taken(); err != nil {
 		return false, err
@@ -94,6 +99,9 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	}
 	return false, p.advance(now)
 }
+
+// unfinished says that a stage has more to report, whatever comes in.
+func (p *Pipeline) unfinished() bool { return slices.ContainsFunc(p.stages, (*stage).unfinished) }
 
 // blocked says whether a sink has to catch up first.
 func (p *Pipeline) blocked() bool {
@@ -170,7 +178,7 @@ func (p *Pipeline) advance(now event.Time) error {
 	p.account(now)
 	p.budget.begin()
 	for _, s := range p.stages {
-		s.now = now
+		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
 		s.domain.advance(now)
 		p.workers.run(len(s.shards), s.step)
 		if err := s.finish(); err != nil {
@@ -247,6 +255,9 @@ func (p *Pipeline) put() (n uint64) {
 }
 
 func (p *Pipeline) ended() bool {
+	if p.unfinished() {
+		return false
+	}
 	for _, u := range p.units {
 		if !u.eof && !(u.ready && u.src.static()) {
 			return false

@@ -17,6 +17,7 @@ type recovery struct {
 	back    []part // of the step at hand, by unit; count < 0: nothing
 	// Before format 2 the clock alone told who was idle, and the journal did not.
 	timedIdle bool
+	atOnce    bool // before format 4 a window was reported in one step
 }
 
 // load restores the last snapshot and reads the journal behind it. Without
@@ -129,7 +130,7 @@ func findUnit(units []*unit, st unitState) *unit {
 }
 
 func (p *Pipeline) loadJournal(after uint64) error {
-	r := &recovery{timedIdle: p.format < 2}
+	r := &recovery{timedIdle: p.format < 2, atOnce: p.format < 4}
 	err := p.readUnder(sectionJournal).Scan(be64(after+1), nil, func(key, value []byte) error {
 		number := fromBE64(key)
 		if number != after+uint64(len(r.steps))+1 {

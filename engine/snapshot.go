@@ -16,7 +16,8 @@ import (
 //	1  the clock and the offsets of a journal entry tell which partitions turn idle
 //	2  the entry tells it itself
 //	3  patterns name the deadline of each key, and have deadlines by time
-const formatVersion = 3
+//	4  a window with many groups is reported in several steps
+const formatVersion = 4
 
 // meta says what a query's range was written by.
 type meta struct {

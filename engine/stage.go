@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -19,6 +20,7 @@ type stage struct {
 	told    event.Time // watermark that the operators have been told
 	output  event.Time // watermark of the rows they emit
 	now     event.Time
+	atOnce  bool        // see operators.Context
 	step    func(i int) // bound once: workers.run takes it each step
 	outlets []*outlet
 }
@@ -67,11 +69,12 @@ func (h *shard) step() {
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
 		r.Reload()
 	}
-	if len(h.in) == 0 && s.domain.combined == s.told {
+	more := h.unfinished()
+	if len(h.in) == 0 && s.domain.combined == s.told && !more {
 		return
 	}
-	h.ctx.Now = s.now
-	if h.err = h.take(); h.err == nil && s.domain.combined > s.told {
+	h.ctx.Now, h.ctx.AtOnce = s.now, s.atOnce
+	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || more) {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
@@ -80,6 +83,15 @@ func (h *shard) step() {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
 	}
 }
+
+// unfinished says that the operator has more to report at the same watermark.
+func (h *shard) unfinished() bool {
+	op, ok := h.op.(operators.Lasting)
+	return ok && op.Unfinished()
+}
+
+// unfinished says that a shard has more to report at the same watermark.
+func (s *stage) unfinished() bool { return slices.ContainsFunc(s.shards, (*shard).unfinished) }
 
 // take gives the operator the rows: in order as far as the watermark goes, or
 // as they are.

@@ -129,7 +129,7 @@ func (d *domain) least(except *unit) event.Time {
 		}
 	}
 	for _, o := range d.outlets {
-		if s := o.stage; s.domain.active() {
+		if s := o.stage; s.domain.active() || s.unfinished() {
 			t = min(t, s.output)
 		}
 	}
@@ -147,7 +147,7 @@ func (d *domain) active() bool {
 		}
 	}
 	for _, o := range d.outlets {
-		if o.stage.domain.active() {
+		if o.stage.domain.active() || o.stage.unfinished() {
 			return true
 		}
 	}
@@ -161,7 +161,7 @@ func (d *domain) ended() bool {
 		}
 	}
 	for _, o := range d.outlets {
-		if !o.stage.domain.ended() {
+		if !o.stage.domain.ended() || o.stage.unfinished() {
 			return false
 		}
 	}

@@ -58,6 +58,16 @@ type Spiller interface {
 	Spill(most int64)
 }
 
+// Lasting is a Stateful that may have more to report than is good for one step:
+// then Advance reports a part of it, and goes on when it is called again, with the
+// same watermark or a later one.
+type Lasting interface {
+	Stateful
+	// Unfinished says that there is more. How much a call reports does not depend
+	// on anything but the state.
+	Unfinished() bool
+}
+
 // Holder is a Stateful whose output may be older than the watermark it was
 // told, and that knows how much: needed where its output is ordered again.
 type Holder interface {
@@ -96,6 +106,7 @@ func (s Size) Plus(o Size) Size {
 // Context is what an operator may know of the step it runs in. One per task.
 type Context struct {
 	Now     event.Time // processing time of the step, µs: from the journal in a replay
+	AtOnce  bool       // Lasting operators report all at once, as an earlier cepd did whose journal is replayed
 	Rejects []Reject   // rows dropped with a reason; taken by the engine after each call
 }
 

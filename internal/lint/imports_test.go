@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"query/check"},
 	{"query"},
 	{"operators"},
-	{"operators/aggregate", "operators/group", "operators/order"},
+	{"operators/aggregate", "operators/group", "operators/order", "operators/cold"},
 	{"operators/pattern", "operators/window", "operators/over", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join"},
 	{"operators/build"},
 	{"internal/reference"},

@@ -139,5 +139,16 @@ func (x *process) checkMemory() error {
 	return nil
 }
 
+// checkSpilled demands that a step lets go of keys when the state is above its
+// budget and the store has all of it.
+func (x *process) checkSpilled() error {
+	before := x.pressed
+	x.pressed = -1
+	if before < 0 || findWorkload(x.r.sc.Workload).stays || x.letGo() != before {
+		return nil
+	}
+	return fmt.Errorf("memory: the state is above its budget, the store has it, and no key was let go of")
+}
+
 // inputs is how often a workload brings a record to one stage at most.
 const inputs = 2

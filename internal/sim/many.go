@@ -14,6 +14,7 @@ type Coverage struct {
 	Workloads        map[string]int
 	Processes, Turns int
 	Fenced, Rows     int
+	Spilled, Loaded  int64 // keys
 	Time             int64 // simulated, µs
 }
 
@@ -61,12 +62,15 @@ func (c *Coverage) add(sc *Scenario, r *Result) {
 	c.Turns += r.Turns
 	c.Fenced += r.Fenced
 	c.Rows += r.Rows
+	c.Spilled += r.Spilled
+	c.Loaded += r.Loaded
 	c.Time += r.Time
 }
 
 // Print shows the coverage as a table.
 func (c *Coverage) Print(w io.Writer) {
 	fmt.Fprintf(w, "%d seeds, %d processes (%d of them fenced), %d turns, %.0f simulated seconds, %d rows expected\n", c.Runs, c.Processes, c.Fenced, c.Turns, float64(c.Time)/1e6, c.Rows)
+	fmt.Fprintf(w, "  %d keys were let go of, %d read again\n", c.Spilled, c.Loaded)
 	for k, n := range c.Fired {
 		fmt.Fprintf(w, "  %-22s %8d\n", Kind(k), n)
 	}

@@ -36,6 +36,7 @@ type process struct {
 	helpers int
 	busy    bool         // a write to the store is under way
 	write   func() error // the snapshot to be written
+	pressed int64        // keys let go of before a snapshot that is in the store, and shows which can be; -1: none is
 	err     error        // why it failed
 	done    bool         // all input is processed, delivered and kept
 	ended   bool
@@ -47,7 +48,7 @@ var errDead = errors.New("the process is dead")
 
 // start begins a process on a disk.
 func (r *run) start(fs *vfs.MemFS) {
-	x := &process{r: r, id: len(r.processes) + 1, disk: &disk{fs: fs}, jump: r.jump}
+	x := &process{r: r, id: len(r.processes) + 1, disk: &disk{fs: fs}, jump: r.jump, pressed: -1}
 	r.processes = append(r.processes, x)
 	r.current = x
 	r.s.spawn(x, "query", x.main)
@@ -111,6 +112,12 @@ func (x *process) openPipeline(s state.Store) error {
 		return err
 	}
 	o := engine.Options{Registry: connectors.NewRegistry(formats.Specs(), connector{x}), Clock: x, Workers: 1}
+	if !x.calm {
+		o.ReportGroups = x.r.sc.Report
+		if x.r.sc.Tiny {
+			o.MemoryBudget = 1
+		}
+	}
 	x.p, err = engine.OpenPipeline(context.Background(), o, c.Root, c.Catalog, s)
 	x.open = err == nil
 	return err
@@ -138,6 +145,9 @@ func (x *process) steps() error {
 		if err == nil && full && !idle {
 			err = errors.New("memory: a step was taken while a queue to a sink was full")
 		}
+		if err == nil && !idle {
+			err = x.checkSpilled()
+		}
 		if err == nil {
 			err = x.between()
 		}
@@ -164,12 +174,34 @@ func (x *process) between() error {
 	if err := x.checkMemory(); err != nil {
 		return err
 	}
-	if x.lot(x.r.sc.SnapshotEvery) > 0 || x.write != nil || x.p.Status().State == engine.StateRecovering {
+	if x.write != nil || x.p.Status().State == engine.StateRecovering {
+		return nil
+	}
+	pressed := x.p.Pressed()
+	if x.lot(x.r.sc.SnapshotEvery) > 0 && !(pressed && x.lot(3) == 0) {
 		return nil
 	}
 	write, _, err := x.p.Snapshot()
+	if err == nil && pressed && x.lot(2) == 0 { // as for a step that waits for the write
+		x.pressed = x.letGo()
+		return write()
+	}
 	x.write = write
 	return err
+}
+
+// letGo is how often keys were let go of; -1: there are none that could be.
+func (x *process) letGo() (n int64) {
+	keys := int64(0)
+	for _, o := range x.p.Status().Operators {
+		if o.Budget > 0 {
+			n, keys = n+o.Spilled, keys+o.Keys
+		}
+	}
+	if keys == 0 {
+		return -1
+	}
+	return n
 }
 
 func (x *process) helper(name string, body func() error) {
@@ -250,6 +282,9 @@ func (x *process) close() error {
 	x.disk.fill(false)
 	var err error
 	if x.p != nil {
+		for _, o := range x.p.Status().Operators {
+			x.r.spilled, x.r.loaded = x.r.spilled+o.Spilled, x.r.loaded+o.Loaded
+		}
 		err = x.p.Close()
 	}
 	if x.store != nil {

@@ -20,6 +20,8 @@ type Result struct {
 	Processes int
 	Fenced    int // processes that were told that another had taken over
 	Rows      int // of the run without faults
+	Spilled   int64
+	Loaded    int64
 	Turns     int
 	Time      int64  // simulated, µs
 	Hash      uint64 // of the trace
@@ -39,6 +41,8 @@ type run struct {
 	current   *process // the newest
 	jump      int64    // of the clock, for processes to come
 	again     bool     // one more start is due
+	spilled   int64    // keys let go of, by processes that have ended
+	loaded    int64
 	err       error
 }
 
@@ -64,7 +68,7 @@ func Run(sc *Scenario, c *Compiler, keepTrace bool) (res Result) {
 		err = r.check(want)
 	}
 	err = errors.Join(err, r.leave())
-	return Result{Err: err, Fired: r.fired, Processes: len(r.processes), Fenced: r.fenced(), Rows: want.count(), Turns: r.s.turn, Time: r.s.now}
+	return Result{Err: err, Fired: r.fired, Processes: len(r.processes), Fenced: r.fenced(), Spilled: r.spilled, Loaded: r.loaded, Rows: want.count(), Turns: r.s.turn, Time: r.s.now}
 }
 
 func newRun(sc *Scenario, c *Compiler) *run {
@@ -74,7 +78,7 @@ func newRun(sc *Scenario, c *Compiler) *run {
 // calm runs a scenario at once, in memory.
 func calm(sc *Scenario, c *Compiler) (outputs, error) {
 	r := newRun(sc, c)
-	x := &process{r: r, calm: true}
+	x := &process{r: r, calm: true, pressed: -1}
 	r.current = x
 	if err := x.openPipeline(memstore.New()); err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ type Scenario struct {
 	Forgetful     bool // the source cannot replay
 	Idle          bool // some partitions are silent and turn idle
 	Again         bool // a finished query is started once more
+	Tiny          bool // the budget of the state is a byte: all that can be is let go of
+	Report        int  // groups of a window that a shard reports in a step; 0: as ever
 }
 
 // Topic is the records of a table.
@@ -67,6 +69,10 @@ func New(seed uint64) *Scenario {
 		}
 		sc.Faults = append(sc.Faults, f)
 	}
+	sc.Tiny = rng.IntN(2) == 0
+	if rng.IntN(2) == 0 {
+		sc.Report = 1 + rng.IntN(4)
+	}
 	return sc
 }
 
@@ -95,8 +101,8 @@ func (sc *Scenario) topic(rng *rand.Rand, w *workload, name string, partitions i
 // String describes the scenario, records and all.
 func (sc *Scenario) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "workload %s, seed %d: exactly once %v, forgetful %v, idle %v, polls of %d, snapshots every %d, again %v\n",
-		sc.Workload, sc.Seed, sc.Exactly, sc.Forgetful, sc.Idle, sc.Poll, sc.SnapshotEvery, sc.Again)
+	fmt.Fprintf(&b, "workload %s, seed %d: exactly once %v, forgetful %v, idle %v, polls of %d, snapshots every %d, again %v, tiny %v, reports of %d\n",
+		sc.Workload, sc.Seed, sc.Exactly, sc.Forgetful, sc.Idle, sc.Poll, sc.SnapshotEvery, sc.Again, sc.Tiny, sc.Report)
 	for _, f := range sc.Faults {
 		fmt.Fprintf(&b, "  turn %d: %s\n", f.Turn, f)
 	}

@@ -26,6 +26,9 @@ func TestSeeds(t *testing.T) {
 	if c.Fenced == 0 {
 		t.Error("no process was fenced")
 	}
+	if c.Spilled < int64(3*n) || c.Loaded < int64(3*n) {
+		t.Errorf("only %d keys were let go of, and %d read again", c.Spilled, c.Loaded)
+	}
 	if c.Rows < 3*n {
 		t.Errorf("only %d rows were expected of %d runs", c.Rows, n)
 	}

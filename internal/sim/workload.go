@@ -17,6 +17,8 @@ type workload struct {
 	topics []string
 	sql    string // after the tables
 	alone  bool   // of one partition
+	told   bool   // with a budget of its own it keeps other state
+	stays  bool   // keys stay in memory, though their rows do not
 	record func(rng *rand.Rand, i int) string
 }
 
@@ -40,6 +42,12 @@ func plain(name, columns, query string) workload {
 		sql: "CREATE TABLE o (" + columns + ") WITH ('connector'='sim','format'='json');\nINSERT INTO o " + query}
 }
 
+// told is a workload that keeps other state with a budget of its own.
+func told(w workload) workload {
+	w.told = true
+	return w
+}
+
 const smallThenLarge = `MEASURES LAST(ts) AS t, COUNT(*) AS n PATTERN (S{2,} B) WITHIN INTERVAL '1' MINUTE DEFINE S AS S.amount < 10, B AS B.amount > 50`
 
 var workloads = []workload{
@@ -60,8 +68,8 @@ var workloads = []workload{
 	all("unmatched rows", `MEASURES COUNT(*) AS n ALL ROWS PER MATCH WITH UNMATCHED ROWS AFTER MATCH SKIP TO NEXT ROW PATTERN (A B{2}) WITHIN INTERVAL '15' SECOND DEFINE B AS B.amount < 9`),
 	plain("tumble", "country STRING, s TIMESTAMP(3), n BIGINT, total DECIMAL(38,2)",
 		`SELECT country, window_start, COUNT(*), SUM(amount) FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '7' SECOND)) GROUP BY window_start, window_end, country`),
-	plain("hop", "card BIGINT, s TIMESTAMP(3), n BIGINT, m DECIMAL(12,2)",
-		`SELECT card, window_start, COUNT(DISTINCT country), MAX(amount) FROM TABLE(HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '9' SECOND)) GROUP BY window_start, window_end, card`),
+	told(plain("hop", "card BIGINT, s TIMESTAMP(3), n BIGINT, m DECIMAL(12,2)",
+		`SELECT card, window_start, COUNT(DISTINCT country), MAX(amount) FROM TABLE(HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '9' SECOND)) GROUP BY window_start, window_end, card`)),
 	plain("session", "card BIGINT, s TIMESTAMP(3), n BIGINT",
 		`SELECT card, window_start, COUNT(*) FROM TABLE(SESSION(TABLE payments PARTITION BY card, DESCRIPTOR(ts), INTERVAL '4' SECOND)) GROUP BY window_start, window_end, card`),
 	plain("over", "card BIGINT, ts TIMESTAMP(3), n BIGINT, total DECIMAL(38,2)",
@@ -84,6 +92,23 @@ INSERT INTO alerts SELECT card, 'relaxed', t FROM payments MATCH_RECOGNIZE (PART
 INSERT INTO large SELECT card, country FROM payments WHERE amount > 50;
 INSERT INTO counts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY country ORDER BY ts MEASURES COUNT(*) AS n PATTERN (A{3}) WITHIN INTERVAL '10' MINUTE DEFINE A AS TRUE);
 END;`},
+	{name: "rules together", topics: onlyPayments, record: payment, sql: `CREATE TABLE alerts (card BIGINT, kind STRING, t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO alerts SELECT card, 'a', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) WITHIN INTERVAL '9' SECOND DEFINE A AS A.amount < 5, B AS B.amount < 9);
+INSERT INTO alerts SELECT card, 'b', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t PATTERN (A B C) WITHIN INTERVAL '15' SECOND DEFINE B AS B.amount > 50, C AS C.country = 'DE');
+INSERT INTO alerts SELECT card, 'c', t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t PATTERN (A B) WITHIN INTERVAL '4' SECOND DEFINE A AS A.amount > 50, B AS B.amount > 50);
+END;`},
+	{name: "interval join", stays: true, topics: []string{"payments", "refunds"}, record: payment, sql: `CREATE TABLE o (card BIGINT, p DECIMAL(12,2), r DECIMAL(12,2), t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
+INSERT INTO o SELECT p.card, p.amount, r.amount, p.ts FROM payments AS p LEFT JOIN refunds AS r ON p.card = r.card AND r.amount > 50 AND r.ts BETWEEN p.ts - INTERVAL '3' SECOND AND p.ts + INTERVAL '6' SECOND`},
+	told(plain("cumulate", "card BIGINT, e TIMESTAMP(3), n BIGINT, m DECIMAL(12,2)",
+		`SELECT card, window_end, COUNT(*), MAX(amount) FROM TABLE(CUMULATE(TABLE payments, DESCRIPTOR(ts), INTERVAL '3' SECOND, INTERVAL '12' SECOND)) GROUP BY window_start, window_end, card`)),
+	plain("totals", "card BIGINT, ts TIMESTAMP(3), n BIGINT, total DECIMAL(38,2)",
+		`SELECT card, ts, COUNT(*) OVER (PARTITION BY card ORDER BY ts RANGE UNBOUNDED PRECEDING), SUM(amount) OVER (PARTITION BY card ORDER BY ts RANGE UNBOUNDED PRECEDING) FROM payments`),
+	{name: "sessions counted", topics: onlyPayments, record: payment, sql: `CREATE TABLE o (e TIMESTAMP(3), n BIGINT, longest BIGINT) WITH ('connector'='sim','format'='json');
+CREATE VIEW visits AS SELECT window_time AS wt, card, COUNT(*) AS n FROM TABLE(SESSION(TABLE payments PARTITION BY card, DESCRIPTOR(ts), INTERVAL '3' SECOND)) GROUP BY window_start, window_end, window_time, card;
+INSERT INTO o SELECT window_end, COUNT(*), MAX(n) FROM TABLE(TUMBLE(TABLE visits, DESCRIPTOR(wt), INTERVAL '10' SECOND)) GROUP BY window_start, window_end`},
+	plain("first of each", "card BIGINT, e TIMESTAMP(3), amount DECIMAL(12,2), n BIGINT",
+		`SELECT card, window_end, amount, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, country ORDER BY amount DESC, card, ts) AS rn FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '7' SECOND))) WHERE rn <= 2`),
 	{name: "two tables", topics: []string{"payments", "refunds"}, record: payment, sql: `CREATE TABLE alerts (card BIGINT, n BIGINT, t TIMESTAMP(3)) WITH ('connector'='sim','format'='json');
 INSERT INTO alerts SELECT card, n, t FROM (SELECT card, amount, ts, 'p' AS kind FROM payments UNION ALL SELECT card, amount, ts, 'r' AS kind FROM refunds)
  MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES LAST(ts) AS t, COUNT(*) AS n PATTERN (P+ R) WITHIN INTERVAL '30' SECOND DEFINE P AS P.kind = 'p', R AS R.kind = 'r' AND R.amount > 50)`},
@@ -97,7 +122,7 @@ const deadLetters = "CREATE TABLE alerts (card BIGINT, n BIGINT, t TIMESTAMP(3))
 	"INSERT INTO alerts SELECT card, n, t FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts "
 
 // script is the workload's text for a scenario.
-func (w *workload) script(idle bool) string {
+func (w *workload) script(idle, tiny bool) string {
 	timeout := "0 s"
 	if idle {
 		timeout = fmt.Sprintf("%d ms", idleTimeout/1000)
@@ -107,8 +132,11 @@ func (w *workload) script(idle bool) string {
 		options += ",'scan.dead-letter-table'='dead','scan.late-table'='dead'"
 	}
 	text := fmt.Sprintf("SET 'cepd.shards' = '3'; SET 'sink.buffer-max-bytes' = '%d';\n", sinkLimit)
-	if w.name == "over" {
+	if w.name == "over" || w.name == "totals" {
 		text += "SET 'state.ttl' = '40 s';\n"
+	}
+	if tiny && w.told {
+		text += "SET 'state.memory.budget' = '1 b';\n"
 	}
 	if w.name == "limits" {
 		text += "SET 'state.ttl' = '7 s'; SET 'state.limit-policy' = 'drop-oldest'; SET 'state.max-rows-per-key' = '6';\n"
@@ -171,7 +199,7 @@ func (c *Compiler) compile(sc *Scenario) (*enginetest.Compiled, error) {
 	if w == nil {
 		return nil, fmt.Errorf("there is no workload %q", sc.Workload)
 	}
-	text := w.script(sc.Idle)
+	text := w.script(sc.Idle, sc.Tiny)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p := c.plans[text]; p != nil {

@@ -15,7 +15,7 @@ const defaultGroupRows = 1 << 20
 // aggregate builds the stage of a windowed GROUP BY.
 func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
 	program, err := window.Compile(n, window.Options{
-		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(),
+		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(), Portion: b.options.Portion, Spill: b.options.Spill,
 	})
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (b *builder) over(n *plan.Over, above Chain, to int) error {
 
 // topN builds the stage of ROW_NUMBER over windows.
 func (b *builder) topN(n *plan.TopN, above Chain, to int) error {
-	program := window.CompileTopN(n, window.Options{Name: b.stageName(), Aggregate: b.aggregateOptions()})
+	program := window.CompileTopN(n, window.Options{Name: b.stageName(), Aggregate: b.aggregateOptions(), Portion: b.options.Portion})
 	return b.stage(Stage{
 		Kind:      KindWindow,
 		Prepared:  n.Input.Schema(),

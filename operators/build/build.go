@@ -111,6 +111,10 @@ type Options struct {
 	MaxSuppressed int
 	// MaxJoinRows is how many rows a shard of a join holds; 0: the default.
 	MaxJoinRows int
+	// Portion is how many groups of a window a shard reports in a step; 0: the default.
+	Portion int
+	// Spill: the query has a budget of its own and a store to let state go to.
+	Spill bool
 }
 
 // Output is rows for a sink.

@@ -27,6 +27,8 @@ type machine struct {
 	heads  []operators.Collector // of the source's branches
 	sinks  []*[]string           // rows with time and ID
 	sinkOf []int                 // by insert
+	// spilled is how many keys were let go of, as the operators of now count.
+	spilled int64
 }
 
 type machineStage struct {
@@ -198,6 +200,22 @@ func (m *machine) crash(t testing.TB, store *memstore.Store) {
 	must(t, w.Commit(true))
 	m.open(t)
 	m.restore(t, store)
+}
+
+// spill takes a snapshot and lets go of all that it holds.
+func (m *machine) spill(t testing.TB, store *memstore.Store) {
+	t.Helper()
+	w := store.NewBatch()
+	for i, s := range m.stages {
+		must(t, s.op.Snapshot(&state.Under{Prefix: []byte{byte(i), 1}, W: w}))
+	}
+	must(t, w.Commit(true))
+	for _, s := range m.stages {
+		if op, ok := s.op.(operators.Spiller); ok && op.Spills() {
+			op.Spill(0)
+			m.spilled += op.Size().Spilled
+		}
+	}
 }
 
 func (m *machine) restore(t testing.TB, store *memstore.Store) {

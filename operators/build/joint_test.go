@@ -40,17 +40,18 @@ func TestJoinAgrees(t *testing.T) {
 		total.shared += c.shared
 		total.alone += c.alone
 		total.rows += c.rows
+		total.spilled += c.spilled
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d patterns together, %d of them with the output of another; %d alone; %d rows", total.together, total.shared, total.alone, total.rows)
-	if 2*total.together < total.alone || 20*total.shared < total.together || total.rows < 10*int(n) {
+	if 2*total.together < total.alone || 20*total.shared < total.together || total.spilled < int(n) || total.rows < 10*int(n) {
 		t.Errorf("the cases are too easy")
 	}
 }
 
-type joinCounts struct{ together, shared, alone, rows int }
+type joinCounts struct{ together, shared, alone, rows, spilled int }
 
 // joinCase is a set of rules and a stream.
 type joinCase struct {
@@ -206,6 +207,7 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 	if total != counts.rows {
 		t.Errorf("seed %d: %d rows together, %d alone", g.seed, total, counts.rows)
 	}
+	counts.spilled = int(together.spilled)
 	counts.alone, counts.together = len(g.apart), len(list)-len(g.apart)
 	return counts
 }
@@ -248,8 +250,11 @@ func (g *joinCase) feed(t *testing.T, together *machine, alone []*machine) {
 		g.compareOpen(t, together, alone)
 		offset += uint64(n)
 		clock += 3
-		if g.IntN(4) == 0 {
+		switch g.IntN(6) {
+		case 0:
 			together.crash(t, store)
+		case 1:
+			together.spill(t, store)
 		}
 	}
 	for _, m := range append([]*machine{together}, alone...) {

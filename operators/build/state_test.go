@@ -69,7 +69,14 @@ type stage struct {
 	op      operators.Stateful
 	ctx     operators.Context
 	rows    []string
+	wm      event.Time // that the operator was told last
 }
+
+// portion is how many groups of a window the stages of tests report at a time.
+var portion int
+
+// spill says that the queries of tests have a budget of their own.
+var spill bool
 
 func newStage(t *testing.T, sql string) *stage {
 	t.Helper()
@@ -81,7 +88,7 @@ func newStage(t *testing.T, sql string) *stage {
 	for i := range columns {
 		columns[i] = i
 	}
-	g, err := build.Build([]build.Output{{Name: "q", Input: root.Input, Columns: columns}}, []*event.Schema{root.Input.Schema()}, build.Options{TTL: 3600e6})
+	g, err := build.Build([]build.Output{{Name: "q", Input: root.Input, Columns: columns}}, []*event.Schema{root.Input.Schema()}, build.Options{TTL: 3600e6, Portion: portion, Spill: spill})
 	must(t, err)
 	if len(g.Stages) != 1 {
 		t.Fatalf("%d stages", len(g.Stages))

@@ -1,6 +1,10 @@
 package group
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"slices"
+
+	"github.com/cepd/cepd/internal/event"
+)
 
 // Deadline is when to look at a slot.
 type Deadline struct {
@@ -27,18 +31,32 @@ func (h *Deadlines) Pop() Deadline {
 	a[0] = a[last]
 	a = a[:last]
 	*h = a
-	for i := 0; ; {
+	a.down(0)
+	return first
+}
+
+// Keep drops the deadlines that keep says nothing for.
+func (h *Deadlines) Keep(keep func(Deadline) bool) {
+	a := slices.DeleteFunc(*h, func(d Deadline) bool { return !keep(d) })
+	for i := len(a)/2 - 1; i >= 0; i-- {
+		a.down(i)
+	}
+	*h = a
+}
+
+func (h Deadlines) down(i int) {
+	for {
 		c := 2*i + 1
-		if c >= len(a) {
-			return first
+		if c >= len(h) {
+			return
 		}
-		if c+1 < len(a) && a[c+1].At < a[c].At {
+		if c+1 < len(h) && h[c+1].At < h[c].At {
 			c++
 		}
-		if a[i].At <= a[c].At {
-			return first
+		if h[i].At <= h[c].At {
+			return
 		}
-		a[i], a[c] = a[c], a[i]
+		h[i], h[c] = h[c], h[i]
 		i = c
 	}
 }

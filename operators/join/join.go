@@ -48,7 +48,7 @@ func newJoin(p *Program) *Join {
 	j := &Join{p: p}
 	for s := range p.sides {
 		side := &p.sides[s]
-		j.logs[s] = newLog(side.schema)
+		j.logs[s] = newLog(side.schema, s)
 		j.hands[s].view = event.Batch{Schema: side.schema, Cols: make([]event.Vec, len(side.schema.Fields))}
 		j.hands[s].ids.Codec = side.codec
 	}
@@ -61,7 +61,9 @@ func (j *Join) Process(ctx *operators.Context, b *event.Batch, out operators.Col
 	j.out.begin(ctx, out)
 	side, live := b.Cols[0].I64, b.LiveRows()
 	for s := range j.hands {
-		j.pick(s, b, live)
+		if err := j.pick(s, b, live); err != nil {
+			return err
+		}
 	}
 	for _, row := range live {
 		if err := j.take(ctx, int(side[row]), row, b.Time[row]); err != nil {
@@ -72,14 +74,14 @@ func (j *Join) Process(ctx *operators.Context, b *event.Batch, out operators.Col
 		return err
 	}
 	if j.p.plan.Mode == plan.Versioned {
-		j.clean()
+		return j.clean()
 	}
 	return nil
 }
 
 // pick takes the rows of a side into the hand, and those that are to be held
 // into the log.
-func (j *Join) pick(s int, b *event.Batch, live []int32) {
+func (j *Join) pick(s int, b *event.Batch, live []int32) (err error) {
 	h := &j.hands[s]
 	h.rows, h.taken = h.rows[:0], 0
 	for _, row := range live {
@@ -97,11 +99,12 @@ func (j *Join) pick(s int, b *event.Batch, live []int32) {
 	if !j.holds(s) {
 		j.current.b = v
 		j.current.flags = append(j.current.flags[:0], make([]byte, v.N)...)
-		return
+		return nil
 	}
 	j.pin(s, len(h.rows))
-	h.first = j.logs[s].append(v, h.rows)
+	h.first, err = j.logs[s].append(v, h.rows)
 	h.next = h.first
+	return err
 }
 
 // holds says whether rows of a side are held: left ones need not be where all
@@ -228,9 +231,13 @@ func (j *Join) partners(s int, r ref, slot int32, t event.Time) error {
 	l := &j.keys[slot].sides[other]
 	for n, left := l.first, l.n; left > 0; left-- {
 		c, i := j.logs[other].place(n)
+		number := n >> chunkBits
 		n = c.links[i]
-		if !j.inReach(s, t, c.b.Time[i]) {
+		if !j.inReach(s, t, c.time(i)) {
 			continue
+		}
+		if err := j.logs[other].warm(c, number); err != nil {
+			return err
 		}
 		if err := j.meet(s, r, ref{c, i}); err != nil {
 			return err
@@ -303,7 +310,7 @@ func (j *Join) deadline(s int) event.Time {
 		return event.MaxTime
 	}
 	c, i := l.place(l.first)
-	return later(c.b.Time[i], j.p.sides[s].reach)
+	return later(c.time(i), j.p.sides[s].reach)
 }
 
 // later is t + d, before MaxTime.
@@ -321,6 +328,11 @@ func later(t event.Time, d int64) event.Time {
 func (j *Join) leave(s int) error {
 	n := j.logs[s].first
 	c, i := j.logs[s].place(n)
+	if j.p.sides[s].keeps && c.flags[i]&matched == 0 {
+		if err := j.logs[s].warm(c, n>>chunkBits); err != nil {
+			return err
+		}
+	}
 	if j.p.sides[s].keeps {
 		if err := j.alone(s, ref{c, i}); err != nil {
 			return err
@@ -391,10 +403,15 @@ func (j *Join) Hold(wm event.Time) event.Time {
 
 // Size is what the shard holds.
 func (j *Join) Size() operators.Size {
-	s := operators.Size{Keys: int64(j.table.Count), Bytes: j.table.Bytes() + int64(cap(j.keys))*56}
+	s := operators.Size{Keys: int64(j.table.Count), Bytes: j.bytes()}
 	for i := range j.logs {
-		s.Rows += j.logs[i].live
-		s.Bytes += j.logs[i].bytes()
+		l := &j.logs[i]
+		s.Rows += l.live
+		s.Cold, s.Spilled, s.Reads, s.Loaded = s.Cold+l.cold, s.Spilled+l.spilled, s.Reads+l.reads, s.Loaded+l.loaded
 	}
 	return s
+}
+
+func (j *Join) bytes() int64 {
+	return j.table.Bytes() + int64(cap(j.keys))*56 + j.logs[left].bytes() + j.logs[right].bytes()
 }

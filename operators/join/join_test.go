@@ -56,14 +56,16 @@ type driver struct {
 	op      *join.Join
 	prepare [2]*join.Prepare
 	store   *memstore.Store
-	restore bool // snapshot into a new operator before every line
-	row     *event.Batch
-	in      *event.Batch // prepared
-	rows    int          // per batch
-	ids     uint64
-	ctx     operators.Context
-	text    strings.Builder
-	idText  strings.Builder
+	restore bool // snapshot before every line, and into a new operator or with what is held let go of
+	// snapshots so far.
+	snapshots int
+	row       *event.Batch
+	in        *event.Batch // prepared
+	rows      int          // per batch
+	ids       uint64
+	ctx       operators.Context
+	text      strings.Builder
+	idText    strings.Builder
 }
 
 func newDriver(t *testing.T, s *setup, rows int, restore bool) *driver {
@@ -192,6 +194,10 @@ func (d *driver) snapshot() {
 	w := d.store.NewBatch()
 	d.must(d.op.Snapshot(w))
 	d.must(w.Commit(true))
+	if d.snapshots++; d.snapshots%2 == 0 {
+		d.op.Spill(0)
+		return
+	}
 	d.op = d.program.New(0).(*join.Join)
 	d.must(d.op.Restore(d.store))
 }

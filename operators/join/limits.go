@@ -23,8 +23,7 @@ func (j *Join) room(ctx *operators.Context, s int, n uint64, slot int32) (bool, 
 	}
 	switch o.Policy {
 	case DropOldest:
-		j.dropOldest(ctx, s, n, slot, keyFull, what)
-		return true, nil
+		return true, j.dropOldest(ctx, s, n, slot, keyFull, what)
 	case RejectNew:
 		c, i := j.logs[s].place(n)
 		reject(ctx, ref{c, i}, what)
@@ -43,7 +42,7 @@ func (j *Join) held() (n int64) {
 
 // dropOldest gives up the oldest row of the key or, where the whole join is
 // full, that which the side has held longest.
-func (j *Join) dropOldest(ctx *operators.Context, s int, n uint64, slot int32, ofKey bool, what string) {
+func (j *Join) dropOldest(ctx *operators.Context, s int, n uint64, slot int32, ofKey bool, what string) error {
 	oldest := j.keys[slot].sides[s].first
 	if !ofKey {
 		if j.logs[s].trim(n); j.logs[s].first < n {
@@ -55,12 +54,16 @@ func (j *Join) dropOldest(ctx *operators.Context, s int, n uint64, slot int32, o
 		}
 	}
 	c, i := j.logs[s].place(oldest)
+	if err := j.logs[s].warm(c, oldest>>chunkBits); err != nil {
+		return err
+	}
 	of := c.slots[i]
 	reject(ctx, ref{c, i}, what)
 	j.release(s, oldest)
 	if of != slot {
 		j.forget(of)
 	}
+	return nil
 }
 
 func reject(ctx *operators.Context, r ref, reason string) {

@@ -1,6 +1,9 @@
 package join
 
-import "github.com/cepd/cepd/internal/event"
+import (
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state"
+)
 
 // chunkRows is how many rows a chunk of a log has.
 const (
@@ -25,11 +28,20 @@ type log struct {
 	free   []*chunk
 	left   []*chunk // freed, but rows of them may wait for output
 	lost   []uint64 // chunks that snapshots hold and that are no more
+
+	r    state.Reader // nil: all columns are in memory
+	side int
+	tick uint64 // of looks at chunks
+	cold int64  // rows whose columns are in the store only
+
+	spilled, reads, loaded int64
 }
 
 // chunk is chunkRows rows and what is known of them.
 type chunk struct {
-	b     *event.Batch
+	b     *event.Batch // nil: in the store only
+	times []event.Time // of the rows, where b is nil
+	used  uint64       // when it was last looked at
 	flags []byte
 	slots []int32  // key of each row; none: NULL
 	links []uint64 // the next row of the key; noRow: there is none
@@ -43,7 +55,7 @@ const (
 	noRow = 1<<64 - 1
 )
 
-func newLog(s *event.Schema) log { return log{schema: s} }
+func newLog(s *event.Schema, side int) log { return log{schema: s, side: side} }
 
 // place is where row n lies.
 func (l *log) place(n uint64) (*chunk, int32) {
@@ -51,8 +63,8 @@ func (l *log) place(n uint64) (*chunk, int32) {
 }
 
 // append copies rows to the end and gives the number of the first.
-func (l *log) append(src *event.Batch, rows []int32) uint64 {
-	from := l.next
+func (l *log) append(src *event.Batch, rows []int32) (first uint64, err error) {
+	first = l.next
 	for len(rows) > 0 {
 		at := int(l.next & (chunkRows - 1))
 		if at == 0 || len(l.chunks) == 0 {
@@ -60,6 +72,9 @@ func (l *log) append(src *event.Batch, rows []int32) uint64 {
 		}
 		n := min(len(rows), chunkRows-at)
 		c := l.chunks[len(l.chunks)-1]
+		if err := l.warm(c, l.next>>chunkBits); err != nil {
+			return 0, err
+		}
 		c.b.AppendRows(src, rows[:n])
 		for range n {
 			c.flags, c.slots, c.links = append(c.flags, 0), append(c.slots, none), append(c.links, noRow)
@@ -69,7 +84,7 @@ func (l *log) append(src *event.Batch, rows []int32) uint64 {
 		l.next += uint64(n)
 		rows = rows[n:]
 	}
-	return from
+	return first, nil
 }
 
 func (l *log) grow() {
@@ -103,7 +118,7 @@ func (l *log) trim(end uint64) {
 		if c.live > 0 && c.flags[i]&gone == 0 {
 			break
 		}
-		if l.first++; c.live == 0 && c.b.N == chunkRows { // all of it
+		if l.first++; c.live == 0 && c.rows() == chunkRows { // all of it
 			l.first = (l.first - 1 | (chunkRows - 1)) + 1
 		}
 		if l.first&(chunkRows-1) == 0 {
@@ -114,6 +129,9 @@ func (l *log) trim(end uint64) {
 
 func (l *log) freeFirst() {
 	c := l.chunks[0]
+	if c.b == nil {
+		l.cold -= int64(c.rows())
+	}
 	if c.saved > 0 {
 		l.lost = append(l.lost, l.base)
 	}
@@ -129,7 +147,7 @@ const maxFree = 16
 // recycle gives back the chunks that no output refers to any more.
 func (l *log) recycle() {
 	for _, c := range l.left {
-		if len(l.free) < maxFree {
+		if c.b != nil && len(l.free) < maxFree {
 			l.free = append(l.free, c)
 		}
 	}
@@ -140,7 +158,11 @@ func (l *log) recycle() {
 // bytes is the memory held, roughly.
 func (l *log) bytes() (n int64) {
 	for _, c := range l.chunks {
-		n += c.b.Bytes() + int64(len(c.flags))*13
+		if n += int64(c.rows()) * 13; c.b == nil {
+			n += int64(len(c.times)) * 8
+			continue
+		}
+		n += c.b.Bytes()
 	}
 	return n
 }

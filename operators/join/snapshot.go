@@ -3,6 +3,7 @@ package join
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
@@ -43,9 +44,9 @@ func (j *Join) Snapshot(w state.Writer) error {
 }
 
 func (l *log) snapshot(w state.Writer, s int) error {
-	for _, number := range l.lost {
+	if n := len(l.lost); n > 0 { // all at the front
 		for _, prefix := range []byte{prefixChunk, prefixFlags} {
-			if err := w.Delete(chunkKey(prefix, s, number)); err != nil {
+			if err := w.DeleteRange(chunkKey(prefix, s, l.lost[0]), chunkKey(prefix, s, l.lost[n-1]+1)); err != nil {
 				return err
 			}
 		}
@@ -53,23 +54,28 @@ func (l *log) snapshot(w state.Writer, s int) error {
 	l.lost = l.lost[:0]
 	for i, c := range l.chunks {
 		number := l.base + uint64(i)
-		if c.saved < c.b.N {
+		grown := c.saved < c.rows()
+		if grown {
 			if err := w.Put(chunkKey(prefixChunk, s, number), state.AppendBatch(nil, c.b)); err != nil {
 				return err
 			}
 		}
-		if c.dirty || c.saved < c.b.N {
+		if c.dirty || grown {
 			if err := w.Put(chunkKey(prefixFlags, s, number), c.flags); err != nil {
 				return err
 			}
 		}
-		c.saved, c.dirty = c.b.N, false
+		c.saved, c.dirty = c.rows(), false
 	}
 	return nil
 }
 
-// Restore reads the chunks and makes the keys again.
+// Restore reads the chunks, one at a time, and makes the keys again. The columns are
+// let go of.
 func (j *Join) Restore(r state.Reader) error {
+	for s := range j.logs {
+		j.logs[s].r = r
+	}
 	mark, ok, err := r.Get([]byte{prefixMark})
 	if err != nil || !ok {
 		return err
@@ -97,19 +103,17 @@ func (j *Join) Restore(r state.Reader) error {
 func (j *Join) restoreLog(r state.Reader, s int) error {
 	l := &j.logs[s]
 	l.base = l.first >> chunkBits
-	err := r.Scan(chunkKey(prefixChunk, s, 0), []byte{prefixChunk, byte(s) + 1}, func(key, value []byte) error {
-		if len(key) != 10 || binary.BigEndian.Uint64(key[2:]) != l.base+uint64(len(l.chunks)) {
+	j.hands[s].next = l.next
+	return r.Scan(chunkKey(prefixChunk, s, 0), []byte{prefixChunk, byte(s) + 1}, func(key, value []byte) error {
+		number := l.base + uint64(len(l.chunks))
+		if len(key) != 10 || binary.BigEndian.Uint64(key[2:]) != number {
 			return event.ErrCorrupt
 		}
 		c := &chunk{b: event.NewBatch(l.schema)}
 		l.chunks = append(l.chunks, c)
-		return state.ReadBatch(value, c.b)
-	})
-	if err != nil {
-		return err
-	}
-	for i, c := range l.chunks {
-		number := l.base + uint64(i)
+		if err := state.ReadBatch(value, c.b); err != nil {
+			return err
+		}
 		flags, _, err := r.Get(chunkKey(prefixFlags, s, number))
 		if err != nil {
 			return err
@@ -118,8 +122,13 @@ func (j *Join) restoreLog(r state.Reader, s int) error {
 			return event.ErrCorrupt
 		}
 		l.restoreFlags(c, flags)
-	}
-	return j.relink(s)
+		if err := j.relink(s, c, number); err != nil {
+			return err
+		}
+		c.times, c.b = slices.Clone(c.b.Time), nil
+		l.cold += int64(c.rows())
+		return nil
+	})
 }
 
 func (l *log) restoreFlags(c *chunk, flags []byte) {
@@ -133,27 +142,23 @@ func (l *log) restoreFlags(c *chunk, flags []byte) {
 	l.live += int64(c.live)
 }
 
-// relink puts the rows that are held into the lists of their keys.
-func (j *Join) relink(s int) error {
-	l := &j.logs[s]
-	j.hands[s].next = l.next
-	for k, c := range l.chunks {
-		j.run = j.run[:0]
-		for i := range int32(c.b.N) {
-			if c.flags[i]&gone == 0 {
-				j.run = append(j.run, i)
-			}
+// relink puts the rows of a chunk that are held into the lists of their keys.
+func (j *Join) relink(s int, c *chunk, number uint64) error {
+	j.run = j.run[:0]
+	for i := range int32(c.b.N) {
+		if c.flags[i]&gone == 0 {
+			j.run = append(j.run, i)
 		}
-		j.hands[s].ids.Gather(c.b, j.run, 0)
-		j.pin(s, len(j.run))
-		for n, i := range j.run {
-			slot := j.hands[s].slots[n]
-			if slot == none {
-				return event.ErrCorrupt
-			}
-			j.keys[slot].pins--
-			j.link(s, (l.base+uint64(k))<<chunkBits+uint64(i), c, i, slot)
+	}
+	j.hands[s].ids.Gather(c.b, j.run, 0)
+	j.pin(s, len(j.run))
+	for n, i := range j.run {
+		slot := j.hands[s].slots[n]
+		if slot == none {
+			return event.ErrCorrupt
 		}
+		j.keys[slot].pins--
+		j.link(s, number<<chunkBits+uint64(i), c, i, slot)
 	}
 	return nil
 }

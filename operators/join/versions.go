@@ -8,30 +8,40 @@ const slack = 4 * chunkRows
 
 // clean moves the versions that are valid out of the oldest chunks, while most
 // of the log is out of date.
-func (j *Join) clean() {
+func (j *Join) clean() error {
 	l := &j.logs[right]
 	for l.trim(l.next); l.next-l.first > uint64(2*l.live)+slack; l.trim(l.next) {
-		j.moveChunk(l)
+		if err := j.moveChunk(l); err != nil {
+			return err
+		}
 	}
 	j.hands[right].next = l.next
+	return nil
 }
 
 // moveChunk writes the valid versions of the first chunk again at the end.
-func (j *Join) moveChunk(l *log) {
+func (j *Join) moveChunk(l *log) error {
 	c := l.chunks[0]
+	if err := l.warm(c, l.base); err != nil {
+		return err
+	}
 	j.run = j.run[:0]
-	for i := range int32(c.b.N) {
+	for i := range int32(c.rows()) {
 		if c.flags[i]&gone == 0 {
 			j.run = append(j.run, i)
 		}
 	}
-	n := l.append(c.b, j.run)
+	n, err := l.append(c.b, j.run)
+	if err != nil {
+		return err
+	}
 	for k, i := range j.run {
 		slot := c.slots[i]
 		j.release(right, l.base<<chunkBits+uint64(i))
 		to, at := l.place(n + uint64(k))
 		j.link(right, n+uint64(k), to, at, slot)
 	}
+	return nil
 }
 
 // age forgets the versions at the front of the log that are older than the time
@@ -40,7 +50,7 @@ func (j *Join) age(wm event.Time) {
 	l := &j.logs[right]
 	for l.trim(l.next); l.first < l.next; l.trim(l.next) {
 		c, i := l.place(l.first)
-		if later(c.b.Time[i], j.p.opts.TTL) > wm {
+		if later(c.time(i), j.p.opts.TTL) > wm {
 			return
 		}
 		slot := c.slots[i]

@@ -13,6 +13,9 @@ func (o *Over) begin(w *work, b *event.Batch, live []int32) error {
 	w.b, w.live = b, live
 	o.sched[0].ready, o.sched[1].ready = false, false
 	o.ids.Gather(b, live, 0)
+	if err := o.thaw(); err != nil {
+		return err
+	}
 	w.slots = o.table.Slots(&o.ids, w.slots)
 	o.grow()
 	if o.p.keeps {
@@ -86,7 +89,7 @@ func (o *Over) keep(w *work, i int, t event.Time) (fresh bool, err error) {
 // rows keeps it; when it goes off too early it is set again.
 func (o *Over) arm(slot int32) {
 	k := &o.keys[slot]
-	k.armed = k.time + o.p.ttl - 1
+	k.armed = o.end(slot)
 	o.timers.Push(group.Deadline{At: k.armed, Slot: slot})
 }
 
@@ -129,10 +132,15 @@ func (o *Over) free(k *keyState, to uint64) {
 
 // forget drops a key.
 func (o *Over) forget(slot int32) {
-	k := &o.keys[slot]
-	if k.stored {
-		o.gone = append(o.gone, append([]byte(nil), o.table.Key(slot)...))
+	if o.keys[slot].stored {
+		o.forgone(o.table.Key(slot))
 	}
+	o.remove(slot)
+}
+
+// remove takes a key out of memory.
+func (o *Over) remove(slot int32) {
+	k := &o.keys[slot]
 	o.free(k, k.end)
 	one := []int32{slot}
 	for f := range o.frames {

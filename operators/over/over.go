@@ -27,6 +27,7 @@ type Over struct {
 	dirty   []int32
 	gone    [][]byte // keys that snapshots hold and that are no more
 	track   bool
+	cold    *coldKeys // nil: all keys are in memory
 }
 
 // running is the states of a frame, by key.
@@ -77,6 +78,11 @@ func newRunning(p *Program, f frame) running {
 
 // Process takes rows in the order of time.
 func (o *Over) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
+	if o.cold != nil {
+		if err := o.cold.Learn(); err != nil {
+			return err
+		}
+	}
 	live := b.LiveRows()
 	if len(live) == 0 {
 		return nil
@@ -241,13 +247,13 @@ func (o *Over) Advance(ctx *operators.Context, wm event.Time, out operators.Coll
 		k := &o.keys[d.Slot]
 		switch {
 		case !k.used || k.armed != d.At: // forgotten, or armed again
-		case k.time+o.p.ttl-1 > o.wm:
+		case o.end(d.Slot) > o.wm:
 			o.arm(d.Slot)
 		default:
 			o.forget(d.Slot)
 		}
 	}
-	return nil
+	return o.expireCold()
 }
 
 // Hold is the watermark of the output: rows leave with it.
@@ -255,13 +261,27 @@ func (o *Over) Hold(wm event.Time) event.Time { return wm }
 
 // Size is what the shard holds.
 func (o *Over) Size() operators.Size {
-	s := operators.Size{Keys: int64(o.table.Count), Rows: int64(o.rows.count())}
-	s.Bytes = o.table.Bytes() + o.rows.bytes() + int64(cap(o.keys))*88 + int64(cap(o.at))*32 + int64(cap(o.timers))*16
-	for f := range o.frames {
-		s.Bytes += o.frames[f].states.Bytes()
-		if o.frames[f].suffix != nil {
-			s.Bytes += o.frames[f].suffix.Bytes()
-		}
+	s := operators.Size{Keys: int64(o.table.Count), Rows: int64(o.rows.count()), Bytes: o.bytes()}
+	if c := o.cold; c != nil {
+		s.Cold, s.Spilled, s.Reads, s.Loaded = c.Counts()
 	}
 	return s
+}
+
+// bytes is what the keys and rows take. The places of those that have left are
+// given to others.
+func (o *Over) bytes() int64 {
+	keys := o.table.Bytes() + int64(cap(o.keys))*96 + int64(cap(o.at))*32
+	rows := o.rows.bytes()
+	for f := range o.frames {
+		keys += o.frames[f].states.Bytes()
+		if o.frames[f].suffix != nil {
+			rows += o.frames[f].suffix.Bytes()
+		}
+	}
+	n := keys*int64(o.table.Count)/max(1, int64(o.table.N)) + rows*int64(o.rows.count())/max(1, int64(len(o.rows.list))) + int64(len(o.timers))*16
+	if o.cold != nil {
+		n += o.cold.Bytes() + o.cold.alarms.Bytes()
+	}
+	return n
 }

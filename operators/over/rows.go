@@ -53,6 +53,7 @@ type keyState struct {
 	armed       event.Time // timer; MaxTime: none
 	dirty       bool
 	used        bool
+	recent      bool   // the last snapshot wrote it
 	stored      bool   // snapshots hold it,
 	from, to    uint64 // and these of its rows
 }

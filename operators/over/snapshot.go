@@ -5,23 +5,27 @@ import (
 	"errors"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/cold"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
 )
 
 // The snapshots:
 //
-//	m                    -> version | watermark
+//	m                    -> version | watermark [| mark of the ends of time]
 //	k key                -> time of the last row | begin | end | per bounded frame: begin, front | states of the others
 //	r length key number  -> time | states of the row alone
+//	t bucket serial      -> keys by the end of their time (cold.Alarms)
 //
 // A row is written once. The states of bounded frames are not: they are made
-// again of the rows, in the same order and with the same stacks.
+// again of the rows, in the same order and with the same stacks. Version 1 has no
+// keys by time.
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	prefixMark      = 'm'
 	prefixKey       = 'k'
 	prefixRow       = 'r'
+	prefixTime      = 't'
 )
 
 var (
@@ -52,6 +56,9 @@ func (o *Over) Snapshot(w state.Writer) error {
 		}
 	}
 	o.gone = o.gone[:0]
+	if o.cold != nil {
+		o.cold.Captured()
+	}
 	for _, slot := range o.dirty {
 		k := &o.keys[slot]
 		k.dirty = false
@@ -63,8 +70,11 @@ func (o *Over) Snapshot(w state.Writer) error {
 		}
 	}
 	o.dirty = o.dirty[:0]
+	if err := o.cold.alarms.Write(w, o.open()); err != nil {
+		return err
+	}
 	mark := binary.LittleEndian.AppendUint64([]byte{snapshotVersion}, uint64(o.wm))
-	return w.Put([]byte{prefixMark}, mark)
+	return w.Put([]byte{prefixMark}, o.cold.alarms.AppendMark(mark))
 }
 
 func (o *Over) snapshotKey(w state.Writer, slot int32, k *keyState) error {
@@ -77,7 +87,10 @@ func (o *Over) snapshotKey(w state.Writer, slot int32, k *keyState) error {
 			return err
 		}
 	}
-	k.stored, k.from, k.to = true, k.begin, k.end
+	k.stored, k.recent, k.from, k.to = true, true, k.begin, k.end
+	if o.p.ttl > 0 {
+		o.cold.alarms.File(o.end(slot), key)
+	}
 	return nil
 }
 
@@ -115,18 +128,42 @@ func (o *Over) appendKey(dst []byte, slot int32, k *keyState) []byte {
 	return dst
 }
 
-// Restore reads keys, then their rows, and makes the frames again.
+// Restore reads the watermark; keys are read when rows of them come.
 func (o *Over) Restore(r state.Reader) error {
 	o.track = true
+	o.cold = o.newCold(r)
+	o.cold.alarms.Begin(o.open(), false)
 	mark, ok, err := r.Get([]byte{prefixMark})
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
-	if len(mark) != 9 || mark[0] != snapshotVersion {
+	if !ok {
+		return o.cold.Learn()
+	}
+	byTime := len(mark) == 9+cold.MarkBytes && mark[0] == snapshotVersion
+	if !byTime && (len(mark) != 9 || mark[0] != 1) {
 		return errVersion
 	}
 	o.wm = event.Time(binary.LittleEndian.Uint64(mark[1:]))
-	if err := r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(key, value []byte) error { return o.restoreKey(key[1:], value) }); err != nil {
+	o.cold.alarms.Begin(o.open(), !byTime)
+	if !byTime {
+		o.cold.Complete()
+		return o.restoreAll(r)
+	}
+	if err := o.cold.alarms.ReadMark(mark[9:]); err != nil {
+		return err
+	}
+	return o.cold.Learn()
+}
+
+// restoreAll reads the keys of version 1; the next snapshot writes them all, and
+// when their time ends.
+func (o *Over) restoreAll(r state.Reader) error {
+	err := r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(key, value []byte) error {
+		_, err := o.restoreKey(key[1:], value)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := r.Scan([]byte{prefixRow}, []byte{prefixRow + 1}, func(key, value []byte) error { return o.restoreRow(key[1:], value) }); err != nil {
@@ -136,38 +173,38 @@ func (o *Over) Restore(r state.Reader) error {
 		if err := o.rebuild(int32(slot)); err != nil {
 			return err
 		}
+		o.touch(int32(slot))
 	}
 	return nil
 }
 
-func (o *Over) restoreKey(key, src []byte) error {
+func (o *Over) restoreKey(key, src []byte) (slot int32, err error) {
 	if !o.p.codec.Valid(key) || len(src) < 8 {
-		return event.ErrCorrupt
+		return 0, event.ErrCorrupt
 	}
-	slot := o.table.Add(o.p.codec.Hash(key), key)
+	slot = o.table.Add(o.p.codec.Hash(key), key)
 	o.grow()
 	k := &o.keys[slot]
-	k.used, k.stored, k.time = true, true, event.Time(binary.LittleEndian.Uint64(src))
+	k.used, k.stored, k.recent, k.time = true, true, true, event.Time(binary.LittleEndian.Uint64(src))
 	src = src[8:]
-	var err error
 	for _, to := range []*uint64{&k.begin, &k.end} {
 		if *to, src, err = uvarint(src); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	k.from, k.to = k.begin, k.end
 	for f := range o.frames {
 		if src, err = o.restoreFrame(slot, f, src); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if len(src) > 0 {
-		return event.ErrCorrupt
+		return 0, event.ErrCorrupt
 	}
 	if o.p.ttl > 0 {
 		o.arm(slot)
 	}
-	return nil
+	return slot, nil
 }
 
 func (o *Over) restoreFrame(slot int32, f int, src []byte) (rest []byte, err error) {

@@ -1,100 +1,44 @@
 package pattern
 
 import (
-	"bytes"
 	"errors"
-	"slices"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/cold"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
 )
 
-// cold is what the matcher knows of keys whose state is in the store only. Such
-// a key is in the last snapshot as it is: it is let go of when it has not changed
-// since. Three things stay in memory:
-//
-//	known    32 bits of its hash, so that a key that has no state costs no read
-//	alarms   deadlines that are near; the others lie in the store by time
-//	absent   keys that the store still has, and that are no more
-//
-// After a restore all keys are cold. Which those are is learned a slice at a
-// time; until then a key behind the cursor may be cold, and is looked for.
-type cold struct {
+// coldKeys is what the matcher knows of keys whose state is in the store only.
+type coldKeys struct {
+	*cold.Keys
+	alarms *cold.Alarms
 	r      state.Reader
-	known  state.Fingerprints // of the cold keys before cursor
-	cursor []byte
-	whole  bool // the cursor is at the end
-
-	gone    map[string]struct{} // stored keys that are forgotten since the last snapshot
-	leaving map[string]struct{} // … since the one before: the write of the last deletes them
-
-	alarms  alarmHeap
-	width   event.Time // of a bucket of deadlines
-	horizon int64      // the first bucket whose deadlines are not in alarms
-	swept   int64      // buckets before this one are deleted
-	serial  uint64     // of snapshots
-
-	hand int32 // where the search for keys to let go of goes on
-	slab []byte
-	keys [][]byte // wanted, in slab
-
-	spilled, reads, loaded int64
+	hand   int32 // where the search for keys to let go of goes on
 }
 
-var ( // tests make them small
-	learnKeys = 4096 // read per call until all cold keys are known
-	wakeKeys  = 4096 // loaded at a time because their deadline has come
-)
+var errEnough = errors.New("enough")
 
-func newCold(p *Program, r state.Reader) *cold {
+func (m *Matcher) newCold(r state.Reader) *coldKeys {
 	width := event.Time(60e6)
-	if p.within > 0 {
-		width = max(1000, p.within/32)
+	if m.p.within > 0 {
+		width = max(1000, m.p.within/32)
 	}
-	return &cold{r: r, width: width, gone: map[string]struct{}{}, leaving: map[string]struct{}{}}
+	hot := func(hash uint64, key []byte) bool { return m.keys.find(hash, key) != 0 }
+	return &coldKeys{Keys: cold.NewKeys(r, []byte{prefixKey}, hashKey, hot), alarms: cold.NewAlarms(r, prefixTime, width), r: r}
 }
 
 // spills says whether keys can be let go of. They cannot where a row of one key
-// changes others, nor where the watermark of the results hangs on all of them,
-// nor yet where patterns run together.
+// changes others, nor where the watermark of the results hangs on all of them.
 func (p *Program) spills() bool {
-	return p.joint == nil && !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
+	return !p.opts.Ordered && p.match.Consume != plan.ConsumeAny
 }
 
 // none says that no key is cold.
-func (c *cold) none() bool { return c == nil || c.whole && c.known.Count() == 0 }
+func (c *coldKeys) none() bool { return c == nil || c.None() }
 
-// covers says whether known decides about a key.
-func (c *cold) covers(key []byte) bool { return c.whole || bytes.Compare(key, c.cursor) < 0 }
-
-// has says whether a key that is not in memory may be in the store.
-func (c *cold) has(hash uint64, key []byte) bool {
-	if c.covers(key) && !c.known.Has(hash) {
-		return false
-	}
-	return !c.absent(key)
-}
-
-// absent says whether a key of the store is no more.
-func (c *cold) absent(key []byte) bool {
-	if len(c.gone) == 0 && len(c.leaving) == 0 {
-		return false
-	}
-	_, gone := c.gone[string(key)]
-	_, leaving := c.leaving[string(key)]
-	return gone || leaving
-}
-
-// want notes a key to be read.
-func (c *cold) want(key []byte) {
-	if cap(c.slab)-len(c.slab) < len(key) {
-		c.slab = make([]byte, 0, max(1<<16, len(key))) // what is noted stays where it is
-	}
-	from := len(c.slab)
-	c.slab = append(c.slab, key...)
-	c.keys = append(c.keys, c.slab[from:len(c.slab):len(c.slab)])
-}
+// asleep is the earliest time at which a cold key may have its deadline.
+func (c *coldKeys) asleep() event.Time { return c.alarms.Asleep(c.none()) }
 
 // thaw reads the cold keys of the batch, all together.
 func (m *Matcher) thaw(b *event.Batch) error {
@@ -110,13 +54,13 @@ func (m *Matcher) thaw(b *event.Batch) error {
 		}
 		if ints {
 			key := uint64(b.Cols[m.p.keys[0]].I64[i])
-			if hash := hashInt(key); m.keys.findInt(hash, key) != 0 || c.whole && !c.known.Has(hash) {
+			if hash := hashInt(key); m.keys.findInt(hash, key) != 0 || c.Lacks(hash) {
 				continue
 			}
 		}
 		m.encodeKey(b, i)
-		if hash := hashKey(m.keyBuf); m.keys.find(hash, m.keyBuf) == 0 && c.has(hash, m.keyBuf) {
-			c.want(m.keyBuf)
+		if hash := hashKey(m.keyBuf); m.keys.find(hash, m.keyBuf) == 0 && c.Has(hash, m.keyBuf) {
+			c.Want(m.keyBuf)
 		}
 	}
 	return m.fetch()
@@ -124,86 +68,35 @@ func (m *Matcher) thaw(b *event.Batch) error {
 
 // fetch reads the keys that are wanted.
 func (m *Matcher) fetch() error {
-	c := m.cold
-	if len(c.keys) == 0 {
-		return nil
-	}
-	slices.SortFunc(c.keys, bytes.Compare)
-	keys := slices.CompactFunc(c.keys, bytes.Equal)
-	entries := m.entries(keys)
-	c.reads += int64(len(keys))
-	err := c.r.Lookup(entries, func(i int, value []byte) error { return m.admit(keys[i], value) })
-	c.keys, c.slab = c.keys[:0], c.slab[:0]
-	m.timers.asleep = c.asleep()
+	err := m.cold.Fetch(m.admit)
+	m.timers.asleep = m.cold.asleep()
 	return err
-}
-
-// entries are the store's names of keys.
-func (m *Matcher) entries(keys [][]byte) [][]byte {
-	size := 0
-	for _, k := range keys {
-		size += 1 + len(k)
-	}
-	buf, out := make([]byte, 0, size), make([][]byte, len(keys))
-	for i, k := range keys {
-		from := len(buf)
-		buf = append(append(buf, prefixKey), k...)
-		out[i] = buf[from:]
-	}
-	return out
 }
 
 // admit makes a cold key warm. Its rows are fed again as after a restore: what
 // has been fired by now has been, and no more.
-func (m *Matcher) admit(key, value []byte) error {
-	c := m.cold
+func (m *Matcher) admit(hash uint64, key, value []byte) error {
 	wm, clock, ended := m.wm, m.clock, m.ended
 	m.wm, m.clock, m.ended = m.past, 0, false
 	defer func() { m.wm, m.clock, m.ended = wm, clock, ended }()
-	c.loaded++
-	hash := hashKey(key)
 	m.touching(hash)
-	if c.covers(key) {
-		c.known.Remove(hash)
-	}
 	h, rest, err := m.readEntry(key, value)
 	if err != nil {
 		return err
 	}
 	if h.paged {
-		return m.restorePaged(c.r, &h, rest)
+		return m.restorePaged(m.cold.r, &h, rest)
 	}
 	return m.restoreKey(&h, func(k *keyState) ([]byte, error) { return m.readRows(k, &h, rest, h.rows) })
 }
 
-var errEnough = errors.New("enough")
-
 // learn finds out some more of the cold keys that a restore has left.
 func (m *Matcher) learn() error {
 	c := m.cold
-	if c == nil || c.whole {
+	if c == nil || c.Whole() {
 		return nil
 	}
-	n := 0
-	var last []byte
-	err := c.r.Scan(append([]byte{prefixKey}, c.cursor...), []byte{prefixKey + 1}, func(entry, _ []byte) error {
-		key := entry[1:]
-		if n == learnKeys {
-			return errEnough
-		}
-		n++
-		last = append(last[:0], key...)
-		if hash := hashKey(key); m.keys.find(hash, key) == 0 && !c.absent(key) {
-			c.known.Add(hash)
-		}
-		return nil
-	})
-	switch {
-	case errors.Is(err, errEnough):
-		c.cursor, err = append(last, 0), nil
-	case err == nil:
-		c.whole = true
-	}
+	err := c.Learn()
 	m.timers.asleep = c.asleep()
 	return err
 }
@@ -218,7 +111,7 @@ func (m *Matcher) Spill(most int64) {
 	if c == nil {
 		return
 	}
-	clear(c.leaving)
+	c.Settled()
 	// Two turns and a half: the first may only take their chance from all.
 	for left := int(m.keys.next) * 5 / 2; left > 0 && m.keys.count > len(m.dirty) && m.bytes() > most; left-- {
 		if c.hand++; c.hand >= m.keys.next {
@@ -242,17 +135,13 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 	var own [intKeyBytes]byte
 	key := k.keyBytes(m.arena, own[:0])
 	if c.none() {
-		c.horizon = max(c.horizon, c.bucket(m.past, 2))
+		c.alarms.Reach(deadline(m.past, 2))
 	}
 	if k.timer >= 0 {
-		if d := m.timers.of(k); c.bucket(d, 0) < c.horizon {
-			c.alarms.add(alarm{d, bytes.Clone(key)})
-		}
+		c.alarms.Set(m.timers.of(k), key)
 		m.timers.remove(index)
 	}
-	if c.covers(key) {
-		c.known.Add(m.keys.hashOf(k))
-	}
+	c.LetGo(m.keys.hashOf(k), key)
 	m.lay(k)
 	k.start = k.n
 	if k.paging != nil {
@@ -260,15 +149,17 @@ func (m *Matcher) letGo(index int32, k *keyState) {
 	}
 	m.dropRows(k, int(k.n))
 	m.releaseRows(k)
+	if m.joint != nil {
+		delete(m.joint.used, index)
+	}
 	m.keys.remove(index)
-	c.spilled++
 }
 
 // forgone notes that a stored key is no more.
 func (m *Matcher) forgone(key []byte) {
-	m.gone = append(m.gone, bytes.Clone(key))
+	m.gone = append(m.gone, append([]byte(nil), key...))
 	if m.cold != nil {
-		m.cold.gone[string(key)] = struct{}{}
+		m.cold.Gone(key)
 	}
 }
 
@@ -280,13 +171,9 @@ func (m *Matcher) eachCold(f func(index int32, k *keyState) error) error {
 		return nil
 	}
 	defer func() { m.timers.asleep = c.asleep() }()
-	return c.r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(entry, value []byte) error {
-		key := entry[1:]
-		hash := hashKey(key)
-		if m.keys.find(hash, key) != 0 || c.absent(key) {
-			return nil
-		}
-		if err := m.admit(key, value); err != nil {
+	return c.Each(func(hash uint64, key, value []byte) error {
+		c.Admit(hash, key)
+		if err := m.admit(hash, key, value); err != nil {
 			return err
 		}
 		index := m.keys.find(hash, key)
@@ -302,6 +189,37 @@ func (m *Matcher) eachCold(f func(index int32, k *keyState) error) error {
 	})
 }
 
+// wake loads some of the cold keys whose deadline is t or less, the earliest
+// first, or reads the next bucket. No timer fires before all cold keys of its
+// time are loaded: these go first (wakes). Keys that just end are not loaded.
+func (m *Matcher) wake(t event.Time) error {
+	c := m.cold
+	due, err := c.alarms.Next(t)
+	if err == nil {
+		err = c.Ring(due, func(a cold.Alarm, value []byte) (cold.Answer, error) {
+			h, _, err := m.readEntry(a.Key, value)
+			switch {
+			case err != nil:
+				return 0, err
+			case !h.timed || h.until > a.Deadline:
+				return cold.Sleep, nil // it has changed since
+			case m.p.endsSilently(&h):
+				m.forgone(a.Key)
+				return cold.End, nil
+			}
+			return cold.Wake, nil
+		}, m.admit)
+	}
+	m.timers.asleep = c.asleep()
+	return err
+}
+
+// endsSilently says whether the end of a key's time has no result and leaves
+// nothing.
+func (p *Program) endsSilently(h *header) bool {
+	return p.joint != nil || p.silent && h.rows == 1 && h.start == 0
+}
+
 // ---- the end of the input
 
 // coldOpen lists the cold keys that have an attempt under way, by its first row.
@@ -311,21 +229,17 @@ func (m *Matcher) coldOpen() (list []open, err error) {
 		return nil, nil
 	}
 	scratch := make([]uint64, m.p.layout.stride)
-	err = c.r.Scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(entry, value []byte) error {
-		key := entry[1:]
-		if m.keys.find(hashKey(key), key) != 0 || c.absent(key) {
-			return nil
-		}
+	err = c.Each(func(_ uint64, key, value []byte) error {
 		h, rest, err := m.readEntry(key, value)
 		if err != nil || h.start >= h.rows {
 			return err
 		}
 		if h.paged {
-			c.want(key) // such keys are few
+			c.Want(key) // such keys are few
 			return nil
 		}
 		id, err := m.idAt(&h, rest, scratch)
-		list = append(list, open{id: id, name: bytes.Clone(key)})
+		list = append(list, open{id: id, name: append([]byte(nil), key...)})
 		return err
 	})
 	if err == nil {
@@ -348,15 +262,16 @@ func (m *Matcher) idAt(h *header, rows []byte, scratch []uint64) (event.ID, erro
 
 // loadOpen reads the next cold keys of the list.
 func (m *Matcher) loadOpen(list []open) error {
-	for i := range list[:min(len(list), wakeKeys)] {
+	list = list[:min(len(list), cold.Woken)]
+	for i := range list {
 		if list[i].key == 0 {
-			m.cold.want(list[i].name)
+			m.cold.Want(list[i].name)
 		}
 	}
 	if err := m.fetch(); err != nil {
 		return err
 	}
-	for i := range list[:min(len(list), wakeKeys)] {
+	for i := range list {
 		if o := &list[i]; o.key == 0 {
 			if o.key = m.keys.find(hashKey(o.name), o.name); o.key == 0 {
 				return errCorrupt

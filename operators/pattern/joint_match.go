@@ -27,6 +27,9 @@ type used struct {
 	until  int32 // index among the kept rows
 }
 
+// usedBytes is what a key's list of them takes, roughly.
+const usedBytes = 80
+
 // jointOutput makes the rows of one output.
 type jointOutput struct {
 	emitter *emitter

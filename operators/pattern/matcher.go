@@ -40,7 +40,7 @@ type Matcher struct {
 	wm      event.Time
 	past    event.Time // all timers up to this time + 1 have fired
 	clock   event.Time // of the row or timer at hand
-	cold    *cold      // nil: all keys are in memory
+	cold    *coldKeys  // nil: all keys are in memory
 	ended   bool
 	rows    int64
 	steps   []step
@@ -107,7 +107,7 @@ func (m *Matcher) Size() operators.Size {
 		size.Items = int64(m.edges.store.runs.used())
 	}
 	if c := m.cold; c != nil {
-		size.Cold, size.Spilled, size.Reads, size.Loaded = int64(c.known.Count()), c.spilled, c.reads, c.loaded
+		size.Cold, size.Spilled, size.Reads, size.Loaded = c.Counts()
 	}
 	return size
 }
@@ -117,11 +117,14 @@ func (m *Matcher) bytes() int64 {
 	if m.tecs != nil {
 		n += m.tecs.bytes()
 	}
+	if m.joint != nil {
+		n += int64(len(m.joint.used)) * usedBytes
+	}
 	if m.edges != nil {
 		n += m.edges.bytes()
 	}
 	if m.cold != nil {
-		n += m.cold.known.Bytes() + int64(len(m.cold.alarms))*alarmBytes
+		n += m.cold.Bytes() + m.cold.alarms.Bytes()
 	}
 	return n
 }
@@ -152,7 +155,7 @@ func (m *Matcher) begin(ctx *operators.Context, out operators.Collector) error {
 	m.octx = ctx
 	if m.joint != nil {
 		m.joint.to = out
-		return nil
+		return m.learn()
 	}
 	m.out.begin(ctx, out)
 	m.view.ctx.Now = ctx.Now

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"maps"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/cold"
 	"github.com/cepd/cepd/state"
 )
 
@@ -19,7 +19,7 @@ import (
 //	"k" key               -> … | number of the first page | head
 //	"r" length key number -> version | rows of the page before its first one here | rows …
 //
-// the deadlines by time (alarms.go), and one entry for the shard:
+// the deadlines by time (cold.Alarms), and one entry for the shard:
 //
 //	"w" -> watermark | width of the buckets of deadlines | serial of the snapshot
 //
@@ -51,8 +51,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 	if err := m.writeGone(w); err != nil {
 		return err
 	}
-	var deadlines []filed
-	var buf, key, keys []byte
+	var buf, key []byte
 	var own [intKeyBytes]byte
 	for _, i := range m.dirty {
 		k := m.keys.at(i)
@@ -67,9 +66,7 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 		}
 		if k.timer >= 0 && k.flags&keyFiled == 0 && m.cold != nil {
 			k.flags |= keyFiled
-			from := len(keys)
-			keys = append(keys, key[1:]...)
-			deadlines = append(deadlines, filed{m.timers.of(k), from, len(keys)})
+			m.cold.alarms.File(m.timers.of(k), key[1:])
 		}
 		if k.flags&keyPaged != 0 {
 			if err := m.writePages(w, k, key[1:]); err != nil {
@@ -80,11 +77,10 @@ func (m *Matcher) Snapshot(w state.Writer) error {
 	m.dirty = m.dirty[:0]
 	mark := binary.LittleEndian.AppendUint64(nil, uint64(m.wm))
 	if c := m.cold; c != nil {
-		if err := c.fileDeadlines(w, deadlines, keys, m.past); err != nil {
+		if err := c.alarms.Write(w, deadline(m.past, 2)); err != nil {
 			return err
 		}
-		mark = binary.LittleEndian.AppendUint64(mark, uint64(c.width))
-		mark = binary.LittleEndian.AppendUint64(mark, c.serial)
+		mark = c.alarms.AppendMark(mark)
 	}
 	return w.Put([]byte{prefixMark}, mark)
 }
@@ -102,9 +98,8 @@ func (m *Matcher) writeGone(w state.Writer) error {
 		}
 	}
 	m.gone, m.paged = m.gone[:0], m.paged[:0]
-	if c := m.cold; c != nil {
-		maps.Copy(c.leaving, c.gone)
-		clear(c.gone)
+	if m.cold != nil {
+		m.cold.Captured()
 	}
 	return nil
 }
@@ -198,18 +193,15 @@ func (m *Matcher) Restore(r state.Reader) error {
 		m.past = m.wm
 	}
 	if m.p.spills() {
-		m.cold = newCold(m.p, r)
+		m.cold = m.newCold(r)
 	}
-	if c := m.cold; c != nil && (!found || len(mark) == 24) {
+	if c := m.cold; c != nil && (!found || len(mark) == 8+cold.MarkBytes) {
 		if found {
-			c.width = event.Time(binary.LittleEndian.Uint64(mark[8:]))
-			c.serial = binary.LittleEndian.Uint64(mark[16:])
+			if err := c.alarms.ReadMark(mark[8:]); err != nil {
+				return err
+			}
 		}
-		if c.width <= 0 {
-			return errCorrupt
-		}
-		c.horizon = c.bucket(m.past, 2)
-		c.swept = c.horizon - 1
+		c.alarms.Begin(deadline(m.past, 2), false)
 		return m.learn()
 	}
 	return m.restoreAll(r)
@@ -235,11 +227,23 @@ func (m *Matcher) restoreAll(r state.Reader) error {
 		err = m.restorePaged(r, &paged[i], paged[i].rest)
 	}
 	if c := m.cold; c != nil {
-		c.whole = true
-		c.horizon = c.bucket(m.past, 2)
-		c.swept = c.horizon
+		c.Complete()
+		c.alarms.Begin(deadline(m.past, 2), true)
+		m.fileAll()
 	}
 	return err
+}
+
+// fileAll has the next snapshot file the deadlines of all keys: what was written
+// before keys of the pattern could be let go of has none by time.
+func (m *Matcher) fileAll() {
+	_ = m.keys.each(func(i int32, k *keyState) error {
+		if k.timer >= 0 {
+			k.flags &^= keyFiled
+			m.touch(i, k)
+		}
+		return nil
+	})
 }
 
 // header is what an entry of a key says before its rows.
@@ -401,6 +405,7 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 		return nil
 	}
 	if m.joint != nil {
+		m.joint.made = m.joint.made[:0] // of the last row of another key
 		m.joint.load(k)
 		m.joint.settle(index, k)
 		return nil

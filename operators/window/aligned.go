@@ -1,6 +1,7 @@
 package window
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -22,7 +23,8 @@ type aligned struct {
 	order    []*pane // by end, then start
 	merged   int     // how many of order are in the running totals
 	idle     []*pane
-	running  *running // of HOP and CUMULATE
+	running  *running   // of HOP and CUMULATE
+	whole    *gathering // … in place of running: windows are put together of panes
 	last     event.Time
 	wm       event.Time
 	emitter  *emitter
@@ -34,6 +36,9 @@ type aligned struct {
 
 	r       state.Reader // nil: all groups are in memory
 	tick    int64        // of calls of Process
+	left    int          // groups that this call of Advance may report
+	sliding bool         // of HOP and CUMULATE: the window that ends at last is not all reported
+	closing *closing     // a pane whose groups are being reported; nil: not begun since the last Restore or Spill
 	scratch *pane        // groups on their way out
 	counts  operators.Size
 }
@@ -41,7 +46,10 @@ type aligned struct {
 func newAligned(p *Program) *aligned {
 	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
 	a.keys.Codec = p.codec
-	if k := p.plan.Window.Kind; k == plan.Hop || k == plan.Cumulate {
+	switch k := p.plan.Window.Kind; {
+	case p.gathers():
+		a.whole = &gathering{}
+	case k == plan.Hop || k == plan.Cumulate:
 		a.running = newRunning(p)
 	}
 	return a
@@ -177,64 +185,106 @@ func (a *aligned) Advance(ctx *operators.Context, wm event.Time, out operators.C
 	if a.running != nil {
 		return a.slide(ctx, out)
 	}
-	for len(a.order) > 0 && a.order[0].end-1 <= a.wm {
+	if a.whole != nil {
+		return a.gather(ctx, out)
+	}
+	for a.left = a.p.opts.portion(ctx); a.left > 0 && a.Unfinished(); {
 		if err := a.close(ctx, a.order[0], out); err != nil {
 			return err
 		}
-		a.drop(1)
+		if a.order[0].reported == a.order[0].slots() {
+			a.closing = nil
+			a.drop(1)
+		}
 	}
 	return nil
 }
 
-// report emits the groups of a pane that is a window.
-func (a *aligned) report(ctx *operators.Context, pn *pane, out operators.Collector) error {
-	for from := int32(0); from < pn.N; from += event.MaxRows {
+// portion is how many groups a call of Advance may report.
+func (o *Options) portion(ctx *operators.Context) int {
+	switch {
+	case ctx.AtOnce:
+		return math.MaxInt
+	case o.Portion > 0:
+		return o.Portion
+	}
+	return DefaultPortion
+}
+
+// Unfinished implements operators.Lasting: a window that the watermark has passed
+// is not reported, or not all of it.
+func (a *aligned) Unfinished() bool {
+	if a.running != nil || a.whole != nil {
+		return a.sliding || a.slides()
+	}
+	return len(a.order) > 0 && a.order[0].end-1 <= a.wm
+}
+
+// report emits groups of a pane that is a window, from slot from on.
+func (a *aligned) report(ctx *operators.Context, pn *pane, from, to int32, out operators.Collector) error {
+	for ; from < to; from += event.MaxRows {
 		slots := a.slots[:0]
-		for s := from; s < min(pn.N, from+event.MaxRows); s++ {
+		for s := from; s < min(to, from+event.MaxRows); s++ {
 			slots = append(slots, s)
 		}
 		a.slots = slots
-		err := a.emitter.emit(ctx, source{
-			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
-			result: func(c int, col *event.Vec, fail func(int, error)) error {
-				if a.p.phase == local {
-					pn.partial(slots, col)
-				} else {
-					pn.states.Cols[c].Result(slots, col, fail)
-				}
-				return nil
-			}}, out)
-		if err != nil {
+		if err := a.reportSlots(ctx, pn, slots, pn.bounds, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reportSlots emits some groups of a pane as those of a window.
+func (a *aligned) reportSlots(ctx *operators.Context, pn *pane, slots []int32, w bounds, out operators.Collector) error {
+	return a.emitter.emit(ctx, source{
+		table: &pn.Table, keys: slots, window: func(int) bounds { return w },
+		result: func(c int, col *event.Vec, fail func(int, error)) error {
+			if a.p.phase == local {
+				pn.partial(slots, col)
+			} else {
+				pn.states.Cols[c].Result(slots, col, fail)
+			}
+			return nil
+		}}, out)
 }
 
 // slide goes through the ends of windows that wm has passed, as long as there
 // is a row in them.
 func (a *aligned) slide(ctx *operators.Context, out operators.Collector) error {
-	for {
-		end, ok := a.nextEnd()
-		if !ok || end-1 > a.wm {
-			return nil
+	for a.left = a.p.opts.portion(ctx); a.left > 0 && a.Unfinished(); {
+		if !a.sliding {
+			end, _ := a.nextEnd()
+			if err := a.turn(end); err != nil {
+				return err
+			}
+			a.last, a.sliding, a.running.reported = end, true, 0
 		}
-		if err := a.turn(end); err != nil {
+		w := bounds{a.p.grid.start(a.last), a.last}
+		n, err := a.running.report(ctx, a.emitter, w, a.left, out)
+		if err != nil {
 			return err
 		}
-		a.last = end
-		w := bounds{a.p.grid.start(end), end}
-		if err := a.running.report(ctx, a.emitter, w, out); err != nil {
-			return err
-		}
-		if a.p.plan.Window.Kind == plan.Cumulate && end == w.start+a.p.grid.size {
+		a.left -= n
+		a.sliding = a.running.reported < a.running.N
+		if !a.sliding && a.p.plan.Window.Kind == plan.Cumulate && a.last == w.start+a.p.grid.size {
 			a.running.empty()
 		}
 	}
+	return nil
+}
+
+// slides says whether the watermark has passed the end of another window.
+func (a *aligned) slides() bool {
+	end, ok := a.nextEnd()
+	return ok && end-1 <= a.wm
 }
 
 // nextEnd is the end of the next window that has rows.
 func (a *aligned) nextEnd() (event.Time, bool) {
+	if a.whole != nil {
+		return a.nextGathered()
+	}
 	if a.running.Count > 0 {
 		return a.p.grid.after(a.last), true
 	}
@@ -270,6 +320,9 @@ func (a *aligned) turn(end event.Time) error {
 
 // Hold is the watermark of the output.
 func (a *aligned) Hold(wm event.Time) event.Time {
+	if a.Unfinished() {
+		return a.reporting() - oneMilli - 1
+	}
 	if wm == event.MinTime || wm == event.MaxTime {
 		return wm
 	}
@@ -277,6 +330,18 @@ func (a *aligned) Hold(wm event.Time) event.Time {
 		return wm - oneMilli + 1
 	}
 	return min(wm, a.p.grid.after(wm+1)-oneMilli-1)
+}
+
+// reporting is the end of the window that is reported next, or in part.
+func (a *aligned) reporting() event.Time {
+	switch {
+	case a.running == nil && a.whole == nil:
+		return a.order[0].end
+	case a.sliding:
+		return a.last
+	}
+	end, _ := a.nextEnd()
+	return end
 }
 
 // Size is what the shard holds.

@@ -11,10 +11,10 @@ import (
 	"github.com/cepd/cepd/state"
 )
 
-// cold is what a pane knows of its groups that are in the store only. The slot
+// coldGroups is what a pane knows of its groups that are in the store only. The slot
 // that a group got when its first row came stays its name there, and its place in
 // the output; in memory it has another.
-type cold struct {
+type coldGroups struct {
 	numbers []int32 // by slot in memory: the slot in the store
 	next    int32   // the first that is free in the store
 	known   state.Fingerprints
@@ -28,7 +28,7 @@ var learnGroups = 4096
 var errEnough = errors.New("enough")
 
 // number gives the store's slots to those from len(numbers) to n.
-func (c *cold) number(n int) {
+func (c *coldGroups) number(n int) {
 	for len(c.numbers) < n {
 		c.numbers = append(c.numbers, c.next)
 		c.next++
@@ -36,7 +36,7 @@ func (c *cold) number(n int) {
 }
 
 // has says whether a group that is not in memory may be in the store.
-func (c *cold) has(hash uint64, key []byte) bool {
+func (c *coldGroups) has(hash uint64, key []byte) bool {
 	return !c.whole && bytes.Compare(key, c.cursor) >= 0 || c.known.Has(hash)
 }
 
@@ -69,7 +69,7 @@ func (pn *pane) index(w state.Writer) error {
 	}
 	prefix := pn.prefix(prefixIndex)
 	for _, s := range pn.dirty {
-		if pn.slot(s) < pn.filed {
+		if pn.slot(s) < max(pn.filed, pn.reported) {
 			continue
 		}
 		if err := w.Put(append(prefix[:len(prefix):len(prefix)], pn.Key(s)...), slotKey(nil, pn.slot(s))); err != nil {
@@ -87,7 +87,7 @@ func (a *aligned) restoreHead(key, value []byte) error {
 	}
 	pn := a.pane(bounds{end: readTime(key[1:]), start: readTime(key[9:])})
 	pn.saved, pn.filed = true, int32(binary.BigEndian.Uint32(value))
-	pn.cold = &cold{next: pn.filed}
+	pn.cold = &coldGroups{next: pn.filed}
 	return nil
 }
 
@@ -240,12 +240,15 @@ func (a *aligned) Spill(most int64) {
 func (a *aligned) letGo(pn *pane) {
 	c := pn.cold
 	if c == nil {
-		c = &cold{whole: true}
+		c = &coldGroups{whole: true}
 		c.number(int(pn.N))
 	}
 	kept := newPane(a.p)
 	kept.open(pn.bounds)
-	kept.saved, kept.filed, kept.used = pn.saved, pn.filed, pn.used
+	kept.saved, kept.filed, kept.used, kept.reported = pn.saved, pn.filed, pn.used, pn.reported
+	if a.closing != nil && a.closing.pn == pn {
+		a.closing = nil
+	}
 	var numbers []int32
 	var buf []byte
 	for s := range pn.N {
@@ -254,6 +257,9 @@ func (a *aligned) letGo(pn *pane) {
 				c.known.Add(pn.Hash(s))
 			}
 			a.counts.Spilled++
+			continue
+		}
+		if c.numbers[s] < pn.reported {
 			continue
 		}
 		numbers = append(numbers, c.numbers[s])
@@ -275,32 +281,22 @@ func (a *aligned) copy(to, from *pane, s int32, buf []byte) []byte {
 	return buf
 }
 
-// close reports the groups of a pane that is a window, those in memory and those
-// in the store, in the order of their first rows.
+// close reports groups of a pane that is a window, those in memory and those in
+// the store, in the order of their first rows: as many as are left to report.
 func (a *aligned) close(ctx *operators.Context, pn *pane, out operators.Collector) error {
 	if pn.cold == nil {
-		return a.report(ctx, pn, out)
+		to := int32(min(int64(pn.N), int64(pn.reported)+int64(a.left)))
+		from := pn.reported
+		a.left -= int(to - from)
+		pn.reported = to
+		return a.report(ctx, pn, from, to, out)
 	}
-	o := &closing{a: a, pn: pn, ctx: ctx, out: out, hot: pn.Live(nil)}
-	slices.SortFunc(o.hot, func(x, y int32) int { return int(pn.slot(x)) - int(pn.slot(y)) })
-	if a.scratch == nil {
-		a.scratch = newPane(a.p)
+	if a.closing == nil {
+		a.beginClosing(pn, pn.reported)
 	}
-	a.scratch.open(pn.bounds)
-	prefix := pn.prefix(prefixPane)
-	err := a.r.Scan(prefix, state.PrefixEnd(prefix), func(key, value []byte) error {
-		if len(key) != 21 {
-			return event.ErrCorrupt
-		}
-		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
-	})
-	for err == nil && len(o.hot) > 0 {
-		err = o.next()
-	}
-	if err != nil {
-		return err
-	}
-	return o.flush()
+	err := a.closing.portion(ctx, out)
+	pn.reported = a.closing.from
+	return err
 }
 
 // closing is a pane on its way out.
@@ -309,8 +305,56 @@ type closing struct {
 	pn  *pane
 	ctx *operators.Context
 	out operators.Collector
-	hot []int32 // slots in memory, by their slots in the store
-	buf []byte
+	// from is the slot in the store from which on groups are to be reported.
+	from int32
+	hot  []int32 // slots in memory that are to be reported, by their slots in the store
+	buf  []byte
+}
+
+func (a *aligned) beginClosing(pn *pane, from int32) {
+	o := &closing{a: a, pn: pn, from: from}
+	for s := range pn.N {
+		if pn.slot(s) >= from {
+			o.hot = append(o.hot, s)
+		}
+	}
+	slices.SortFunc(o.hot, func(x, y int32) int { return int(pn.slot(x)) - int(pn.slot(y)) })
+	if a.scratch == nil {
+		a.scratch = newPane(a.p)
+	}
+	a.closing = o
+}
+
+// portion reports as many groups as are left to report.
+func (o *closing) portion(ctx *operators.Context, out operators.Collector) error {
+	o.ctx, o.out = ctx, out
+	o.a.scratch.open(o.pn.bounds)
+	err := o.scan()
+	for err == nil && len(o.hot) > 0 {
+		err = o.next()
+	}
+	switch {
+	case err == nil:
+		o.from = o.pn.slots()
+	case !errors.Is(err, errEnough):
+		return err
+	}
+	return o.flush()
+}
+
+// scan takes the groups of the store, where some may be only there, and those in
+// memory between them.
+func (o *closing) scan() error {
+	if o.pn.cold == nil {
+		return nil
+	}
+	prefix := o.pn.prefix(prefixPane)
+	return o.a.r.Scan(slotKey(prefix[:len(prefix):len(prefix)], o.from), state.PrefixEnd(prefix), func(key, value []byte) error {
+		if len(key) != 21 {
+			return event.ErrCorrupt
+		}
+		return o.stored(int32(binary.BigEndian.Uint32(key[17:])), value)
+	})
 }
 
 // stored takes the next group of the store, unless it is in memory, and what
@@ -324,20 +368,30 @@ func (o *closing) stored(slot int32, value []byte) error {
 	if len(o.hot) > 0 && o.pn.slot(o.hot[0]) == slot {
 		return o.next()
 	}
+	if o.a.left == 0 {
+		return errEnough
+	}
 	if _, _, err := o.a.read(o.a.scratch, value); err != nil {
 		return err
 	}
-	return o.full()
+	return o.taken(slot)
 }
 
 // next takes the next group in memory.
 func (o *closing) next() error {
+	if o.a.left == 0 {
+		return errEnough
+	}
+	slot := o.pn.slot(o.hot[0])
 	o.buf = o.a.copy(o.a.scratch, o.pn, o.hot[0], o.buf)
 	o.hot = o.hot[1:]
-	return o.full()
+	return o.taken(slot)
 }
 
-func (o *closing) full() error {
+// taken counts the group that is in scratch now.
+func (o *closing) taken(slot int32) error {
+	o.a.left--
+	o.from = slot + 1
 	if o.a.scratch.N < event.MaxRows {
 		return nil
 	}
@@ -345,7 +399,12 @@ func (o *closing) full() error {
 }
 
 func (o *closing) flush() error {
-	err := o.a.report(o.ctx, o.a.scratch, o.out)
+	var err error
+	if o.a.whole != nil {
+		err = o.a.together(o.ctx, o.out)
+	} else {
+		err = o.a.report(o.ctx, o.a.scratch, 0, o.a.scratch.N, o.out)
+	}
 	o.a.scratch.open(o.pn.bounds)
 	return err
 }

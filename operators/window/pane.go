@@ -11,15 +11,18 @@ type pane struct {
 	bounds
 	group.Table
 	states *aggregate.States
-	rows   []int64 // of each group
-	links  []link  // of HOP, once the pane is in the running totals
-	id     int32   // of the running totals' references
-	dirty  []int32 // changed since the last snapshot
-	marked []bool  // whether a slot is in dirty
-	saved  bool    // snapshots hold some of it
-	cold   *cold   // not nil: some groups may be in the store only
-	filed  int32   // groups with a lower number have their key in the store
-	used   int64   // the operator's tick when rows last came
+	rows   []int64     // of each group
+	links  []link      // of HOP, once the pane is in the running totals
+	id     int32       // of the running totals' references
+	dirty  []int32     // changed since the last snapshot
+	marked []bool      // whether a slot is in dirty
+	saved  bool        // snapshots hold some of it
+	cold   *coldGroups // not nil: some groups may be in the store only
+	filed  int32       // groups with a lower number have their key in the store
+	used   int64       // the operator's tick when rows last came
+	// reported: groups with a lower number in the store have been reported, and are
+	// needed no more.
+	reported int32
 }
 
 func newPane(p *Program) *pane {
@@ -29,7 +32,7 @@ func newPane(p *Program) *pane {
 // open readies a pane, new or used, for a window.
 func (pn *pane) open(w bounds) {
 	pn.bounds, pn.saved = w, false
-	pn.cold, pn.filed = nil, 0
+	pn.cold, pn.filed, pn.reported = nil, 0, 0
 	pn.Table.Reset()
 	pn.states.Resize(0)
 	pn.rows, pn.links, pn.dirty, pn.marked = pn.rows[:0], pn.links[:0], pn.dirty[:0], pn.marked[:0]

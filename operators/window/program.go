@@ -18,7 +18,15 @@ type Options struct {
 	Name            string // of the query and stage, for the identity of results
 	ContinueOnError bool   // results that fail are rejected, instead of failing the query
 	Aggregate       aggregate.Options
+	// Portion is how many groups a call of Advance reports at most: what a step makes
+	// is held until the sinks have it. 0: DefaultPortion.
+	Portion int
+	// Spill: HOP and CUMULATE rather need no memory than be as fast as can be.
+	Spill bool
 }
+
+// DefaultPortion is how many groups a shard reports in a step.
+const DefaultPortion = 1 << 16
 
 // Program is a compiled Aggregate, shared by its shards.
 type Program struct {
@@ -143,6 +151,8 @@ func (p *Program) Explain() string {
 	for i := range p.calls {
 		how := "merged"
 		switch {
+		case p.gathers():
+			how = "put together of panes, which can be let go of"
 		case p.plan.Window.Kind == plan.Hop && p.calls[i].Invertible():
 			how = "added and taken out"
 		case p.plan.Window.Kind == plan.Hop:

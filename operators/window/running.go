@@ -25,13 +25,14 @@ type running struct {
 	p      *Program
 	window bool // panes leave again
 	group.Table
-	states  *aggregate.States
-	groups  []total
-	stacked []int             // calls that use the two stacks
-	inverse []int             // calls that take panes out
-	tmp     *aggregate.States // values of stacked calls
-	panes   []*pane           // by id; nil: the id is free
-	ids     []int32           // free ones
+	states   *aggregate.States
+	groups   []total
+	reported int32             // groups in slots before it have been reported in the window at hand
+	stacked  []int             // calls that use the two stacks
+	inverse  []int             // calls that take panes out
+	tmp      *aggregate.States // values of stacked calls
+	panes    []*pane           // by id; nil: the id is free
+	ids      []int32           // free ones
 
 	dirty  []int32
 	stored bool    // snapshots hold some groups
@@ -255,20 +256,32 @@ func (r *running) touch(g int32) {
 	}
 }
 
-// report emits the groups of a window.
-func (r *running) report(ctx *operators.Context, e *emitter, w bounds, out operators.Collector) error {
-	r.at = r.Live(r.at)
-	for from := 0; from < len(r.at); from += event.MaxRows {
-		slots := r.at[from:min(len(r.at), from+event.MaxRows)]
+// report emits at most so many groups of a window, from slot reported on, and says
+// how many.
+func (r *running) report(ctx *operators.Context, e *emitter, w bounds, most int, out operators.Collector) (n int, err error) {
+	for n < most && r.reported < r.N {
+		slots := r.at[:0]
+		for ; r.reported < r.N && len(slots) < min(event.MaxRows, most-n); r.reported++ {
+			if r.Has(r.reported) {
+				slots = append(slots, r.reported)
+			}
+		}
+		if r.at = slots; len(slots) == 0 {
+			break
+		}
+		n += len(slots)
 		err := e.emit(ctx, source{
 			table: &r.Table, keys: slots, window: func(int) bounds { return w },
 			result: func(c int, col *event.Vec, fail func(int, error)) error { return r.result(c, slots, col, fail) },
 		}, out)
 		if err != nil {
-			return err
+			return n, err
 		}
 	}
-	return nil
+	for r.reported < r.N && !r.Has(r.reported) {
+		r.reported++
+	}
+	return n, nil
 }
 
 func (r *running) result(c int, slots []int32, out *event.Vec, fail func(int, error)) error {

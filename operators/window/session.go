@@ -18,9 +18,9 @@ import (
 type sessions struct {
 	p           *Program
 	gap         int64
-	group.Table           // keys
-	heads       []int32   // first session of each key; -1: none
-	list        []session // by slot
+	group.Table              // keys
+	lists       []sessionKey // by slot of the table
+	list        []session    // by slot of their own
 	states      *aggregate.States
 	free        []int32
 	timers      group.Deadlines
@@ -31,22 +31,33 @@ type sessions struct {
 	slots   []int32
 	at, of  []int32 // rows waiting to be added: session and row
 	due     []int32
-	dirty   []int32
-	gone    []int32
+	dirty   []int32 // keys
+	gone    [][]byte
 	track   bool
+	next    uint64     // number of the session that is opened next
+	resume  event.Time // the first end that the watermark has passed and that is not reported; MaxTime: none
+	// slotted: since a restore from version 1, a session's number is its slot.
+	slotted bool
+	cold    *coldSessions // nil: all keys are in memory
+}
+
+// sessionKey is the sessions of a key.
+type sessionKey struct {
+	head                  int32 // the first in its list; -1: none
+	dirty, stored, recent bool
 }
 
 type session struct {
 	bounds
-	key          int32 // slot of the table; -1: not in use
-	next         int32 // the session of the key before this one
-	armed        event.Time
-	rows         int64
-	dirty, saved bool
+	key    int32 // slot of the table; -1: not in use
+	next   int32 // the session of the key before this one
+	armed  event.Time
+	rows   int64
+	number uint64 // in the order of opening: that of results which end at one time
 }
 
 func newSessions(p *Program) *sessions {
-	o := &sessions{p: p, gap: p.plan.Window.Size, states: aggregate.NewStates(p.calls, p.opts.Aggregate), wm: event.MinTime, emitter: newEmitter(p)}
+	o := &sessions{p: p, gap: p.plan.Window.Size, states: aggregate.NewStates(p.calls, p.opts.Aggregate), wm: event.MinTime, resume: event.MaxTime, emitter: newEmitter(p)}
 	o.keys.Codec = p.codec
 	o.Table.Reset()
 	return o
@@ -57,19 +68,23 @@ func (o *sessions) Process(ctx *operators.Context, b *event.Batch, _ operators.C
 	rows := b.LiveRows()
 	times := timesOf(&o.p.plan.Window, b)
 	o.keys.Gather(b, rows, 0)
+	if err := o.thaw(); err != nil {
+		return err
+	}
 	o.at, o.of = o.at[:0], o.of[:0]
 	for i, r := range rows {
 		if t := times[r]; t <= o.wm {
 			lateRows(ctx, rows[i:i+1], b, "the watermark "+formatTime(o.wm)+" had passed the row")
 			continue
 		}
-		s, err := o.place(b, o.keyOf(i), times[r])
+		key := o.keyOf(i)
+		s, err := o.place(b, key, times[r])
 		if err != nil {
 			return err
 		}
 		o.list[s].rows++
 		o.at, o.of = append(o.at, s), append(o.of, r)
-		o.touch(s)
+		o.touch(key)
 	}
 	return o.flush(b)
 }
@@ -85,8 +100,8 @@ func (o *sessions) keyOf(i int) int32 {
 
 func (o *sessions) newKey(h uint64, key []byte) int32 {
 	k := o.Table.Add(h, key)
-	o.heads = resize(o.heads, int(o.N))
-	o.heads[k] = -1
+	o.lists = resize(o.lists, int(o.N))
+	o.lists[k] = sessionKey{head: -1, dirty: o.lists[k].dirty}
 	return k
 }
 
@@ -99,7 +114,7 @@ func (o *sessions) flush(b *event.Batch) error {
 
 // place finds or makes the session of a row.
 func (o *sessions) place(b *event.Batch, key int32, t event.Time) (int32, error) {
-	at := &o.heads[key]
+	at := &o.lists[key].head
 	for *at >= 0 && o.list[*at].start > t+o.gap {
 		at = &o.list[*at].next
 	}
@@ -121,7 +136,7 @@ func (o *sessions) place(b *event.Batch, key int32, t event.Time) (int32, error)
 func (o *sessions) open(key, next int32, t event.Time) int32 {
 	s := o.take()
 	x := &o.list[s]
-	*x = session{bounds: bounds{t, t + o.gap}, key: key, next: next, dirty: x.dirty, saved: x.saved}
+	*x = session{bounds: bounds{t, t + o.gap}, key: key, next: next, number: o.number(s)}
 	o.link(key, next, s)
 	o.arm(s)
 	return s
@@ -129,11 +144,20 @@ func (o *sessions) open(key, next int32, t event.Time) int32 {
 
 // link puts s before next in the list of a key.
 func (o *sessions) link(key, next, s int32) {
-	at := &o.heads[key]
+	at := &o.lists[key].head
 	for *at != next {
 		at = &o.list[*at].next
 	}
 	*at = s
+}
+
+// number is that of a session that is opened.
+func (o *sessions) number(slot int32) uint64 {
+	if o.slotted {
+		return uint64(slot)
+	}
+	o.next++
+	return o.next - 1
 }
 
 func (o *sessions) take() int32 {
@@ -164,10 +188,6 @@ func (o *sessions) join(b *event.Batch, s, old int32) error {
 // release frees a session that is in no list.
 func (o *sessions) release(s int32) {
 	x := &o.list[s]
-	if x.saved {
-		x.saved = false
-		o.gone = append(o.gone, s)
-	}
 	x.key, x.next = -1, -1
 	o.states.Clear([]int32{s})
 	group.PushLeast(&o.free, s)
@@ -180,38 +200,94 @@ func (o *sessions) arm(s int32) {
 	o.timers.Push(group.Deadline{At: o.list[s].end, Slot: s})
 }
 
-func (o *sessions) touch(s int32) {
-	if x := &o.list[s]; o.track && !x.dirty {
-		x.dirty = true
-		o.dirty = append(o.dirty, s)
+func (o *sessions) touch(key int32) {
+	if k := &o.lists[key]; o.track && !k.dirty {
+		k.dirty = true
+		o.dirty = append(o.dirty, key)
 	}
 }
 
-// Advance reports the sessions that have ended.
+// Advance reports sessions that have ended, by their ends; those of one end all
+// together.
 func (o *sessions) Advance(ctx *operators.Context, wm event.Time, out operators.Collector) error {
 	o.wm = max(o.wm, wm)
+	left := o.p.opts.portion(ctx)
 	o.due = o.due[:0]
-	for len(o.timers) > 0 && o.timers[0].At <= o.wm {
+	for {
+		end, err := o.nextEnd()
+		if err != nil {
+			return err
+		}
+		if o.resume = end; end == event.MaxTime || left <= 0 {
+			break
+		}
+		left -= o.takeDue(end)
+		if len(o.due) >= event.MaxRows {
+			if err := o.finish(ctx, out); err != nil {
+				return err
+			}
+		}
+	}
+	return o.finish(ctx, out)
+}
+
+// Unfinished implements operators.Lasting.
+func (o *sessions) Unfinished() bool { return o.resume < event.MaxTime }
+
+// nextEnd is the first end of a session up to the watermark; MaxTime: there is
+// none. Its session, and all others of that end, are in memory.
+func (o *sessions) nextEnd() (event.Time, error) {
+	for {
+		first := event.MaxTime
+		if len(o.timers) > 0 {
+			first = o.timers[0].At
+		}
+		if asleep := o.asleep(); asleep <= min(first, o.wm) && asleep < event.MaxTime {
+			if err := o.wake(); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if first > o.wm || first == event.MaxTime {
+			return event.MaxTime, nil
+		}
+		switch x := &o.list[o.timers[0].Slot]; {
+		case x.key < 0 || x.armed != first: // merged into another, or armed again
+			o.timers.Pop()
+		case x.end > first:
+			o.arm(o.timers.Pop().Slot)
+		default:
+			return first, nil
+		}
+	}
+}
+
+// takeDue collects the sessions of an end, and says how many they are.
+func (o *sessions) takeDue(end event.Time) int {
+	from := len(o.due)
+	for len(o.timers) > 0 && o.timers[0].At == end {
 		d := o.timers.Pop()
 		switch x := &o.list[d.Slot]; {
-		case x.key < 0 || x.armed != d.At: // merged into another, or armed again
-		case x.end > o.wm:
+		case x.key < 0 || x.armed != d.At:
+		case x.end > end:
 			o.arm(d.Slot)
 		default:
 			x.armed = event.MinTime
 			o.due = append(o.due, d.Slot)
 		}
 	}
-	slices.SortFunc(o.due, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(o.list[a].end, o.list[b].end), cmp.Compare(a, b))
-	})
-	if err := o.report(ctx, out); err != nil {
-		return err
-	}
+	slices.SortFunc(o.due[from:], func(a, b int32) int { return cmp.Compare(o.list[a].number, o.list[b].number) })
+	return len(o.due) - from
+}
+
+// finish reports the sessions that are due, and closes them.
+func (o *sessions) finish(ctx *operators.Context, out operators.Collector) error {
+	err := o.report(ctx, out)
 	for _, s := range o.due {
 		o.close(s)
 	}
-	return nil
+	o.due = o.due[:0]
+	return err
 }
 
 func (o *sessions) report(ctx *operators.Context, out operators.Collector) error {
@@ -237,28 +313,53 @@ func (o *sessions) report(ctx *operators.Context, out operators.Collector) error
 // close takes a session out of its key's list, and the key with the last one.
 func (o *sessions) close(s int32) {
 	key := o.list[s].key
-	at := &o.heads[key]
+	at := &o.lists[key].head
 	for *at != s {
 		at = &o.list[*at].next
 	}
 	*at = o.list[s].next
 	o.release(s)
-	if o.heads[key] < 0 {
-		o.Table.Remove(key)
+	if o.lists[key].head >= 0 {
+		o.touch(key)
+		return
 	}
+	if o.lists[key].stored {
+		o.forgone(o.Table.Key(key))
+	}
+	o.Table.Remove(key)
 }
 
-// Hold is the watermark of the output: an open session ends after wm.
+// Hold is the watermark of the output: an open session ends after wm. Which ones
+// are open does not matter, for it may not be known.
 func (o *sessions) Hold(wm event.Time) event.Time {
-	if len(o.timers) == 0 || wm == event.MinTime || wm == event.MaxTime {
+	switch {
+	case o.Unfinished():
+		return o.resume - oneMilli - 1
+	case wm < event.MinTime+oneMilli || wm == event.MaxTime:
 		return wm
 	}
-	return min(wm, o.timers[0].At-oneMilli-1)
+	return wm - oneMilli
 }
 
 // Size is what the shard holds.
 func (o *sessions) Size() operators.Size {
-	return operators.Size{Keys: int64(o.Count), Bytes: o.Table.Bytes() + o.states.Bytes() + int64(cap(o.list))*56 + int64(cap(o.timers))*16}
+	s := operators.Size{Keys: int64(o.Count), Bytes: o.bytes()}
+	if o.cold != nil {
+		s.Cold, s.Spilled, s.Reads, s.Loaded = o.cold.Counts()
+	}
+	return s
+}
+
+// bytes is what the keys and their sessions take. The places of those that have
+// left are given to others.
+func (o *sessions) bytes() int64 {
+	keys := o.Table.Bytes() + int64(cap(o.lists))*8
+	all := o.states.Bytes() + int64(cap(o.list))*64
+	n := keys*int64(o.Count)/max(1, int64(o.N)) + all*int64(len(o.list)-len(o.free))/max(1, int64(len(o.list))) + int64(len(o.timers))*16
+	if o.cold != nil {
+		n += o.cold.Bytes() + o.cold.alarms.Bytes()
+	}
+	return n
 }
 
 func formatTime(t event.Time) string {

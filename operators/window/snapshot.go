@@ -11,7 +11,7 @@ import (
 
 // The snapshots of windows other than sessions:
 //
-//	m                       -> version | watermark | end of the last window
+//	m                       -> version | watermark | end of the last window [| slot from which on groups are to be reported [| pane]]
 //	p end start slot        -> a group of a pane: key | rows | states
 //	i end start key         -> its slot                                   version 2
 //	h end start             -> the number of slots of the pane            version 2
@@ -95,7 +95,37 @@ func (a *aligned) Snapshot(w state.Writer) error {
 	if a.r != nil {
 		version = coldVersion
 	}
-	return w.Put([]byte{prefixMark}, appendTime(appendTime([]byte{version}, a.wm), a.last))
+	mark := appendTime(appendTime([]byte{version}, a.wm), a.last)
+	return w.Put([]byte{prefixMark}, a.appendReported(mark))
+}
+
+// appendReported encodes how far the window that is being reported is, if there is
+// one.
+func (a *aligned) appendReported(mark []byte) []byte {
+	switch {
+	case a.sliding && a.whole != nil:
+		return a.appendGathering(mark)
+	case a.sliding:
+		return slotKey(mark, a.running.reported)
+	case a.running == nil && len(a.order) > 0 && a.order[0].reported > 0:
+		return slotKey(mark, a.order[0].reported)
+	}
+	return mark
+}
+
+// restoreReported is called when the panes are there.
+func (a *aligned) restoreReported(src []byte) error {
+	switch at := int32(binary.BigEndian.Uint32(src)); {
+	case a.running != nil:
+		a.sliding, a.running.reported = true, at
+	case a.whole != nil && len(src) == 8:
+		a.sliding, a.whole.from, a.whole.at = true, at, int(binary.BigEndian.Uint32(src[4:]))
+	case len(a.order) > 0:
+		a.order[0].reported = at
+	default:
+		return event.ErrCorrupt
+	}
+	return nil
 }
 
 // parts is how many kinds of entries a pane has.
@@ -111,6 +141,9 @@ func (pn *pane) snapshot(w state.Writer) error {
 	var buf []byte
 	for _, s := range pn.dirty {
 		pn.marked[s], pn.saved = false, true
+		if pn.slot(s) < pn.reported {
+			continue
+		}
 		buf = pn.states.Append(appendGroup(buf[:0], pn.Key(s), pn.rows[s]), s)
 		if err := w.Put(slotKey(prefix[:len(prefix):len(prefix)], pn.slot(s)), buf); err != nil {
 			return err
@@ -162,11 +195,25 @@ func (a *aligned) Restore(r state.Reader) error {
 	if err != nil || !ok {
 		return err
 	}
-	cold := a.r != nil && len(mark) > 0 && mark[0] == coldVersion
-	if len(mark) != 17 || mark[0] != snapshotVersion && !cold {
+	cold := len(mark) > 0 && mark[0] == coldVersion
+	switch {
+	case a.running != nil && cold:
+		a.gatherAgain(r)
+	case a.whole != nil && !cold:
+		a.totalAgain()
+	}
+	if len(mark) != 17 && len(mark) != 21 && len(mark) != 25 || mark[0] != snapshotVersion && !cold {
 		return errVersion
 	}
 	a.wm, a.last = readTime(mark[1:]), readTime(mark[9:])
+	if err := a.restorePanes(r, cold); err != nil || len(mark) == 17 {
+		return err
+	}
+	return a.restoreReported(mark[17:])
+}
+
+// restorePanes reads the panes and the running totals.
+func (a *aligned) restorePanes(r state.Reader, cold bool) error {
 	if cold {
 		return r.Scan([]byte{prefixHead}, []byte{prefixHead + 1}, a.restoreHead)
 	}
