@@ -144,6 +144,11 @@ func (u *unit) take() error {
 		if err := u.decode(); err != nil {
 			return err
 		}
+	} else if r, ok := u.cols.(connectors.Rejecter); ok {
+		u.decoding = append(u.decoding[:0], r.Rejects()...)
+	}
+	if len(u.decoding) > 0 {
+		u.dropUndecoded()
 	}
 	if u.src.index > 0 {
 		for i := range u.in.ID {
@@ -174,6 +179,7 @@ func (u *unit) decode() (err error) {
 	if u.decoding, err = u.decoder.Decode(&u.raw, u.in, u.decoding[:0]); err != nil {
 		return fmt.Errorf("decode %s: %w", u, err)
 	}
+	u.decoding = u.raw.AppendFaults(u.decoding)
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
 	}
@@ -181,9 +187,6 @@ func (u *unit) decode() (err error) {
 	for i, offset := range u.raw.Offset {
 		u.in.ID[i] = event.ID{Hi: hi, Lo: uint64(offset)}
 		u.stats.bytes += int64(u.raw.Value[i].Len)
-	}
-	if len(u.decoding) > 0 {
-		u.dropUndecoded()
 	}
 	return nil
 }
