@@ -40,7 +40,7 @@ func TestHostileRecords(t *testing.T) {
 }
 
 // encodeOne is a record of the table.
-func encodeOne(t *testing.T, table connectors.Table) string {
+func encodeOne(t testing.TB, table connectors.Table) string {
 	t.Helper()
 	e, err := NewEncoder(table)
 	if err != nil {
@@ -90,4 +90,39 @@ func checkRandom(t *testing.T, d connectors.Decoder, columns []connectors.Column
 	if t.Failed() {
 		t.Log("seed", seed)
 	}
+}
+
+// FuzzNeighbours puts any bytes between two good records of each format that
+// needs no registry.
+func FuzzNeighbours(f *testing.F) {
+	columns := []connectors.Column{{Name: "i", Type: event.TInt64}, {Name: "f", Type: event.TFloat64}, {Name: "s", Type: event.TString}}
+	type coded struct {
+		name    string
+		decoder connectors.Decoder
+		good    string
+	}
+	var all []coded
+	for _, name := range []string{"json", "csv", "debezium-json", "avro", "protobuf"} {
+		table := connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"format": name,
+			"protobuf.schema": `syntax = "proto3"; message M { int64 i = 1; double f = 2; string s = 3; }`}}
+		d, err := NewDecoder(table)
+		if err != nil {
+			f.Fatal(err)
+		}
+		good := encodeOne(f, table)
+		records, err := hostile.Records([]byte(good))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, r := range records {
+			if len(r.Data) < 1000 {
+				f.Add(uint8(len(all)), r.Data)
+			}
+		}
+		all = append(all, coded{name, d, good})
+	}
+	f.Fuzz(func(t *testing.T, format uint8, record []byte) {
+		c := &all[int(format)%len(all)]
+		checkNeighbours(t, c.decoder, columns, c.name, c.good, string(record))
+	})
 }
