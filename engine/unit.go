@@ -54,6 +54,9 @@ type unit struct {
 	kept      []int32     // of timed
 	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
+	newest    event.Time // of the rows so far
+	disorder  disorder
+	paused    bool // it is ahead of its group
 	err       error
 }
 
@@ -82,7 +85,7 @@ func (u *unit) begin(now event.Time) {
 // takeLive polls once.
 func (u *unit) takeLive() {
 	defer guard(&u.err)
-	if u.eof {
+	if u.eof || u.paused {
 		return
 	}
 	progress := false
@@ -160,6 +163,7 @@ func (u *unit) take() error {
 	if u.scan != nil {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
+	u.observe(b)
 	from := len(u.late)
 	sel := u.track(b)
 	u.spans = append(u.spans, span{from, len(u.late)})
