@@ -56,7 +56,7 @@ type reject struct {
 	operators.Reject
 	value  []byte     // of the record; nil: not known
 	stage  *stage     // that dropped it; nil: the row's own partition
-	behind event.Time // how far the watermark had passed a late row, µs
+	behind int64      // lateness of a late row
 }
 
 // rejectColumns are the columns that a dead-letter or late table may have.
@@ -74,7 +74,7 @@ var rejectColumns = map[string]func(q *Pipeline, r *reject) event.Value{
 	"query":     func(q *Pipeline, _ *reject) event.Value { return event.StringValue(q.name) },
 	"operator":  func(_ *Pipeline, r *reject) event.Value { return event.StringValue(r.operator()) },
 	"lateness": func(_ *Pipeline, r *reject) event.Value {
-		return event.Value{Null: r.Kind != operators.RejectLate, I: r.behind}
+		return event.Value{Null: r.Kind != operators.RejectLate || r.behind < 0, I: r.behind}
 	},
 }
 

@@ -161,6 +161,9 @@ func (c *timeTest) step() string {
 		if p.Idle {
 			fmt.Fprintf(&b, "; partition %d idle", p.Partition)
 		}
+		if p.Paused {
+			fmt.Fprintf(&b, "; %s %d paused at %d of %d", p.Table, p.Partition, p.Position, p.End)
+		}
 	}
 	if s.HeldBackBy != "" {
 		fmt.Fprintf(&b, "\nheld back: %s", s.HeldBackBy)
