@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"time"
 
@@ -70,10 +71,7 @@ func (d *disorder) within(micros int64) int64 {
 
 // quantile is the delay, in µs, that keeps the share q of the rows.
 func (d *disorder) quantile(q float64) int64 {
-	late := d.rows - int64(q*float64(d.rows))
-	if q == 1 {
-		late = 0
-	}
+	late := d.rows - int64(math.Ceil(q*float64(d.rows)-1e-6)) // that it need not keep
 	for i := len(d.bins) - 1; i > 0; i-- {
 		if late -= d.bins[i]; late < 0 {
 			return min(binEnd(i), d.max)

@@ -54,9 +54,9 @@ func tolerates(n plan.Node, session policy) bool {
 // reject is a dropped row with its record.
 type reject struct {
 	operators.Reject
-	value  []byte     // of the record; nil: not known
-	stage  *stage     // that dropped it; nil: the row's own partition
-	behind int64      // lateness of a late row
+	value  []byte // of the record; nil: not known
+	stage  *stage // that dropped it; nil: the row's own partition
+	behind int64  // lateness of a late row
 }
 
 // rejectColumns are the columns that a dead-letter or late table may have.
