@@ -8,10 +8,12 @@
 package connectors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/internal/access"
@@ -141,6 +143,12 @@ type ColumnReader interface {
 	PollColumns(max int, until int64, dst *event.Batch) error
 }
 
+// Rejecter is a ColumnReader that may be given records it can make no row of.
+type Rejecter interface {
+	// Rejects are those of the last PollColumns; their rows are NULL.
+	Rejects() []Reject
+}
+
 // Marker is a Reader that knows how far its partition is complete, beside what
 // the table's WATERMARK makes of the rows: rule tests say it. The journal does
 // not keep it, so a query with state on disk refuses such a reader.
@@ -187,6 +195,9 @@ const (
 	NullValue Flags = 1 << iota // a tombstone
 	NullKey
 	LogAppendTime // Time was set by the broker
+	// Damaged: no record, but bytes that hold none, or more than one, and cannot
+	// be read. Key says why. What follows in the partition is not touched.
+	Damaged
 )
 
 // N is the number of records.
@@ -204,6 +215,33 @@ func (r *RawBatch) Append(value event.Span, offset int64) {
 	r.Value, r.Key = append(r.Value, value), append(r.Key, event.Span{})
 	r.Offset, r.Time = append(r.Offset, offset), append(r.Time, 0)
 	r.Flags = append(r.Flags, NullKey)
+}
+
+// Damage marks the last record as damaged; reason is a span of Buf.
+func (r *RawBatch) Damage(reason event.Span) {
+	last := r.N() - 1
+	r.Key[last] = reason
+	r.Flags[last] |= Damaged
+}
+
+// AppendFaults adds the damaged records to rejects, which are of the same batch,
+// in the order of rows. A decoder that could make something of one is overruled.
+func (r *RawBatch) AppendFaults(rejects []Reject) []Reject {
+	decoded := len(rejects)
+	for row, f := range r.Flags {
+		if f&Damaged != 0 {
+			k := r.Key[row]
+			rejects = append(rejects, Reject{Row: int32(row), Reason: string(r.Buf[k.Off : k.Off+k.Len])})
+		}
+	}
+	if len(rejects) == decoded {
+		return rejects
+	}
+	faults := rejects[decoded:]
+	rejects = slices.DeleteFunc(rejects[:decoded:decoded], func(x Reject) bool { return r.Flags[x.Row]&Damaged != 0 })
+	rejects = append(rejects, faults...)
+	slices.SortFunc(rejects, func(a, b Reject) int { return cmp.Compare(a.Row, b.Row) })
+	return rejects
 }
 
 // Reject is a record that could not be used.

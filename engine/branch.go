@@ -11,7 +11,8 @@ import (
 type branch struct {
 	unit   *unit
 	plan   *build.Branch
-	domain *domain             // of the stage; nil: a sink
+	stage  *stage              // nil: a sink
+	domain *domain             // of the stage
 	sink   int                 // index into Pipeline.boxes
 	head   operators.Collector // the chain, ending in Emit
 	ctx    operators.Context
@@ -144,7 +145,7 @@ func (r *branch) dropLate() {
 				continue
 			}
 			dropped = dropRow(x, l.row) || dropped
-			r.unit.rejectLate(l, bound)
+			r.unit.rejectLate(l, bound, r.stage)
 		}
 		if dropped {
 			r.router.route(x)

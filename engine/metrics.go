@@ -14,7 +14,8 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
-	spilled, reads, loaded                                    *prometheus.CounterVec
+	spilled, reads, loaded, unusable                          *prometheus.CounterVec
+	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
 	cold, budget                                              *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
@@ -42,6 +43,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		records:       counter("cepd_source_records_total", "Rows read.", "query", "table", "partition"),
 		bytes:         counter("cepd_source_bytes_total", "Bytes of record values read.", "query", "table", "partition"),
+		unusable:      counter("cepd_source_rejected_total", "Rows of the table that could not be used, late ones excepted.", "query", "table", "partition"),
+		sourceNewest:  gauge("cepd_source_newest_event_timestamp_seconds", "Event time of the newest row read.", "query", "table", "partition"),
+		sinkNewest:    gauge("cepd_sink_newest_event_timestamp_seconds", "Event time of the newest row written.", "query", "table"),
+		disorder:      gauge("cepd_source_disorder_seconds", "How far rows came behind the newest of their partition, by quantile.", "query", "table", "quantile"),
+		paused:        gauge("cepd_source_paused", "1 while a partition is not read because it is ahead of its alignment group.", "query", "table", "partition"),
 		late:          counter("cepd_source_late_total", "Rows dropped because the watermark had passed them.", "query", "table", "partition"),
 		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
 		watermarkLag:  gauge("cepd_source_watermark_lag_seconds", "Wall clock minus what the partition's rows assert complete.", "query", "table", "partition"),
@@ -97,6 +103,8 @@ type meter struct {
 type unitMeter struct {
 	records, bytes, late prometheus.Counter
 	lag, watermark       prometheus.Gauge
+	rejects              prometheus.Counter
+	newest, paused       prometheus.Gauge
 	last                 unitStats
 }
 
@@ -107,6 +115,7 @@ func (m *metrics) query(p *Pipeline) *meter {
 		t.units = append(t.units, unitMeter{
 			records: m.records.WithLabelValues(labels...), bytes: m.bytes.WithLabelValues(labels...), late: m.late.WithLabelValues(labels...),
 			lag: m.lag.WithLabelValues(labels...), watermark: m.watermarkLag.WithLabelValues(labels...),
+			rejects: m.unusable.WithLabelValues(labels...), newest: m.sourceNewest.WithLabelValues(labels...), paused: m.paused.WithLabelValues(labels...),
 		})
 	}
 	for _, o := range p.boxes {
@@ -128,7 +137,11 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 		t.boxes[i].Add(float64(sink.Acknowledged - t.acked[i]))
 		t.acked[i] = sink.Acknowledged
 		t.m.queue.WithLabelValues(t.query, sink.Table).Set(float64(sink.QueuedBytes))
+		if newest := p.boxes[i].newest; newest > 0 {
+			t.m.sinkNewest.WithLabelValues(t.query, sink.Table).Set(seconds(newest))
+		}
 	}
+	t.disorder(s)
 	for kind, n := range p.rejected() {
 		if n > 0 {
 			t.m.rejected.WithLabelValues(t.query, operators.RejectKind(kind).String()).Add(float64(n - t.kinds[kind]))
@@ -155,12 +168,31 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 	t.m.snapshotBytes.WithLabelValues(t.query).Set(float64(p.snapshots.bytes))
 }
 
+// disorder shows by how much the rows of each table come out of order.
+func (t *meter) disorder(s *Status) {
+	for _, src := range s.Sources {
+		if d := src.Disorder; d != nil {
+			for quantile, v := range map[string]float64{"0.5": d.P50, "0.9": d.P90, "0.99": d.P99, "0.999": d.P999, "1": d.Max} {
+				t.m.disorder.WithLabelValues(t.query, src.Table, quantile).Set(v)
+			}
+		}
+	}
+}
+
 func (t *unitMeter) update(u *unit, now event.Time) {
 	t.records.Add(float64(u.stats.rows - t.last.rows))
 	t.bytes.Add(float64(u.stats.bytes - t.last.bytes))
 	t.late.Add(float64(u.stats.late - t.last.late))
+	t.rejects.Add(float64(u.stats.rejects - t.last.rejects))
 	t.last = u.stats
 	t.lag.Set(float64(max(0, u.lag())))
+	t.paused.Set(0)
+	if u.paused {
+		t.paused.Set(1)
+	}
+	if u.newest != event.MinTime {
+		t.newest.Set(seconds(u.newest))
+	}
 	if u.mark != event.MinTime && u.mark != event.MaxTime {
 		t.watermark.Set(float64(now-u.mark) / 1e6)
 	}
@@ -174,7 +206,8 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 // are still scraped.
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
-	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes} {
+	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes,
+		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused} {
 		g.DeletePartialMatch(labels)
 	}
 }

@@ -333,7 +333,7 @@ func (b *opener) connect(r *branch) {
 			r.twin++
 		}
 	}
-	r.domain, r.router = &s.domain, s.newRouter()
+	r.stage, r.domain, r.router = s, &s.domain, s.newRouter()
 	r.router.all = r.plan.Static && s.plan.Spread
 	s.domain.branches = append(s.domain.branches, r)
 }
@@ -401,8 +401,10 @@ func (b *opener) sourceOptions(ctx context.Context, s *source, t *catalog.Table)
 		return err
 	}
 	s.wantValue = s.deadLetters != nil || s.lateRows != nil
-	s.policy, err = policyOf(t, b.p.settings.policy)
-	return err
+	if s.policy, err = policyOf(t, b.p.settings.policy); err != nil {
+		return err
+	}
+	return b.align(s, t)
 }
 
 func durationOption(t *catalog.Table, key string, fallback time.Duration) (time.Duration, error) {

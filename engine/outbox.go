@@ -19,11 +19,12 @@ import (
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
 type outbox struct {
-	table string
-	sink  connectors.Sink
-	limit int64
-	seq   uint64 // rows numbered so far; the pipeline's
-	rows  rows   // scratch of rejects.go
+	table  string
+	sink   connectors.Sink
+	limit  int64
+	seq    uint64     // rows numbered so far; the pipeline's
+	newest event.Time // of their times; the pipeline's
+	rows   rows       // scratch of rejects.go
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -68,6 +69,11 @@ func signal(c chan struct{}) {
 // acknowledged. Salt is mixed into their IDs.
 func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 	live := b.LiveRows()
+	if len(b.Time) > 0 {
+		for _, row := range live {
+			o.newest = max(o.newest, b.Time[row])
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first := o.seq

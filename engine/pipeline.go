@@ -17,19 +17,20 @@ import (
 // Pipeline is one query in execution. Its methods are called by one goroutine,
 // but for Commit and DeliverTo, which may have others: Commit one, each sink one.
 type Pipeline struct {
-	name     string
-	salts    []event.ID // per output: tells IDs of input rows from those of other outputs; matches have IDs of their own
-	settings settings
-	clock    clock.Clock
-	graph    *build.Graph
-	sources  []*source
-	units    []*unit // in the order of accounting
-	stages   []*stage
-	boxes    []*outbox // first the sinks of the graph
-	workers  *workers
-	journal  journal
-	budget   budget
-	ready    chan struct{} // signalled when a reader may have rows
+	name       string
+	salts      []event.ID // per output: tells IDs of input rows from those of other outputs; matches have IDs of their own
+	settings   settings
+	clock      clock.Clock
+	graph      *build.Graph
+	sources    []*source
+	units      []*unit // in the order of accounting
+	stages     []*stage
+	alignments []*alignment
+	boxes      []*outbox // first the sinks of the graph
+	workers    *workers
+	journal    journal
+	budget     budget
+	ready      chan struct{} // signalled when a reader may have rows
 
 	format      int        // version of what the store holds
 	fingerprint string     // of what the state depends on
@@ -84,12 +85,13 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 		p.waited = true
 		return false, p.advance(now)
 	}
+	p.alignSources(now)
 	p.workers.run(len(p.units), p.takeLive)
 	if err := p.taken(); err != nil {
 		return false, err
 	}
 	for _, u := range p.units {
-		if !u.heard() {
+		if !u.heard() || u.paused {
 			u.seen = now
 		}
 		u.turnsIdle = u.becomesIdle(now)

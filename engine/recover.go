@@ -83,8 +83,12 @@ func (p *Pipeline) restore(h *header) error {
 
 // restoreOperators restores from what is there; from nothing, it tells the
 // operators that snapshots will come.
+//
+// The store's checksums keep damage away from them. What gets through, such as
+// the bytes of a faulty program, must fail this query only.
 func (p *Pipeline) restoreOperators() error {
-	return p.operatorsOf(func(place []byte, op snapshotter) error {
+	return p.operatorsOf(func(place []byte, op snapshotter) (err error) {
+		defer guard(&err)
 		return op.Restore(p.readUnder(place...))
 	})
 }

@@ -54,8 +54,9 @@ func tolerates(n plan.Node, session policy) bool {
 // reject is a dropped row with its record.
 type reject struct {
 	operators.Reject
-	value []byte // of the record; nil: not known
-	stage *stage // that dropped it; nil: the row's own partition
+	value  []byte // of the record; nil: not known
+	stage  *stage // that dropped it; nil: the row's own partition
+	behind int64  // lateness of a late row
 }
 
 // rejectColumns are the columns that a dead-letter or late table may have.
@@ -71,13 +72,18 @@ var rejectColumns = map[string]func(q *Pipeline, r *reject) event.Value{
 	"rowtime":   func(_ *Pipeline, r *reject) event.Value { return timeValue(r.Time) },
 	"watermark": func(q *Pipeline, r *reject) event.Value { return timeValue(q.sourceOf(r).watermark()) },
 	"query":     func(q *Pipeline, _ *reject) event.Value { return event.StringValue(q.name) },
+	"operator":  func(_ *Pipeline, r *reject) event.Value { return event.StringValue(r.operator()) },
+	"lateness": func(_ *Pipeline, r *reject) event.Value {
+		return event.Value{Null: r.Kind != operators.RejectLate || r.behind < 0, I: r.behind}
+	},
 }
 
 // rejectKinds are the families of types that the columns have.
 var rejectKinds = map[string][]event.Kind{
 	"partition": {event.Int32, event.Int64}, "offset": {event.Int64},
-	"value":   {event.Bytes, event.String},
-	"rowtime": {event.Timestamp, event.TimestampLTZ}, "watermark": {event.Timestamp, event.TimestampLTZ},
+	"value":    {event.Bytes, event.String},
+	"lateness": {event.Int64, event.IntervalDay},
+	"rowtime":  {event.Timestamp, event.TimestampLTZ}, "watermark": {event.Timestamp, event.TimestampLTZ},
 }
 
 // checkRejectTable says what is wrong with a dead-letter or late table.
@@ -85,7 +91,7 @@ func checkRejectTable(t *catalog.Table) error {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		if _, ok := rejectColumns[c.Name]; !ok {
-			return fmt.Errorf("column %q of %s: a table for rejected rows has columns out of source, topic, partition, offset, kind, reason, value, rowtime, watermark, query", c.Name, t.Name)
+			return fmt.Errorf("column %q of %s: a table for rejected rows has columns out of source, topic, partition, offset, kind, reason, value, rowtime, watermark, query, operator, lateness", c.Name, t.Name)
 		}
 		kinds := rejectKinds[c.Name]
 		if kinds == nil {
@@ -221,6 +227,15 @@ func (p *Pipeline) route(r *reject, number uint64) error {
 	return nil
 }
 
+// operator is what dropped the row: a stage by its kind and number, or the scan
+// of the table.
+func (r *reject) operator() string {
+	if r.stage == nil {
+		return "Scan"
+	}
+	return fmt.Sprintf("%s %d", r.stage.plan.Kind, r.stage.index)
+}
+
 func (r *reject) where() string {
 	if r.ID.Detected() {
 		return "in a detection of " + formatTime(r.Time)
@@ -238,7 +253,11 @@ func (p *Pipeline) putReject(box *outbox, r *reject, number uint64) {
 	b := box.rows.batches[0]
 	b.Reset(1)
 	for i, f := range box.schema.Fields {
-		b.Cols[i].Set(0, 1, rejectColumns[f.Name](p, r))
+		v := rejectColumns[f.Name](p, r)
+		if f.Name == "lateness" && f.Type.Kind == event.Int64 {
+			v.I /= 1000 // ms
+		}
+		b.Cols[i].Set(0, 1, v)
 	}
 	b.ID[0], b.Time[0] = r.ID, r.Time
 	box.put(b, number, p.salts[0])

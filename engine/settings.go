@@ -103,15 +103,18 @@ func parseSettings(set map[string]string) (s settings, err error) {
 
 // Options of a table that the engine reads, whatever the connector.
 const (
-	optIdleTimeout = "scan.watermark.idle-timeout"
-	optErrorPolicy = "scan.error-policy"
-	optDeadLetters = "scan.dead-letter-table"
-	optLateRows    = "scan.late-table"
-	optReload      = "scan.reload-interval"
-	optDelivery    = "sink.delivery-guarantee"
+	optIdleTimeout   = "scan.watermark.idle-timeout"
+	optErrorPolicy   = "scan.error-policy"
+	optDeadLetters   = "scan.dead-letter-table"
+	optLateRows      = "scan.late-table"
+	optAlignGroup    = "scan.watermark.alignment.group"
+	optAlignDrift    = "scan.watermark.alignment.max-drift"
+	optAlignInterval = "scan.watermark.alignment.update-interval"
+	optReload        = "scan.reload-interval"
+	optDelivery      = "sink.delivery-guarantee"
 )
 
-var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, optLateRows}
+var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, optLateRows, optAlignGroup, optAlignDrift, optAlignInterval}
 
 const defaultIdleTimeout = 5 * time.Second
 

@@ -33,6 +33,8 @@ type source struct {
 	wantValue   bool    // the records of rejects are wanted
 	units       []*unit
 	carried     bool // its offsets go with the sink's transactions
+	alignment   *alignment
+	drift       drift
 }
 
 // readColumns is what the connector of a scan gets to know of the columns.
@@ -55,6 +57,11 @@ func readSchema(s *plan.Scan) *event.Schema {
 // static says whether a stage reads the table to its end before all else.
 func (s *source) static() bool {
 	return s.plan.Scan != nil && slices.ContainsFunc(s.plan.Branches, func(b build.Branch) bool { return b.Static })
+}
+
+// staged says whether a stage orders the table's rows by their time.
+func (s *source) staged() bool {
+	return slices.ContainsFunc(s.units, func(u *unit) bool { return slices.ContainsFunc(u.branches, (*branch).timed) })
 }
 
 func (s *source) topic() string {
@@ -98,7 +105,7 @@ func (s *source) addFillers() error {
 
 // newUnit makes the unit of a partition; it is not open yet.
 func (s *source) newUnit(part int32, maxRows int) (*unit, error) {
-	u := &unit{src: s, part: part, max: maxRows, mark: event.MinTime, in: event.NewBatch(s.read)}
+	u := &unit{src: s, part: part, max: maxRows, mark: event.MinTime, newest: event.MinTime, in: event.NewBatch(s.read)}
 	if s.plan.NewScan != nil {
 		scan, err := s.plan.NewScan()
 		if err != nil {

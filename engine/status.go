@@ -31,6 +31,7 @@ type Status struct {
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out
 	Watermark  string            `json:"watermark,omitempty"`
 	HeldBackBy string            `json:"held_back_by,omitempty"` // the partition with the least mark
+	Sources    []SourceStatus    `json:"sources,omitempty"`
 	Partitions []PartitionStatus `json:"partitions"`
 	Operators  []OperatorStatus  `json:"operators,omitempty"`
 	Sinks      []SinkStatus      `json:"sinks"`
@@ -52,6 +53,8 @@ type PartitionStatus struct {
 	Rows      int64  `json:"rows"` // since the process started
 	Rejects   int64  `json:"rejects"`
 	Late      int64  `json:"late"`
+	Newest    string `json:"newest,omitempty"` // event time
+	Paused    bool   `json:"paused,omitempty"` // it is too far ahead of its group: see alignment
 }
 
 // OperatorStatus is what a stateful stage holds.
@@ -77,6 +80,7 @@ type SinkStatus struct {
 	Rows         uint64 `json:"rows"`
 	Acknowledged uint64 `json:"acknowledged"`
 	QueuedBytes  int64  `json:"queued_bytes"`
+	Newest       string `json:"newest,omitempty"` // event time of the rows so far
 }
 
 // DurabilityStatus is what a crash would leave.
@@ -107,10 +111,13 @@ func (p *Pipeline) Status() Status {
 	if p.recovery != nil {
 		s.State = StateRecovering
 	}
+	for _, src := range p.sources {
+		s.Sources = append(s.Sources, src.status())
+	}
 	for _, u := range p.units {
 		s.Partitions = append(s.Partitions, PartitionStatus{
 			Table: u.src.name, Partition: u.part, Position: u.position, End: u.reader.End(), Lag: u.lag(), Watermark: showTime(u.mark),
-			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late,
+			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late, Newest: showTime(u.newest), Paused: u.paused,
 		})
 	}
 	for kind, n := range p.rejected() {
@@ -152,7 +159,7 @@ func (s *stage) withheld() (n int64) {
 func (o *outbox) status() SinkStatus {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return SinkStatus{o.table, o.seq, o.acked, o.bytes}
+	return SinkStatus{o.table, o.seq, o.acked, o.bytes, showTime(o.newest)}
 }
 
 // rejected is the rejects by kind.

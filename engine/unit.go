@@ -54,6 +54,9 @@ type unit struct {
 	kept      []int32     // of timed
 	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
+	newest    event.Time // of the rows so far
+	disorder  disorder
+	paused    bool // it is ahead of its group
 	err       error
 }
 
@@ -82,7 +85,7 @@ func (u *unit) begin(now event.Time) {
 // takeLive polls once.
 func (u *unit) takeLive() {
 	defer guard(&u.err)
-	if u.eof {
+	if u.eof || u.paused {
 		return
 	}
 	progress := false
@@ -144,6 +147,11 @@ func (u *unit) take() error {
 		if err := u.decode(); err != nil {
 			return err
 		}
+	} else if r, ok := u.cols.(connectors.Rejecter); ok {
+		u.decoding = append(u.decoding[:0], r.Rejects()...)
+	}
+	if len(u.decoding) > 0 {
+		u.dropUndecoded()
 	}
 	if u.src.index > 0 {
 		for i := range u.in.ID {
@@ -155,6 +163,7 @@ func (u *unit) take() error {
 	if u.scan != nil {
 		b = u.scan.Finish(&u.ctx, u.in)
 	}
+	u.observe(b)
 	from := len(u.late)
 	sel := u.track(b)
 	u.spans = append(u.spans, span{from, len(u.late)})
@@ -174,6 +183,7 @@ func (u *unit) decode() (err error) {
 	if u.decoding, err = u.decoder.Decode(&u.raw, u.in, u.decoding[:0]); err != nil {
 		return fmt.Errorf("decode %s: %w", u, err)
 	}
+	u.decoding = u.raw.AppendFaults(u.decoding)
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
 	}
@@ -181,9 +191,6 @@ func (u *unit) decode() (err error) {
 	for i, offset := range u.raw.Offset {
 		u.in.ID[i] = event.ID{Hi: hi, Lo: uint64(offset)}
 		u.stats.bytes += int64(u.raw.Value[i].Len)
-	}
-	if len(u.decoding) > 0 {
-		u.dropUndecoded()
 	}
 	return nil
 }

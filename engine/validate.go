@@ -241,6 +241,9 @@ func (v *validator) engineOptions(t *catalog.Table) {
 			bad(optErrorPolicy, err)
 		}
 	}
+	if key, err := checkAlignment(t); err != nil {
+		bad(key, err)
+	}
 	for _, key := range []string{optDeadLetters, optLateRows} {
 		if name := t.Option(key, ""); name != "" {
 			v.rejectTable(t, key, name)

@@ -110,13 +110,22 @@ func (u *unit) account(now event.Time) {
 
 // rejectLate notes that a row was late; once, however many branches it is late
 // for.
-func (u *unit) rejectLate(l *lateRow, bound event.Time) {
+func (u *unit) rejectLate(l *lateRow, bound event.Time, s *stage) {
 	if l.told {
 		return
 	}
 	l.told = true
 	u.rejects = append(u.rejects, reject{Reject: operators.Reject{Kind: operators.RejectLate, ID: l.id, Time: l.time,
-		Reason: "the watermark " + formatTime(bound) + " had passed the row"}, value: l.value})
+		Reason: "the watermark " + formatTime(bound) + " had passed the row"}, value: l.value, stage: s, behind: lateness(bound, l.time)})
+}
+
+// lateness is how much longer a delay would have kept a row, in µs; -1 when the
+// input had ended.
+func lateness(bound, row event.Time) int64 {
+	if bound == event.MaxTime {
+		return -1
+	}
+	return bound + 1 - row
 }
 
 // least is the least mark of the active inputs but one; MaxTime when there is

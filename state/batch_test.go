@@ -145,3 +145,25 @@ func dump(t *testing.T, s state.Store) (out []string) {
 	}
 	return out
 }
+
+// FuzzReadBatch reads any bytes as rows: an error, or rows that are written as
+// they were read.
+func FuzzReadBatch(f *testing.F) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for n := range 4 {
+		f.Add(state.AppendBatch(nil, sample(rng, n*7)))
+	}
+	b := sample(rng, 0)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if state.ReadBatch(src, b) != nil {
+			return
+		}
+		again := event.NewBatch(b.Schema)
+		if err := state.ReadBatch(state.AppendBatch(nil, b), again); err != nil {
+			t.Fatal(err)
+		}
+		if again.N != b.N {
+			t.Errorf("%d rows, then %d", b.N, again.N)
+		}
+	})
+}

@@ -185,6 +185,11 @@ func printStatus(w io.Writer, s *engine.Status) {
 	}
 	t := api.Sum(s)
 	fmt.Fprintf(w, "events %d, detections %d, lag %s, late %d, watermark %s\n", t.Events, t.Detections, known(t.Lag), t.Late, orNone(s.Watermark))
+	for _, src := range s.Sources {
+		if src.Advice != "" {
+			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Advice)
+		}
+	}
 	var rows [][]string
 	for _, p := range s.Partitions {
 		rows = append(rows, []string{p.Table, strconv.Itoa(int(p.Partition)), strconv.FormatInt(p.Position, 10), known(p.Lag), orNone(p.Watermark), partitionNote(&p)})
@@ -213,6 +218,8 @@ func partitionNote(p *engine.PartitionStatus) string {
 		return "ended"
 	case p.Idle:
 		return "idle"
+	case p.Paused:
+		return "paused: ahead of its group"
 	}
 	return ""
 }

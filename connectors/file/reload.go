@@ -105,6 +105,9 @@ func (r *reloader) take(limit int, dst *connectors.RawBatch) error {
 			break
 		}
 		dst.Append(s, r.base+at)
+		if r.cutter.Reason.Len > 0 {
+			dst.Damage(r.cutter.Reason)
+		}
 	}
 	dst.Buf, dst.Next = r.cutter.Buf, r.Position()
 	return nil

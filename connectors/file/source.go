@@ -1,8 +1,10 @@
 package file
 
 import (
+	"compress/flate"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -108,10 +110,7 @@ func (r *reader) open(p *access.Policy, f formats.Framing, from int64) (err erro
 	}
 	var in io.Reader = r.file
 	if strings.HasSuffix(r.name, ".gz") {
-		if in, err = gzip.NewReader(r.file); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
-		}
-		_, err = io.CopyN(io.Discard, in, from)
+		in, err = unzip(r.file, from)
 	} else {
 		err = r.seek(from)
 	}
@@ -120,6 +119,33 @@ func (r *reader) open(p *access.Policy, f formats.Framing, from int64) (err erro
 	}
 	r.cutter = formats.NewCutter(in, f, from)
 	return nil
+}
+
+// unzip goes to a byte of the content. Damage is met by reading, unless it has
+// been passed: then nothing is left.
+func unzip(file io.Reader, from int64) (io.Reader, error) {
+	in, err := gzip.NewReader(file)
+	if corrupt(err) && from == 0 {
+		return failing{err}, nil
+	}
+	if err == nil {
+		_, err = io.CopyN(io.Discard, in, from)
+	}
+	if corrupt(err) {
+		return strings.NewReader(""), nil
+	}
+	return in, err
+}
+
+// failing is a stream that is damaged from the start.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// corrupt says whether an error is of the compressed bytes, not of reading them.
+func corrupt(err error) bool {
+	var flaw flate.CorruptInputError
+	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &flaw)
 }
 
 func (r *reader) seek(from int64) error {
@@ -163,9 +189,13 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 		if until >= 0 && r.Position() >= until {
 			return nil
 		}
-		if err := r.cutter.Fill(); err == io.EOF {
+		switch err := r.cutter.Fill(); {
+		case err == nil:
+		case err == io.EOF:
 			return err
-		} else if err != nil {
+		case corrupt(err):
+			r.cutter.Break(err)
+		default:
 			return fmt.Errorf("read %s: %w", r.name, err)
 		}
 	}
@@ -181,6 +211,9 @@ func (r *reader) take(limit int, until int64, dst *connectors.RawBatch) error {
 			break
 		}
 		dst.Append(s, at)
+		if r.cutter.Reason.Len > 0 {
+			dst.Damage(r.cutter.Reason)
+		}
 	}
 	dst.Buf, dst.Next = r.cutter.Buf, r.Position()
 	return nil

@@ -8,23 +8,8 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/hostile"
 )
-
-// hostile are records that no format should take for a good one, or that are
-// good by chance; each format has its own besides.
-func hostile(good string) map[string]string {
-	records := map[string]string{
-		"nothing": "", "spaces": "      ", "NUL": "\x00", "NULs": strings.Repeat("\x00", 1000), "invalid UTF-8": "\xff\xfe\xed\xa0\x80", "BOM": "\xef\xbb\xbf" + good,
-		"deep arrays": strings.Repeat("[", 100000), "deep objects": strings.Repeat(`{"a":`, 100000), "digits": strings.Repeat("9", 1<<20), "quotes": strings.Repeat(`"`, 9999),
-		"huge text": strings.Repeat("x", 1<<20), "twice": good + good, "ones": strings.Repeat("\xff", 100), "lengths": strings.Repeat("\x7f", 100), "commas": strings.Repeat(",", 100000),
-		"NaN": `{"i":NaN,"f":-Infinity}`, "overflow": `{"i":1e400,"f":1e400}`, "null": "null", "keys": `{` + strings.Repeat(`"i":1,`, 10000) + `"i":2}`, "wrong types": `{"i":{},"f":[],"s":7}`,
-		"drift": `{"I":"1","new":{"i":1}}`, "escapes": `{"s":"\ud800\udc00\ud800","\u0069":1}`, "line": "1,2\n3,4",
-	}
-	for i := range good {
-		records["truncated at "+string(rune('a'+i%26))+good[:i]] = good[:i]
-	}
-	return records
-}
 
 // TestHostileRecords puts records into every format between two good ones:
 // nothing crashes or stalls, and no neighbour changes.
@@ -42,8 +27,12 @@ func TestHostileRecords(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, record := range hostile(good) {
-				checkNeighbours(t, d, columns, what, good, record)
+			records, err := hostile.Records([]byte(good))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range records {
+				checkNeighbours(t, d, columns, r.Name, good, string(r.Data))
 			}
 			checkRandom(t, d, columns, good)
 		})
@@ -51,7 +40,7 @@ func TestHostileRecords(t *testing.T) {
 }
 
 // encodeOne is a record of the table.
-func encodeOne(t *testing.T, table connectors.Table) string {
+func encodeOne(t testing.TB, table connectors.Table) string {
 	t.Helper()
 	e, err := NewEncoder(table)
 	if err != nil {
@@ -101,4 +90,39 @@ func checkRandom(t *testing.T, d connectors.Decoder, columns []connectors.Column
 	if t.Failed() {
 		t.Log("seed", seed)
 	}
+}
+
+// FuzzNeighbours puts any bytes between two good records of each format that
+// needs no registry.
+func FuzzNeighbours(f *testing.F) {
+	columns := []connectors.Column{{Name: "i", Type: event.TInt64}, {Name: "f", Type: event.TFloat64}, {Name: "s", Type: event.TString}}
+	type coded struct {
+		name    string
+		decoder connectors.Decoder
+		good    string
+	}
+	var all []coded
+	for _, name := range []string{"json", "csv", "debezium-json", "avro", "protobuf"} {
+		table := connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"format": name,
+			"protobuf.schema": `syntax = "proto3"; message M { int64 i = 1; double f = 2; string s = 3; }`}}
+		d, err := NewDecoder(table)
+		if err != nil {
+			f.Fatal(err)
+		}
+		good := encodeOne(f, table)
+		records, err := hostile.Records([]byte(good))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, r := range records {
+			if len(r.Data) < 1000 {
+				f.Add(uint8(len(all)), r.Data)
+			}
+		}
+		all = append(all, coded{name, d, good})
+	}
+	f.Fuzz(func(t *testing.T, format uint8, record []byte) {
+		c := &all[int(format)%len(all)]
+		checkNeighbours(t, c.decoder, columns, c.name, c.good, string(record))
+	})
 }

@@ -1,10 +1,14 @@
 package kafka
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
+	"github.com/cepd/cepd/internal/event"
 )
 
 const (
@@ -30,6 +34,9 @@ type cutter struct {
 
 	records recordbatch.Records // being walked
 	inSet   bool                // they lie in buf, not in opened
+	batch   []byte              // whose they are, or that could not be opened
+	damage  *recordbatch.Error  // of batch; nil: none met
+	end     int64               // offset after the set
 }
 
 func newCutter(c *sourceConfig) cutter {
@@ -37,7 +44,7 @@ func newCutter(c *sourceConfig) cutter {
 }
 
 func (c *cutter) reset(s recordSet) {
-	c.buf, c.rest = s.buf, s.buf
+	c.buf, c.rest, c.end = s.buf, s.buf, s.end
 	c.filter.Reset(nil)
 	if c.committed {
 		c.filter.Reset(s.aborted)
@@ -47,17 +54,59 @@ func (c *cutter) reset(s recordSet) {
 // takeBuffer gives the set's buffer away, once.
 func (c *cutter) takeBuffer() []byte {
 	b := c.buf
-	c.buf, c.rest = nil, nil
+	c.buf, c.rest, c.batch = nil, nil, nil // all that was damaged has been passed
 	return b
 }
 
 // cut adds records to dst until it has max, or the next record has the offset
 // until or more, or the next batch lies in other memory than dst's. more is
-// false at the end of the set.
+// false at the end of the set. A batch that cannot be read, or the rest of it,
+// is one damaged record, alone in dst; the error is for what has no end.
 func (c *cutter) cut(max int, until int64, dst *connectors.RawBatch) (more bool, err error) {
 	if until < 0 {
 		until = math.MaxInt64
 	}
+	if c.damage == nil {
+		more, err = c.cutSound(max, until, dst)
+		if c.batch == nil || !errors.As(err, &c.damage) {
+			return more, err
+		}
+	}
+	if dst.N() == 0 {
+		c.passDamaged(until, dst)
+	}
+	return true, nil
+}
+
+// passDamaged moves behind the batch at hand. It reaches to the next batch of
+// the set: the offset that it claims to end with may be what is wrong.
+func (c *cutter) passDamaged(until int64, dst *connectors.RawBatch) {
+	from := dst.Next
+	if base := recordbatch.BaseOffset(c.batch); base < c.end {
+		from = max(from, base)
+	}
+	if from >= until {
+		dst.Next = until
+		return
+	}
+	end := c.end
+	if next, _, err := recordbatch.Split(c.rest); err == nil && next != nil {
+		end = recordbatch.BaseOffset(next)
+	}
+	dst.Next = min(max(end, from+1), until)
+	size := len(c.batch)
+	dst.Buf = fmt.Appendf(bytes.Clone(c.batch), "%v; offsets %d to %d are passed over", c.damage, from, dst.Next-1)
+	dst.Append(event.Span{Len: uint32(size)}, from)
+	dst.Damage(event.Span{Off: uint32(size), Len: uint32(len(dst.Buf) - size)})
+	if c.headers {
+		dst.Headers = append(dst.Headers, event.Span{})
+	}
+	c.records, c.batch, c.damage = recordbatch.Records{}, nil, nil
+}
+
+// cutSound is cut as far as the batches can be read. After an error of one,
+// batch is it and rest what follows.
+func (c *cutter) cutSound(max int, until int64, dst *connectors.RawBatch) (more bool, err error) {
 	from := dst.Next
 	for {
 		if !c.records.Done() {
@@ -98,14 +147,20 @@ const (
 func (c *cutter) nextBatch(until int64, dst *connectors.RawBatch) (step, error) {
 	batch, rest, err := recordbatch.Split(c.rest)
 	if err != nil || batch == nil {
+		c.batch = nil
 		return ended, err
 	}
 	compressed := recordbatch.Compressed(batch)
 	if dst.N() > 0 && (compressed == c.inSet || len(c.opened) >= openedEnough) {
 		return blocked, nil
 	}
+	c.batch = batch
 	h, err := recordbatch.Parse(batch)
+	if err == nil && h.LastOffset >= c.end { // the base offset has no checksum
+		err = &recordbatch.Error{Offset: dst.Next, Reason: fmt.Sprintf("it claims offsets up to %d, behind the partition's end", h.LastOffset)}
+	}
 	if err != nil {
+		c.rest = rest
 		return ended, err
 	}
 	if c.filter.Skip(&h, batch) || h.Count == 0 || h.LastOffset < dst.Next {
@@ -118,9 +173,7 @@ func (c *cutter) nextBatch(until int64, dst *connectors.RawBatch) (step, error) 
 		c.records, c.inSet = recordbatch.NewRecords(h, end-len(batch)+recordbatch.HeaderLen, end, c.headers), true
 		c.opened = c.opened[:0]
 	}
-	if err == nil {
-		c.rest = rest
-	}
+	c.rest = rest
 	return taken, err
 }
 

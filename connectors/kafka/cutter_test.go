@@ -9,6 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"github.com/segmentio/kafka-go"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
@@ -49,7 +54,7 @@ func arrive(r *reader, batches ...[]byte) {
 	set := slices.Concat(batches...)
 	buf := buffers.get(len(set))
 	copy(buf, set)
-	r.filled(r.fetchAt, &fetchedPartition{HighWatermark: 1000, LastStableOffset: 900, Records: rawRecords{buf}})
+	r.filled(r.fetchAt, &fetchedPartition{HighWatermark: 1 << 40, LastStableOffset: 900, Records: rawRecords{buf}})
 }
 
 // drain polls until nothing comes, checking that values are their offsets.
@@ -93,40 +98,192 @@ func TestPollLimit(t *testing.T) {
 	}
 }
 
-// What comes before a damaged batch is handed out; then the reader fails, each
-// time it is asked.
+// A damaged batch comes as one record, alone in its poll, and costs no
+// neighbour: neither of its set nor of the next one.
 func TestDamagedBatch(t *testing.T) {
-	damage := map[string]func([]byte){
-		"checksum":         func(b []byte) { b[len(b)-1]++ },
-		"format version 0": func(b []byte) { b[16] = 0 },
-	}
-	for want, change := range damage {
-		r := offlineReader(t, 0, -1)
-		bad := batchAt(t, 5, 5, recordbatch.None)
-		change(bad)
-		arrive(r, batchAt(t, 0, 5, recordbatch.None), bad, batchAt(t, 10, 5, recordbatch.None))
-		polls, err := drain(t, r, 4096)
-		if fmt.Sprint(polls) != "[[0 1 2 3 4]]" || r.Position() != 5 {
-			t.Errorf("%s: got %v, position %d", want, polls, r.Position())
-		}
-		for range 2 {
-			for _, part := range []string{`topic "t"`, "partition 3", "offset 5", want} {
-				if err == nil || !strings.Contains(err.Error(), part) {
-					t.Errorf("error %v, want %q", err, part)
-				}
+	const crc, magic, attributes, lastDelta, count = 17, 16, 21, 23, 57
+	for _, c := range []struct {
+		name   string
+		codec  recordbatch.Codec
+		change func(b []byte)
+		reason string
+	}{
+		{"a byte of a record", recordbatch.None, func(b []byte) { b[len(b)-1]++ }, "checksum"},
+		{"a byte of compressed records", recordbatch.Zstd, func(b []byte) { b[len(b)-1]++ }, "checksum"},
+		{"the checksum itself", recordbatch.None, func(b []byte) { b[crc]++ }, "checksum"},
+		{"format version 0", recordbatch.None, func(b []byte) { b[magic] = 0 }, "format version 0"},
+		{"unknown format version", recordbatch.LZ4, func(b []byte) { b[magic] = 77 }, "format version 77"},
+		{"unknown codec", recordbatch.None, func(b []byte) { b[attributes+1] |= 7; resign(b) }, "unknown compression"},
+		{"wrong codec", recordbatch.Gzip, func(b []byte) { b[attributes+1] = byte(recordbatch.LZ4); resign(b) }, "LZ4"},
+		{"last offset before the first", recordbatch.None, func(b []byte) { binary.BigEndian.PutUint32(b[lastDelta:], 1<<31); resign(b) }, "last offset"},
+		{"last offset far away, wrong checksum", recordbatch.None, func(b []byte) { binary.BigEndian.PutUint32(b[lastDelta:], 1<<30) }, "checksum"},
+		{"offset far away", recordbatch.None, func(b []byte) { binary.BigEndian.PutUint64(b, 1<<50) }, "partition's end"},
+		{"negative count", recordbatch.None, func(b []byte) { binary.BigEndian.PutUint32(b[count:], 1<<31); resign(b) }, "-2147483648 records"},
+		{"first record too long", recordbatch.None, func(b []byte) { b[recordbatch.HeaderLen] = 0xfe; resign(b) }, "record 1 of 5"},
+		{"a bomb", recordbatch.Gzip, func(b []byte) {}, "scan.max-batch-bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := offlineReader(t, 0, -1, "scan.max-batch-bytes", "4096")
+			bad := batchAt(t, 5, 5, c.codec)
+			if c.name == "a bomb" {
+				bad = batchOf(t, 5, 5, strings.Repeat("x", 1<<20), c.codec)
 			}
-			_, err = drain(t, r, 4096)
+			c.change(bad)
+			arrive(r, batchAt(t, 0, 5, recordbatch.None), bad, batchAt(t, 10, 5, recordbatch.None))
+			checkDamage(t, r, bad, []string{"[0 1 2 3 4]", "damaged 5 to 9", "[10 11 12 13 14]"}, c.reason)
+		})
+	}
+}
+
+// Records before the damage of a batch, and other batches of its opened buffer,
+// are handed out.
+func TestDamagedRecord(t *testing.T) {
+	for _, codec := range []recordbatch.Codec{recordbatch.None, recordbatch.Zstd} {
+		bad := brokenRecord(t, 2, 5, 3, codec)
+		r := offlineReader(t, 0, -1)
+		arrive(r, batchAt(t, 0, 2, codec), bad, batchAt(t, 7, 2, codec))
+		checkDamage(t, r, bad, []string{"[0 1 2 3 4]", "damaged 5 to 6", "[7 8]"}, "record 4 of 5")
+	}
+}
+
+// The damaged batch is the last of what was fetched: reading goes on behind what
+// it claims, but not behind the partition's end.
+func TestDamageAtTheEnd(t *testing.T) {
+	r := offlineReader(t, 0, -1)
+	bad := batchAt(t, 2, 3, recordbatch.None)
+	bad[len(bad)-1]++
+	arrive(r, batchAt(t, 0, 2, recordbatch.None), bad)
+	checkDamage(t, r, bad, []string{"[0 1]", "damaged 2 to 4"}, "checksum")
+	arrive(r, batchAt(t, 5, 1, recordbatch.None))
+	checkDamage(t, r, nil, []string{"[5]"}, "")
+
+	r = offlineReader(t, 0, -1)
+	binary.BigEndian.PutUint32(bad[23:], 1<<30)
+	r.filled(0, &fetchedPartition{HighWatermark: 4, Records: rawRecords{slices.Concat(batchAt(t, 0, 2, recordbatch.None), bad)}})
+	checkDamage(t, r, bad, []string{"[0 1]", "damaged 2 to 3"}, "checksum")
+	if from, state, _ := r.next(time.Now(), 1<<20); from != 4 || state != hungry {
+		t.Errorf("fetches from %d next (%d)", from, state)
+	}
+}
+
+// A replay stops before a damaged batch and goes on behind it as the first run
+// did.
+func TestDamageUntil(t *testing.T) {
+	r := offlineReader(t, 0, -1)
+	bad := batchAt(t, 2, 3, recordbatch.None)
+	bad[len(bad)-1]++
+	arrive(r, batchAt(t, 0, 2, recordbatch.None), bad, batchAt(t, 5, 1, recordbatch.None))
+	var raw connectors.RawBatch
+	for _, c := range []struct{ until, n, next int64 }{{2, 2, 2}, {2, 0, 2}, {5, 1, 5}, {6, 1, 6}} {
+		if err := r.Poll(100, c.until, &raw); err != nil || raw.N() != int(c.n) || raw.Next != c.next {
+			t.Errorf("until %d: %d records, next %d, %v", c.until, raw.N(), raw.Next, err)
 		}
 	}
 }
 
-func TestDamagedRecord(t *testing.T) {
-	r := offlineReader(t, 0, -1, "scan.max-batch-bytes", "1024")
-	arrive(r, batchAt(t, 0, 5, recordbatch.Gzip), batchAt(t, 5, 2000, recordbatch.Gzip))
+// A length that cannot be leaves no way to the next batch.
+func TestDamagedLength(t *testing.T) {
+	r := offlineReader(t, 0, -1)
+	bad := batchAt(t, 5, 5, recordbatch.None)
+	binary.BigEndian.PutUint32(bad[8:], 3)
+	arrive(r, batchAt(t, 0, 5, recordbatch.None), bad)
 	polls, err := drain(t, r, 4096)
-	if fmt.Sprint(polls) != "[[0 1 2 3 4]]" || err == nil || !strings.Contains(err.Error(), "scan.max-batch-bytes") {
-		t.Errorf("got %v, %v", polls, err)
+	if fmt.Sprint(polls) != "[[0 1 2 3 4]]" || err == nil {
+		t.Fatalf("got %v, %v", polls, err)
 	}
+	for range 2 {
+		for _, part := range []string{`topic "t"`, "partition 3", "offset 5", "length 15"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("error %v, want %q", err, part)
+			}
+		}
+		_, err = drain(t, r, 4096)
+	}
+}
+
+// A broker that finds its own log damaged is asked again, but not for ever.
+func TestDamagedLog(t *testing.T) {
+	r := offlineReader(t, 7, -1)
+	for range maxRefusals - 1 {
+		r.failed(kafka.InvalidMessage)
+	}
+	if _, err := drain(t, r, 10); err != nil {
+		t.Error(err)
+	}
+	r.failed(kafka.InvalidMessage)
+	if _, err := drain(t, r, 10); err == nil || !strings.Contains(err.Error(), "damaged at offset 7") {
+		t.Error(err)
+	}
+}
+
+// checkDamage polls until nothing comes: offsets, or the range that is damaged.
+func checkDamage(t *testing.T, r *reader, bad []byte, want []string, reason string) {
+	t.Helper()
+	var raw connectors.RawBatch
+	var got []string
+	for {
+		if err := r.Poll(4096, -1, &raw); err != nil {
+			t.Fatal(err)
+		}
+		if raw.N() == 0 {
+			break
+		}
+		if raw.Flags[0]&connectors.Damaged == 0 {
+			got = append(got, fmt.Sprint(raw.Offset))
+			continue
+		}
+		got = append(got, fmt.Sprintf("damaged %d to %d", raw.Offset[0], raw.Next-1))
+		rejects := raw.AppendFaults(nil)
+		if raw.N() != 1 || len(rejects) != 1 || !strings.Contains(rejects[0].Reason, reason) {
+			t.Errorf("%d records, %v, want %q", raw.N(), rejects, reason)
+		}
+		if v := raw.Value[0]; string(raw.Buf[v.Off:v.Off+v.Len]) != string(bad) {
+			t.Error("the value is not the batch")
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// batchOf is a batch of n records with one value.
+func batchOf(t testing.TB, base int64, n int, value string, codec recordbatch.Codec) []byte {
+	t.Helper()
+	var b recordbatch.Builder
+	for range n {
+		b.Append(1000, nil, []byte(value), nil)
+	}
+	var c recordbatch.Compressor
+	set, err := c.Finish(nil, &b, recordbatch.Plain, codec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := slices.Clone(set[4:])
+	binary.BigEndian.PutUint64(batch, uint64(base))
+	return batch
+}
+
+// brokenRecord is batchAt with the length of one record wrong, and a checksum
+// that fits.
+func brokenRecord(t testing.TB, base int64, n, wrong int, codec recordbatch.Codec) []byte {
+	t.Helper()
+	plain := batchAt(t, base, n, recordbatch.None)
+	at := recordbatch.HeaderLen
+	for range wrong {
+		at += int(plain[at]/2) + 1
+	}
+	plain[at] = 0x7e
+	if codec == recordbatch.Zstd {
+		w, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain = w.EncodeAll(plain[recordbatch.HeaderLen:], slices.Clone(plain[:recordbatch.HeaderLen]))
+		plain[22] = byte(codec)
+		binary.BigEndian.PutUint32(plain[8:], uint32(len(plain)-12))
+	}
+	resign(plain)
+	return plain
 }
 
 func TestFetchWithoutProgress(t *testing.T) {

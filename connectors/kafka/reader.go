@@ -1,11 +1,14 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
@@ -16,6 +19,7 @@ type recordSet struct {
 	buf     []byte
 	aborted []recordbatch.Aborted
 	from    int64 // offset asked for
+	end     int64 // offset after it
 	jump    bool  // from does not follow what was read before
 }
 
@@ -42,6 +46,7 @@ type reader struct {
 	backoff  time.Duration
 	heardAt  time.Time // last answer
 	trouble  outage
+	refusals int // answers in a row that the log is damaged
 
 	cutter cutter
 }
@@ -188,7 +193,7 @@ func (r *reader) answered() {
 func (r *reader) filled(from int64, p *fetchedPartition) {
 	r.mu.Lock()
 	r.trouble.over(r.client().log, "fetch")
-	r.backoff, r.heardAt = 0, time.Now()
+	r.backoff, r.refusals, r.heardAt = 0, 0, time.Now()
 	r.end.Store(r.visibleEnd(p))
 	news := r.accept(from, p)
 	r.mu.Unlock()
@@ -215,6 +220,9 @@ func (r *reader) accept(from int64, p *fetchedPartition) (news bool) {
 		return false
 	}
 	next, whole := scan(set, from)
+	if p.HighWatermark > from { // a damaged batch may claim more
+		next = min(next, p.HighWatermark)
+	}
 	r.stuck = !whole
 	if next <= from && whole {
 		r.err = fmt.Errorf("kafka: topic %q partition %d: fetching offset %d gave %d bytes and no whole batch from there on",
@@ -224,13 +232,14 @@ func (r *reader) accept(from int64, p *fetchedPartition) (news bool) {
 	}
 	r.fetchAt = next
 	r.buffered += cap(set)
-	r.queue = append(r.queue, recordSet{buf: set, aborted: p.aborted(), from: from, jump: r.jumped})
+	r.queue = append(r.queue, recordSet{buf: set, aborted: p.aborted(), from: from, end: next, jump: r.jumped})
 	r.jumped = false
 	return true
 }
 
-// scan finds the offset after a record set; whole is false when there is a
-// batch in it that cannot be made out, which cutting will report.
+// scan finds the offset after a record set, as its last batch claims; whole is
+// false when there is a batch in it that cannot be made out, which cutting will
+// report.
 func scan(set []byte, from int64) (next int64, whole bool) {
 	next = from
 	for {
@@ -241,7 +250,7 @@ func scan(set []byte, from int64) (next int64, whole bool) {
 		if batch == nil {
 			return next, true
 		}
-		next = max(next, recordbatch.LastOffset(batch)+1)
+		next = max(recordbatch.BaseOffset(batch), recordbatch.LastOffset(batch)) + 1
 		set = rest
 	}
 }
@@ -252,11 +261,26 @@ func (r *reader) failed(err error) {
 		r.fail(fmt.Errorf("kafka: fetch topic %q partition %d: %w", r.client().topic, r.part, err))
 		return
 	}
+	if errors.Is(err, kafka.InvalidMessage) && r.refused() {
+		r.fail(fmt.Errorf("kafka: topic %q partition %d: the broker's log is damaged at offset %d or behind it, and it gives nothing more: mend its disk, or move the start of the log behind the damage with kafka-delete-records.sh",
+			r.client().topic, r.part, r.pos.Load()))
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.backoff = min(max(2*r.backoff, minBackoff), maxBackoff)
 	r.retryAt = time.Now().Add(r.backoff)
 	r.trouble.failed(r.client().log.With("partition", r.part), "fetch", err)
+}
+
+// maxRefusals in a row are no matter of the way or of the replica any more.
+const maxRefusals = 10
+
+func (r *reader) refused() (final bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusals++
+	return r.refusals >= maxRefusals
 }
 
 // moved goes on at another offset, or ends with an error.

@@ -76,6 +76,7 @@ type reader struct {
 
 	decoder *json.Decoder // nil before the first JSON
 	raw     connectors.RawBatch
+	rejects []connectors.Reject // of the last poll
 }
 
 func (r *reader) Position() int64 { return r.next }
@@ -92,6 +93,7 @@ func (r *reader) Close() error {
 // PollColumns implements connectors.ColumnReader.
 func (r *reader) PollColumns(limit int, until int64, dst *event.Batch) error {
 	t := r.table
+	r.rejects = r.rejects[:0]
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	rows := t.rows[r.next:]
@@ -142,12 +144,13 @@ func (r *reader) decode(rows []row, dst *event.Batch) error {
 		buf = append(buf, rows[i].json...)
 	}
 	r.raw.Buf = buf
-	rejects, err := r.decoder.Decode(&r.raw, dst, nil)
-	if err == nil && len(rejects) > 0 {
-		err = fmt.Errorf("memory table %s, row %d: %s", r.table.name, r.next+int64(rejects[0].Row), rejects[0].Reason)
-	}
+	var err error
+	r.rejects, err = r.decoder.Decode(&r.raw, dst, r.rejects)
 	return err
 }
+
+// Rejects implements connectors.Rejecter.
+func (r *reader) Rejects() []connectors.Reject { return r.rejects }
 
 func (r *reader) needDecoder() (err error) {
 	if r.decoder == nil {

@@ -111,8 +111,12 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	dst := formattest.Batch(columns)
-	if err := open(t, s, columns, 0, func() {}).PollColumns(1, -1, dst); err == nil || !strings.Contains(err.Error(), "row 0: field a") {
-		t.Error(err)
+	r := open(t, s, columns, 0, func() {})
+	if err := r.PollColumns(1, -1, dst); err != nil {
+		t.Fatal(err)
+	}
+	if rejects := r.(connectors.Rejecter).Rejects(); len(rejects) != 1 || !strings.Contains(rejects[0].Reason, "field a") {
+		t.Error(rejects)
 	}
 	src, _ := New(s).Source(connectors.Table{Name: "t", Columns: columns})
 	if _, err := src.Open(context.Background(), 0, 9, nil); err == nil {

@@ -64,9 +64,10 @@ func (s *source) Open(_ context.Context, _ int32, from int64, ready func()) (con
 
 // block is records in a buffer of their own, or why there are no more.
 type block struct {
-	buf   []byte
-	spans []event.Span
-	err   error
+	buf     []byte
+	spans   []event.Span
+	reasons []event.Span // of damaged records; of others empty
+	err     error
 }
 
 type reader struct {
@@ -112,7 +113,7 @@ func (r *reader) read(c *formats.Cutter, ready func()) {
 
 // fill waits for at least one record and copies all that are there.
 func (b *block) fill(c *formats.Cutter) {
-	b.buf, b.spans, b.err = b.buf[:0], b.spans[:0], nil
+	b.buf, b.spans, b.reasons, b.err = b.buf[:0], b.spans[:0], b.reasons[:0], nil
 	for {
 		s, _, ok, err := c.Next()
 		switch {
@@ -120,8 +121,8 @@ func (b *block) fill(c *formats.Cutter) {
 			b.err = err
 			return
 		case ok:
-			b.spans = append(b.spans, event.Span{Off: uint32(len(b.buf)), Len: s.Len})
-			b.buf = append(b.buf, c.Buf[s.Off:s.Off+s.Len]...)
+			b.spans = append(b.spans, b.copied(c.Buf, s))
+			b.reasons = append(b.reasons, b.copied(c.Buf, c.Reason))
 			continue
 		case len(b.spans) > 0:
 			return
@@ -131,6 +132,13 @@ func (b *block) fill(c *formats.Cutter) {
 			return
 		}
 	}
+}
+
+// copied is the bytes of s in the block's own buffer.
+func (b *block) copied(buf []byte, s event.Span) event.Span {
+	at := uint32(len(b.buf))
+	b.buf = append(b.buf, buf[s.Off:s.Off+s.Len]...)
+	return event.Span{Off: at, Len: s.Len}
 }
 
 // Poll implements connectors.RawReader.
@@ -151,8 +159,11 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	if until >= 0 {
 		n = int(max(0, min(int64(n), until-r.next)))
 	}
-	for _, s := range b.spans[r.taken : r.taken+n] {
+	for i, s := range b.spans[r.taken : r.taken+n] {
 		dst.Append(s, r.next)
+		if reason := b.reasons[r.taken+i]; reason.Len > 0 {
+			dst.Damage(reason)
+		}
 		r.next++
 	}
 	r.taken += n

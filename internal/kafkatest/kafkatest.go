@@ -190,6 +190,14 @@ func (k *Kafka) readEnv(env []byte) {
 	}
 }
 
+// DataDir is where the first broker keeps its logs; "" when it is not ours.
+func (k *Kafka) DataDir() string {
+	if k.dir == "" {
+		return ""
+	}
+	return filepath.Join(k.dir, "1", "data")
+}
+
 // Kill ends the broker with SIGKILL; Up starts it again on its data and port.
 // Only for a broker that kafkatest started.
 func (k *Kafka) Kill(t testing.TB) { k.control(t, "kill") }

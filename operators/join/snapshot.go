@@ -80,7 +80,7 @@ func (j *Join) Restore(r state.Reader) error {
 	if err != nil || !ok {
 		return err
 	}
-	if mark[0] != snapshotVersion {
+	if len(mark) == 0 || mark[0] != snapshotVersion {
 		return errVersion
 	}
 	mark = mark[1:]

@@ -3,6 +3,7 @@ package over
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/cold"
@@ -216,6 +217,9 @@ func (o *Over) restoreFrame(slot int32, f int, src []byte) (rest []byte, err err
 		return nil, err
 	}
 	front, src, err := uvarint(src)
+	if err == nil && front > 0 && (r.suffix == nil || front > math.MaxInt32) {
+		err = event.ErrCorrupt
+	}
 	at.front = int32(front)
 	return src, err
 }

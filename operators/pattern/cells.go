@@ -218,7 +218,11 @@ func (l *layout) readRow(a *arena, src []byte, row []uint64, version byte) ([]by
 		return nil, errCorrupt
 	}
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(src[i*8:]) }
-	l.begin(a, row, event.Time(word(0)), event.ID{Hi: word(1), Lo: word(2)}, word(3)&l.symbol)
+	id := event.ID{Hi: word(1), Lo: word(2)}
+	if !l.wide && id.Lo>>offsetBits != 0 {
+		return nil, errCorrupt
+	}
+	l.begin(a, row, event.Time(word(0)), id, word(3)&l.symbol)
 	src = src[words*8:]
 	for k := range l.cells {
 		c := &l.cells[k]

@@ -67,6 +67,10 @@ func (s *Scan) Finish(ctx *operators.Context, b *event.Batch) *event.Batch {
 	return out
 }
 
+// Delay is the interval, in µs, by which the marks stay behind the rowtime; ok is
+// false when another expression makes them.
+func (s *Scan) Delay() (micros int64, ok bool) { return s.delay, s.mark == nil }
+
 // Marks is, for each row of what Finish gave, the time up to which the row
 // asserts completeness: the mark, less delay. A row whose expression fails or
 // is NULL asserts nothing.

@@ -106,18 +106,19 @@ func (h *Header) Transactional() bool { return h.Attributes&attrTransactional !=
 func (h *Header) LogAppendTime() bool { return h.Attributes&attrLogAppendTime != 0 }
 
 // Split takes the first batch off a record set. A batch that the fetch limit
-// cut short gives no batch and no error.
+// cut short gives no batch and no error. Format versions that Parse refuses have
+// their length at the same place.
 func Split(set []byte) (batch, rest []byte, err error) {
 	if len(set) <= offMagic {
 		return nil, nil, nil
 	}
-	base := int64(binary.BigEndian.Uint64(set))
+	least := int64(HeaderLen)
 	if set[offMagic] != magic2 {
-		return nil, nil, corrupt(base, "format version %d, only 2 is supported", set[offMagic])
+		least = offMagic + 1
 	}
 	length := int64(int32(binary.BigEndian.Uint32(set[offLength:]))) + lengthStart
-	if length < HeaderLen {
-		return nil, nil, corrupt(base, "length %d is less than a header", length)
+	if length < least {
+		return nil, nil, corrupt(BaseOffset(set), "length %d is less than a header, so where the next batch begins is not known", length)
 	}
 	if length > int64(len(set)) {
 		return nil, nil, nil
@@ -125,20 +126,32 @@ func Split(set []byte) (batch, rest []byte, err error) {
 	return set[:length:length], set[length:], nil
 }
 
+// BaseOffset is the offset that a batch made by Split begins with. Neither it
+// nor the length is covered by the checksum.
+func BaseOffset(batch []byte) int64 { return int64(binary.BigEndian.Uint64(batch)) }
+
 // LastOffset is the offset of the last record of a batch made by Split. Cheap:
 // the checksum is not looked at.
 func LastOffset(batch []byte) int64 {
-	return int64(binary.BigEndian.Uint64(batch)) + int64(int32(binary.BigEndian.Uint32(batch[offLastDelta:])))
+	if batch[offMagic] != magic2 {
+		return BaseOffset(batch)
+	}
+	return BaseOffset(batch) + int64(int32(binary.BigEndian.Uint32(batch[offLastDelta:])))
 }
 
 // Compressed says whether the records of a batch made by Split have to be
 // opened.
-func Compressed(batch []byte) bool { return batch[offAttributes+1]&attrCodec != 0 }
+func Compressed(batch []byte) bool {
+	return batch[offMagic] == magic2 && batch[offAttributes+1]&attrCodec != 0
+}
 
 // Parse reads and checks the header of a batch made by Split.
 func Parse(batch []byte) (Header, error) {
+	if batch[offMagic] != magic2 {
+		return Header{}, corrupt(BaseOffset(batch), "format version %d, only 2 is supported", batch[offMagic])
+	}
 	h := Header{
-		BaseOffset: int64(binary.BigEndian.Uint64(batch)),
+		BaseOffset: BaseOffset(batch),
 		Attributes: int16(binary.BigEndian.Uint16(batch[offAttributes:])),
 		FirstTime:  int64(binary.BigEndian.Uint64(batch[offFirstTime:])),
 		MaxTime:    int64(binary.BigEndian.Uint64(batch[offMaxTime:])),

@@ -1,0 +1,108 @@
+package hostile
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cepd/cepd/connectors/memory"
+	"github.com/cepd/cepd/internal/broker"
+	"github.com/cepd/cepd/internal/kafkatest"
+)
+
+// feeder gives records to a table of a connector.
+type feeder struct {
+	// feed says the options of the table, besides connector and format.
+	feed  func(t *testing.T, b *bed, records [][]byte) map[string]string
+	lines bool // a record is a line
+	json  bool // it has no formats: records are JSON
+	why   string
+}
+
+// feeders are by connector. One that is not here fails the test: give it a way
+// to be fed, or say why it takes no records.
+var feeders = map[string][]feeder{
+	"kafka":     {{feed: embedded}, {feed: real}},
+	"file":      {{feed: file, lines: true}, {feed: zipped, lines: true}},
+	"stdin":     {{feed: stdin, lines: true}},
+	"memory":    {{feed: inMemory, json: true}},
+	"datagen":   {{why: "it makes its own rows"}},
+	"blackhole": {{why: "it is only written"}},
+	"stdout":    {{why: "it is only written"}},
+}
+
+func embedded(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	addr, stop, err := broker.Start([]string{"in"}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return produce(t, addr, "in", records)
+}
+
+func real(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	b := kafkatest.Broker(t)
+	return produce(t, b.Bootstrap, b.Topic(t, 1), records)
+}
+
+func produce(t *testing.T, addr, topic string, records [][]byte) map[string]string {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	list := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		list[i] = &kgo.Record{Value: r}
+	}
+	if err := client.ProduceSync(t.Context(), list...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return readAll(addr, topic)
+}
+
+func readAll(addr, topic string) map[string]string {
+	return map[string]string{"topic": topic, "properties.bootstrap.servers": addr, "scan.startup.mode": "earliest-offset", "scan.bounded.mode": "latest-offset"}
+}
+
+func file(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	return write(t, "in", join(records))
+}
+
+func zipped(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	return write(t, "in.gz", zip(t, join(records)))
+}
+
+func write(t *testing.T, name string, content []byte) map[string]string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"path": path}
+}
+
+func join(records [][]byte) []byte { return append(bytes.Join(records, []byte("\n")), '\n') }
+
+func stdin(_ *testing.T, b *bed, records [][]byte) map[string]string {
+	b.stdin = strings.NewReader(string(join(records)))
+	return nil
+}
+
+func inMemory(t *testing.T, b *bed, records [][]byte) map[string]string {
+	in := b.store.Table("in")
+	for _, r := range records {
+		if err := in.AppendJSON(string(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.Close()
+	return map[string]string{"name": "in"}
+}
+
+func newStore() *memory.Store { return memory.NewStore(0) }
