@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
@@ -53,7 +54,7 @@ func (e *Engine) Options() Options { return e.options }
 // is stopped; ctx limits the opening only. A query whose name has state goes on
 // from there.
 func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Catalog) (*Query, error) {
-	if err := e.Validate(root, cat); err != nil {
+	if err := panics.Call(func() error { return e.Validate(root, cat) }); err != nil {
 		return nil, err
 	}
 	if len(root.Name) == 0 || len(root.Name) > 255 {
@@ -68,11 +69,14 @@ func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Cata
 	if err == nil && e.closed {
 		err = errors.Join(errClosed, p.Close())
 	}
+	var q *Query
+	if err == nil {
+		q, err = newQuery(e, p)
+	}
 	if err != nil {
 		delete(e.queries, root.Name)
 		return nil, err
 	}
-	q := newQuery(e, p)
 	e.queries[root.Name] = q
 	go q.run()
 	return q, nil

@@ -40,7 +40,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}
-	if err := b.open(ctx); err != nil {
+	if err := callAt("the opening of the query", func() error { return b.open(ctx) }); err != nil {
 		_ = p.Close() // the error that counts is the first
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/state"
@@ -334,16 +335,16 @@ func (p *Pipeline) Close() error {
 	var errs []error
 	for _, u := range p.units {
 		if u.reader != nil {
-			errs = append(errs, u.reader.Close())
+			errs = append(errs, panics.Call(u.reader.Close))
 		}
 	}
 	for _, s := range p.sources {
 		if s.source != nil {
-			errs = append(errs, s.source.Close())
+			errs = append(errs, panics.Call(s.source.Close))
 		}
 	}
 	for _, o := range p.boxes {
-		errs = append(errs, o.sink.Close())
+		errs = append(errs, panics.Call(o.sink.Close))
 	}
 	if p.workers != nil {
 		p.workers.close()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 )
 
 // Query is a running, or ended, query.
@@ -43,9 +44,11 @@ type Query struct {
 	mu    sync.Mutex
 	state State
 	err   error
+	fault *FailureStatus
 }
 
-func newQuery(e *Engine, p *Pipeline) *Query {
+// newQuery takes over the pipeline: it is closed after an error.
+func newQuery(e *Engine, p *Pipeline) (*Query, error) {
 	q := &Query{
 		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
 		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
@@ -53,8 +56,13 @@ func newQuery(e *Engine, p *Pipeline) *Query {
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
 	p.within(q.ctx)
-	q.publish()
-	return q
+	err := callAt("the opening of the query", func() error { q.publish(); return nil })
+	if err != nil {
+		q.cancel(nil)
+		q.meter.close()
+		return nil, errors.Join(err, p.Close())
+	}
+	return q, nil
 }
 
 // Name is the query's name.
@@ -128,7 +136,7 @@ func (q *Query) Status() Status {
 		s.State = q.state
 	}
 	if q.err != nil {
-		s.Error, s.Hint = q.err.Error(), ""
+		s.Error, s.Hint, s.Failure = q.err.Error(), "", q.fault
 	}
 	return s
 }
@@ -146,10 +154,10 @@ func (q *Query) running() bool {
 func (q *Query) run() {
 	defer close(q.done)
 	q.start()
-	err := q.loop()
+	err := panics.Call(q.loop)
 	whole := err == nil // the last step was finished
 	if whole {
-		err = q.drain()
+		err = panics.Call(q.drain)
 	} else {
 		q.rescue()
 	}
@@ -163,14 +171,20 @@ func (q *Query) run() {
 		err = *late
 	}
 	if whole && (err == nil || errors.Is(err, errStopped)) {
-		err = errors.Join(err, q.lastSnapshot())
+		err = errors.Join(err, panics.Call(q.lastSnapshot))
 	}
-	q.publish()
-	if whole && err == nil {
-		q.lastOffsets()
-	}
+	err = errors.Join(err, panics.Call(func() error { return q.farewell(whole && err == nil) }))
 	q.end(errors.Join(err, q.p.Close()))
 	q.meter.close()
+}
+
+// farewell tells the last of the query, and, after an orderly end, its sources.
+func (q *Query) farewell(orderly bool) error {
+	q.publish()
+	if orderly {
+		q.lastOffsets()
+	}
+	return nil
 }
 
 func (q *Query) end(err error) {
@@ -181,7 +195,7 @@ func (q *Query) end(err error) {
 		q.state = StateStopped
 		q.log.Info("query stopped", "reason", err)
 	case err != nil:
-		q.state, q.err = StateFailed, fmt.Errorf("query %s: %w", q.name, err)
+		q.state, q.err, q.fault = StateFailed, fmt.Errorf("query %s: %w", q.name, err), failureOf(err, q.now())
 		q.logFailure(err)
 	case q.p.Done():
 		q.state = StateFinished
@@ -193,7 +207,7 @@ func (q *Query) end(err error) {
 func (q *Query) logFailure(err error) {
 	var p *PanicError
 	if errors.As(err, &p) {
-		q.log.Error("query failed", "error", err, "stack", string(p.Stack))
+		q.log.Error("query failed", "error", err, "at", p.Where, "stack", string(p.Stack))
 		return
 	}
 	q.log.Error("query failed", "error", err)
@@ -201,27 +215,23 @@ func (q *Query) logFailure(err error) {
 
 // start starts the helpers. A helper's error fails the query.
 func (q *Query) start() {
-	q.helper(q.commits)
-	q.helper(q.snapshots)
+	q.helper("the writing of the journal", q.commits)
+	q.helper("the writing of a snapshot", q.snapshots)
 	for _, o := range q.p.boxes {
-		q.helper(func() error { return q.deliveries(o) })
+		q.helper("the delivery to "+o.table, func() error { return q.deliveries(o) })
 	}
 	for _, s := range q.p.sources {
 		if c, ok := s.source.(connectors.Committer); ok && !s.carried {
-			q.helper(func() error { return q.tellOffsets(s, c) })
+			q.helper("the offsets of "+s.name, func() error { return q.tellOffsets(s, c) })
 		}
 	}
 }
 
-func (q *Query) helper(f func() error) {
+func (q *Query) helper(what string, f func() error) {
 	q.helpers.Add(1)
 	go func() {
 		defer q.helpers.Done()
-		var err error
-		func() {
-			defer guard(&err)
-			err = f()
-		}()
+		err := callAt(what, f)
 		switch {
 		case err == nil:
 		case q.ctx.Err() == nil:
@@ -233,8 +243,7 @@ func (q *Query) helper(f func() error) {
 }
 
 // loop steps until the input ends, the query is stopped, or something fails.
-func (q *Query) loop() (err error) {
-	defer guard(&err)
+func (q *Query) loop() error {
 	for {
 		select {
 		case <-q.stop:
@@ -282,13 +291,14 @@ func (q *Query) after(began event.Time, idle bool) error {
 		return nil
 	}
 	q.lastSnap = now
-	write, size, err := q.p.Snapshot()
-	if err != nil {
+	return callAt("the taking of a snapshot", func() error {
+		write, size, err := q.p.Snapshot()
+		if err == nil {
+			q.p.snapshots = snapshotInfo{now, int64(size)}
+			q.writes <- write
+		}
 		return err
-	}
-	q.p.snapshots = snapshotInfo{now, int64(size)}
-	q.writes <- write
-	return nil
+	})
 }
 
 // awaitWrite returns when the snapshot on its way is in the store.

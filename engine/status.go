@@ -28,6 +28,7 @@ type Status struct {
 	Name       string            `json:"name"`
 	State      State             `json:"state"`
 	Error      string            `json:"error,omitempty"`
+	Failure    *FailureStatus    `json:"failure,omitempty"`
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out
 	Watermark  string            `json:"watermark,omitempty"`
 	HeldBackBy string            `json:"held_back_by,omitempty"` // the partition with the least mark
@@ -37,6 +38,15 @@ type Status struct {
 	Steps      int64             `json:"steps"`
 	Rejected   map[string]int64  `json:"rejected,omitempty"` // by kind
 	Durability DurabilityStatus  `json:"durability"`
+}
+
+// FailureStatus is the end of a query that failed.
+type FailureStatus struct {
+	At          string `json:"at"`
+	Panic       bool   `json:"panic,omitempty"` // a bug: the stack is in the log
+	Where       string `json:"where,omitempty"` // what was at work, and on which rows
+	Restarts    int    `json:"restarts"`        // by the server, since it last ran long enough
+	NextRestart string `json:"next_restart,omitempty"`
 }
 
 // PartitionStatus is a source partition.

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -66,19 +64,4 @@ func (w *workers) close() {
 		close(wake)
 	}
 	w.gone.Wait()
-}
-
-// PanicError is a panic in a query's operators, which failed that query only.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e.Value) }
-
-// guard turns a panic into an error; call it deferred.
-func guard(err *error) {
-	if v := recover(); v != nil {
-		*err = &PanicError{v, debug.Stack()}
-	}
 }
