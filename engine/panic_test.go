@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,10 +21,16 @@ import (
 )
 
 // mine panics at one place.
-type mine struct{ at string }
+type mine struct{ at atomic.Value }
+
+func newMine(at string) *mine {
+	m := &mine{}
+	m.at.Store(at)
+	return m
+}
 
 func (m *mine) step(at string) {
-	if m != nil && m.at == at {
+	if m.at.Load() == at {
 		panic("mine at " + at)
 	}
 }
@@ -171,7 +178,7 @@ func TestPanicFailsTheQuery(t *testing.T) {
 		"snapshot": opening, "write": "the delivery to o", "flush": "the delivery to o",
 	} {
 		t.Run(at, func(t *testing.T) {
-			m := &mine{at: at}
+			m := newMine(at)
 			c, err := enginetest.Compile(mined)
 			if err != nil {
 				t.Fatal(err)
@@ -193,7 +200,7 @@ func TestPanicFailsTheQuery(t *testing.T) {
 					t.Errorf("%+v", s.Failure)
 				}
 			}
-			m.at = "" // the query can be started again
+			m.at.Store("") // the query can be started again
 			if q, err = e.Start(context.Background(), c.Root, c.Catalog); err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +215,7 @@ func TestPanicFailsTheQuery(t *testing.T) {
 func TestPanicAtTheEnd(t *testing.T) {
 	for _, at := range []string{"close the sink", "close the source", "close the reader", "snapshot"} {
 		t.Run(at, func(t *testing.T) {
-			m := &mine{}
+			m := newMine("")
 			e := m.engine(t)
 			c, err := enginetest.Compile(mined)
 			if err != nil {
@@ -218,14 +225,14 @@ func TestPanicAtTheEnd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := q.Inspect(func() { m.at = at }); err != nil {
+			if err := q.Inspect(func() { m.at.Store(at) }); err != nil {
 				t.Fatal(err)
 			}
 			var p *engine.PanicError
 			if err := q.Stop(context.Background()); !errors.As(err, &p) || p.Value != "mine at "+at {
 				t.Error(err)
 			}
-			m.at = ""
+			m.at.Store("")
 		})
 	}
 }
