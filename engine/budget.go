@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/state"
 )
 
 // budget bounds the memory that a query's state takes, shard by shard. A shard
@@ -122,6 +123,25 @@ func (p *Pipeline) checkBudget() error {
 		remedy = "run the query with a data directory, where the rest goes, or raise it"
 	}
 	return fmt.Errorf("the state takes %d bytes, more than 'state.memory.budget' = %d: %s", held, b.most, remedy)
+}
+
+// checkDisk refuses state that takes more of the disk than it may. The store
+// knows about how much that is.
+func (p *Pipeline) checkDisk() error {
+	sizer, ok := p.journal.store.(state.Sizer)
+	if !ok {
+		return nil
+	}
+	from := queryRange(p.name)
+	n, err := sizer.Size(from, state.PrefixEnd(from))
+	if err != nil {
+		return err
+	}
+	p.diskBytes.Store(n)
+	if most := p.settings.disk; most > 0 && n > most {
+		return fmt.Errorf("the state takes about %d bytes of the disk, more than 'state.disk.budget' = %d: raise it, or bound the state with WITHIN or 'state.ttl'", n, most)
+	}
+	return nil
 }
 
 // memoryLimit is how much memory there is for the process, in bytes: what

@@ -21,6 +21,7 @@ type Engine struct {
 	store   state.Store // nil: nothing is kept
 	owned   bool        // the store is closed with the engine
 	metrics *metrics
+	turns   *turns
 
 	mu      sync.Mutex
 	queries map[string]*Query
@@ -37,13 +38,14 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{options: o, store: o.Store, metrics: m, queries: map[string]*Query{}}
+	e := &Engine{options: o, store: o.Store, metrics: m, turns: newTurns(o.Workers, o.Clock), queries: map[string]*Query{}}
 	if e.store == nil && o.DataDir != "" {
 		if e.store, err = pebblestore.Open(o.DataDir, pebblestore.Options{}); err != nil {
 			return nil, err
 		}
 		e.owned = true
 	}
+	e.options.pool = newPool(o.Workers - 1)
 	return e, nil
 }
 
@@ -137,6 +139,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		wg.Go(func() { errs[i] = q.Stop(ctx) })
 	}
 	wg.Wait()
+	e.options.pool.close()
 	if e.owned {
 		errs = append(errs, e.store.Close())
 	}

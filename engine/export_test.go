@@ -6,3 +6,10 @@ import "context"
 func (q *Query) Inspect(f func()) error {
 	return q.ask(context.Background(), func(*Pipeline) error { f(); return nil })
 }
+
+// TurnsWaited is how many queries wait for their turn.
+func (e *Engine) TurnsWaited() int {
+	e.turns.mu.Lock()
+	defer e.turns.mu.Unlock()
+	return len(e.turns.waiting)
+}

@@ -14,9 +14,9 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
-	spilled, reads, loaded                                    *prometheus.CounterVec
+	spilled, reads, loaded, turns, paced                      *prometheus.CounterVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
-	cold, budget                                              *prometheus.GaugeVec
+	cold, budget, disk                                        *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 }
 
@@ -55,6 +55,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		spilled:       counter("cepd_state_spilled_keys_total", "Keys let go of: from then on in the data directory only.", "query", "stage"),
 		reads:         counter("cepd_state_reads_total", "Keys looked for in the data directory.", "query", "stage"),
 		loaded:        counter("cepd_state_loaded_keys_total", "Keys found in the data directory, and read.", "query", "stage"),
+		turns:         counter("cepd_query_turn_wait_seconds_total", "Time that steps waited for a processor which other queries had.", "query"),
+		paced:         counter("cepd_sink_paced_seconds_total", "Time that rows waited because of 'sink.max-rows-per-second'.", "query", "table"),
+		disk:          gauge("cepd_state_disk_bytes", "About what the query's state takes of the disk.", "query"),
 		rows:          gauge("cepd_state_rows", "Rows held.", "query", "stage"),
 		size:          gauge("cepd_state_bytes", "Bytes held.", "query", "stage"),
 		step:          histogram("cepd_query_step_duration_seconds", "Duration of a step."),
@@ -92,6 +95,7 @@ type meter struct {
 	last                      []OperatorStatus
 	kinds                     [rejectKindCount]int64
 	steps, commits, snapshots prometheus.Observer
+	turns                     prometheus.Counter
 }
 
 type unitMeter struct {
@@ -101,7 +105,7 @@ type unitMeter struct {
 }
 
 func (m *metrics) query(p *Pipeline) *meter {
-	t := &meter{m: m, query: p.name, steps: m.step.WithLabelValues(p.name), commits: m.commit.WithLabelValues(p.name), snapshots: m.snapshot.WithLabelValues(p.name)}
+	t := &meter{m: m, query: p.name, steps: m.step.WithLabelValues(p.name), commits: m.commit.WithLabelValues(p.name), snapshots: m.snapshot.WithLabelValues(p.name), turns: m.turns.WithLabelValues(p.name)}
 	for _, u := range p.units {
 		labels := []string{p.name, u.src.name, strconv.Itoa(int(u.part))}
 		t.units = append(t.units, unitMeter{
@@ -153,6 +157,7 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 		}
 	}
 	t.m.snapshotBytes.WithLabelValues(t.query).Set(float64(p.snapshots.bytes))
+	t.m.disk.WithLabelValues(t.query).Set(float64(s.Durability.StateBytes))
 }
 
 func (t *unitMeter) update(u *unit, now event.Time) {
@@ -166,6 +171,10 @@ func (t *unitMeter) update(u *unit, now event.Time) {
 	}
 }
 
+func (t *meter) turn(micros int64) { t.turns.Add(float64(max(micros, 0)) / 1e6) }
+func (t *meter) paced(o *outbox, micros int64) {
+	t.m.paced.WithLabelValues(t.query, o.table).Add(float64(max(micros, 0)) / 1e6)
+}
 func (t *meter) step(micros int64)     { t.steps.Observe(float64(micros) / 1e6) }
 func (t *meter) commit(micros int64)   { t.commits.Observe(float64(micros) / 1e6) }
 func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1e6) }
@@ -174,7 +183,7 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 // are still scraped.
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
-	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes} {
+	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes, t.m.disk} {
 		g.DeletePartialMatch(labels)
 	}
 }

@@ -24,7 +24,7 @@ type Options struct {
 	Registry         *connectors.Registry
 	NewDecoder       func(connectors.Table) (connectors.Decoder, error) // default: formats.NewDecoder
 	Clock            clock.Clock                                        // default: the wall clock
-	Workers          int                                                // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
+	Workers          int                                                // goroutines of a step, shared by the queries; default GOMAXPROCS, 1: none but the caller's
 	Log              *slog.Logger                                       // default: none
 	Metrics          prometheus.Registerer                              // default: none
 	Stdin            io.Reader
@@ -34,9 +34,14 @@ type Options struct {
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
 	MemoryBudget     int64         // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
+	// Defaults and Maxima are of the settings of queries: what one gets that does
+	// not say, and what none may go above.
+	Defaults, Maxima map[string]string
 	// Trace makes the operators of patterns, in place of their matchers; nil: no
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
+
+	pool *pool // of the engine; nil: each pipeline has its own helpers
 }
 
 func (o Options) withDefaults() Options {
@@ -80,5 +85,7 @@ func (o Options) Validate() error {
 	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0:
 		return errors.New("engine: intervals and bytes must not be negative")
 	}
-	return nil
+	return o.bounds().validate()
 }
+
+func (o *Options) bounds() bounds { return bounds{o.Defaults, o.Maxima} }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/cepd/cepd/internal/clock"
@@ -46,6 +48,7 @@ type Pipeline struct {
 	stageRejects [rejectKindCount]int64
 	steps        int64
 	snapshots    snapshotInfo
+	diskBytes    atomic.Int64 // about what the state takes
 }
 
 // tickInterval is how often streams in processing time advance without rows.
@@ -290,7 +293,7 @@ func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
 // DeliverTo is Deliver for one of Sinks sinks. Each of them may have a
 // goroutine of its own.
 func (p *Pipeline) DeliverTo(ctx context.Context, sink int) (n int, err error) {
-	return p.boxes[sink].deliver(ctx, p.journal.durableCut())
+	return p.boxes[sink].deliver(ctx, p.journal.durableCut(), math.MaxInt64)
 }
 
 // Refresh tells sink, which delivers exactly once, how far the sources have

@@ -21,7 +21,10 @@ type Query struct {
 	p      *Pipeline // the run loop's
 	log    *slog.Logger
 	meter  *meter
+	turn   *turn
+	began  event.Time // of the turn; 0: it has none
 
+	stirred   chan struct{}   // signalled when there may be something to commit
 	ctx       context.Context // ends when the query must not go on
 	cancel    context.CancelCauseFunc
 	stop      chan struct{} // closed by Stop
@@ -50,7 +53,7 @@ type Query struct {
 // newQuery takes over the pipeline: it is closed after an error.
 func newQuery(e *Engine, p *Pipeline) (*Query, error) {
 	q := &Query{
-		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
+		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p), turn: newTurn(p.settings.cpuShare), stirred: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
@@ -244,6 +247,7 @@ func (q *Query) helper(what string, f func() error) {
 
 // loop steps until the input ends, the query is stopped, or something fails.
 func (q *Query) loop() error {
+	defer q.rest()
 	for {
 		select {
 		case <-q.stop:
@@ -254,30 +258,65 @@ func (q *Query) loop() error {
 			ask()
 		default:
 		}
-		began := q.now()
-		idle, err := q.p.Step(q.ctx)
+		idle, err := q.step()
 		if err != nil {
 			return err
 		}
-		if err := q.after(began, idle); err != nil {
+		if err := q.after(idle); err != nil {
 			return err
 		}
 		if q.p.Done() {
 			return nil
 		}
 		if idle {
+			q.rest()
 			q.wait()
 		}
+	}
+}
+
+// step takes a step when it is the query's turn, which lasts until the next step
+// or rest.
+func (q *Query) step() (idle bool, err error) {
+	if !q.takeTurn() {
+		return false, context.Cause(q.ctx)
+	}
+	if idle, err = q.p.Step(q.ctx); !idle {
+		q.meter.step(q.now() - q.began)
+	}
+	return idle, err
+}
+
+func (q *Query) takeTurn() bool {
+	asked := q.now()
+	if q.began == 0 {
+		if !q.engine.turns.take(q.ctx, q.turn) {
+			return false
+		}
+	} else if !q.engine.turns.again(q.ctx, q.turn, asked-q.began) {
+		q.began = 0
+		return false
+	}
+	q.began = max(q.now(), 1)
+	q.meter.turn(q.began - asked)
+	return true
+}
+
+// rest ends the query's turn, if it has one.
+func (q *Query) rest() {
+	if q.began > 0 {
+		q.engine.turns.give(q.turn, q.now()-q.began)
+		q.began = 0
 	}
 }
 
 func (q *Query) now() event.Time { return q.engine.options.Clock.Now() }
 
 // after does what is due between two steps.
-func (q *Query) after(began event.Time, idle bool) error {
+func (q *Query) after(idle bool) error {
 	now := q.now()
 	if !idle {
-		q.meter.step(now - began)
+		signal(q.stirred)
 	}
 	if now-q.lastShown >= publishInterval.Microseconds() {
 		q.publish()
@@ -303,6 +342,7 @@ func (q *Query) after(began event.Time, idle bool) error {
 
 // awaitWrite returns when the snapshot on its way is in the store.
 func (q *Query) awaitWrite() {
+	q.rest()
 	for q.writing.Load() {
 		select {
 		case <-q.written:

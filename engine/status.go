@@ -97,6 +97,7 @@ type DurabilityStatus struct {
 	LastCommit    string `json:"last_commit,omitempty"`
 	LastSnapshot  string `json:"last_snapshot,omitempty"`
 	SnapshotBytes int64  `json:"snapshot_bytes"`
+	StateBytes    int64  `json:"state_bytes,omitempty"` // about, of the disk, after the last snapshot
 }
 
 type snapshotInfo struct {
@@ -144,7 +145,7 @@ func (p *Pipeline) Status() Status {
 	}
 	s.Durability = DurabilityStatus{
 		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
-		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
+		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes, StateBytes: p.diskBytes.Load(),
 	}
 	return s
 }
@@ -227,6 +228,8 @@ func (p *Pipeline) hint() string {
 	switch {
 	case p.recovery != nil:
 		return fmt.Sprintf("replaying step %d of %d", p.recovery.at, len(p.recovery.steps))
+	case p.blocked() && p.settings.sinkRate > 0:
+		return fmt.Sprintf("the sink's queue is full: 'sink.max-rows-per-second' lets %d rows leave in a second", p.settings.sinkRate)
 	case p.blocked():
 		return "the sink is behind: its queue is full"
 	case box.Rows > box.Acknowledged:
