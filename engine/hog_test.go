@@ -29,6 +29,9 @@ func (h *hog) step() {
 	for !h.over.Load() && (!h.asked.Load() || h.engine.TurnsWaited() == 0) {
 		runtime.Gosched()
 	}
+	if h.over.Load() {
+		return
+	}
 	h.steps.Add(1)
 	h.longest.Store(max(h.longest.Load(), h.waited.Add(1)))
 }
