@@ -25,8 +25,8 @@ func (d hookedDecoder) Decode(raw *connectors.RawBatch, dst *event.Batch, reject
 }
 
 // TestHogTakesTurns has one processor, a query with more to do than it can, and
-// one with little: a row of that one waits for the step at hand and no other. The
-// clock stands, so that no step is long.
+// one with little: a row of that one waits for the step at hand and no other. A
+// step takes 10 ms by the clock, so that none is long.
 func TestHogTakesTurns(t *testing.T) {
 	w := enginetest.NewWorld()
 	w.Poll = 10
@@ -34,7 +34,7 @@ func TestHogTakesTurns(t *testing.T) {
 	light := w.Input("payments", nil).Open()
 	rows, begun, end := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	w.Output("o").Before = func(*event.Batch) error { rows <- struct{}{}; return nil }
-	over := make(chan struct{})
+	over, c := make(chan struct{}), &clock.Manual{}
 	step := func() { // of the hog: as long as the test says
 		select {
 		case begun <- struct{}{}:
@@ -43,7 +43,7 @@ func TestHogTakesTurns(t *testing.T) {
 		}
 	}
 	e := newEngine(t, w, func(o *engine.Options) {
-		o.Workers, o.Clock = 1, &clock.Manual{}
+		o.Workers, o.Clock = 1, c
 		o.NewDecoder = func(table connectors.Table) (connectors.Decoder, error) {
 			d, err := formats.NewDecoder(table)
 			if table.Name == "hogged" {
@@ -61,6 +61,7 @@ func TestHogTakesTurns(t *testing.T) {
 		for e.TurnsWaited() == 0 {
 			runtime.Gosched()
 		}
+		c.Advance(10 * time.Millisecond)
 		end <- struct{}{}
 		select {
 		case <-rows:
