@@ -12,6 +12,22 @@ import (
 // PanicError is a panic in the work of a query, which failed that query only.
 type PanicError = panics.Error
 
+// Failure is the end of a query that failed.
+type Failure struct {
+	Err  error
+	Kept bool // it goes on where it was when it is started again
+}
+
+// Failure is nil while the query has not failed.
+func (q *Query) Failure() *Failure {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.state != StateFailed {
+		return nil
+	}
+	return &Failure{q.err, q.p.journal.store != nil}
+}
+
 func failureOf(err error, at event.Time) *FailureStatus {
 	f := &FailureStatus{At: showTime(at)}
 	var p *PanicError

@@ -22,6 +22,9 @@ type config struct {
 	CommitInterval   time.Duration `yaml:"commit_interval"`
 	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
+
+	QueryDefaults map[string]string `yaml:"query_defaults"` // settings of queries that do not say
+	QueryLimits   map[string]string `yaml:"query_limits"`   // settings that none may go above
 }
 
 func defaultConfig() config { return config{Listen: "127.0.0.1:8080"} }

@@ -35,7 +35,8 @@ write files and brokers with the rights of the process. The default address is
 reachable from this machine only.
 
 The configuration file is YAML with the keys listen, data_dir, workers,
-commit_interval, snapshot_interval and snapshot_bytes; another key is an error.`,
+commit_interval, snapshot_interval, snapshot_bytes, query_defaults and
+query_limits; another key is an error.`,
 		Example: "  cepd serve --data-dir /var/lib/cepd\n  cepd serve --config cepd.yaml --log-format json",
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration `file` (YAML)")
@@ -105,6 +106,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	o := engineOptions(log)
 	o.Metrics, o.Workers = s.metrics, cfg.Workers
 	o.CommitInterval, o.SnapshotInterval, o.SnapshotBytes = cfg.CommitInterval, cfg.SnapshotInterval, cfg.SnapshotBytes
+	o.Defaults, o.Maxima = cfg.QueryDefaults, cfg.QueryLimits
 	if cfg.DataDir != "" {
 		o.DataDir = filepath.Join(cfg.DataDir, "state")
 	}
