@@ -3,6 +3,8 @@ package kafka
 import (
 	"crypto/tls"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ type config struct {
 	topic          string
 	bootstrap      string
 	clientID       string
+	identity       string // what tells its connections from others
 	requestTimeout time.Duration
 	tls            *tls.Config
 	sasl           sasl.Mechanism
@@ -102,6 +105,18 @@ func (o *options) millis(name string) time.Duration {
 	return time.Duration(o.int(name)) * time.Millisecond
 }
 
+// identity is all that connections depend on: the topic and the properties.
+func (o *options) identity(dir string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q%q", dir, o.values["topic"])
+	for _, key := range slices.Sorted(maps.Keys(o.values)) {
+		if strings.HasPrefix(key, "properties.") {
+			fmt.Fprintf(&b, "%q%q", key, o.values[key])
+		}
+	}
+	return b.String()
+}
+
 func (o *options) common(t connectors.Table) config {
 	c := config{
 		topic:          o.text("topic"),
@@ -110,8 +125,9 @@ func (o *options) common(t connectors.Table) config {
 		requestTimeout: o.millis("properties.request.timeout.ms"),
 	}
 	if c.clientID == "" {
-		c.clientID = strings.TrimSuffix("cepd-"+t.Query, "-")
+		c.clientID = "cepd"
 	}
+	c.identity = o.identity(t.Dir)
 	if o.err == nil {
 		c.tls, c.sasl, o.err = security(o, t.Dir)
 	}
