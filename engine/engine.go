@@ -46,6 +46,7 @@ func New(o Options) (*Engine, error) {
 		e.owned = true
 	}
 	e.options.pool = newPool(o.Workers - 1)
+	e.options.memory = newMemory(o.MemoryLimit, o.MemoryBudget)
 	return e, nil
 }
 

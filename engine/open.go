@@ -88,6 +88,9 @@ func (b *opener) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if m := b.options.memory; m != nil {
+		p.budget.auto = &m.auto
+	}
 	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
 	p.workers = newWorkers(b.options.pool, b.options.Workers)
 	p.takeLive = func(i int) { p.units[i].takeLive() }

@@ -34,6 +34,7 @@ type Options struct {
 	SnapshotInterval time.Duration // default 10 s
 	SnapshotBytes    int64         // of journal that bring a snapshot forward; default 64 MiB
 	MemoryBudget     int64         // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
+	MemoryLimit      int64         // of the state of all queries; the one that has most fails above it; default three quarters of the memory there is
 	// Defaults and Maxima are of the settings of queries: what one gets that does
 	// not say, and what none may go above.
 	Defaults, Maxima map[string]string
@@ -41,7 +42,8 @@ type Options struct {
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
 
-	pool *pool // of the engine; nil: each pipeline has its own helpers
+	pool   *pool   // of the engine; nil: each pipeline has its own helpers
+	memory *memory // of the engine; nil: each pipeline has MemoryBudget
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +74,9 @@ func (o Options) withDefaults() Options {
 	if o.MemoryBudget == 0 {
 		o.MemoryBudget = memoryLimit() / 4
 	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = memoryLimit() / 4 * 3
+	}
 	return o
 }
 
@@ -82,7 +87,7 @@ func (o Options) Validate() error {
 		return errors.New("engine: Registry is required")
 	case o.Workers < 0:
 		return errors.New("engine: Workers must not be negative")
-	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0:
+	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0 || o.MemoryLimit < 0:
 		return errors.New("engine: intervals and bytes must not be negative")
 	}
 	return o.bounds().validate()

@@ -126,6 +126,7 @@ func (q *Query) Drop() error {
 		delete(e.queries, q.name)
 	}
 	e.mu.Unlock()
+	q.meter.forget()
 	q.forgetMarks()
 	return e.dropState(q.name)
 }
@@ -178,6 +179,7 @@ func (q *Query) run() {
 	}
 	err = errors.Join(err, panics.Call(func() error { return q.farewell(whole && err == nil) }))
 	q.end(errors.Join(err, q.p.Close()))
+	q.engine.options.memory.forget(q)
 	q.meter.close()
 }
 
@@ -320,6 +322,9 @@ func (q *Query) after(idle bool) error {
 	}
 	if now-q.lastShown >= publishInterval.Microseconds() {
 		q.publish()
+		if err := q.engine.options.memory.note(q, q.published.Load().held()); err != nil {
+			return err
+		}
 	}
 	if q.p.overdrawn() && q.writing.Load() {
 		q.awaitWrite()

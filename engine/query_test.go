@@ -295,6 +295,7 @@ func TestMetricsInventory(t *testing.T) {
 	want := []string{
 		"cepd_journal_commit_duration_seconds query",
 		"cepd_query_rejected_total kind,query",
+		"cepd_query_running query",
 		"cepd_query_step_duration_seconds query",
 		"cepd_query_turn_wait_seconds_total query",
 		"cepd_sink_queue_bytes query,table",
@@ -370,5 +371,19 @@ func TestCanceledSinkFailsTheQuery(t *testing.T) {
 	q := start(t, newEngine(t, w, nil), pass)
 	if err := q.Wait(); err == nil || q.Status().State != engine.StateFailed {
 		t.Errorf("%v, %+v", err, q.Status())
+	}
+}
+
+// TestDroppedQueryLeavesNoMetrics: names come and go, and label sets with them.
+func TestDroppedQueryLeavesNoMetrics(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Input("payments", cards(100))
+	r := prometheus.NewRegistry()
+	q := start(t, newEngine(t, w, func(o *engine.Options) { o.Metrics, o.Store = r, memstore.New() }), probes)
+	if err := errors.Join(q.Wait(), q.Drop()); err != nil {
+		t.Fatal(err)
+	}
+	if left := inventory(t, r); len(left) > 0 {
+		t.Errorf("%q", left)
 	}
 }

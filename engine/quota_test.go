@@ -116,3 +116,21 @@ func TestServerBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryOfAll fails the query that holds most when all together hold too
+// much, and no other.
+func TestMemoryOfAll(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Poll = 50
+	w.Input("payments", manyCards(300)).Open()
+	w.Input("few", cards(2)).Open()
+	e := newEngine(t, w, func(o *engine.Options) { o.MemoryLimit = 10_000 })
+	small := start(t, e, strings.NewReplacer("payments", "few", "TABLE alerts", "TABLE mine", "INTO alerts", "INTO mine").Replace(probes))
+	large := start(t, e, probes)
+	if err := large.Wait(); err == nil || !strings.Contains(err.Error(), "this query has most of it") {
+		t.Error(err)
+	}
+	if s := small.Status(); s.State != engine.StateRunning {
+		t.Errorf("%+v", s)
+	}
+}

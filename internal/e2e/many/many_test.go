@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 const (
 	partitions = 4
 	patience   = 5 * time.Minute
-	// perQuery is what a query may cost at most: goroutines, files and connections.
-	// Three of the goroutines write the journal, snapshots and rows, one takes steps.
+	// goroutinesPerQuery are at most those of a query; four take steps, write the
+	// journal, snapshots and rows, the others are Kafka's.
 	goroutinesPerQuery = 12
 )
 
@@ -181,7 +181,7 @@ CREATE TABLE alerts (card BIGINT, kind INT) WITH ('connector'='kafka', 'topic'='
 	}
 	s.tell("submitted", began, s.metrics())
 	began = time.Now()
-	produce(t, k, in)
+	s.produce(k, in)
 	s.tell("detected", began, s.await("cepd_sink_rows_total", float64(*queries)))
 	cpu := s.metrics()["process_cpu_seconds_total"]
 	<-time.After(5 * time.Second) // to see what queries cost that have nothing to do
@@ -196,11 +196,11 @@ CREATE TABLE alerts (card BIGINT, kind INT) WITH ('connector'='kafka', 'topic'='
 	began = time.Now()
 	s.start()
 	t.Logf("listens   %6.1f s", time.Since(began).Seconds())
-	s.tell("restarted", began, s.await("cepd_state_budget_bytes_count", 0))
+	s.tell("restarted", began, s.await("cepd_query_running", float64(*queries)))
 }
 
 // produce writes two rows of each kind, for its query to find.
-func produce(t *testing.T, k *kafkatest.Kafka, topic string) {
+func (s *server) produce(k *kafkatest.Kafka, topic string) {
 	var text strings.Builder
 	for round := range 2 {
 		for i := range *queries {
@@ -208,5 +208,15 @@ func produce(t *testing.T, k *kafkatest.Kafka, topic string) {
 		}
 	}
 	text.WriteString(`{"card":0,"kind":-1,"ts":"2026-01-01 00:10:00"}` + "\n")
-	k.Tool(t, text.String(), "kafka.tools.ConsoleProducer", "--bootstrap-server", k.Bootstrap, "--topic", topic)
+	sql := fmt.Sprintf(`CREATE TABLE rows_of (card BIGINT, kind INT, ts TIMESTAMP(3)) WITH ('connector'='file', 'path'='rows.jsonl', 'format'='json');
+CREATE TABLE payments (card BIGINT, kind INT, ts TIMESTAMP(3)) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json');
+INSERT INTO payments SELECT * FROM rows_of;`, topic, k.Bootstrap)
+	for name, content := range map[string]string{"rows.jsonl": text.String(), "rows.sql": sql} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command(filepath.Join(s.dir, "cepd"), "run", filepath.Join(s.dir, "rows.sql")).CombinedOutput(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
 }
