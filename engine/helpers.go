@@ -43,6 +43,7 @@ func (q *Query) commit() error {
 	if err := q.p.Commit(); err != nil {
 		return err
 	}
+	signal(q.p.ready) // steps may have waited for the disk
 	q.p.journal.committed.Store(q.now())
 	q.meter.commit(q.now() - began)
 	return nil

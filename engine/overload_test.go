@@ -140,3 +140,43 @@ func TestHotKey(t *testing.T) {
 		t.Errorf("%v", s.Rejected)
 	}
 }
+
+// TestSlowDisk has a source whose records the journal keeps, and a disk that takes
+// nothing for a while: steps wait for it, and nothing is lost.
+func TestSlowDisk(t *testing.T) {
+	const limit, record = 16 << 20, 10_000
+	w := enginetest.NewWorld()
+	w.Poll = 50
+	var input []string
+	for i := range 3000 {
+		input = append(input, fmt.Sprintf(`{"card":%d,"amount":1,"country":"%s","ts":"2026-01-01 00:00:00"}`, i, strings.Repeat("x", record)))
+	}
+	w.Input("payments", input).Forget()
+	c, err := enginetest.Compile(strings.Replace(pass, "FROM payments", "FROM payments WHERE CHAR_LENGTH(country) < 5", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Pipeline(t, c, w.Options(), memstore.New())
+	for waits := 0; !p.Done(); {
+		idle, err := p.Step(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !idle {
+			continue
+		}
+		if read := p.Status().Partitions[0].Position * record; read < limit/2 && waits == 0 || read > int64(waits+1)*(limit+60*record) {
+			t.Fatalf("it waits after %d bytes", read)
+		}
+		if !strings.Contains(p.Status().Hint, "the disk is behind") {
+			t.Fatal(p.Status().Hint)
+		}
+		waits++
+		if err := p.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.Status().Partitions[0].Position; n != 3000 {
+		t.Errorf("%d records read", n)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -99,8 +100,11 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	return false, p.advance(now)
 }
 
-// blocked says whether a sink has to catch up first.
+// blocked says whether a sink, or the disk, has to catch up first.
 func (p *Pipeline) blocked() bool {
+	if p.journal.full() {
+		return true
+	}
 	for _, o := range p.boxes {
 		if o.full() {
 			return true
@@ -135,6 +139,14 @@ func (p *Pipeline) proctime() bool {
 		}
 	}
 	return false
+}
+
+// resting says whether time alone changes nothing: of thousands of queries most
+// are silent.
+func (p *Pipeline) resting() bool {
+	return p.recovery == nil && !p.proctime() && !slices.ContainsFunc(p.units, func(u *unit) bool {
+		return !u.idle && !u.eof && u.src.idleTimeout > 0 && u.staged() && !u.src.static()
+	})
 }
 
 func (p *Pipeline) begin(now event.Time) {

@@ -360,12 +360,17 @@ func (q *Query) awaitWrite() {
 const (
 	publishInterval = 100 * time.Millisecond
 	idleInterval    = 100 * time.Millisecond // to notice silence
+	restInterval    = time.Second            // when silence means nothing
 )
 
 // wait returns when a reader may have rows, a sink has room, or the clock has
 // to be looked at.
 func (q *Query) wait() {
-	tick, release := q.engine.options.Clock.After(idleInterval)
+	pause := idleInterval
+	if q.p.resting() {
+		pause = restInterval
+	}
+	tick, release := q.engine.options.Clock.After(pause)
 	defer release()
 	select {
 	case <-q.p.ready:
