@@ -10,6 +10,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 )
@@ -120,7 +121,7 @@ func (s *starts) admit(ctx context.Context, a *attempt) error {
 	select {
 	case s.room <- struct{}{}:
 		defer func() { <-s.room }()
-		return s.runner.Start(ctx, a.query, a.cat)
+		return panics.Call(func() error { return s.runner.Start(ctx, a.query, a.cat) })
 	case <-ctx.Done():
 		return ctx.Err()
 	}

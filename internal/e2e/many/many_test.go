@@ -20,7 +20,10 @@ import (
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
-var queries = flag.Int("many.queries", 40, "how many queries the server gets")
+var (
+	queries = flag.Int("many.queries", 40, "how many queries the server gets")
+	rows    = flag.Int("many.rows", 10_000, "how many rows an overloaded query gets")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -181,7 +184,7 @@ CREATE TABLE alerts (card BIGINT, kind INT) WITH ('connector'='kafka', 'topic'='
 	}
 	s.tell("submitted", began, s.metrics())
 	began = time.Now()
-	s.produce(k, in)
+	s.produce(k, in, "card BIGINT, kind INT, ts TIMESTAMP(3)", rowsFor(*queries))
 	s.tell("detected", began, s.await("cepd_sink_rows_total", float64(*queries)))
 	cpu := s.metrics()["process_cpu_seconds_total"]
 	<-time.After(5 * time.Second) // to see what queries cost that have nothing to do
@@ -199,19 +202,79 @@ CREATE TABLE alerts (card BIGINT, kind INT) WITH ('connector'='kafka', 'topic'='
 	s.tell("restarted", began, s.await("cepd_query_running", float64(*queries)))
 }
 
-// produce writes two rows of each kind, for its query to find.
-func (s *server) produce(k *kafkatest.Kafka, topic string) {
+// TestOverload has ten times the rows that a query may write in the time: memory
+// stays, the lag shows and goes, and each row is written once.
+func TestOverload(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a server and a real Kafka broker; not with -short")
+	}
+	const size, seconds = 4 << 10, 5
+	k := kafkatest.Broker(t)
+	in, out := k.Topic(t, partitions), k.Topic(t, partitions)
+	s := newServer(t)
+	var text strings.Builder
+	for i := range *rows {
+		fmt.Fprintf(&text, `{"card":%d,"note":"%s"}`+"\n", i, strings.Repeat("x", size))
+	}
+	s.produce(k, in, "card BIGINT, note STRING", text.String())
+	before := s.metrics()["go_memstats_heap_inuse_bytes"]
+	s.submit(fmt.Sprintf(`CREATE TABLE notes (card BIGINT, note STRING) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json',
+  'scan.startup.mode'='earliest-offset', 'scan.fetch.max-bytes'='1048576');
+CREATE TABLE lengths (card BIGINT, n INT) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json');
+SET 'sink.max-rows-per-second' = '%d'; SET 'sink.buffer-max-bytes' = '10000';
+INSERT INTO lengths SELECT card, CHAR_LENGTH(note) AS n FROM notes`, in, k.Bootstrap, out, k.Bootstrap, *rows/seconds))
+	most, lagged := 0.0, false
+	for end := time.Now().Add(patience); ; {
+		m := s.metrics()
+		most = max(most, m["go_memstats_heap_inuse_bytes"]-before)
+		lagged = lagged || m["cepd_source_lag_records"] > 0
+		if m["cepd_sink_rows_total"] == float64(*rows) {
+			if m["cepd_source_lag_records"] != 0 || m["cepd_sink_paced_seconds_total"] == 0 {
+				t.Errorf("at the end the lag is %v; rows waited for %v s", m["cepd_source_lag_records"], m["cepd_sink_paced_seconds_total"])
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%v rows written", m["cepd_sink_rows_total"])
+		}
+	}
+	t.Logf("%d MiB read, the heap grew by %.0f MiB", *rows*size>>20, most/(1<<20))
+	if !lagged || most > 48<<20 {
+		t.Errorf("the lag was seen: %v; the heap grew by %.0f bytes", lagged, most)
+	}
+	got := k.Tool(t, "", "org.apache.kafka.tools.GetOffsetShell", "--bootstrap-server", k.Bootstrap, "--topic", out)
+	sum := 0
+	for _, line := range strings.Fields(got) {
+		n, err := strconv.Atoi(line[strings.LastIndexByte(line, ':')+1:])
+		if err != nil {
+			t.Fatal(got)
+		}
+		sum += n
+	}
+	if sum != *rows {
+		t.Errorf("%d rows in the topic, not %d", sum, *rows)
+	}
+}
+
+// rowsFor are two rows of each kind, for its query to find.
+func rowsFor(queries int) string {
 	var text strings.Builder
 	for round := range 2 {
-		for i := range *queries {
+		for i := range queries {
 			fmt.Fprintf(&text, `{"card":%d,"kind":%d,"ts":"2026-01-01 00:00:%02d"}`+"\n", i, i, round)
 		}
 	}
 	text.WriteString(`{"card":0,"kind":-1,"ts":"2026-01-01 00:10:00"}` + "\n")
-	sql := fmt.Sprintf(`CREATE TABLE rows_of (card BIGINT, kind INT, ts TIMESTAMP(3)) WITH ('connector'='file', 'path'='rows.jsonl', 'format'='json');
-CREATE TABLE payments (card BIGINT, kind INT, ts TIMESTAMP(3)) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json');
-INSERT INTO payments SELECT * FROM rows_of;`, topic, k.Bootstrap)
-	for name, content := range map[string]string{"rows.jsonl": text.String(), "rows.sql": sql} {
+	return text.String()
+}
+
+// produce writes rows to a topic.
+func (s *server) produce(k *kafkatest.Kafka, topic, columns, rows string) {
+	s.t.Helper()
+	sql := fmt.Sprintf(`CREATE TABLE rows_of (%s) WITH ('connector'='file', 'path'='rows.jsonl', 'format'='json');
+CREATE TABLE there (%s) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json');
+INSERT INTO there SELECT * FROM rows_of;`, columns, columns, topic, k.Bootstrap)
+	for name, content := range map[string]string{"rows.jsonl": rows, "rows.sql": sql} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
