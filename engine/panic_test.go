@@ -49,7 +49,7 @@ func (c minefield) Sink(connectors.Table) (connectors.Sink, error) {
 
 func (c minefield) Source(connectors.Table) (connectors.Source, error) {
 	c.m.step("make the source")
-	return mineSource{c.m}, nil
+	return mineSource(c), nil
 }
 func (c minefield) Open(context.Context) error                { c.m.step("open the sink"); return nil }
 func (c minefield) Write(context.Context, *event.Batch) error { c.m.step("write"); return nil }

@@ -279,7 +279,9 @@ INSERT INTO there SELECT * FROM rows_of;`, columns, columns, topic, k.Bootstrap)
 			s.t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command(filepath.Join(s.dir, "cepd"), "run", filepath.Join(s.dir, "rows.sql")).CombinedOutput(); err != nil {
+	run := exec.Command("./cepd", "run", "rows.sql")
+	run.Dir = s.dir
+	if out, err := run.CombinedOutput(); err != nil {
 		s.t.Fatalf("%v\n%s", err, out)
 	}
 }
