@@ -171,11 +171,11 @@ func TestQueries(t *testing.T) {
 		t.Skip("a server and a real Kafka broker; not with -short")
 	}
 	k := kafkatest.Broker(t)
-	in, out := k.Topic(t, partitions), k.Topic(t, partitions)
+	in, out := k.Topic(t, 1), k.Topic(t, partitions)
 	s := newServer(t)
 	began := time.Now()
 	s.submit(fmt.Sprintf(`CREATE TABLE payments (card BIGINT, kind INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts)
-  WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json', 'scan.startup.mode'='earliest-offset', 'scan.watermark.idle-timeout'='100 ms');
+  WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json', 'scan.startup.mode'='earliest-offset');
 CREATE TABLE alerts (card BIGINT, kind INT) WITH ('connector'='kafka', 'topic'='%s', 'properties.bootstrap.servers'='%s', 'format'='json');`,
 		in, k.Bootstrap, out, k.Bootstrap))
 	for i := range *queries {
