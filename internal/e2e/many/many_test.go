@@ -229,9 +229,10 @@ INSERT INTO lengths SELECT card, CHAR_LENGTH(note) AS n FROM notes`, in, k.Boots
 		most = max(most, m["go_memstats_heap_inuse_bytes"]-before)
 		lagged = lagged || m["cepd_source_lag_records"] > 0
 		if m["cepd_sink_rows_total"] == float64(*rows) {
-			if m["cepd_source_lag_records"] != 0 || m["cepd_sink_paced_seconds_total"] == 0 {
-				t.Errorf("at the end the lag is %v; rows waited for %v s", m["cepd_source_lag_records"], m["cepd_sink_paced_seconds_total"])
+			if lag := m["cepd_source_lag_records"]; lag != 0 {
+				t.Errorf("at the end the lag is %v", lag)
 			}
+			t.Logf("rows waited for %.1f s", m["cepd_sink_paced_seconds_total"])
 			break
 		}
 		if time.Now().After(end) {
