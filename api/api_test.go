@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,12 @@ import (
 
 // fakeRunner runs nothing: it remembers what it was asked.
 type fakeRunner struct {
+	mu      sync.Mutex
 	running map[string]string // query to table
-	refuse  string            // name of a query that does not start
+	failed  map[string]*engine.Failure
+	started int
+	panics  bool   // no query opens
+	refuse  string // name of a query that does not start
 }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }
@@ -39,7 +44,24 @@ func (r *fakeRunner) Validate(q *query.Query, _ *catalog.Catalog) error {
 	return nil
 }
 
-func (r *fakeRunner) Start(q *query.Query, _ *catalog.Catalog) error {
+func (r *fakeRunner) Restarts(*query.Query) (engine.RestartStrategy, error) {
+	return engine.RestartStrategy{First: time.Second, Most: 4 * time.Second, Factor: 2, Reset: time.Minute, Attempts: 5}, nil
+}
+
+func (r *fakeRunner) Failure(name string) *engine.Failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed[name]
+}
+
+func (r *fakeRunner) Start(_ context.Context, q *query.Query, _ *catalog.Catalog) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.started++
+	if r.panics {
+		return &engine.PanicError{Value: "ouch"}
+	}
+	delete(r.failed, q.Name)
 	if q.Name == r.refuse {
 		return fmt.Errorf("query %s: the broker does not answer", q.Name)
 	}
@@ -48,12 +70,19 @@ func (r *fakeRunner) Start(q *query.Query, _ *catalog.Catalog) error {
 }
 
 func (r *fakeRunner) Drop(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.running, name)
 	return nil
 }
 
 func (r *fakeRunner) Status(name string) (engine.Status, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	_, ok := r.running[name]
+	if f := r.failed[name]; f != nil {
+		return engine.Status{State: engine.StateFailed, Error: f.Err.Error(), Failure: &engine.FailureStatus{At: "then"}}, true
+	}
 	return engine.Status{State: engine.StateRunning, Hint: "no record has been read yet"}, ok
 }
 
@@ -77,6 +106,8 @@ func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, 
 func (r *fakeRunner) Close(context.Context) error { return nil }
 
 func (r *fakeRunner) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var names []string
 	for q, t := range r.running {
 		names = append(names, q+" -> "+t)
@@ -102,6 +133,7 @@ func (s *server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	service.starts.settled()
 	service.now = func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
 	s.service, s.handler = service, NewHandler(service, prometheus.NewRegistry(), "test", s.protection)
 }
@@ -205,7 +237,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/validate"
+	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/queries/{name}/resume\npost /v1/validate"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}

@@ -138,8 +138,11 @@ type compiled struct {
 }
 
 // compileList compiles statements from nothing.
-func compileList(list []Statement) (*compiled, error) {
-	c := &compiled{catalog: catalog.New()}
+func compileList(list []Statement) (*compiled, error) { return extend(catalog.New(), list) }
+
+// extend compiles statements against a catalog, which stays as it is.
+func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
+	c := &compiled{catalog: base.Clone()}
 	for i := range list {
 		s := &list[i]
 		c.catalog.Settings = s.settings()
@@ -179,6 +182,7 @@ func (e *brokenError) Unwrap() error { return e.err }
 // change is what a submission does to the list.
 type change struct {
 	list    []Statement
+	undone  bool     // something is gone: what is left may not compile
 	added   []string // queries
 	dropped []string // queries
 }
@@ -260,6 +264,7 @@ func (c *change) drop(s *ast.Drop) error {
 	case i < 0:
 		return notFound("there is no %s %q", strings.ToLower(s.What), name)
 	}
+	c.undone = true
 	if kind == kindQuery {
 		c.dropped = append(c.dropped, c.list[i].Name)
 	}
@@ -267,17 +272,14 @@ func (c *change) drop(s *ast.Drop) error {
 	return nil
 }
 
-// parseSubmission compiles a submission against what is there; cat is the
-// catalog with its definitions.
-func parseSubmission(list []Statement, sub *Submission) (cat *catalog.Catalog, script *ast.Script, result *query.Result, err error) {
-	base, err := compileList(list)
-	if err != nil {
-		return nil, nil, nil, err
-	}
+// parseSubmission compiles a submission against the catalog that is there; cat is
+// that with its definitions.
+func parseSubmission(base *catalog.Catalog, sub *Submission) (cat *catalog.Catalog, script *ast.Script, result *query.Result, err error) {
+	cat = base.Clone()
 	if script, err = parse.Parse(sub.File, sub.SQL); err != nil {
 		return nil, nil, nil, err
 	}
-	result, err = query.Compile(base.catalog, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
+	result, err = query.Compile(cat, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -286,5 +288,5 @@ func parseSubmission(list []Statement, sub *Submission) (cat *catalog.Catalog, s
 			return nil, nil, nil, badRequest("a value was given for :%s, which the text does not use", name)
 		}
 	}
-	return base.catalog, script, result, nil
+	return cat, script, result, nil
 }

@@ -36,6 +36,8 @@ func register(api huma.API, s *Service) {
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Drop(in.Name)) })
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}/status", "query-status", "How a query does, and why nothing comes out", 0),
 		func(_ context.Context, in *named) (*body[engine.Status], error) { return answer(s.Status(in.Name)) })
+	huma.Register(api, operation(http.MethodPost, "/v1/queries/{name}/resume", "resume-query", "Start a query again that has failed", http.StatusNoContent),
+		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
 	registerInstances(api, s)
 	registerWhy(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),

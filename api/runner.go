@@ -35,11 +35,24 @@ func (r EngineRunner) ValidateTables(result *query.Result) error {
 }
 
 // Start opens the query and lets it run.
-func (r EngineRunner) Start(q *query.Query, cat *catalog.Catalog) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+func (r EngineRunner) Start(ctx context.Context, q *query.Query, cat *catalog.Catalog) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	_, err := r.Engine.Start(ctx, q.Insert, WithSettings(cat, q))
 	return err
+}
+
+// Failure is the end of a query that has failed.
+func (r EngineRunner) Failure(name string) *engine.Failure {
+	if q, ok := r.Query(name); ok {
+		return q.Failure()
+	}
+	return nil
+}
+
+// Restarts reads the query's settings.
+func (r EngineRunner) Restarts(q *query.Query) (engine.RestartStrategy, error) {
+	return r.Engine.Restarts(q.Settings)
 }
 
 // Drop stops the query and deletes its state.

@@ -78,7 +78,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, encryption *tls.
 	if encryption != nil {
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
-	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(limited(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped

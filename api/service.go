@@ -27,7 +27,11 @@ type Runner interface {
 	// queries uses.
 	ValidateTables(result *query.Result) error
 	// Start starts the query, from its state where there is one.
-	Start(q *query.Query, cat *catalog.Catalog) error
+	Start(ctx context.Context, q *query.Query, cat *catalog.Catalog) error
+	// Failure is the end of a query that has failed; nil when it has not.
+	Failure(name string) *engine.Failure
+	// Restarts says when the query is started again that has failed.
+	Restarts(q *query.Query) (engine.RestartStrategy, error)
 	// Drop stops the query and deletes its state.
 	Drop(name string) error
 	// Status is how the query does; false when it was never started.
@@ -47,17 +51,19 @@ type Service struct {
 	log    *slog.Logger
 	now    func() time.Time
 	asking chan struct{} // full while a history is read
+	starts *starts
 
-	mu       sync.Mutex // held across a change: changes come one by one
+	changes sync.Mutex // held across a change: they come one by one
+
+	mu       sync.Mutex // of what follows, and for moments only
 	registry *registry
 	catalog  *catalog.Catalog
-	broken   map[string]error // queries that did not start
 	ready    bool
 }
 
 // NewService opens the registry of a data directory (empty: nothing is kept)
-// and starts its queries. A query that does not start is listed as failed; the
-// server comes up all the same.
+// and starts its queries, in the background: the server comes up whatever becomes
+// of them.
 func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	reg, err := openRegistry(dir)
 	if err != nil {
@@ -67,63 +73,28 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog, broken: map[string]error{}}
-	s.resume(c, func(string) bool { return true })
+	s := &Service{runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
+	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
+	for i := range c.queries {
+		s.starts.begin(&c.queries[i], c.catalog)
+	}
 	s.ready = true
 	return s, nil
 }
 
-// resume starts the queries that are wanted.
-func (s *Service) resume(c *compiled, wanted func(name string) bool) {
-	for i := range c.queries {
-		q := &c.queries[i]
-		if !wanted(q.Name) {
-			continue
-		}
-		if err := s.runner.Start(q, c.catalog); err != nil {
-			s.broken[q.Name] = err
-			s.log.Error("query did not start", "query", q.Name, "error", err)
-			continue
-		}
-		delete(s.broken, q.Name)
-		s.log.Info("query resumed", "query", q.Name)
-	}
-}
+// lookEvery is how often the server looks for queries that have failed.
+const lookEvery = time.Second
 
-// retryEvery is how often queries are tried again that did not start with the
-// server: their broker may have come up later than it.
-const retryEvery = 10 * time.Second
-
-// Retry tries them again until the context ends.
-func (s *Service) Retry(ctx context.Context) {
-	t := time.NewTicker(retryEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.retry()
-		}
-	}
-}
-
-func (s *Service) retry() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.broken) == 0 || !s.ready {
-		return
-	}
-	if c, err := compileList(s.registry.statements); err == nil {
-		s.resume(c, func(name string) bool { return s.broken[name] != nil })
-	}
-}
+// Retry starts queries again that fail, or did not start, until the context
+// ends.
+func (s *Service) Retry(ctx context.Context) { s.starts.watch(ctx, lookEvery) }
 
 // Close stops the queries, keeping their state.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.ready = false
 	s.mu.Unlock()
+	s.starts.close()
 	return s.runner.Close(ctx)
 }
 
@@ -160,16 +131,16 @@ type Answer struct {
 // Submit carries out the statements of a text: all of them, or, after an
 // error, none.
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	base, script, result, err := parseSubmission(s.registry.statements, sub)
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	base, script, result, err := parseSubmission(s.definitions(), sub)
 	if err != nil {
 		return nil, err
 	}
 	if sub.Name != "" && len(result.Queries) != 1 {
 		return nil, badRequest("a name was given, but the text has %d queries", len(result.Queries))
 	}
-	ch, err := apply(s.registry.statements, sub, script, result, s.now())
+	ch, err := apply(s.statements(), sub, script, result, s.now())
 	if err != nil {
 		return nil, err
 	}
@@ -200,15 +171,30 @@ func (s *Service) validate(cat *catalog.Catalog, result *query.Result) error {
 	return s.runner.ValidateTables(result)
 }
 
+// definitions is the catalog as it is.
+func (s *Service) definitions() *catalog.Catalog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.catalog
+}
+
+// statements is the list as it is; nobody changes it.
+func (s *Service) statements() []Statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.registry.statements
+}
+
 // carryOut keeps the changed list, then starts and drops: what was promised is
-// on disk before it runs.
+// on disk before it runs. Additions compile by themselves; after a drop the rest
+// has to.
 func (s *Service) carryOut(ch *change) error {
-	c, err := compileList(ch.list)
+	before := s.statements()
+	c, err := s.compile(ch, before)
 	if err != nil {
 		return err
 	}
-	before := s.registry.statements
-	if err := s.registry.replace(ch.list); err != nil {
+	if err := s.keep(ch.list); err != nil {
 		return err
 	}
 	for i, name := range ch.added {
@@ -216,19 +202,33 @@ func (s *Service) carryOut(ch *change) error {
 			return errors.Join(badRequest("%v", err), s.undo(before, ch.added[:i]))
 		}
 	}
+	s.mu.Lock()
 	s.catalog = c.catalog
+	s.mu.Unlock()
 	return s.dropAll(ch.dropped)
 }
 
+func (s *Service) compile(ch *change, before []Statement) (*compiled, error) {
+	if ch.undone {
+		return compileList(ch.list)
+	}
+	return extend(s.definitions(), ch.list[len(before):])
+}
+
+func (s *Service) keep(list []Statement) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.registry.replace(list)
+}
+
 func (s *Service) undo(before []Statement, started []string) error {
-	return errors.Join(s.dropAll(started), s.registry.replace(before))
+	return errors.Join(s.dropAll(started), s.keep(before))
 }
 
 func (s *Service) start(c *compiled, name string) error {
 	for i := range c.queries {
 		if q := &c.queries[i]; q.Name == name {
-			s.log.Info("query starts", "query", name)
-			return s.runner.Start(q, c.catalog)
+			return s.starts.now(q, c.catalog)
 		}
 	}
 	return fmt.Errorf("query %q is not in the registry", name)
@@ -238,7 +238,7 @@ func (s *Service) dropAll(names []string) error {
 	var errs []error
 	for _, name := range names {
 		s.log.Info("query dropped", "query", name)
-		delete(s.broken, name)
+		s.starts.forget(name)
 		errs = append(errs, s.runner.Drop(name))
 	}
 	return errors.Join(errs...)
@@ -246,22 +246,45 @@ func (s *Service) dropAll(names []string) error {
 
 // Drop drops a query and its state.
 func (s *Service) Drop(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := find(s.registry.statements, kindQuery, name)
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	list := s.statements()
+	i := find(list, kindQuery, name)
 	if i < 0 {
 		return notFound("there is no query %q", name)
 	}
-	name = s.registry.statements[i].Name
-	list := append(append([]Statement{}, s.registry.statements[:i]...), s.registry.statements[i+1:]...)
-	return s.carryOut(&change{list: list, dropped: []string{name}})
+	name = list[i].Name
+	rest := append(append([]Statement{}, list[:i]...), list[i+1:]...)
+	if err := s.keep(rest); err != nil { // nothing depends on a query
+		return err
+	}
+	return s.dropAll([]string{name})
+}
+
+// Resume starts a query again that has failed or is stopped.
+func (s *Service) Resume(name string) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	list := s.statements()
+	i := find(list, kindQuery, name)
+	if i < 0 {
+		return notFound("there is no query %q", name)
+	}
+	name = list[i].Name
+	c, err := extend(s.definitions(), list[i:i+1])
+	if err != nil {
+		return err
+	}
+	if state, ok := s.status(name); ok && state.State != engine.StateFailed && state.State != engine.StateStopped {
+		return conflict("the query %q is %s", name, state.State)
+	}
+	s.starts.forget(name)
+	return s.start(c, name)
 }
 
 // Validate compiles a text and checks its queries without running anything.
 func (s *Service) Validate(sub *Submission) *Validation {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	base, _, result, err := parseSubmission(s.registry.statements, sub)
+	base, _, result, err := parseSubmission(s.definitions(), sub)
 	if err != nil {
 		return invalid(err)
 	}
@@ -313,7 +336,7 @@ func (s *Service) show(st *ast.Show, a query.Action) Answer {
 	switch st.What {
 	case "QUERIES":
 		out := Answer{Columns: []string{"query", "state"}}
-		for _, q := range s.list() {
+		for _, q := range s.Queries() {
 			out.Rows = append(out.Rows, []string{q.Name, string(q.State)})
 		}
 		return out

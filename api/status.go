@@ -45,15 +45,10 @@ func Sum(s *engine.Status) Totals {
 
 // Queries lists the queries in the order they were accepted.
 func (s *Service) Queries() []Info {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.list()
-}
-
-func (s *Service) list() []Info {
 	infos := []Info{}
-	for i := range s.registry.statements {
-		if st := &s.registry.statements[i]; st.Kind == kindQuery {
+	list := s.statements()
+	for i := range list {
+		if st := &list[i]; st.Kind == kindQuery {
 			infos = append(infos, s.info(st))
 		}
 	}
@@ -61,24 +56,21 @@ func (s *Service) list() []Info {
 }
 
 func (s *Service) info(st *Statement) Info {
-	status, _ := s.status(st.Name)
+	status := s.statusOf(st.Name)
 	return Info{Name: st.Name, State: status.State, SQL: st.SQL, Params: st.Params, Created: st.Created, Error: status.Error}
 }
 
 // Query is one query.
 func (s *Service) Query(name string) (Info, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := find(s.registry.statements, kindQuery, name); i >= 0 {
-		return s.info(&s.registry.statements[i]), nil
+	list := s.statements()
+	if i := find(list, kindQuery, name); i >= 0 {
+		return s.info(&list[i]), nil
 	}
 	return Info{}, notFound("there is no query %q", name)
 }
 
 // Status is how a query does.
 func (s *Service) Status(name string) (engine.Status, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if status, ok := s.status(name); ok {
 		return status, nil
 	}
@@ -86,19 +78,19 @@ func (s *Service) Status(name string) (engine.Status, error) {
 }
 
 func (s *Service) status(name string) (engine.Status, bool) {
-	i := find(s.registry.statements, kindQuery, name)
+	list := s.statements()
+	i := find(list, kindQuery, name)
 	if i < 0 {
 		return engine.Status{}, false
 	}
-	name = s.registry.statements[i].Name
+	return s.statusOf(list[i].Name), true
+}
+
+func (s *Service) statusOf(name string) engine.Status {
 	status, ok := s.runner.Status(name)
-	if err := s.broken[name]; err != nil {
-		status = engine.Status{State: engine.StateFailed, Error: err.Error(), Hint: "the query did not start"}
-	} else if !ok {
-		status = engine.Status{State: engine.StateStopped}
-	}
+	status = s.starts.state(name, status, ok)
 	status.Name = name
-	return status, true
+	return status
 }
 
 // Table is a table as listed.

@@ -61,22 +61,16 @@ func (s *Service) Why(ctx context.Context, name string, r why.Request) (*why.Rep
 
 // compiledQuery is a query with the catalog it sees.
 func (s *Service) compiledQuery(name string) (*query.Query, *catalog.Catalog, error) {
-	info, err := s.Query(name)
+	list := s.statements()
+	i := find(list, kindQuery, name)
+	if i < 0 {
+		return nil, nil, notFound("there is no query %q", name)
+	}
+	c, err := extend(s.definitions(), list[i:i+1])
 	if err != nil {
 		return nil, nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := compileList(s.registry.statements)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range c.queries {
-		if c.queries[i].Name == info.Name {
-			return &c.queries[i], c.catalog, nil
-		}
-	}
-	return nil, nil, notFound("there is no query %q", name)
+	return &c.queries[0], c.catalog, nil
 }
 
 // Why implements Runner.

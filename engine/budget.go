@@ -8,9 +8,11 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/state"
 )
 
 // budget bounds the memory that a query's state takes, shard by shard. A shard
@@ -21,11 +23,13 @@ import (
 // last one, so that a crash finds that one and nothing later.
 type budget struct {
 	most    int64
-	share   int64        // of a shard
-	told    bool         // by the query itself
-	stored  bool         // there is a store
-	writes  atomic.Int32 // snapshots that are captured and not yet in the store
-	settled bool         // there were none when the step began
+	share   int64         // of a shard
+	shards  int64         // that can let go
+	auto    *atomic.Int64 // what the engine has for a query that does not say; nil: most stays
+	told    bool          // by the query itself
+	stored  bool          // there is a store
+	writes  atomic.Int32  // snapshots that are captured and not yet in the store
+	settled bool          // there were none when the step began
 }
 
 // divide sets the shares. What one shard does not use is not another's: the keys
@@ -45,10 +49,18 @@ func (b *budget) divide(told, auto int64, stages []*stage, stored bool) {
 			}
 		}
 	}
-	b.share = b.most / int64(max(1, n))
+	b.shards = int64(max(1, n))
+	b.share = b.most / b.shards
 }
 
-func (b *budget) begin() { b.settled = b.writes.Load() == 0 }
+// begin takes the budget of the step: with more queries, each has less.
+func (b *budget) begin() {
+	b.settled = b.writes.Load() == 0
+	if b.auto != nil && !b.told {
+		b.most = b.auto.Load()
+		b.share = b.most / b.shards
+	}
+}
 
 // of is the part of a stage; 0: its state stays in memory.
 func (b *budget) of(s *stage) (n int64) {
@@ -122,6 +134,93 @@ func (p *Pipeline) checkBudget() error {
 		remedy = "run the query with a data directory, where the rest goes, or raise it"
 	}
 	return fmt.Errorf("the state takes %d bytes, more than 'state.memory.budget' = %d: %s", held, b.most, remedy)
+}
+
+// held is the memory that the operators' state takes, and what waits in the
+// outboxes.
+func (s *Status) held() (n int64) {
+	for i := range s.Operators {
+		n += s.Operators[i].Bytes
+	}
+	for i := range s.Sinks {
+		n += s.Sinks[i].QueuedBytes
+	}
+	return n
+}
+
+// memory is what the queries of an engine hold, together.
+type memory struct {
+	limit  int64
+	budget int64        // of a query, by default
+	auto   atomic.Int64 // what a query has now, by default
+
+	mu   sync.Mutex
+	held map[*Query]int64
+	all  int64
+}
+
+func newMemory(limit, budget int64) *memory {
+	m := &memory{limit: limit, budget: budget, held: map[*Query]int64{}}
+	m.auto.Store(budget)
+	return m
+}
+
+// minAuto is the least budget of a query, however many there are.
+const minAuto = 1 << 20
+
+// note keeps what a query holds. The error is for the one that holds most when
+// together they hold too much.
+func (m *memory) note(q *Query, held int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, known := m.held[q]
+	m.held[q] = held
+	m.all += held - before
+	if !known {
+		m.divide()
+	}
+	if m.all <= m.limit {
+		return nil
+	}
+	for _, n := range m.held {
+		if n > held {
+			return nil // that one's turn to fail
+		}
+	}
+	return fmt.Errorf("the state of all queries takes %d bytes of memory, more than the %d there are for it, and this query has most of it, %d: bound it with WITHIN or 'state.ttl', or give it a 'state.memory.budget'", m.all, m.limit, held)
+}
+
+// divide sets the default budget: that of the options for two queries, and as
+// much together for more. The lock is held.
+func (m *memory) divide() {
+	m.auto.Store(min(m.budget, max(minAuto, 2*m.budget/int64(max(1, len(m.held))))))
+}
+
+func (m *memory) forget(q *Query) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all -= m.held[q]
+	delete(m.held, q)
+	m.divide()
+}
+
+// checkDisk refuses state that takes more of the disk than it may. The store
+// knows about how much that is.
+func (p *Pipeline) checkDisk() error {
+	sizer, ok := p.journal.store.(state.Sizer)
+	if !ok {
+		return nil
+	}
+	from := queryRange(p.name)
+	n, err := sizer.Size(from, state.PrefixEnd(from))
+	if err != nil {
+		return err
+	}
+	p.diskBytes.Store(n)
+	if most := p.settings.disk; most > 0 && n > most {
+		return fmt.Errorf("the state takes about %d bytes of the disk, more than 'state.disk.budget' = %d: raise it, or bound the state with WITHIN or 'state.ttl'", n, most)
+	}
+	return nil
 }
 
 // memoryLimit is how much memory there is for the process, in bytes: what

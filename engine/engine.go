@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
@@ -20,6 +21,7 @@ type Engine struct {
 	store   state.Store // nil: nothing is kept
 	owned   bool        // the store is closed with the engine
 	metrics *metrics
+	turns   *turns
 
 	mu      sync.Mutex
 	queries map[string]*Query
@@ -36,13 +38,15 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{options: o, store: o.Store, metrics: m, queries: map[string]*Query{}}
+	e := &Engine{options: o, store: o.Store, metrics: m, turns: newTurns(o.Workers, o.Clock), queries: map[string]*Query{}}
 	if e.store == nil && o.DataDir != "" {
 		if e.store, err = pebblestore.Open(o.DataDir, pebblestore.Options{}); err != nil {
 			return nil, err
 		}
 		e.owned = true
 	}
+	e.options.pool = newPool(o.Workers - 1)
+	e.options.memory = newMemory(o.MemoryLimit, o.MemoryBudget)
 	return e, nil
 }
 
@@ -53,7 +57,7 @@ func (e *Engine) Options() Options { return e.options }
 // is stopped; ctx limits the opening only. A query whose name has state goes on
 // from there.
 func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Catalog) (*Query, error) {
-	if err := e.Validate(root, cat); err != nil {
+	if err := panics.Call(func() error { return e.Validate(root, cat) }); err != nil {
 		return nil, err
 	}
 	if len(root.Name) == 0 || len(root.Name) > 255 {
@@ -68,11 +72,14 @@ func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Cata
 	if err == nil && e.closed {
 		err = errors.Join(errClosed, p.Close())
 	}
+	var q *Query
+	if err == nil {
+		q, err = newQuery(e, p)
+	}
 	if err != nil {
 		delete(e.queries, root.Name)
 		return nil, e.options.Access.RedactError(err)
 	}
-	q := newQuery(e, p)
 	e.queries[root.Name] = q
 	go q.run()
 	return q, nil
@@ -133,6 +140,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		wg.Go(func() { errs[i] = q.Stop(ctx) })
 	}
 	wg.Wait()
+	e.options.pool.close()
 	if e.owned {
 		errs = append(errs, e.store.Close())
 	}

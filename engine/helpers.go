@@ -12,9 +12,17 @@ import (
 
 const offsetsInterval = 5 * time.Second
 
-// commits writes the journal when a step asks for it, and at intervals.
+// commits writes the journal when a step asks for it, and at intervals while
+// there is something to write.
 func (q *Query) commits() error {
 	for {
+		select {
+		case <-q.stirred:
+		case <-q.p.journal.due:
+			signal(q.p.journal.due)
+		case <-q.ctx.Done():
+			return nil
+		}
 		tick, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
 		select {
 		case <-q.p.journal.due:
@@ -35,6 +43,7 @@ func (q *Query) commit() error {
 	if err := q.p.Commit(); err != nil {
 		return err
 	}
+	signal(q.p.ready) // steps may have waited for the disk
 	q.p.journal.committed.Store(q.now())
 	q.meter.commit(q.now() - began)
 	return nil
@@ -48,6 +57,9 @@ func (q *Query) snapshots() error {
 			return err
 		}
 		q.meter.snapshot(q.now() - began)
+		if err := q.p.checkDisk(); err != nil {
+			return err
+		}
 		q.writing.Store(false)
 		signal(q.written)
 	}
@@ -60,12 +72,15 @@ func (q *Query) deliveries(o *outbox) error {
 	if o.tx != nil {
 		return q.transactions(o)
 	}
+	pace := newPacer(o.rate, q.now())
 	for {
-		n, err := o.deliver(q.ctx, q.p.journal.durableCut())
+		if !q.awaitPace(o, pace) {
+			return nil
+		}
+		n, err := q.deliver(o, pace)
 		if err != nil {
 			return err
 		}
-		signal(q.delivered)
 		if n > 0 {
 			continue
 		}
@@ -73,6 +88,41 @@ func (q *Query) deliveries(o *outbox) error {
 		case <-o.work:
 		case <-q.ctx.Done():
 			return nil
+		}
+	}
+}
+
+// deliver writes what may leave of an outbox.
+func (q *Query) deliver(o *outbox, pace *pacer) (n int, err error) {
+	before := o.position()
+	n, err = o.deliver(q.ctx, q.p.journal.durableCut(), pace.allowed(q.now(), o.head()))
+	if err != nil {
+		return n, err
+	}
+	pace.took(int64(o.position() - before))
+	signal(q.delivered)
+	if n > 0 {
+		signal(q.stirred) // the positions are to be kept
+	}
+	return n, nil
+}
+
+// awaitPace waits until the next item of an outbox may leave; it is false when
+// the query must not go on.
+func (q *Query) awaitPace(o *outbox, pace *pacer) bool {
+	for {
+		began := q.now()
+		d := pace.wait(began, o.head())
+		if d <= 0 {
+			return true
+		}
+		tick, release := q.engine.options.Clock.After(d)
+		select {
+		case <-tick:
+			q.meter.paced(o, q.now()-began)
+		case <-q.ctx.Done():
+			release()
+			return false
 		}
 	}
 }
@@ -86,10 +136,14 @@ const markInterval = time.Hour
 func (q *Query) transactions(o *outbox) error {
 	var told cut
 	var at event.Time
+	pace := newPacer(o.rate, q.now())
 	for {
+		if !q.awaitPace(o, pace) {
+			return nil
+		}
 		next, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
 		c := q.p.journal.durableCut()
-		n, err := o.deliver(q.ctx, c)
+		n, err := q.deliver(o, pace)
 		age := time.Duration(q.now()-at) * time.Microsecond
 		if err == nil && n == 0 && (age > markInterval || age > offsetsInterval && !slices.Equal(c.at, told.at)) {
 			n, err = 1, o.refresh(q.ctx, c)
@@ -98,7 +152,6 @@ func (q *Query) transactions(o *outbox) error {
 			release()
 			return err
 		}
-		signal(q.delivered)
 		if n > 0 {
 			told, at = c, q.now()
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 )
 
@@ -88,7 +89,7 @@ func (q *Query) ask(ctx context.Context, f func(p *Pipeline) error) error {
 	asked := func() {
 		var err error
 		defer func() { answer <- err }()
-		defer guard(&err)
+		defer panics.Recover(&err)
 		err = f(q.p)
 	}
 	select {

@@ -133,6 +133,17 @@ func (j *journal) resume(units []*unit) {
 // maxPendingJournal is how many bytes wait for the commit interval.
 const maxPendingJournal = 1 << 20
 
+// maxWaitingJournal is how many bytes wait for a disk that is slower than the
+// stream, before steps wait for it.
+const maxWaitingJournal = 16 << 20
+
+// full says whether steps have to wait for the disk.
+func (j *journal) full() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.pending) >= maxWaitingJournal
+}
+
 func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {
 	e := binary.AppendVarint(j.entry[:0], now)
 	n := 0

@@ -14,10 +14,10 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
-	spilled, reads, loaded, unusable                          *prometheus.CounterVec
+	spilled, reads, loaded, unusable, turns, paced            *prometheus.CounterVec
 	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
-	cold, budget                                              *prometheus.GaugeVec
+	cold, budget, disk, running                               *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 }
 
@@ -61,6 +61,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		spilled:       counter("cepd_state_spilled_keys_total", "Keys let go of: from then on in the data directory only.", "query", "stage"),
 		reads:         counter("cepd_state_reads_total", "Keys looked for in the data directory.", "query", "stage"),
 		loaded:        counter("cepd_state_loaded_keys_total", "Keys found in the data directory, and read.", "query", "stage"),
+		running:       gauge("cepd_query_running", "1 while the query runs.", "query"),
+		turns:         counter("cepd_query_turn_wait_seconds_total", "Time that steps waited for a processor which other queries had.", "query"),
+		paced:         counter("cepd_sink_paced_seconds_total", "Time that rows waited because of 'sink.max-rows-per-second'.", "query", "table"),
+		disk:          gauge("cepd_state_disk_bytes", "About what the query's state takes of the disk.", "query"),
 		rows:          gauge("cepd_state_rows", "Rows held.", "query", "stage"),
 		size:          gauge("cepd_state_bytes", "Bytes held.", "query", "stage"),
 		step:          histogram("cepd_query_step_duration_seconds", "Duration of a step."),
@@ -98,6 +102,7 @@ type meter struct {
 	last                      []OperatorStatus
 	kinds                     [rejectKindCount]int64
 	steps, commits, snapshots prometheus.Observer
+	turns                     prometheus.Counter
 }
 
 type unitMeter struct {
@@ -109,7 +114,7 @@ type unitMeter struct {
 }
 
 func (m *metrics) query(p *Pipeline) *meter {
-	t := &meter{m: m, query: p.name, steps: m.step.WithLabelValues(p.name), commits: m.commit.WithLabelValues(p.name), snapshots: m.snapshot.WithLabelValues(p.name)}
+	t := &meter{m: m, query: p.name, steps: m.step.WithLabelValues(p.name), commits: m.commit.WithLabelValues(p.name), snapshots: m.snapshot.WithLabelValues(p.name), turns: m.turns.WithLabelValues(p.name)}
 	for _, u := range p.units {
 		labels := []string{p.name, u.src.name, strconv.Itoa(int(u.part))}
 		t.units = append(t.units, unitMeter{
@@ -166,6 +171,8 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 		}
 	}
 	t.m.snapshotBytes.WithLabelValues(t.query).Set(float64(p.snapshots.bytes))
+	t.m.running.WithLabelValues(t.query).Set(1)
+	t.m.disk.WithLabelValues(t.query).Set(float64(s.Durability.StateBytes))
 }
 
 // disorder shows by how much the rows of each table come out of order.
@@ -198,16 +205,33 @@ func (t *unitMeter) update(u *unit, now event.Time) {
 	}
 }
 
+func (t *meter) turn(micros int64) { t.turns.Add(float64(max(micros, 0)) / 1e6) }
+func (t *meter) paced(o *outbox, micros int64) {
+	t.m.paced.WithLabelValues(t.query, o.table).Add(float64(max(micros, 0)) / 1e6)
+}
 func (t *meter) step(micros int64)     { t.steps.Observe(float64(micros) / 1e6) }
 func (t *meter) commit(micros int64)   { t.commits.Observe(float64(micros) / 1e6) }
 func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1e6) }
+
+// forget forgets all of a query that is dropped: else each name that ever was
+// would stay.
+func (t *meter) forget() {
+	labels := prometheus.Labels{"query": t.query}
+	m := t.m
+	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced} {
+		v.DeletePartialMatch(labels)
+	}
+	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot} {
+		v.DeletePartialMatch(labels)
+	}
+}
 
 // close forgets the query's gauges; its counters stay, so that the last values
 // are still scraped.
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
 	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes,
-		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused} {
+		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.disk, t.m.running} {
 		g.DeletePartialMatch(labels)
 	}
 }

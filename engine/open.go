@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,7 +32,7 @@ type opener struct {
 // first calls of Step. The caller closes the pipeline.
 func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalog.Catalog, store state.Store) (*Pipeline, error) {
 	o = o.withDefaults()
-	set, err := parseSettings(cat.Settings)
+	set, err := parseSettings(cat.Settings, o.bounds())
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}
-	if err := b.open(ctx); err != nil {
+	if err := callAt("the opening of the query", func() error { return b.open(ctx) }); err != nil {
 		_ = p.Close() // the error that counts is the first
 		return nil, err
 	}
@@ -88,7 +89,10 @@ func (b *opener) open(ctx context.Context) error {
 			return err
 		}
 	}
-	p.workers = newWorkers(b.options.Workers)
+	if m := b.options.memory; m != nil {
+		p.budget.auto = &m.auto
+	}
+	p.workers = newWorkers(b.options.pool, b.options.Workers)
 	p.takeLive = func(i int) { p.units[i].takeLive() }
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
 	return b.start(ctx)
@@ -98,7 +102,7 @@ func (b *opener) open(ctx context.Context) error {
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
 	p.fingerprint = fingerprint(b.root, p.settings.shards)
-	if err := p.load(); err != nil {
+	if err := errors.Join(p.checkDisk(), p.load()); err != nil {
 		return err
 	}
 	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
@@ -214,7 +218,7 @@ func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []conne
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(columns), b.p.settings.sinkBufferBytes, b.p.ready))
+	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate))
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}

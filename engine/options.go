@@ -25,7 +25,7 @@ type Options struct {
 	Registry         *connectors.Registry
 	NewDecoder       func(connectors.Table) (connectors.Decoder, error) // default: formats.NewDecoder
 	Clock            clock.Clock                                        // default: the wall clock
-	Workers          int                                                // goroutines of a step, per query; default GOMAXPROCS, 1: none but the caller's
+	Workers          int                                                // goroutines of a step, shared by the queries; default GOMAXPROCS, 1: none but the caller's
 	Log              *slog.Logger                                       // default: none
 	Metrics          prometheus.Registerer                              // default: none
 	Stdin            io.Reader
@@ -37,9 +37,16 @@ type Options struct {
 	SnapshotBytes    int64          // of journal that bring a snapshot forward; default 64 MiB
 	ReportGroups     int            // of a window that a shard reports in a step; default 65,536. The same for as long as a journal is kept
 	MemoryBudget     int64          // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
+	MemoryLimit      int64          // of the state of all queries; the one that has most fails above it; default three quarters of the memory there is
+	// Defaults and Maxima are of the settings of queries: what one gets that does
+	// not say, and what none may go above.
+	Defaults, Maxima map[string]string
 	// Trace makes the operators of patterns, in place of their matchers; nil: no
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
+
+	pool   *pool   // of the engine; nil: each pipeline has its own helpers
+	memory *memory // of the engine; nil: each pipeline has MemoryBudget
 }
 
 func (o Options) withDefaults() Options {
@@ -74,6 +81,9 @@ func (o Options) withDefaults() Options {
 	if o.MemoryBudget == 0 {
 		o.MemoryBudget = memoryLimit() / 4
 	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = memoryLimit() / 4 * 3
+	}
 	return o
 }
 
@@ -84,8 +94,10 @@ func (o Options) Validate() error {
 		return errors.New("engine: Registry is required")
 	case o.Workers < 0:
 		return errors.New("engine: Workers must not be negative")
-	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0:
+	case o.CommitInterval < 0 || o.SnapshotInterval < 0 || o.SnapshotBytes < 0 || o.MemoryBudget < 0 || o.MemoryLimit < 0:
 		return errors.New("engine: intervals and bytes must not be negative")
 	}
-	return nil
+	return o.bounds().validate()
 }
+
+func (o *Options) bounds() bounds { return bounds{o.Defaults, o.Maxima} }

@@ -22,6 +22,8 @@ type outbox struct {
 	table  string
 	sink   connectors.Sink
 	limit  int64
+	rate   int64      // rows per second that may leave; 0: any
+	most   int        // rows of an item
 	seq    uint64     // rows numbered so far; the pipeline's
 	newest event.Time // of their times; the pipeline's
 	rows   rows       // scratch of rejects.go
@@ -54,7 +56,16 @@ const maxFreeBatches = 16
 func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
 	tx, _ := sink.(connectors.Transactional)
 	return &outbox{table: table, sink: sink, tx: tx, schema: schema, limit: limit,
-		room: room, work: make(chan struct{}, 1)}
+		room: room, work: make(chan struct{}, 1), most: event.MaxRows}
+}
+
+// limited bounds how many rows leave in a second. Items are no larger, so that
+// they can leave one by one.
+func (o *outbox) limited(rate int64) *outbox {
+	if o.rate = rate; rate > 0 {
+		o.most = int(min(rate, event.MaxRows))
+	}
+	return o
 }
 
 // signal sets a flag that one waiter clears.
@@ -84,9 +95,16 @@ func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 	if o.acked > first {
 		live = live[o.acked-first:]
 	}
-	if len(live) == 0 {
-		return
+	for len(live) > 0 {
+		n := min(len(live), o.most)
+		o.add(b, live[:n], o.seq-uint64(len(live)-n), step, salt)
+		live = live[n:]
 	}
+}
+
+// add appends rows of a step, the last of which has that number; the lock is
+// held.
+func (o *outbox) add(b *event.Batch, live []int32, last, step uint64, salt event.ID) {
 	it := o.tail(step, len(live))
 	from := it.b.N
 	it.b.AppendRows(b, live)
@@ -94,7 +112,7 @@ func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 		id := &it.b.ID[from+i]
 		id.Hi, id.Lo = id.Hi^salt.Hi, id.Lo^salt.Lo
 	}
-	it.last = o.seq
+	it.last = last
 	o.bytes -= it.bytes
 	it.bytes = it.b.Bytes()
 	o.bytes += it.bytes
@@ -103,7 +121,7 @@ func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 // tail is the item that takes n more rows of a step.
 func (o *outbox) tail(step uint64, n int) *item {
 	if last := len(o.queue) - 1; last >= o.taken {
-		if it := &o.queue[last]; it.step == step && it.b.N+n <= event.MaxRows {
+		if it := &o.queue[last]; it.step == step && it.b.N+n <= o.most {
 			return it
 		}
 	}
@@ -139,6 +157,16 @@ func (o *outbox) waiting(step uint64) bool {
 	return len(o.queue) > 0 && o.queue[0].step <= step
 }
 
+// head is the number of rows of the item that is next.
+func (o *outbox) head() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) == 0 {
+		return 0
+	}
+	return int64(o.queue[0].last - o.acked)
+}
+
 // position is the number of the last acknowledged row.
 func (o *outbox) position() uint64 {
 	o.mu.Lock()
@@ -146,10 +174,11 @@ func (o *outbox) position() uint64 {
 	return o.acked
 }
 
-// deliver writes the rows whose step is durable and waits for the sink to
-// acknowledge them. One goroutine at a time.
-func (o *outbox) deliver(ctx context.Context, c cut) (n int, err error) {
-	items := o.claim(c.step)
+// deliver writes the rows whose step is durable, at most so many, and waits for
+// the sink to acknowledge them. It says how many batches went. One goroutine at
+// a time.
+func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err error) {
+	items := o.claim(c.step, most)
 	if len(items) == 0 {
 		return 0, nil
 	}
@@ -175,13 +204,13 @@ func (o *outbox) write(ctx context.Context, items []item) error {
 	return nil
 }
 
-// claim takes the durable items at the head. They stay in the queue, where a
-// snapshot still finds them.
-func (o *outbox) claim(durable uint64) []item {
+// claim takes the durable items at the head that have at most so many rows. They
+// stay in the queue, where a snapshot still finds them.
+func (o *outbox) claim(durable uint64, most int64) []item {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := 0
-	for n < len(o.queue) && o.queue[n].step <= durable {
+	for n < len(o.queue) && o.queue[n].step <= durable && int64(o.queue[n].last-o.acked) <= most {
 		n++
 	}
 	o.taken = n

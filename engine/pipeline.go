@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/state"
@@ -47,6 +50,7 @@ type Pipeline struct {
 	stageRejects [rejectKindCount]int64
 	steps        int64
 	snapshots    snapshotInfo
+	diskBytes    atomic.Int64 // about what the state takes
 }
 
 // tickInterval is how often streams in processing time advance without rows.
@@ -105,8 +109,11 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 // unfinished says that a stage has more to report, whatever comes in.
 func (p *Pipeline) unfinished() bool { return slices.ContainsFunc(p.stages, (*stage).unfinished) }
 
-// blocked says whether a sink has to catch up first.
+// blocked says whether a sink, or the disk, has to catch up first.
 func (p *Pipeline) blocked() bool {
+	if p.journal.full() {
+		return true
+	}
 	for _, o := range p.boxes {
 		if o.full() {
 			return true
@@ -141,6 +148,14 @@ func (p *Pipeline) proctime() bool {
 		}
 	}
 	return false
+}
+
+// resting says whether time alone changes nothing: of thousands of queries most
+// are silent.
+func (p *Pipeline) resting() bool {
+	return p.recovery == nil && !p.proctime() && !slices.ContainsFunc(p.units, func(u *unit) bool {
+		return !u.idle && !u.eof && u.src.idleTimeout > 0 && u.staged() && !u.src.static()
+	})
 }
 
 func (p *Pipeline) begin(now event.Time) {
@@ -302,7 +317,7 @@ func (p *Pipeline) Deliver(ctx context.Context) (n int, err error) {
 // DeliverTo is Deliver for one of Sinks sinks. Each of them may have a
 // goroutine of its own.
 func (p *Pipeline) DeliverTo(ctx context.Context, sink int) (n int, err error) {
-	return p.boxes[sink].deliver(ctx, p.journal.durableCut())
+	return p.boxes[sink].deliver(ctx, p.journal.durableCut(), math.MaxInt64)
 }
 
 // Refresh tells sink, which delivers exactly once, how far the sources have
@@ -347,16 +362,16 @@ func (p *Pipeline) Close() error {
 	var errs []error
 	for _, u := range p.units {
 		if u.reader != nil {
-			errs = append(errs, u.reader.Close())
+			errs = append(errs, panics.Call(u.reader.Close))
 		}
 	}
 	for _, s := range p.sources {
 		if s.source != nil {
-			errs = append(errs, s.source.Close())
+			errs = append(errs, panics.Call(s.source.Close))
 		}
 	}
 	for _, o := range p.boxes {
-		errs = append(errs, o.sink.Close())
+		errs = append(errs, panics.Call(o.sink.Close))
 	}
 	if p.workers != nil {
 		p.workers.close()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 )
 
 // Query is a running, or ended, query.
@@ -20,7 +21,10 @@ type Query struct {
 	p      *Pipeline // the run loop's
 	log    *slog.Logger
 	meter  *meter
+	turn   *turn
+	began  event.Time // of the turn; 0: it has none
 
+	stirred   chan struct{}   // signalled when there may be something to commit
 	ctx       context.Context // ends when the query must not go on
 	cancel    context.CancelCauseFunc
 	stop      chan struct{} // closed by Stop
@@ -43,18 +47,25 @@ type Query struct {
 	mu    sync.Mutex
 	state State
 	err   error
+	fault *FailureStatus
 }
 
-func newQuery(e *Engine, p *Pipeline) *Query {
+// newQuery takes over the pipeline: it is closed after an error.
+func newQuery(e *Engine, p *Pipeline) (*Query, error) {
 	q := &Query{
-		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p),
+		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p), turn: newTurn(p.settings.cpuShare), stirred: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
 	p.within(q.ctx)
-	q.publish()
-	return q
+	err := callAt("the opening of the query", func() error { q.publish(); return nil })
+	if err != nil {
+		q.cancel(nil)
+		q.meter.close()
+		return nil, errors.Join(err, p.Close())
+	}
+	return q, nil
 }
 
 // Name is the query's name.
@@ -115,6 +126,7 @@ func (q *Query) Drop() error {
 		delete(e.queries, q.name)
 	}
 	e.mu.Unlock()
+	q.meter.forget()
 	q.forgetMarks()
 	return e.dropState(q.name)
 }
@@ -128,7 +140,7 @@ func (q *Query) Status() Status {
 		s.State = q.state
 	}
 	if q.err != nil {
-		s.Error, s.Hint = q.err.Error(), ""
+		s.Error, s.Hint, s.Failure = q.err.Error(), "", q.fault
 	}
 	return s
 }
@@ -146,10 +158,10 @@ func (q *Query) running() bool {
 func (q *Query) run() {
 	defer close(q.done)
 	q.start()
-	err := q.loop()
+	err := panics.Call(q.loop)
 	whole := err == nil // the last step was finished
 	if whole {
-		err = q.drain()
+		err = panics.Call(q.drain)
 	} else {
 		q.rescue()
 	}
@@ -163,14 +175,21 @@ func (q *Query) run() {
 		err = *late
 	}
 	if whole && (err == nil || errors.Is(err, errStopped)) {
-		err = errors.Join(err, q.lastSnapshot())
+		err = errors.Join(err, panics.Call(q.lastSnapshot))
 	}
+	err = errors.Join(err, panics.Call(func() error { return q.farewell(whole && err == nil) }))
+	q.end(errors.Join(err, q.p.Close()))
+	q.engine.options.memory.forget(q)
+	q.meter.close()
+}
+
+// farewell tells the last of the query, and, after an orderly end, its sources.
+func (q *Query) farewell(orderly bool) error {
 	q.publish()
-	if whole && err == nil {
+	if orderly {
 		q.lastOffsets()
 	}
-	q.end(errors.Join(err, q.p.Close()))
-	q.meter.close()
+	return nil
 }
 
 func (q *Query) end(err error) {
@@ -182,7 +201,7 @@ func (q *Query) end(err error) {
 		q.state = StateStopped
 		q.log.Info("query stopped", "reason", err)
 	case err != nil:
-		q.state, q.err = StateFailed, fmt.Errorf("query %s: %w", q.name, err)
+		q.state, q.err, q.fault = StateFailed, fmt.Errorf("query %s: %w", q.name, err), failureOf(err, q.now())
 		q.logFailure(err)
 	case q.p.Done():
 		q.state = StateFinished
@@ -194,7 +213,7 @@ func (q *Query) end(err error) {
 func (q *Query) logFailure(err error) {
 	var p *PanicError
 	if errors.As(err, &p) {
-		q.log.Error("query failed", "error", err, "stack", string(p.Stack))
+		q.log.Error("query failed", "error", err, "at", p.Where, "stack", string(p.Stack))
 		return
 	}
 	q.log.Error("query failed", "error", err)
@@ -202,27 +221,23 @@ func (q *Query) logFailure(err error) {
 
 // start starts the helpers. A helper's error fails the query.
 func (q *Query) start() {
-	q.helper(q.commits)
-	q.helper(q.snapshots)
+	q.helper("the writing of the journal", q.commits)
+	q.helper("the writing of a snapshot", q.snapshots)
 	for _, o := range q.p.boxes {
-		q.helper(func() error { return q.deliveries(o) })
+		q.helper("the delivery to "+o.table, func() error { return q.deliveries(o) })
 	}
 	for _, s := range q.p.sources {
 		if c, ok := s.source.(connectors.Committer); ok && !s.carried {
-			q.helper(func() error { return q.tellOffsets(s, c) })
+			q.helper("the offsets of "+s.name, func() error { return q.tellOffsets(s, c) })
 		}
 	}
 }
 
-func (q *Query) helper(f func() error) {
+func (q *Query) helper(what string, f func() error) {
 	q.helpers.Add(1)
 	go func() {
 		defer q.helpers.Done()
-		var err error
-		func() {
-			defer guard(&err)
-			err = f()
-		}()
+		err := callAt(what, f)
 		switch {
 		case err == nil:
 		case q.ctx.Err() == nil:
@@ -234,8 +249,8 @@ func (q *Query) helper(f func() error) {
 }
 
 // loop steps until the input ends, the query is stopped, or something fails.
-func (q *Query) loop() (err error) {
-	defer guard(&err)
+func (q *Query) loop() error {
+	defer q.rest()
 	for {
 		select {
 		case <-q.stop:
@@ -246,33 +261,71 @@ func (q *Query) loop() (err error) {
 			ask()
 		default:
 		}
-		began := q.now()
-		idle, err := q.p.Step(q.ctx)
+		idle, err := q.step()
 		if err != nil {
 			return err
 		}
-		if err := q.after(began, idle); err != nil {
+		if err := q.after(idle); err != nil {
 			return err
 		}
 		if q.p.Done() {
 			return nil
 		}
 		if idle {
+			q.rest()
 			q.wait()
 		}
+	}
+}
+
+// step takes a step when it is the query's turn, which lasts until the next step
+// or rest.
+func (q *Query) step() (idle bool, err error) {
+	if !q.takeTurn() {
+		return false, context.Cause(q.ctx)
+	}
+	if idle, err = q.p.Step(q.ctx); !idle {
+		q.meter.step(q.now() - q.began)
+	}
+	return idle, err
+}
+
+func (q *Query) takeTurn() bool {
+	asked := q.now()
+	if q.began == 0 {
+		if !q.engine.turns.take(q.ctx, q.turn) {
+			return false
+		}
+	} else if !q.engine.turns.again(q.ctx, q.turn, asked-q.began) {
+		q.began = 0
+		return false
+	}
+	q.began = max(q.now(), 1)
+	q.meter.turn(q.began - asked)
+	return true
+}
+
+// rest ends the query's turn, if it has one.
+func (q *Query) rest() {
+	if q.began > 0 {
+		q.engine.turns.give(q.turn, q.now()-q.began)
+		q.began = 0
 	}
 }
 
 func (q *Query) now() event.Time { return q.engine.options.Clock.Now() }
 
 // after does what is due between two steps.
-func (q *Query) after(began event.Time, idle bool) error {
+func (q *Query) after(idle bool) error {
 	now := q.now()
 	if !idle {
-		q.meter.step(now - began)
+		signal(q.stirred)
 	}
 	if now-q.lastShown >= publishInterval.Microseconds() {
 		q.publish()
+		if err := q.engine.options.memory.note(q, q.published.Load().held()); err != nil {
+			return err
+		}
 	}
 	if q.p.overdrawn() && q.writing.Load() {
 		q.awaitWrite()
@@ -283,17 +336,19 @@ func (q *Query) after(began event.Time, idle bool) error {
 		return nil
 	}
 	q.lastSnap = now
-	write, size, err := q.p.Snapshot()
-	if err != nil {
+	return callAt("the taking of a snapshot", func() error {
+		write, size, err := q.p.Snapshot()
+		if err == nil {
+			q.p.snapshots = snapshotInfo{now, int64(size)}
+			q.writes <- write
+		}
 		return err
-	}
-	q.p.snapshots = snapshotInfo{now, int64(size)}
-	q.writes <- write
-	return nil
+	})
 }
 
 // awaitWrite returns when the snapshot on its way is in the store.
 func (q *Query) awaitWrite() {
+	q.rest()
 	for q.writing.Load() {
 		select {
 		case <-q.written:
@@ -306,12 +361,17 @@ func (q *Query) awaitWrite() {
 const (
 	publishInterval = 100 * time.Millisecond
 	idleInterval    = 100 * time.Millisecond // to notice silence
+	restInterval    = time.Second            // when silence means nothing
 )
 
 // wait returns when a reader may have rows, a sink has room, or the clock has
 // to be looked at.
 func (q *Query) wait() {
-	tick, release := q.engine.options.Clock.After(idleInterval)
+	pause := idleInterval
+	if q.p.resting() {
+		pause = restInterval
+	}
+	tick, release := q.engine.options.Clock.After(pause)
 	defer release()
 	select {
 	case <-q.p.ready:

@@ -295,7 +295,9 @@ func TestMetricsInventory(t *testing.T) {
 	want := []string{
 		"cepd_journal_commit_duration_seconds query",
 		"cepd_query_rejected_total kind,query",
+		"cepd_query_running query",
 		"cepd_query_step_duration_seconds query",
+		"cepd_query_turn_wait_seconds_total query",
 		"cepd_sink_queue_bytes query,table",
 		"cepd_sink_rows_total query,table",
 		"cepd_snapshot_size_bytes query",
@@ -308,6 +310,7 @@ func TestMetricsInventory(t *testing.T) {
 		"cepd_state_budget_bytes query,stage",
 		"cepd_state_bytes query,stage",
 		"cepd_state_cold_keys query,stage",
+		"cepd_state_disk_bytes query",
 		"cepd_state_keys query,stage",
 		"cepd_state_loaded_keys_total query,stage",
 		"cepd_state_reads_total query,stage",
@@ -368,5 +371,19 @@ func TestCanceledSinkFailsTheQuery(t *testing.T) {
 	q := start(t, newEngine(t, w, nil), pass)
 	if err := q.Wait(); err == nil || q.Status().State != engine.StateFailed {
 		t.Errorf("%v, %+v", err, q.Status())
+	}
+}
+
+// TestDroppedQueryLeavesNoMetrics: names come and go, and label sets with them.
+func TestDroppedQueryLeavesNoMetrics(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Input("payments", cards(100))
+	r := prometheus.NewRegistry()
+	q := start(t, newEngine(t, w, func(o *engine.Options) { o.Metrics, o.Store = r, memstore.New() }), probes)
+	if err := errors.Join(q.Wait(), q.Drop()); err != nil {
+		t.Fatal(err)
+	}
+	if left := inventory(t, r); len(left) > 0 {
+		t.Errorf("%q", left)
 	}
 }

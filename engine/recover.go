@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/state"
 )
 
@@ -88,7 +89,7 @@ func (p *Pipeline) restore(h *header) error {
 // the bytes of a faulty program, must fail this query only.
 func (p *Pipeline) restoreOperators() error {
 	return p.operatorsOf(func(place []byte, op snapshotter) (err error) {
-		defer guard(&err)
+		defer panics.Recover(&err)
 		return op.Restore(p.readUnder(place...))
 	})
 }
@@ -250,7 +251,7 @@ func (p *Pipeline) takeAll(ctx context.Context) error {
 // takeAgain takes the unit's part of a step; part.count becomes -1 when it is
 // complete.
 func (u *unit) takeAgain(p *part) {
-	defer guard(&u.err)
+	defer panics.RecoverAt(&u.err, u.atWork)
 	if p.count < 0 || u.err != nil {
 		return
 	}

@@ -2,12 +2,17 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/operators/join"
 	"github.com/cepd/cepd/operators/pattern"
+	"github.com/cepd/cepd/operators/suppress"
+	"github.com/cepd/cepd/query/catalog"
 )
 
 // Settings of SET that the engine reads.
@@ -26,6 +31,16 @@ const (
 	setMemory       = "state.memory.budget"                // of the operators' state, in bytes
 	setSuppressed   = "state.max-suppressed-keys"          // keys that SUPPRESS holds in a shard
 	setJoinRows     = "state.max-join-rows"                // rows that a join holds in a shard
+	setDisk         = "state.disk.budget"                  // of the query's files, in bytes
+	setCPUShare     = "cepd.cpu-share"                     // weight of its steps among those of other queries
+	setSinkRate     = "sink.max-rows-per-second"           // that leave for each sink
+
+	setRestart         = "restart-strategy.type"                                            // none, exponential-delay
+	setRestartFirst    = "restart-strategy.exponential-delay.initial-backoff"               // before the first restart
+	setRestartMost     = "restart-strategy.exponential-delay.max-backoff"                   // before any
+	setRestartFactor   = "restart-strategy.exponential-delay.backoff-multiplier"            // from one to the next
+	setRestartReset    = "restart-strategy.exponential-delay.reset-backoff-threshold"       // of running after which all begins anew
+	setRestartAttempts = "restart-strategy.exponential-delay.attempts-before-reset-backoff" // then it stays failed
 )
 
 // settings are the parsed SET values of a query.
@@ -42,63 +57,63 @@ type settings struct {
 	ttl              time.Duration
 	suppressed       int
 	memory           int64 // 0: auto
+	disk             int64 // 0: unlimited
 	joinRows         int
+	cpuShare         int64
+	sinkRate         int64 // 0: unlimited
+	restart          RestartStrategy
+}
+
+// bounds are what a server says of the settings of its queries.
+type bounds struct {
+	defaults map[string]string // what a query gets that does not say
+	maxima   map[string]string // what none may go above
+}
+
+// amounts are the settings that Options.Maxima may bound.
+var amounts = []string{setShards, setStepRows, setCPUShare, setOrderBuffer, setSinkBuffer, setSinkRate, setMatchRows, setMatchThreads,
+	setSuppressed, setMemory, setDisk, setJoinRows, setRestartAttempts}
+
+// validate says what is wrong with them.
+func (b bounds) validate() error {
+	for _, key := range slices.Sorted(maps.Keys(b.maxima)) {
+		if !slices.Contains(amounts, key) {
+			return fmt.Errorf("there is no limit of '%s': there is one of %s", key, strings.Join(amounts, ", "))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.defaults)) {
+		if near, err := catalog.CheckSetting(key); err != nil {
+			return fmt.Errorf("default: %w: did you mean '%s'?", err, near)
+		}
+	}
+	_, err := parseSettings(b.defaults, b)
+	return err
 }
 
 // parseSettings reads what concerns the engine and leaves the rest alone.
-func parseSettings(set map[string]string) (s settings, err error) {
-	number := func(key string, low, high, fallback int64) int64 {
-		text, ok := set[key]
-		if !ok {
-			return fallback
-		}
-		n, perr := strconv.ParseInt(text, 10, 64)
-		if (perr != nil || n < low || n > high) && err == nil {
-			err = fmt.Errorf("SET '%s': expected a number from %d to %d, found '%s'", key, low, high, text)
-		}
-		return n
+func parseSettings(set map[string]string, b bounds) (settings, error) {
+	r := settingReader{set: set, bounds: b}
+	s := settings{
+		shards:           int(r.number(setShards, 1, 4096, 16)),
+		stepRows:         int(r.number(setStepRows, 1, event.MaxRows, event.MaxRows)),
+		cpuShare:         r.number(setCPUShare, 1, 10_000, 100),
+		orderBufferBytes: r.number(setOrderBuffer, 1, 1<<50, 1<<30),
+		sinkBufferBytes:  r.number(setSinkBuffer, 1, 1<<40, 16<<20),
+		sinkRate:         r.number(setSinkRate, 0, 1<<40, 0),
+		matchRows:        int(r.number(setMatchRows, 1, 1<<31-1, pattern.DefaultMaxRows)),
+		matchThreads:     int(r.number(setMatchThreads, 1, 1<<40, pattern.DefaultMaxThreads)),
+		matchPolicy:      pattern.LimitPolicy(r.word(setMatchPolicy, "fail", "drop-oldest", "reject-new")),
+		ttl:              r.duration(setTTL, 0),
+		suppressed:       int(r.number(setSuppressed, 1, 1<<31, suppress.DefaultMaxKeys)),
+		memory:           r.bytes(setMemory, "auto"),
+		disk:             r.bytes(setDisk, "unlimited"),
+		joinRows:         int(r.number(setJoinRows, 1, 1<<40, join.DefaultMaxHeld)),
+		policy:           policy(r.word(setErrorPolicy, "fail", "dead-letter", "skip")),
+		restart:          r.restart(),
 	}
-	s.shards = int(number(setShards, 1, 4096, 16))
-	s.stepRows = int(number(setStepRows, 1, event.MaxRows, event.MaxRows))
-	s.orderBufferBytes = number(setOrderBuffer, 1, 1<<50, 1<<30)
-	s.sinkBufferBytes = number(setSinkBuffer, 1, 1<<40, 16<<20)
-	s.matchRows = int(number(setMatchRows, 1, 1<<31-1, 0))
-	s.matchThreads = int(number(setMatchThreads, 1, 1<<40, 0))
-	s.suppressed = int(number(setSuppressed, 1, 1<<31, 0))
-	s.joinRows = int(number(setJoinRows, 1, 1<<40, 0))
-	if text, ok := set[setErrorPolicy]; ok && err == nil {
-		if s.policy, err = parsePolicy(text); err != nil {
-			err = fmt.Errorf("SET '%s': %w", setErrorPolicy, err)
-		}
-	}
-	if text, ok := set[setMatchPolicy]; ok && err == nil {
-		i := slices.Index([]string{"fail", "drop-oldest", "reject-new"}, text)
-		if i < 0 {
-			err = fmt.Errorf("SET '%s': expected 'fail', 'drop-oldest' or 'reject-new', found '%s'", setMatchPolicy, text)
-		}
-		s.matchPolicy = pattern.LimitPolicy(max(i, 0))
-	}
-	if text, ok := set[setTTL]; ok && err == nil {
-		if s.ttl, err = ParseDuration(text); err != nil {
-			err = fmt.Errorf("SET '%s': %w", setTTL, err)
-		}
-	}
-	if text, ok := set[setMemory]; ok && text != "auto" && err == nil {
-		if s.memory, err = parseBytes(text); err != nil {
-			err = fmt.Errorf("SET '%s': %w", setMemory, err)
-		}
-	}
-	switch text := set[setPhases]; {
-	case err != nil || text == "" || text == "AUTO" || text == "ONE_PHASE" || text == "TWO_PHASE":
-	default:
-		err = fmt.Errorf("SET '%s': expected 'AUTO', 'ONE_PHASE' or 'TWO_PHASE', found '%s'", setPhases, text)
-	}
-	if s.zone = time.UTC; set[setTimeZone] != "" && err == nil {
-		if s.zone, err = time.LoadLocation(set[setTimeZone]); err != nil {
-			err = fmt.Errorf("SET '%s': %w", setTimeZone, err)
-		}
-	}
-	return s, err
+	r.word(setPhases, "AUTO", "ONE_PHASE", "TWO_PHASE")
+	s.zone = r.zone(setTimeZone)
+	return s, r.err
 }
 
 // Options of a table that the engine reads, whatever the connector.

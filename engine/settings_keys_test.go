@@ -27,7 +27,7 @@ func TestSettingsAreListed(t *testing.T) {
 		if !read[s.Key] {
 			t.Errorf("catalog.Settings has '%s', which the engine does not read", s.Key)
 		}
-		if _, err := parseSettings(map[string]string{s.Key: s.Default}); err != nil {
+		if _, err := parseSettings(map[string]string{s.Key: s.Default}, bounds{}); err != nil {
 			t.Errorf("the default of '%s': %v", s.Key, err)
 		}
 	}

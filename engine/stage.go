@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators/order"
@@ -37,6 +38,7 @@ type shard struct {
 	ctx     operators.Context
 	in      []event.Batch
 	toOp    operators.Collector // the operator, then the chains
+	at      *event.Batch        // what the operator is taking; nil: nothing
 	ways    []*way              // by outlet; nil until it has a row
 	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
@@ -52,7 +54,7 @@ func newStage(index int, m *build.Stage, shards int) *stage {
 	}
 	for i := range shards {
 		h := &shard{stage: s, index: i, order: order.New(m.Prepared, m.Order), op: m.New(i), ways: make([]*way, len(m.Branches))}
-		h.toOp = &link{h.op, &h.ctx, h}
+		h.toOp = &entrance{h}
 		s.shards = append(s.shards, h)
 	}
 	return s
@@ -60,7 +62,7 @@ func newStage(index int, m *build.Stage, shards int) *stage {
 
 // step takes the shard's rows of the step and the watermark.
 func (h *shard) step() {
-	defer guard(&h.err)
+	defer panics.RecoverAt(&h.err, h.atWork)
 	s := h.stage
 	h.gather()
 	h.reset()

@@ -28,6 +28,7 @@ type Status struct {
 	Name       string            `json:"name"`
 	State      State             `json:"state"`
 	Error      string            `json:"error,omitempty"`
+	Failure    *FailureStatus    `json:"failure,omitempty"`
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out
 	Watermark  string            `json:"watermark,omitempty"`
 	HeldBackBy string            `json:"held_back_by,omitempty"` // the partition with the least mark
@@ -38,6 +39,15 @@ type Status struct {
 	Steps      int64             `json:"steps"`
 	Rejected   map[string]int64  `json:"rejected,omitempty"` // by kind
 	Durability DurabilityStatus  `json:"durability"`
+}
+
+// FailureStatus is the end of a query that failed.
+type FailureStatus struct {
+	At          string `json:"at"`
+	Panic       bool   `json:"panic,omitempty"` // a bug: the stack is in the log
+	Where       string `json:"where,omitempty"` // what was at work, and on which rows
+	Restarts    int    `json:"restarts"`        // by the server, since it last ran long enough
+	NextRestart string `json:"next_restart,omitempty"`
 }
 
 // PartitionStatus is a source partition.
@@ -91,6 +101,7 @@ type DurabilityStatus struct {
 	LastCommit    string `json:"last_commit,omitempty"`
 	LastSnapshot  string `json:"last_snapshot,omitempty"`
 	SnapshotBytes int64  `json:"snapshot_bytes"`
+	StateBytes    int64  `json:"state_bytes,omitempty"` // about, of the disk, after the last snapshot
 }
 
 type snapshotInfo struct {
@@ -141,7 +152,7 @@ func (p *Pipeline) Status() Status {
 	}
 	s.Durability = DurabilityStatus{
 		Kept: p.journal.store != nil, Step: p.number, DurableStep: p.journal.durableCut().step, LastCommit: showTime(p.journal.committed.Load()),
-		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes,
+		LastSnapshot: showTime(p.snapshots.at), SnapshotBytes: p.snapshots.bytes, StateBytes: p.diskBytes.Load(),
 	}
 	return s
 }
@@ -224,6 +235,10 @@ func (p *Pipeline) hint() string {
 	switch {
 	case p.recovery != nil:
 		return fmt.Sprintf("replaying step %d of %d", p.recovery.at, len(p.recovery.steps))
+	case p.journal.full():
+		return "the disk is behind: the journal waits to be written"
+	case p.blocked() && p.settings.sinkRate > 0:
+		return fmt.Sprintf("the sink's queue is full: 'sink.max-rows-per-second' lets %d rows leave in a second", p.settings.sinkRate)
 	case p.blocked():
 		return "the sink is behind: its queue is full"
 	case box.Rows > box.Acknowledged:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/relational"
 )
@@ -84,7 +85,7 @@ func (u *unit) begin(now event.Time) {
 
 // takeLive polls once.
 func (u *unit) takeLive() {
-	defer guard(&u.err)
+	defer panics.RecoverAt(&u.err, u.atWork)
 	if u.eof || u.paused {
 		return
 	}

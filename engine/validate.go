@@ -17,7 +17,7 @@ import (
 // query reads and writes, their metadata columns, the settings. Faults come as
 // *diag.List, each at its option.
 func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
-	if _, err := parseSettings(cat.Settings); err != nil {
+	if _, err := parseSettings(cat.Settings, e.options.bounds()); err != nil {
 		return err
 	}
 	v := &validator{engine: e, cat: cat, root: root, lists: map[string]*diag.List{}, seen: map[*catalog.Table]bool{}}

@@ -1,55 +1,80 @@
 package engine
 
 import (
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
 
-// workers runs the units of a phase, in parallel where there is more than one.
-// They are parked between phases.
+// pool is goroutines that help the steps of all queries of an engine, parked
+// when there is nothing to do.
+type pool struct {
+	wake chan *workers // as many as are idle
+	idle atomic.Int64
+	gone sync.WaitGroup
+}
+
+func newPool(n int) *pool {
+	p := &pool{wake: make(chan *workers, max(n, 0))}
+	p.idle.Store(int64(n))
+	for range n {
+		p.gone.Go(p.help)
+	}
+	return p
+}
+
+func (p *pool) help() {
+	for w := range p.wake {
+		w.work()
+		p.idle.Add(1) // before the phase ends: the next one finds it
+		w.done.Done()
+	}
+}
+
+// take wakes a helper, if one is idle.
+func (p *pool) take(w *workers) bool {
+	if p.idle.Add(-1) < 0 {
+		p.idle.Add(1)
+		return false
+	}
+	p.wake <- w
+	return true
+}
+
+func (p *pool) close() {
+	close(p.wake)
+	p.gone.Wait()
+}
+
+// workers runs the units of a phase of one query: the caller, and what idle
+// helpers there are.
 type workers struct {
-	wake []chan struct{}
-	next atomic.Int64
-	n    int
-	fn   func(i int)
-	done sync.WaitGroup // of a phase
-	gone sync.WaitGroup // of the goroutines
+	pool  *pool
+	owned bool // the pool is the query's own
+	next  atomic.Int64
+	n     int
+	fn    func(i int)
+	done  sync.WaitGroup // of a phase
 }
 
-// newWorkers starts n-1 goroutines: the caller of run is the n-th worker.
-func newWorkers(n int) *workers {
-	w := &workers{}
-	for range n - 1 {
-		wake := make(chan struct{}, 1)
-		w.wake = append(w.wake, wake)
-		w.gone.Add(1)
-		go func() {
-			defer w.gone.Done()
-			for range wake {
-				w.work()
-				w.done.Done()
-			}
-		}()
+// newWorkers takes helpers of the pool; nil makes one of n-1 goroutines.
+func newWorkers(p *pool, n int) *workers {
+	if p != nil {
+		return &workers{pool: p}
 	}
-	return w
+	return &workers{pool: newPool(n - 1), owned: true}
 }
 
-// run calls fn(0) … fn(n-1) and returns when all have returned.
+// run calls fn(0) … fn(n-1), which recover their panics, and returns when all
+// have returned.
 func (w *workers) run(n int, fn func(i int)) {
-	helpers := min(len(w.wake), n-1)
-	if helpers <= 0 {
-		for i := range n {
-			fn(i)
-		}
-		return
-	}
 	w.n, w.fn = n, fn
 	w.next.Store(0)
-	w.done.Add(helpers)
-	for _, wake := range w.wake[:helpers] {
-		wake <- struct{}{}
+	for range n - 1 {
+		w.done.Add(1)
+		if !w.pool.take(w) {
+			w.done.Done()
+			break
+		}
 	}
 	w.work()
 	w.done.Wait()
@@ -62,23 +87,8 @@ func (w *workers) work() {
 }
 
 func (w *workers) close() {
-	for _, wake := range w.wake {
-		close(wake)
-	}
-	w.gone.Wait()
-}
-
-// PanicError is a panic in a query's operators, which failed that query only.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e.Value) }
-
-// guard turns a panic into an error; call it deferred.
-func guard(err *error) {
-	if v := recover(); v != nil {
-		*err = &PanicError{v, debug.Stack()}
+	if w.owned {
+		w.owned = false
+		w.pool.close()
 	}
 }

@@ -10,6 +10,13 @@ type Store interface {
 	Close() error
 }
 
+// Sizer is a Store that knows about how much its ranges take.
+type Sizer interface {
+	// Size is about how many bytes of files from <= key < to takes; what has not
+	// been written to a file yet does not count.
+	Size(from, to []byte) (int64, error)
+}
+
 // Batch is writes that take effect together. Used by one goroutine at a time.
 type Batch interface {
 	Writer

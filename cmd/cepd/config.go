@@ -32,6 +32,9 @@ type config struct {
 	Network networkConfig `yaml:"network"`
 	Secrets secretsConfig `yaml:"secrets"`
 
+	QueryDefaults map[string]string `yaml:"query_defaults"` // settings of queries that do not say
+	QueryLimits   map[string]string `yaml:"query_limits"`   // settings that none may go above
+
 	insecure bool // --insecure: listen anywhere without login or encryption
 	own      bool // the queries are our own: nothing is confined
 }

@@ -38,7 +38,7 @@ func newQuery(g *global) *cobra.Command {
 	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
-	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newDrop(g, f))
+	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newResume(f), newDrop(g, f))
 	return c
 }
 
@@ -159,6 +159,19 @@ func newDrop(g *global, f *queryFlags) *cobra.Command {
 		Use: "drop NAME", Short: "Stop a query and delete its state", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
+		},
+	}
+}
+
+func newResume(f *queryFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "resume NAME", Short: "Start a query again that has failed", Args: one("NAME"),
+		Long: `resume starts a query that has failed where it was. The server does so by itself,
+with growing pauses, until 'restart-strategy.…' says that it is enough: then
+mend what was wrong, and resume.`,
+		Example: "  cepd query resume card_testing",
+		RunE: func(c *cobra.Command, args []string) error {
+			return (&client{f.server}).call(c.Context(), http.MethodPost, queryPath(args[0])+"/resume", nil, nil)
 		},
 	}
 }

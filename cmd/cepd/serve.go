@@ -122,6 +122,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	}
 	o.Metrics, o.Workers = s.metrics, cfg.Workers
 	o.CommitInterval, o.SnapshotInterval, o.SnapshotBytes = cfg.CommitInterval, cfg.SnapshotInterval, cfg.SnapshotBytes
+	o.Defaults, o.Maxima = cfg.QueryDefaults, cfg.QueryLimits
 	if cfg.DataDir != "" {
 		o.DataDir = filepath.Join(cfg.DataDir, "state")
 	}

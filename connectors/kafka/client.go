@@ -14,8 +14,6 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/metadata"
-
-	"github.com/cepd/cepd/internal/access"
 )
 
 const (
@@ -31,19 +29,16 @@ const (
 	maxBackoff = time.Second
 )
 
-// client is the connections of one table to its cluster.
+// client is a table's way to its cluster.
 type client struct {
-	transport *kafka.Transport
-	access    *access.Policy
-	addr      net.Addr
-	topic     string
-	timeout   time.Duration // of one request
-	log       *slog.Logger
-
-	cancel context.CancelFunc // ends the library's own goroutines
+	config  *config
+	addr    net.Addr
+	topic   string
+	timeout time.Duration // of one request
+	log     *slog.Logger
 
 	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
+	wire   *wire // nil: not used yet
 	closed bool
 }
 
@@ -51,73 +46,36 @@ func newClient(c *config, log *slog.Logger) *client {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	cl := &client{
+	return &client{
+		config:  c,
 		addr:    kafka.TCP(strings.Split(c.bootstrap, ",")...),
-		access:  c.access,
 		topic:   c.topic,
 		timeout: c.requestTimeout,
 		log:     log.With("connector", "kafka", "topic", c.topic),
-		conns:   map[net.Conn]struct{}{},
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cl.cancel = cancel
-	cl.transport = &kafka.Transport{
-		Context:     ctx,
-		Dial:        cl.dial,
-		ClientID:    c.clientID,
-		TLS:         c.tls,
-		SASL:        c.sasl,
-		MetadataTTL: metadataTTL,
-	}
-	if c.topic != "" { // else: all
-		cl.transport.MetadataTopics = []string{c.topic}
-	}
-	return cl
 }
 
-// trackedConn lets Close end connections that wait for an answer, which the
-// library keeps open until it has come.
-type trackedConn struct {
-	net.Conn
-	client *client
-}
-
-func (t *trackedConn) Close() error {
-	t.client.mu.Lock()
-	delete(t.client.conns, t)
-	t.client.mu.Unlock()
-	return t.Conn.Close()
-}
-
-func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.access.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
+// wired is the client's connections.
+func (c *client) wired() (*wire, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		conn.Close()
 		return nil, net.ErrClosed
 	}
-	t := &trackedConn{Conn: conn, client: c}
-	c.conns[t] = struct{}{}
-	return t, nil
+	if c.wire == nil {
+		c.wire = shared.acquire(c.config)
+	}
+	return c.wire, nil
 }
 
-// close ends all connections, also those in use.
+// close lets go of the connections.
 func (c *client) close() {
-	c.cancel()
-	c.transport.CloseIdleConnections()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.closed = true
-	open := make([]net.Conn, 0, len(c.conns))
-	for conn := range c.conns {
-		open = append(open, conn)
-	}
-	c.mu.Unlock()
-	for _, conn := range open {
-		conn.Close()
+	if c.wire != nil {
+		shared.release(c.config, c.wire)
+		c.wire = nil
 	}
 }
 
@@ -126,7 +84,16 @@ func (c *client) close() {
 func (c *client) roundTrip(ctx context.Context, req protocol.Message, extra time.Duration) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+extra)
 	defer cancel()
-	return c.transport.RoundTrip(ctx, c.addr, req)
+	return c.RoundTrip(ctx, c.addr, req)
+}
+
+// RoundTrip implements kafka.RoundTripper.
+func (c *client) RoundTrip(ctx context.Context, addr net.Addr, req protocol.Message) (protocol.Message, error) {
+	w, err := c.wired()
+	if err != nil {
+		return nil, err
+	}
+	return w.transport.RoundTrip(ctx, addr, req)
 }
 
 // call repeats op until it succeeds, fails for good or the budget is spent.
@@ -174,15 +141,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // secureDial is dial with encryption, where the client has it.
 func (c *client) secureDial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.dial(ctx, network, address)
-	if err != nil || c.transport.TLS == nil {
+	w, err := c.wired()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := w.dial(ctx, network, address)
+	if err != nil || w.transport.TLS == nil {
 		return conn, err
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	t := c.transport.TLS.Clone()
+	t := w.transport.TLS.Clone()
 	if t.ServerName == "" {
 		t.ServerName = host
 	}

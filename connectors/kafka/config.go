@@ -3,6 +3,8 @@ package kafka
 import (
 	"crypto/tls"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ type config struct {
 	topic          string
 	bootstrap      string
 	clientID       string
+	identity       string // what tells its connections from others
 	requestTimeout time.Duration
 	tls            *tls.Config
 	sasl           sasl.Mechanism
@@ -104,6 +107,19 @@ func (o *options) millis(name string) time.Duration {
 	return time.Duration(o.int(name)) * time.Millisecond
 }
 
+// identity is all that connections depend on: what may be reached, the topic and the
+// properties.
+func (o *options) identity(t connectors.Table) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%p%q%q", t.Access, t.Dir, o.values["topic"])
+	for _, key := range slices.Sorted(maps.Keys(o.values)) {
+		if strings.HasPrefix(key, "properties.") {
+			fmt.Fprintf(&b, "%q%q", key, o.values[key])
+		}
+	}
+	return b.String()
+}
+
 func (o *options) common(t connectors.Table) config {
 	c := config{
 		topic:          o.text("topic"),
@@ -112,7 +128,7 @@ func (o *options) common(t connectors.Table) config {
 		requestTimeout: o.millis("properties.request.timeout.ms"),
 	}
 	if c.clientID == "" {
-		c.clientID = strings.TrimSuffix("cepd-"+t.Query, "-")
+		c.clientID = "cepd"
 	}
 	c.access = t.Access
 	for address := range strings.SplitSeq(c.bootstrap, ",") {
@@ -120,6 +136,7 @@ func (o *options) common(t connectors.Table) config {
 			o.fail("properties.bootstrap.servers", err)
 		}
 	}
+	c.identity = o.identity(t)
 	if o.err == nil {
 		c.tls, c.sasl, o.err = security(o, t)
 	}

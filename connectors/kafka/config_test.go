@@ -95,7 +95,7 @@ func TestAcks(t *testing.T) {
 			t.Errorf("%q: acks %d, %v", options, c.acks, err)
 		}
 	}
-	if c, err := parseSink(tableOf()); err != nil || c.acks != acksAll || c.clientID != "cepd-q" {
+	if c, err := parseSink(tableOf()); err != nil || c.acks != acksAll || c.clientID != "cepd" {
 		t.Errorf("defaults: %+v, %v", c, err)
 	}
 }

@@ -34,7 +34,7 @@ func (c *client) exchange(ctx context.Context, address string, req kmsg.Request)
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	message := kmsg.NewRequestFormatter(kmsg.FormatterClientID(c.transport.ClientID)).AppendRequest(nil, req, 0)
+	message := kmsg.NewRequestFormatter(kmsg.FormatterClientID(c.config.clientID)).AppendRequest(nil, req, 0)
 	if _, err := conn.Write(message); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func receive(conn io.Reader, req kmsg.Request) (kmsg.Response, error) {
 // the authentication and is not used with it after that.
 func (c *client) connect(ctx context.Context, address string) (conn net.Conn, err error) {
 	var raw net.Conn
-	dialer := kafka.Dialer{Timeout: c.timeout, ClientID: c.transport.ClientID, SASLMechanism: c.transport.SASL,
+	dialer := kafka.Dialer{Timeout: c.timeout, ClientID: c.config.clientID, SASLMechanism: c.config.sasl,
 		DialFunc: func(ctx context.Context, network, address string) (net.Conn, error) {
 			raw, err = c.secureDial(ctx, network, address)
 			return raw, err

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/cepd/cepd/internal/panics"
 )
 
 const (
@@ -61,10 +63,20 @@ func (f *fetcher) add(r *reader) error {
 	slices.SortFunc(f.readers, func(a, b *reader) int { return cmp.Compare(a.part, b.part) })
 	if !f.running {
 		f.running = true
-		f.wg.Go(f.run)
+		f.work(f.run)
 	}
 	f.poke()
 	return nil
+}
+
+// work runs fn beside the rest; what goes wrong in it ends the readers, not the
+// process.
+func (f *fetcher) work(fn func()) {
+	f.wg.Go(func() {
+		if err := panics.Call(func() error { fn(); return nil }); err != nil {
+			f.failAll(err)
+		}
+	})
 }
 
 func (f *fetcher) remove(r *reader) {
@@ -121,7 +133,7 @@ func (f *fetcher) dispatch(round int, busy map[int32]bool, trouble *outage) time
 	for leader, r := range requests {
 		if len(r.readers) > 0 {
 			busy[leader] = true
-			f.wg.Go(func() { f.fetch(leader, r) })
+			f.work(func() { f.fetch(leader, r) })
 		}
 	}
 	return again

@@ -58,7 +58,7 @@ var commonSpecs = []connectors.OptionSpec{
 	{Name: "topic", Required: true, Check: checkTopic, Doc: "Topic to read or write."},
 	{Name: "topic-pattern", Check: refuse("is not supported yet; name one 'topic'"), Doc: "Not supported yet."},
 	{Name: "properties.bootstrap.servers", Required: true, Doc: "Brokers to ask first: host:port, separated by commas."},
-	{Name: "properties.client.id", Doc: "Name of this client in the broker's logs and quotas. Default: cepd-QUERY."},
+	{Name: "properties.client.id", Doc: "Name of this client in the broker's logs and quotas. Default: cepd."},
 	{Name: "properties.request.timeout.ms", Default: "30000", Check: number(100, maxMillis), Doc: "How long one request may take, in ms."},
 }
 

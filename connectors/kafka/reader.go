@@ -191,15 +191,18 @@ func (r *reader) answered() {
 
 // filled takes what a fetch from an offset gave.
 func (r *reader) filled(from int64, p *fetchedPartition) {
+	if r.takeAnswer(from, p) {
+		r.ready()
+	}
+}
+
+func (r *reader) takeAnswer(from int64, p *fetchedPartition) (news bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.trouble.over(r.client().log, "fetch")
 	r.backoff, r.refusals, r.heardAt = 0, 0, time.Now()
 	r.end.Store(r.visibleEnd(p))
-	news := r.accept(from, p)
-	r.mu.Unlock()
-	if news {
-		r.ready()
-	}
+	return r.accept(from, p)
 }
 
 func (r *reader) visibleEnd(p *fetchedPartition) int64 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
+	"github.com/cepd/cepd/internal/panics"
 )
 
 const (
@@ -88,8 +89,20 @@ func newSender(c *client, cfg *sinkConfig, partitions int, from producer) *sende
 	}
 	s.newTransaction()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.wg.Go(s.run)
+	s.work(s.run)
 	return s
+}
+
+// work runs fn beside the rest; what goes wrong in it fails the sink, not the
+// process.
+func (s *sender) work(fn func()) {
+	s.wg.Go(func() {
+		if err := panics.Call(func() error { fn(); return nil }); err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.failLocked(err)
+		}
+	})
 }
 
 func signal(c chan struct{}) {
@@ -232,7 +245,7 @@ func (s *sender) dispatch(states map[int32]*leaderState, trouble *outage) time.D
 	requests, again := s.gather(leaders, states)
 	for leader, queues := range requests {
 		states[leader].busy = true
-		s.wg.Go(func() { s.send(leader, states[leader], queues) })
+		s.work(func() { s.send(leader, states[leader], queues) })
 	}
 	return again
 }

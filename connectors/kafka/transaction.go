@@ -15,6 +15,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 )
 
 // transactionalSink writes a topic in transactions:
@@ -151,7 +152,7 @@ func (t *transactionalSink) enroll(ctx context.Context) error {
 // Flush implements connectors.Sink.
 func (t *transactionalSink) Flush(ctx context.Context) error {
 	joined := make(chan error, 1)
-	go func() { joined <- t.join(ctx, t.last) }()
+	go func() { joined <- panics.Call(func() error { return t.join(ctx, t.last) }) }()
 	err := t.sink.Flush(ctx)
 	return errors.Join(err, <-joined)
 }

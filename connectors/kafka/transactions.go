@@ -251,7 +251,7 @@ func (a *Admin) Forget(ctx context.Context, id string) error { return a.client.f
 // forget deletes the group that keeps a mark.
 func (c *client) forget(ctx context.Context, id string) error {
 	return c.call(ctx, "delete group "+id, func(ctx context.Context) error {
-		library := kafka.Client{Addr: c.addr, Transport: c.transport, Timeout: c.timeout}
+		library := kafka.Client{Addr: c.addr, Transport: c, Timeout: c.timeout}
 		r, err := library.DeleteGroups(ctx, &kafka.DeleteGroupsRequest{GroupIDs: []string{id}})
 		if err == nil {
 			err = r.Errors[id]

@@ -9,6 +9,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/panics"
 )
 
 type stdin struct{}
@@ -98,7 +99,9 @@ func (r *reader) read(c *formats.Cutter, ready func()) {
 		case <-r.stop:
 			return
 		}
-		b.fill(c)
+		if err := panics.Call(func() error { b.fill(c); return nil }); err != nil {
+			b.spans, b.err = b.spans[:0], err
+		}
 		select {
 		case r.full <- b:
 		case <-r.stop:

@@ -54,6 +54,15 @@ func (s *Store) Scan(from, to []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
+// Size implements state.Sizer, exactly.
+func (s *Store) Size(from, to []byte) (n int64, err error) {
+	err = s.Scan(from, to, func(key, value []byte) error {
+		n += int64(len(key) + len(value))
+		return nil
+	})
+	return n, err
+}
+
 // Lookup reads many keys, which are in order.
 func (s *Store) Lookup(keys [][]byte, fn func(i int, value []byte) error) error {
 	for i, k := range keys {

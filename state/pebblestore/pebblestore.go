@@ -116,6 +116,15 @@ func (s *Store) Lookup(keys [][]byte, fn func(i int, value []byte) error) error 
 	return it.Close()
 }
 
+// Size implements state.Sizer.
+func (s *Store) Size(from, to []byte) (int64, error) {
+	n, err := s.db.EstimateDiskUsage(from, to)
+	if err != nil {
+		return 0, fmt.Errorf("size of the state: %w", err)
+	}
+	return int64(n), nil
+}
+
 // NewBatch collects writes in memory.
 func (s *Store) NewBatch() state.Batch { return &batch{s.db.NewBatch()} }
 
