@@ -207,12 +207,19 @@ type cepd struct {
 	stderr string     // file
 }
 
-func (c *cepd) tail() string {
+// text is all it has said.
+func (c *cepd) text() string {
 	text, err := os.ReadFile(c.stderr)
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-4000):])
+	return string(text)
+}
+
+// tail is the last it has said.
+func (c *cepd) tail() string {
+	text := c.text()
+	return text[max(0, len(text)-4000):]
 }
 
 func (r *round) start(state string) *cepd {
