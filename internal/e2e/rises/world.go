@@ -37,6 +37,17 @@ type reading struct {
 	TS    string `json:"ts"`
 }
 
+func (r reading) encode() []byte {
+	value, _ := json.Marshal(r) // numbers and a text
+	return value
+}
+
+// timeOf is the time of the nth reading: they are a millisecond apart.
+func timeOf(n int64) string {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
+	return at.Format("2006-01-02 15:04:05.000")
+}
+
 // Rise is two readings of a meter, by number.
 type Rise struct {
 	Meter int64 `json:"meter"`
@@ -46,8 +57,9 @@ type Rise struct {
 
 // World plays readings and knows what is to be found in them.
 type World struct {
-	client *kgo.Client
-	rng    *rand.Rand
+	bootstrap, topic string
+	client           *kgo.Client
+	rng              *rand.Rand
 
 	mu   sync.Mutex
 	n    int64
@@ -64,7 +76,7 @@ func New(bootstrap, topic string, seed uint64) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &World{client: c, rng: rand.New(rand.NewPCG(seed, 7)), want: map[Rise]bool{}}, nil
+	return &World{bootstrap: bootstrap, topic: topic, client: c, rng: rand.New(rand.NewPCG(seed, 7)), want: map[Rise]bool{}}, nil
 }
 
 // Close ends the connections.
@@ -104,8 +116,7 @@ func (w *World) next() reading {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n++
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(w.n) * time.Millisecond)
-	r := reading{Meter: w.rng.Int64N(meters), N: w.n, V: w.rng.Int64N(1000), TS: at.Format("2006-01-02 15:04:05.000")}
+	r := reading{Meter: w.rng.Int64N(meters), N: w.n, V: w.rng.Int64N(1000), TS: timeOf(w.n)}
 	if a := w.last[r.Meter]; a != nil && r.V > a.V {
 		w.want[Rise{r.Meter, a.N, r.N}] = true
 		w.last[r.Meter] = nil
@@ -116,8 +127,7 @@ func (w *World) next() reading {
 }
 
 func (w *World) send(r reading, part int32) {
-	value, _ := json.Marshal(r) // numbers and a text
-	w.client.Produce(context.Background(), &kgo.Record{Partition: part, Value: value}, func(_ *kgo.Record, err error) {
+	w.client.Produce(context.Background(), &kgo.Record{Partition: part, Value: r.encode()}, func(_ *kgo.Record, err error) {
 		if err != nil {
 			w.mu.Lock()
 			w.err = fmt.Errorf("reading %d was not taken: %w", r.N, err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,10 +18,6 @@ import (
 	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
-
-// patience bounds every wait: nothing here is expected to take long, but the
-// machine may be busy.
-const patience = 4 * time.Minute
 
 // query delivers the rises twice, exactly once and at least once. %[3]s and
 // %[4]s are the topics, %[5]s is the prefix of the transactional id.
@@ -50,7 +47,7 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{dir: t.TempDir(), arena: os.Getenv(insideArena) != "", rng: rand.New(rand.NewPCG(*seed, 1)), begin: time.Now(), tally: newTally()}
-	b.program = build(t, filepath.Join(b.dir, "program"), "")
+	b.program = build(t, filepath.Join(b.dir, "program"), *overlay)
 	log, err := os.Create(filepath.Join(b.dir, "torture.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +163,13 @@ func (b *bed) newRound(t *testing.T, proxied bool) *round {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stopFeed = stop
 	t.Cleanup(stop)
-	go func() { r.fed <- r.world.Play(ctx, *rate) }()
+	go func() {
+		var noise sync.WaitGroup
+		noise.Go(func() { r.world.Noise(ctx, 500*time.Millisecond) })
+		err := r.world.Play(ctx, *rate)
+		noise.Wait()
+		r.fed <- err
+	}()
 	r.say("round %d: %s", r.number, map[bool]string{true: "through proxies", false: "straight to the brokers"}[proxied])
 	r.c = r.start(r.state)
 	r.level()
@@ -271,8 +274,8 @@ func (r *round) ended(c *cepd) error {
 	r.t.Helper()
 	select {
 	case <-c.done:
-	case <-time.After(patience):
-		r.t.Fatalf("cepd goes on for %v\n%s", patience, c.tail())
+	case <-time.After(*patience):
+		r.t.Fatalf("cepd goes on for %v\n%s", *patience, c.tail())
 	}
 	return c.err
 }
@@ -290,7 +293,7 @@ func (r *round) level() {
 
 // await waits until a reader has n rises, or cepd has ended.
 func (r *round) await(reader *rises.Reader, n int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), *patience)
 	defer cancel()
 	over := make(chan error, 1)
 	go func() { over <- reader.Until(ctx, n) }()
@@ -317,10 +320,11 @@ func (r *round) finish() {
 	if err := <-r.fed; err != nil {
 		r.t.Fatal(err)
 	}
-	r.level()
-	if err := r.c.Signal(syscall.SIGTERM); err != nil {
-		r.t.Fatal(err)
+	due := r.world.Wanted()
+	if err := errors.Join(r.await(r.once, due), r.await(r.often, due)); err != nil {
+		r.t.Errorf("after the end of the readings: %v\n%s", err, r.c.tail())
 	}
+	_ = r.c.Signal(syscall.SIGTERM) // it may have ended
 	if err := r.ended(r.c); err != nil {
 		r.t.Errorf("after SIGTERM: %v\n%s", err, r.c.tail())
 	}

@@ -389,4 +389,3 @@ func (r *round) hold(w weather) {
 	r.while(3*time.Second, 8*time.Second)
 	r.proxies[id-1].set(weather{})
 }
-

@@ -49,7 +49,7 @@ func (r *round) connect() (client *kgo.Client, ctx context.Context, end func()) 
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), *patience)
 	return client, ctx, func() { cancel(); client.Close() }
 }
 

@@ -20,6 +20,10 @@ var (
 	rate    = flag.Int("torture.rate", 1000, "readings per second")
 	only    = flag.String("torture.fault", "", "only the faults whose name has this text")
 	keep    = flag.String("torture.keep", "", "directory for the logs of a run that fails")
+	bugs    = flag.Bool("torture.bugs", false, "plant bugs, one after the other, and see that each is found")
+	overlay = flag.String("torture.overlay", "", "file of go build that replaces sources of cepd")
+	// Nothing here is expected to take long, but the machine may be busy.
+	patience = flag.Duration("torture.patience", 4*time.Minute, "bounds every wait")
 )
 
 func TestMain(m *testing.M) {
@@ -82,8 +86,8 @@ func TestFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute with three brokers; not with -short")
 	}
-	if *minutes > 0 || *kills > 0 {
-		t.Skip("the long form is wanted")
+	if *minutes > 0 || *kills > 0 || *bugs {
+		t.Skip("another form is wanted")
 	}
 	t.Logf("seed %d: repeat with -torture.seed=%d", *seed, *seed)
 	b := newBed(t)
