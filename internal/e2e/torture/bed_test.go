@@ -280,10 +280,14 @@ func (r *round) ended(c *cepd) error {
 	return c.err
 }
 
-// level waits until what is due now has been delivered.
+// more is how many rises after now show that delivery goes on.
+const more = 50
+
+// level waits until what is due now has been delivered, and something of what
+// comes after now.
 func (r *round) level() {
 	r.t.Helper()
-	due := r.world.Wanted()
+	due := r.world.Wanted() + more
 	for _, reader := range []*rises.Reader{r.once, r.often} {
 		if err := r.await(reader, due); err != nil {
 			r.t.Fatalf("delivery does not go on: %v\n%s", err, r.c.tail())

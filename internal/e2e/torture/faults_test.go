@@ -46,6 +46,7 @@ var faults = []fault{
 	{"zombie", false, anyWay, zombie},
 	{"stop cepd beyond its transaction", false, anyWay, stopCepd},
 	{"stop a broker", false, anyWay, stopBroker},
+	{"silent broker", false, anyWay, silentBroker},
 	{"damaged state", false, anyWay, damage},
 	{"full disk", true, anyWay, fullDisk},
 	{"part a broker from the others", true, anyWay, partBroker},
@@ -176,6 +177,17 @@ func stopBroker(r *round) {
 	r.cluster.SignalNode(r.t, id, syscall.SIGSTOP)
 	r.say("stopped broker %d", id)
 	r.while(4*time.Second, 8*time.Second)
+	r.cluster.SignalNode(r.t, id, syscall.SIGCONT)
+}
+
+// silentBroker stops a broker until delivery has gone on without it: what was
+// asked of it is asked elsewhere after properties.request.timeout.ms.
+func silentBroker(r *round) {
+	id := r.anyBroker()
+	r.cluster.SignalNode(r.t, id, syscall.SIGSTOP)
+	r.say("stopped broker %d", id)
+	r.level()
+	r.say("delivery goes on without it")
 	r.cluster.SignalNode(r.t, id, syscall.SIGCONT)
 }
 
