@@ -43,8 +43,8 @@ type tally struct {
 	times              map[string][]spell
 }
 
-// spell is what one fault did: the longest time without a committed rise, and
-// the time from when all was whole again until nothing was due.
+// spell is what one fault did: the longest time without a rise at one of the
+// readers, and the time from when all was whole again until nothing was due.
 type spell struct{ silence, recovery time.Duration }
 
 func newTally() *tally { return &tally{times: map[string][]spell{}} }
@@ -54,14 +54,18 @@ func newTally() *tally { return &tally{times: map[string][]spell{}} }
 func (r *round) carryOut(f *fault) {
 	r.t.Helper()
 	r.say("%s", f.name)
-	r.once.Silence()
+	r.silence()
 	f.do(r)
 	whole := time.Now()
 	r.level()
-	s := spell{r.once.Silence(), time.Since(whole)}
+	s := spell{r.silence(), time.Since(whole)}
 	r.tally.times[f.name] = append(r.tally.times[f.name], s)
 	r.say("%s: longest silence %.1f s, level again after %.1f s", f.name, s.silence.Seconds(), s.recovery.Seconds())
 }
+
+// silence is the longest time without a record at one of the readers, since it
+// was asked last.
+func (r *round) silence() time.Duration { return max(r.once.Silence(), r.often.Silence()) }
 
 func (t *tally) String() string {
 	var b strings.Builder
