@@ -53,12 +53,7 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	b.log = log
-	t.Cleanup(func() {
-		log.Close()
-		if t.Failed() && *keep != "" {
-			b.keepLogs(t)
-		}
-	})
+	t.Cleanup(func() { log.Close() })
 	host, options := "127.0.0.1", kafkatest.ClusterOptions{}
 	if b.arena {
 		host, options.Prefix = bridgeHost, "ip netns exec broker%"
@@ -72,6 +67,11 @@ func newBed(t *testing.T) *bed {
 		options.Fronts = append(options.Fronts, p.listener.Addr().String())
 	}
 	b.cluster = kafkatest.StartCluster(t, options)
+	t.Cleanup(func() { // before the cluster's logs are gone
+		if t.Failed() && *keep != "" {
+			b.keepLogs(t)
+		}
+	})
 	for i, p := range b.proxies {
 		p.serve(t, b.cluster.Proxied[i])
 	}
@@ -107,16 +107,15 @@ func (b *bed) keepLogs(t *testing.T) {
 		return
 	}
 	files, _ := filepath.Glob(filepath.Join(b.dir, "*.log")) // the pattern is right
-	for id := 1; id <= kafkatest.Nodes && b.cluster != nil; id++ {
+	for id := 1; id <= kafkatest.Nodes; id++ {
 		files = append(files, b.cluster.Log(id))
 	}
-	for _, from := range files {
+	for i, from := range files {
 		text, err := os.ReadFile(from)
-		if err != nil {
-			continue // a broker that never started
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, fmt.Sprintf("%03d-%s", i, filepath.Base(from))), text, 0o644)
 		}
-		name := strings.TrimPrefix(strings.ReplaceAll(strings.TrimPrefix(from, b.dir), "/", "-"), "-")
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(filepath.Dir(from))+"-"+filepath.Base(name)), text, 0o644); err != nil {
+		if err != nil {
 			t.Error(err)
 		}
 	}

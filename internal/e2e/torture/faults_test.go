@@ -252,14 +252,15 @@ func fill(path string) error {
 	return nil
 }
 
-var damageWords = regexp.MustCompile(`corrupt|damaged|malformed`)
+// damageWords: a journal whose end cannot be read knows of less than was delivered.
+var damageWords = regexp.MustCompile(`corrupt|damaged|malformed|old copy`)
 
 // damage flips a bit in each kilobyte of a kind of file of a copy of the state:
 // cepd must refuse the copy and say so, and go on with the original.
 func damage(r *round) {
 	r.kill()
 	bad := r.path(fmt.Sprintf("damaged%d", r.processes))
-	for _, kind := range []string{"*.sst", "MANIFEST-*"} {
+	for _, kind := range []string{"*.sst", "MANIFEST-*", "*.log"} {
 		r.copyState(bad)
 		n := r.flip(bad, kind)
 		if n == 0 {
