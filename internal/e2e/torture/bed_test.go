@@ -340,6 +340,9 @@ func (r *round) finish() {
 	if often.Difference != "" {
 		r.t.Errorf("at least once: %s", often.Difference)
 	}
+	if r.t.Failed() {
+		return
+	}
 	r.tally.readings += r.world.Readings()
 	r.tally.rises += once.Wanted
 	r.tally.repeated += often.Repeated

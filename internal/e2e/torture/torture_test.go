@@ -18,7 +18,7 @@ var (
 	minutes = flag.Int("torture.minutes", 0, "how long the long form takes at least; 0: the short form")
 	kills   = flag.Int("torture.kills", 0, "how often the long form kills cepd at least")
 	rate    = flag.Int("torture.rate", 1000, "readings per second")
-	only    = flag.String("torture.fault", "", "only the faults whose name has this text")
+	only    = flag.String("torture.fault", "", "only the faults, or planted bugs, whose name has this text")
 	keep    = flag.String("torture.keep", "", "directory for the logs of a run that fails")
 	bugs    = flag.Bool("torture.bugs", false, "plant bugs, one after the other, and see that each is found")
 	overlay = flag.String("torture.overlay", "", "file of go build that replaces sources of cepd")
