@@ -62,11 +62,11 @@ var faults = []fault{
 	{"slow proxies", false, proxied, slowProxies},
 }
 
-// killCepd kills it two to five times, the later ones while it starts and
+// killCepd kills it four to twelve times, the later ones while it starts and
 // recovers, or when something has just become visible: its transaction is
 // committed, the journal does not know of it yet, and the next one is open.
 func killCepd(r *round) {
-	for range 2 + r.rng.IntN(4) {
+	for range 4 + r.rng.IntN(9) {
 		switch r.rng.IntN(3) {
 		case 0:
 			r.while(0, 2*time.Second)
