@@ -252,11 +252,9 @@ func fill(path string) error {
 	return nil
 }
 
-// damageWords: a journal whose end cannot be read knows of less than was delivered.
-var damageWords = regexp.MustCompile(`corrupt|damaged|malformed|old copy`)
+var damageWords = regexp.MustCompile(`corrupt|damaged|malformed`)
 
-// damage flips a bit in each kilobyte of a kind of file of a copy of the state:
-// cepd must refuse the copy and say so, and go on with the original.
+// damage flips bits in a kind of file of a copy of the state: cepd must refuse the copy and say so, and go on with the original.
 func damage(r *round) {
 	r.kill()
 	bad := r.path(fmt.Sprintf("damaged%d", r.processes))
@@ -290,8 +288,12 @@ func (r *round) flip(dir, kind string) int {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for at := 16; at < len(data); at += 1024 {
-			data[at] ^= 1 << r.rng.IntN(8)
+		if kind == "*.log" {
+			data[len(data)/4] ^= 1 << r.rng.IntN(8) // a damaged end looks like one that was not written
+		} else {
+			for at := 16; at < len(data); at += 1024 {
+				data[at] ^= 1 << r.rng.IntN(8)
+			}
 		}
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			r.t.Fatal(err)
