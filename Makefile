@@ -15,6 +15,9 @@ STEP         = $(SUM) -tally $(TALLY)
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 DIR         ?= testdata/conformance
 FUZZTIME    ?= 30s
+MINUTES     ?= 20
+KILLS       ?= 0
+FAULT       ?=
 SEEDS       ?= 10000
 SEED        ?=
 DEMO_FLAGS  ?=
@@ -24,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants release generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants release generate lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -102,6 +105,14 @@ sim-mutants: ## plants bugs and says which of them the simulation finds
 
 release: ## dist: binaries of all systems, after the checks of licences and vulnerabilities
 	@VERSION='$(VERSION)' scripts/release.sh
+
+torture: ## MINUTES=n KILLS=n SEED=s FAULT=name: real faults on three brokers under load; logs of a failure in .cache/torture
+	@scripts/need-java.sh
+	@$(GO) test ./internal/e2e/torture -v -count 1 -timeout 0 -run 'TestTorture$$' -torture.minutes $(MINUTES) -torture.kills $(KILLS) \
+	  -torture.fault '$(FAULT)' -torture.keep $(CACHE)/torture $(if $(SEED),-torture.seed $(SEED))
+torture-mutants: ## plants bugs and says whether the faults find them
+	@scripts/need-java.sh
+	@$(GO) test ./internal/e2e/torture -v -count 1 -timeout 0 -run TestPlantedBugs -torture.bugs
 
 generate: ## the parser from its grammar: needs Java and Maven
 	@scripts/need-java.sh

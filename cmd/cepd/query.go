@@ -171,7 +171,7 @@ with growing pauses, until 'restart-strategy.…' says that it is enough: then
 mend what was wrong, and resume.`,
 		Example: "  cepd query resume card_testing",
 		RunE: func(c *cobra.Command, args []string) error {
-			return (&client{f.server}).call(c.Context(), http.MethodPost, queryPath(args[0])+"/resume", nil, nil)
+			return f.call(c.Context(), http.MethodPost, queryPath(args[0])+"/resume", nil, nil)
 		},
 	}
 }

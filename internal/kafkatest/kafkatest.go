@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,28 +36,37 @@ type Kafka struct {
 	SSLBootstrap, ClientCert, ClientKey string // wants the certificate; files
 	Expired, Misnamed, BadCA            string // TLS with certificates that are no good; BadCA trusts them
 
-	dir string // of the broker; "" when it is not ours
+	dir     string // of the broker; "" when it is not ours
+	proxied string // addresses behind a proxy, separated by commas
+	heap    string // of each node; "": the script's choice
 }
 
-const startTimeout = 3 * time.Minute // the first time, the jars are downloaded
+const startTimeout = 5 * time.Minute // the first time, the jars are downloaded
 
 var shared struct {
 	sync.Mutex
 	plain, secure *Kafka
-	cluster       *Kafka
 	skip          string // why there is none
 }
 
 // Main runs the tests and stops the brokers they started.
 func Main(m *testing.M) int {
 	code := m.Run()
-	for _, k := range []*Kafka{shared.plain, shared.secure, shared.cluster} {
-		if k != nil && k.dir != "" {
-			_, _ = k.script("stop", k.dir) // the tests' result stands
-			os.RemoveAll(filepath.Dir(k.dir))
+	for _, k := range []*Kafka{shared.plain, shared.secure} {
+		if k != nil {
+			k.remove()
 		}
 	}
 	return code
+}
+
+// remove ends a broker of ours and leaves nothing of it. The tests' result
+// stands, whatever comes of it.
+func (k *Kafka) remove() {
+	if k.Own() {
+		_, _ = k.script("stop", k.dir)
+		os.RemoveAll(filepath.Dir(k.dir))
+	}
 }
 
 // Broker is the test binary's broker. Without Java and Maven the test is
@@ -71,7 +79,7 @@ func Broker(t testing.TB) *Kafka {
 		return &Kafka{Bootstrap: boot}
 	}
 	if shared.plain == nil {
-		shared.plain = start(t)
+		shared.plain = start(t, "")
 	}
 	return shared.plain
 }
@@ -83,26 +91,12 @@ func Secure(t testing.TB) *Kafka {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.secure == nil {
-		shared.secure = start(t, "-s")
+		shared.secure = start(t, "", "-s")
 	}
 	return shared.secure
 }
 
-// Nodes is the number of brokers of a Cluster.
-const Nodes = 3
-
-// Cluster is a cluster of its own of three brokers, also once per test binary.
-func Cluster(t testing.TB) *Kafka {
-	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.cluster == nil {
-		shared.cluster = start(t, "-n", strconv.Itoa(Nodes))
-	}
-	return shared.cluster
-}
-
-func start(t testing.TB, flags ...string) *Kafka {
+func start(t testing.TB, heap string, flags ...string) *Kafka {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real Kafka broker is not for -short")
@@ -117,13 +111,14 @@ func start(t testing.TB, flags ...string) *Kafka {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kafka{dir: filepath.Join(tmp, "broker")}
+	k := &Kafka{dir: filepath.Join(tmp, "broker"), heap: heap}
 	if slices.Contains(flags, "-s") {
 		k.ClientCert, k.ClientKey = clientCertificate(t, tmp)
 		badCertificates(t, tmp)
 	}
 	out, err := k.script(append(append([]string{"start"}, flags...), k.dir)...)
 	if err != nil {
+		k.remove()
 		t.Fatalf("kafka broker: %v", err)
 	}
 	k.readEnv(out)
@@ -157,8 +152,12 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "bash", append([]string{path}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	cmd.Env = os.Environ()
 	if k.ClientCert != "" {
-		cmd.Env = append(os.Environ(), "KAFKA_CLIENT_CERT="+k.ClientCert, "KAFKA_BAD_CERTS="+filepath.Dir(k.ClientCert))
+		cmd.Env = append(cmd.Env, "KAFKA_CLIENT_CERT="+k.ClientCert, "KAFKA_BAD_CERTS="+filepath.Dir(k.ClientCert))
+	}
+	if k.heap != "" {
+		cmd.Env = append(cmd.Env, "KAFKA_HEAP="+k.heap)
 	}
 	cmd.WaitDelay = time.Second
 	// The broker outlives the script and must not hold its output open.
@@ -179,7 +178,7 @@ func (k *Kafka) readEnv(env []byte) {
 	values := map[string]*string{
 		"KAFKA_BOOTSTRAP": &k.Bootstrap, "KAFKA_SASL_BOOTSTRAP": &k.SASLBootstrap,
 		"KAFKA_USER": &k.User, "KAFKA_PASSWORD": &k.Password, "KAFKA_CA": &k.CA, "KAFKA_SSL_BOOTSTRAP": &k.SSLBootstrap,
-		"KAFKA_EXPIRED_BOOTSTRAP": &k.Expired, "KAFKA_MISNAMED_BOOTSTRAP": &k.Misnamed,
+		"KAFKA_EXPIRED_BOOTSTRAP": &k.Expired, "KAFKA_MISNAMED_BOOTSTRAP": &k.Misnamed, "KAFKA_PROXIED": &k.proxied,
 	}
 	lines := bufio.NewScanner(bytes.NewReader(env))
 	for lines.Scan() {
@@ -204,12 +203,6 @@ func (k *Kafka) Kill(t testing.TB) { k.control(t, "kill") }
 
 // Up starts a killed broker again and waits until it serves.
 func (k *Kafka) Up(t testing.TB) { k.control(t, "up") }
-
-// KillNode and UpNode are Kill and Up for one broker of a Cluster, by id from 1.
-func (k *Kafka) KillNode(t testing.TB, id int) { k.control(t, "kill", strconv.Itoa(id)) }
-
-// UpNode starts a killed broker of a Cluster.
-func (k *Kafka) UpNode(t testing.TB, id int) { k.control(t, "up", strconv.Itoa(id)) }
 
 // Own says whether the broker may be killed.
 func (k *Kafka) Own() bool { return k.dir != "" }

@@ -8,7 +8,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -90,23 +89,11 @@ func try(dir string, m *mutants.Mutant, seeds int) (how string, err error) {
 }
 
 func build(dir, bin string, m *mutants.Mutant) error {
-	file := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(file, []byte(m.Text), 0o600); err != nil {
-		return err
-	}
-	path, err := filepath.Abs(m.File)
+	overlay, err := m.Overlay(".", dir)
 	if err != nil {
 		return err
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: file}})
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(name, overlay, 0o600); err != nil {
-		return err
-	}
-	out, err := exec.Command("go", "build", "-overlay", name, "-o", bin, "./tools/sim").CombinedOutput()
+	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", bin, "./tools/sim").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}

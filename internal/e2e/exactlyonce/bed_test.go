@@ -12,8 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
+
+// query delivers the rises; %[3]s is their topic, %[4]s the guarantee.
+const query = rises.Source + `CREATE TABLE rises (meter BIGINT, a BIGINT, b BIGINT)
+  WITH ('connector'='kafka', 'topic'='%[3]s', 'properties.bootstrap.servers'='%[1]s', 'format'='json', 'key.fields'='meter',
+        'sink.delivery-guarantee'='%[4]s');
+INSERT INTO rises ` + rises.Match
 
 const (
 	catchUp = 60 * time.Second
@@ -26,7 +33,7 @@ type bed struct {
 	dir     string
 	broker  *kafkatest.Kafka
 	in, out string // topics
-	world   *world
+	world   *rises.World
 	fed     chan error
 	stopFed context.CancelFunc
 }
@@ -34,11 +41,15 @@ type bed struct {
 func newBed(t testing.TB, k *kafkatest.Kafka) *bed {
 	t.Helper()
 	b := prepare(t, k, "exactly-once", query)
-	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
+	var err error
+	if b.world, err = rises.New(b.broker.Bootstrap, b.in, *seed); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.world.Close)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stopFed = stop
 	t.Cleanup(stop)
-	go func() { b.fed <- b.world.play(ctx, *rate) }()
+	go func() { b.fed <- b.world.Play(ctx, *rate) }()
 	return b
 }
 
@@ -46,7 +57,7 @@ func newBed(t testing.TB, k *kafkatest.Kafka) *bed {
 func prepare(t testing.TB, k *kafkatest.Kafka, guarantee, query string) *bed {
 	t.Helper()
 	b := &bed{t: t, dir: t.TempDir(), broker: k, fed: make(chan error, 1)}
-	b.in, b.out = b.broker.Topic(t, partitions), b.broker.Topic(t, partitions)
+	b.in, b.out = b.broker.Topic(t, rises.Partitions), b.broker.Topic(t, rises.Partitions)
 	build := exec.Command("go", "build", "-o", b.file("cepd"), "github.com/cepd/cepd/cmd/cepd")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -115,15 +126,26 @@ func (b *bed) kill(c *cepd, after time.Duration) {
 
 // killAtSight kills when something new is committed after all that could be
 // seen.
-func (b *bed) killAtSight(c *cepd, r *reader) {
+func (b *bed) killAtSight(c *cepd, r *rises.Reader) {
 	b.t.Helper()
-	r.rest(b.t, 50*time.Millisecond)
+	r.Quiet(50 * time.Millisecond)
 	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
 	defer cancel()
-	if r.until(ctx, b.t, r.total+1); ctx.Err() != nil {
-		b.t.Fatalf("nothing new is committed\n%s", &c.stderr)
+	if err := r.Until(ctx, r.Distinct()+1); err != nil {
+		b.t.Fatalf("nothing new is committed: %v\n%s", err, &c.stderr)
 	}
 	b.kill(c, 0)
+}
+
+// reader reads the rises until the test ends.
+func (b *bed) reader() *rises.Reader {
+	b.t.Helper()
+	r, err := rises.NewReader(b.broker.Bootstrap, b.out)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(r.Close)
+	return r
 }
 
 // finish ends the feed, lets cepd catch up, stops it in order, and compares.
@@ -133,21 +155,21 @@ func (b *bed) finish(c *cepd) {
 	if err := <-b.fed; err != nil {
 		b.t.Fatal(err)
 	}
-	r := newReader(b.t, b.broker.Bootstrap, b.out)
+	r := b.reader()
 	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
 	defer cancel()
-	r.until(ctx, b.t, b.world.wanted())
+	late := r.Until(ctx, b.world.Wanted())
 	if err := c.Signal(syscall.SIGTERM); err != nil {
 		b.t.Fatal(err)
 	}
 	if err := <-c.done; err != nil {
 		b.t.Errorf("after SIGTERM: %v\n%s", err, &c.stderr)
 	}
-	r.rest(b.t, extra)
-	if diff := b.world.compare(r.seen); diff != "" {
-		b.t.Errorf("%s\n%s", diff, &c.stderr)
+	r.Quiet(extra)
+	if v := r.Compare(b.world, true); v.Difference != "" || late != nil {
+		b.t.Errorf("%s %v\n%s", v.Difference, late, &c.stderr)
 	}
-	b.t.Logf("%d readings, %d rises", b.world.n, b.world.wanted())
+	b.t.Logf("%d readings, %d rises", b.world.Readings(), b.world.Wanted())
 }
 
 // await waits until so many rises are committed.
@@ -155,9 +177,7 @@ func (b *bed) await(n int) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
 	defer cancel()
-	r := newReader(b.t, b.broker.Bootstrap, b.out)
-	defer r.client.Close()
-	if r.until(ctx, b.t, n); ctx.Err() != nil {
-		b.t.Fatalf("no %d rises within %v", n, catchUp)
+	if err := b.reader().Until(ctx, n); err != nil {
+		b.t.Fatalf("within %v: %v", catchUp, err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -36,7 +35,7 @@ func TestKillsUnderLoad(t *testing.T) {
 	t.Logf("seed %d: repeat with -exactly.seed=%d", *seed, *seed)
 	b := newBed(t, kafkatest.Broker(t))
 	rnd := rand.New(rand.NewPCG(*seed, 1))
-	sight := newReader(t, b.broker.Bootstrap, b.out)
+	sight := b.reader()
 	for i := range *kills {
 		switch c := b.start("state"); i % 3 {
 		case 0:
@@ -63,7 +62,7 @@ func TestZombie(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	young := b.start("copy")
-	b.await(b.world.wanted() + 1000)
+	b.await(b.world.Wanted() + 1000)
 	if err := old.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -95,32 +94,6 @@ func TestBrokerRestarts(t *testing.T) {
 	b.finish(c)
 }
 
-// Of three brokers the one that coordinates the transactions dies under load,
-// and comes back: leaders and coordinators move.
-func TestCoordinatorMoves(t *testing.T) {
-	b := newBed(t, kafkatest.Cluster(t))
-	c := b.start("state")
-	b.await(300)
-	a, err := kafka.NewAdmin(map[string]string{"properties.bootstrap.servers": b.broker.Bootstrap}, "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	list, err := a.List(t.Context(), "")
-	if err != nil || len(list) != 1 {
-		t.Fatalf("transactional ids: %+v, %v", list, err)
-	}
-	d, err := a.Describe(t.Context(), list[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.broker.KillNode(t, int(d.Coordinator))
-	b.await(b.world.wanted() + 300)
-	b.broker.UpNode(t, int(d.Coordinator))
-	b.await(b.world.wanted() + 300)
-	b.finish(c)
-}
-
 // An old copy of the state does not know of what was delivered since: it is
 // refused.
 func TestOldCopyIsRefused(t *testing.T) {
@@ -132,7 +105,7 @@ func TestOldCopyIsRefused(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c = b.start("state")
-	b.await(b.world.wanted() + 1000)
+	b.await(b.world.Wanted() + 1000)
 	b.kill(c, 0)
 	c = b.start("old")
 	if err := <-c.done; err == nil || !strings.Contains(c.stderr.String(), "it is an old copy") {

@@ -1,5 +1,5 @@
-// Package mutants is the bugs that the simulation has to find when they are
-// planted, in bugs.txt:
+// Package mutants plants bugs, to see whether a test finds them. bugs.txt has
+// those that the simulation has to find:
 //
 //	mutant NAME
 //	file PATH
@@ -12,6 +12,7 @@ package mutants
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,8 +29,11 @@ type Mutant struct {
 	Text string // of the file, changed
 }
 
-// Load plants the bugs in the files below root.
-func Load(root string) ([]Mutant, error) {
+// Load plants the bugs of bugs.txt in the files below root.
+func Load(root string) ([]Mutant, error) { return Plant(root, bugs) }
+
+// Plant plants the bugs of a text like bugs.txt.
+func Plant(root, bugs string) ([]Mutant, error) {
 	var list []Mutant
 	for _, block := range strings.Split(bugs, "\nmutant ")[1:] {
 		m, err := plant(root, block)
@@ -39,6 +43,25 @@ func Load(root string) ([]Mutant, error) {
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+// Overlay writes to dir what go build -overlay takes to build with the bug, and
+// gives the file's name. The tree is left alone.
+func (m *Mutant) Overlay(root, dir string) (string, error) {
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, []byte(m.Text), 0o600); err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(filepath.Join(root, m.File))
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, text, 0o600)
 }
 
 func plant(root, block string) (Mutant, error) {
