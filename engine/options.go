@@ -35,7 +35,7 @@ type Options struct {
 	CommitInterval   time.Duration  // default 100 ms
 	SnapshotInterval time.Duration  // default 10 s
 	SnapshotBytes    int64          // of journal that bring a snapshot forward; default 64 MiB
-	ReportGroups     int            // of a window that a shard reports in a step; default 65,536. The same for as long as a journal is kept
+	ReportGroups     int            // of a window that a shard reports in a step; default 8,192. The same for as long as a journal is kept
 	MemoryBudget     int64          // of a query's state, where 'state.memory.budget' says nothing; default a quarter of the memory there is
 	MemoryLimit      int64          // of the state of all queries; the one that has most fails above it; default three quarters of the memory there is
 	// Defaults and Maxima are of the settings of queries: what one gets that does

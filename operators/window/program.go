@@ -26,7 +26,7 @@ type Options struct {
 }
 
 // DefaultPortion is how many groups a shard reports in a step.
-const DefaultPortion = 1 << 16
+const DefaultPortion = 1 << 13
 
 // Program is a compiled Aggregate, shared by its shards.
 type Program struct {
