@@ -17,8 +17,8 @@ import (
 // Engine runs queries, each on its own: one that fails leaves the others alone.
 type Engine struct {
 	options Options
-	store   state.Store // nil: nothing is kept
-	owned   bool        // the store is closed with the engine
+	store   state.Store        // nil: nothing is kept
+	disk    *pebblestore.Store // the store, if it is the engine's own
 	metrics *metrics
 
 	mu      sync.Mutex
@@ -38,12 +38,20 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{options: o, store: o.Store, metrics: m, queries: map[string]*Query{}}
 	if e.store == nil && o.DataDir != "" {
-		if e.store, err = pebblestore.Open(o.DataDir, pebblestore.Options{}); err != nil {
+		if e.disk, err = pebblestore.Open(o.DataDir, pebblestore.Options{Full: e.diskFull}); err != nil {
 			return nil, err
 		}
-		e.owned = true
+		e.store = e.disk
 	}
 	return e, nil
+}
+
+func (e *Engine) diskFull(full bool) {
+	if full {
+		e.options.Log.Error("the disk is full: nothing can be committed, so nothing is read; queries go on when there is room", "dir", e.options.DataDir)
+		return
+	}
+	e.options.Log.Info("the disk has room again", "dir", e.options.DataDir)
 }
 
 // Options are those of the engine, with their defaults.
@@ -126,6 +134,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	if again {
 		return nil
 	}
+	if e.disk != nil { // a full disk must not hold up the end
+		defer context.AfterFunc(ctx, e.disk.Abandon)()
+	}
 	queries := e.Queries()
 	errs := make([]error, len(queries))
 	var wg sync.WaitGroup
@@ -133,8 +144,8 @@ func (e *Engine) Close(ctx context.Context) error {
 		wg.Go(func() { errs[i] = q.Stop(ctx) })
 	}
 	wg.Wait()
-	if e.owned {
-		errs = append(errs, e.store.Close())
+	if e.disk != nil {
+		errs = append(errs, e.disk.Close())
 	}
 	return errors.Join(errs...)
 }

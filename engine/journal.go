@@ -52,6 +52,8 @@ const (
 	sectionAcked    = 'a' // + outbox
 	sectionOutbox   = 'o' // + outbox + number of the last row
 	sectionLedger   = 'x' // + outbox
+	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
+	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
 )
 

@@ -36,7 +36,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		return nil, err
 	}
 	p := &Pipeline{
-		name: root.Name, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		name: root.Name, root: root, version: o.Version, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}

@@ -10,6 +10,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
 )
 
@@ -30,8 +31,11 @@ type Pipeline struct {
 	budget   budget
 	ready    chan struct{} // signalled when a reader may have rows
 
-	format      int        // version of what the store holds
+	format      int // version of what the store holds
+	root        *plan.Insert
 	fingerprint string     // of what the state depends on
+	version     string     // of the program
+	restored    *restored  // nil: the state has run here
 	number      uint64     // of the last step in the journal
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
@@ -179,6 +183,9 @@ func (p *Pipeline) advance(now event.Time) error {
 	}
 	if err := errors.Join(p.checkOrderBuffers(), p.checkBudget()); err != nil {
 		return err
+	}
+	for _, o := range p.boxes {
+		o.expire(now)
 	}
 	before := p.put()
 	if err := p.settle(p.number + 1); err != nil {

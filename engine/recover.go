@@ -76,6 +76,9 @@ func (p *Pipeline) restore(h *header) error {
 		if err := p.restoreOutbox(byte(i), o, h.Put[i]); err != nil {
 			return err
 		}
+		if i < len(h.Places) {
+			o.place = h.Places[i]
+		}
 	}
 	return nil
 }
@@ -93,7 +96,10 @@ func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
 	if err != nil {
 		return err
 	}
-	return o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value))
+	if err := o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value)); err != nil {
+		return err
+	}
+	return o.restoreAgain(p.readUnder(sectionAgain, i))
 }
 
 // restoreUnits brings the units into the order of the snapshot: the journal
@@ -312,11 +318,15 @@ func (p *Pipeline) goLive() error {
 		}
 	}
 	p.journal.resume(p.units)
+	for _, o := range p.boxes {
+		o.goLive(p.now)
+	}
 	wake(p.boxes) // what the replay has made may leave
 	write, _, err := p.Snapshot()
 	if err == nil && write != nil {
 		err = write()
 	}
+	p.restored = nil
 	if err != nil || p.journal.store == nil || p.format == formatVersion {
 		return err
 	}
