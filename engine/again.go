@@ -67,14 +67,13 @@ func decodeRestored(root *state.Under, query string) (*restored, error) {
 	return r, nil
 }
 
-// fingerprintAs is the query's fingerprint under the name it had.
-func (p *Pipeline) fingerprintAs(r *restored) string {
-	if r == nil || r.Query == p.name {
-		return p.fingerprint
-	}
+// fingerprintAs is the query's fingerprint in a format, under the name it had.
+func (p *Pipeline) fingerprintAs(format int, r *restored) string {
 	root := *p.root
-	root.Name = r.Query
-	return fingerprint(&root, p.settings.shards)
+	if r != nil {
+		root.Name = r.Query
+	}
+	return fingerprint(&root, p.settings.shards, format)
 }
 
 // maxAgain bounds the IDs that a restored query holds: 16 bytes each, 40 in memory.

@@ -97,7 +97,7 @@ func (b *opener) open(ctx context.Context) error {
 // start restores the state and opens the readers where it ends.
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
-	p.fingerprint = fingerprint(b.root, p.settings.shards)
+	p.fingerprint = fingerprint(b.root, p.settings.shards, formatVersion)
 	if err := p.load(); err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func (p *Pipeline) checkMeta() (found bool, err error) {
 	if p.restored, err = decodeRestored(p.readUnder(), p.name); err != nil {
 		return false, err
 	}
-	if m.Fingerprint != p.fingerprintAs(p.restored) {
+	if m.Fingerprint != p.fingerprintAs(m.Format, p.restored) {
 		return false, fmt.Errorf("the state of query %q was made by another text of the query, or of the tables it reads: restore that text, give the query another name, or drop its state", p.name)
 	}
 	p.format = m.Format
