@@ -147,7 +147,7 @@ func TestSavepoint(t *testing.T) {
 	in.Show(0, 20)
 	until(t, func() bool { now.Advance(time.Second); return len(w.Output("o").Rows()) == 20 })
 	dir := savepoint.Dir(filepath.Join(t.TempDir(), "savepoints"))
-	save := func(q *engine.Query, name string) savepoint.Info {
+	save := func(q *engine.Query, name string) savepoint.Entry {
 		t.Helper()
 		done := make(chan error, 1)
 		go func() {

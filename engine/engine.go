@@ -150,6 +150,15 @@ func (e *Engine) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// DropState deletes the state of a query that is not running.
+func (e *Engine) DropState(name string) error {
+	if err := e.reserve(name); err != nil {
+		return err
+	}
+	defer e.release(name)
+	return e.dropState(name)
+}
+
 // dropState deletes a query's range.
 func (e *Engine) dropState(name string) error {
 	if e.store == nil {

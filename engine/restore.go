@@ -184,6 +184,51 @@ func chooseSinks(store state.Store, root state.Under, name string, sinks Sinks, 
 	return errors.Join(err, w.commit())
 }
 
+// VerifyState reads what the engine wrote about each query: who wrote it, the
+// snapshot, an unbroken journal. It gives the queries' names.
+func VerifyState(r state.Reader) (names []string, err error) {
+	if names, err = StateNames(r); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, verifyQuery(&state.Under{R: r, Prefix: queryRange(name)}, name))
+	}
+	return names, errors.Join(errs...)
+}
+
+func verifyQuery(root *state.Under, name string) error {
+	text, found, err := root.Get([]byte{sectionMeta})
+	if err == nil && !found {
+		err = fmt.Errorf("the state of query %q does not say who wrote it", name)
+	}
+	if err == nil {
+		_, err = decodeMeta(name, text)
+	}
+	if err != nil {
+		return err
+	}
+	text, found, err = root.Get([]byte{sectionSnapshot})
+	if err != nil || !found {
+		return err
+	}
+	var h header
+	if err := json.Unmarshal(text, &h); err != nil {
+		return fmt.Errorf("the snapshot of query %q is corrupt: %w", name, err)
+	}
+	next := h.Step + 1
+	return root.Scan(append([]byte{sectionJournal}, be64(next)...), []byte{sectionJournal + 1}, func(key, value []byte) error {
+		if number := fromBE64(key[1:]); number != next {
+			return fmt.Errorf("query %q: step %d follows step %d: %w", name, number, next-1, errCorruptJournal)
+		}
+		next++
+		if _, err := decodeStep(value, len(h.Units), len(h.Put)); err != nil {
+			return fmt.Errorf("query %q: step %d: %w", name, next-1, err)
+		}
+		return nil
+	})
+}
+
 // Checkpoint copies the store as it is now into dir, which must not exist: it is
 // what a crash at this moment would leave.
 func (e *Engine) Checkpoint(dir string) error {

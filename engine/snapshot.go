@@ -114,8 +114,8 @@ func (p *Pipeline) capture(w state.Writer) error {
 			return err
 		}
 	}
-	if p.restored != nil && p.recovery == nil { // what it asked for has been done
-		if err := p.under(w).Delete([]byte{sectionRestored}); err != nil {
+	if p.restored != nil && p.recovery == nil { // what it asked for has been done: from now on it is the query's own
+		if err := errors.Join(p.under(w).Delete([]byte{sectionRestored}), p.putMeta(w)); err != nil {
 			return err
 		}
 	}
@@ -182,13 +182,17 @@ func decodeMeta(query string, text []byte) (m meta, err error) {
 	return m, nil
 }
 
-func (p *Pipeline) writeMeta() error {
+func (p *Pipeline) putMeta(w state.Writer) error {
 	text, err := json.Marshal(meta{Format: formatVersion, Fingerprint: p.fingerprint, Cepd: p.version})
 	if err != nil {
 		return err
 	}
+	return p.under(w).Put([]byte{sectionMeta}, text)
+}
+
+func (p *Pipeline) writeMeta() error {
 	b := p.journal.store.NewBatch()
-	if err := p.under(b).Put([]byte{sectionMeta}, text); err != nil {
+	if err := p.putMeta(b); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	p.format = formatVersion

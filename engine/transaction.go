@@ -99,7 +99,7 @@ func (p *Pipeline) takeMark(ctx context.Context, i byte, o *outbox) error {
 func (p *Pipeline) settleMark(ctx context.Context, i byte, o *outbox, m connectors.Mark, found, marked bool) (rows uint64, err error) {
 	last := p.lastPut(int(i))
 	err = o.checkMark(m, found, marked, last)
-	if err == nil && p.restored != nil && !found {
+	if err == nil && p.restored != nil && marked && !found {
 		err = fmt.Errorf("how many rows have been delivered as %s is not recorded, and the state is a copy from %s", o.tx.Identity(), p.restored.At.UTC().Format(time.RFC3339))
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,11 +21,17 @@ const (
 )
 
 // client speaks to a server.
-type client struct{ base string }
+type client struct {
+	base     string
+	patience time.Duration // for an answer; 0: clientTimeout
+}
+
+// longTimeout is for requests that take as long as there is state.
+const longTimeout = 24 * time.Hour
 
 // call sends in (nil: no body) and reads the answer into out (nil: none).
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, clientTimeout))
 	defer cancel()
 	var body io.Reader
 	if in != nil {

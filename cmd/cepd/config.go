@@ -22,6 +22,26 @@ type config struct {
 	CommitInterval   time.Duration `yaml:"commit_interval"`
 	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
+	Backup           backupConfig  `yaml:"backup"`
+}
+
+// backupConfig is where and when a server backs itself up.
+type backupConfig struct {
+	To    string        `yaml:"to"`    // file:///folder or s3://bucket/prefix
+	Every time.Duration `yaml:"every"` // 0: only when asked to
+	Keep  int           `yaml:"keep"`  // the newest; 0: all
+}
+
+func (b *backupConfig) validate() error {
+	switch {
+	case b.Every < 0 || b.Every > 0 && b.Every < time.Second:
+		return fmt.Errorf("backup.every: %v is less than a second", b.Every)
+	case b.Keep < 0:
+		return errors.New("backup.keep must not be negative")
+	case b.To == "" && (b.Every > 0 || b.Keep > 0):
+		return errors.New("backup.to is missing: file:///folder or s3://bucket/prefix")
+	}
+	return nil
 }
 
 func defaultConfig() config { return config{Listen: "127.0.0.1:8080"} }
@@ -59,5 +79,5 @@ func (c *config) validate() error {
 	if c.Workers < 0 || c.SnapshotBytes < 0 {
 		return errors.New("workers and snapshot_bytes must not be negative")
 	}
-	return nil
+	return c.Backup.validate()
 }

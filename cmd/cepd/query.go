@@ -56,8 +56,11 @@ func newSubmit(g *global, f *queryFlags) *cobra.Command {
 		Long: `submit sends the statements of each file (- is stdin) to the server: definitions
 fill its catalog, each INSERT becomes a query that runs until it is dropped. Of a
 file, all statements are carried out or, after an error, none.`,
-		Example: "  cepd query submit fraud.sql\n  cepd query submit --name big --param least=500 big.sql",
+		Example: "  cepd query submit fraud.sql\n  cepd query submit --name big --param least=500 big.sql\n  cepd query submit fraud.sql --from-savepoint before-upgrade --sinks deduplicate",
 	}
+	var from, sinks string
+	c.Flags().StringVar(&from, "from-savepoint", "", "savepoint of the server that the query goes on from")
+	sinksFlag(c, &sinks)
 	params := pairs{}
 	c.Flags().StringVar(&name, "name", "", "name of the query, when the file has one")
 	c.Flags().Var(params, "param", "value of :name in the text; may be repeated")
@@ -68,8 +71,8 @@ file, all statements are carried out or, after an error, none.`,
 		}
 		for _, t := range texts {
 			var out api.Outcome
-			sub := api.Submission{Name: name, File: t.name, SQL: t.sql, Params: params}
-			if err := (&client{f.server}).call(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
+			sub := api.Submission{Name: name, File: t.name, SQL: t.sql, Params: params, FromSavepoint: from, Sinks: sinks}
+			if err := (&client{f.server, longTimeout}).call(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
 				return err
 			}
 			if err := f.print(g.std.out, out, func(w io.Writer) { printOutcome(w, &out) }); err != nil {
@@ -120,7 +123,7 @@ func newList(g *global, f *queryFlags) *cobra.Command {
 		Use: "list", Short: "List the queries", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var list []api.Info
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, "/v1/queries", nil, &list); err != nil {
+			if err := (&client{base: f.server}).call(c.Context(), http.MethodGet, "/v1/queries", nil, &list); err != nil {
 				return err
 			}
 			return f.print(g.std.out, list, func(w io.Writer) {
@@ -144,7 +147,7 @@ func newShow(g *global, f *queryFlags) *cobra.Command {
 		Use: "show NAME", Short: "Show a query's text", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var q api.Info
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, queryPath(args[0]), nil, &q); err != nil {
+			if err := (&client{base: f.server}).call(c.Context(), http.MethodGet, queryPath(args[0]), nil, &q); err != nil {
 				return err
 			}
 			return f.print(g.std.out, q, func(w io.Writer) {
@@ -158,7 +161,7 @@ func newDrop(g *global, f *queryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "drop NAME", Short: "Stop a query and delete its state", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return (&client{f.server}).call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
+			return (&client{base: f.server}).call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
 		},
 	}
 }
@@ -168,7 +171,7 @@ func newStatus(g *global, f *queryFlags) *cobra.Command {
 		Use: "status NAME", Short: "Show how a query does, and why nothing comes out", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var s engine.Status
-			if err := (&client{f.server}).call(c.Context(), http.MethodGet, queryPath(args[0])+"/status", nil, &s); err != nil {
+			if err := (&client{base: f.server}).call(c.Context(), http.MethodGet, queryPath(args[0])+"/status", nil, &s); err != nil {
 				return err
 			}
 			return f.print(g.std.out, s, func(w io.Writer) { printStatus(w, &s) })

@@ -41,7 +41,7 @@ query stands still while it is looked at.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var page engine.Instances
 		path := queryPath(args[0]) + "/instances?" + n.values(time.Now()).Encode()
-		if err := (&client{f.server}).call(c.Context(), http.MethodGet, path, nil, &page); err != nil {
+		if err := (&client{base: f.server}).call(c.Context(), http.MethodGet, path, nil, &page); err != nil {
 			return err
 		}
 		return f.print(g.std.out, page, func(w io.Writer) { printInstances(w, &page) })

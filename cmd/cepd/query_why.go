@@ -28,7 +28,7 @@ most: --from makes it shorter.`,
 		}
 		var report why.Report
 		path := queryPath(args[0]) + "/why?" + whyValues(r).Encode()
-		if err := (&client{f.server}).call(c.Context(), http.MethodGet, path, nil, &report); err != nil {
+		if err := (&client{base: f.server}).call(c.Context(), http.MethodGet, path, nil, &report); err != nil {
 			return err
 		}
 		return f.print(g.std.out, report, func(w io.Writer) { printReport(w, &report) })

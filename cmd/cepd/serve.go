@@ -35,7 +35,8 @@ write files and brokers with the rights of the process. The default address is
 reachable from this machine only.
 
 The configuration file is YAML with the keys listen, data_dir, workers,
-commit_interval, snapshot_interval and snapshot_bytes; another key is an error.`,
+commit_interval, snapshot_interval, snapshot_bytes and backup (to, every, keep);
+another key is an error.`,
 		Example: "  cepd serve --data-dir /var/lib/cepd\n  cepd serve --config cepd.yaml --log-format json",
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration `file` (YAML)")
@@ -84,9 +85,15 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 		defer close(retried)
 		s.service.Retry(ctx)
 	}()
+	backups := make(chan struct{})
+	go func() {
+		defer close(backups)
+		newBackupSchedule(s, cfg.Backup).run(ctx)
+	}()
 	err = s.serve(ctx, listener)
 	cancel()
 	<-retried
+	<-backups
 	log.Info("stopping")
 	return errors.Join(err, s.close())
 }
@@ -115,6 +122,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e}, log); err != nil {
 		return nil, errors.Join(err, e.Close(context.Background()))
 	}
+	s.service.UseBackups(cfg.Backup.To)
 	return s, nil
 }
 

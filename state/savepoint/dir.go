@@ -18,11 +18,11 @@ const Ext = ".savepoint"
 // Dir is a directory with savepoints, one file each. It need not exist.
 type Dir string
 
-// Info is a savepoint that is there.
-type Info struct {
+// Entry is a savepoint that is there.
+type Entry struct {
 	Header
 	Size int64  `json:"size" doc:"Bytes of the file"`
-	Path string `json:"path"`
+	Path string `json:"-"`
 }
 
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
@@ -105,13 +105,13 @@ func OpenFile(path string) (*Reader, io.Closer, error) {
 
 // List is the savepoints, by name. Files that are none are left out; damaged
 // ones are in broken.
-func (d Dir) List() (list []Info, broken []error, err error) {
+func (d Dir) List() (list []Entry, broken []error, err error) {
 	names, err := filepath.Glob(filepath.Join(string(d), "*"+Ext))
 	if err != nil {
 		return nil, nil, err
 	}
 	slices.Sort(names)
-	list = []Info{}
+	list = []Entry{}
 	for _, path := range names {
 		info, err := Describe(path)
 		if err != nil {
@@ -125,22 +125,22 @@ func (d Dir) List() (list []Info, broken []error, err error) {
 
 // Describe reads the header of a file. The name is that of the file, which may
 // have been changed.
-func Describe(path string) (Info, error) {
+func Describe(path string) (Entry, error) {
 	r, f, err := OpenFile(path)
 	if err != nil {
-		return Info{}, err
+		return Entry{}, err
 	}
 	defer f.Close()
 	stat, err := os.Stat(path)
 	if err != nil {
-		return Info{}, err
+		return Entry{}, err
 	}
 	r.Header.Name = strings.TrimSuffix(filepath.Base(path), Ext)
-	return Info{Header: r.Header, Size: stat.Size(), Path: path}, nil
+	return Entry{Header: r.Header, Size: stat.Size(), Path: path}, nil
 }
 
 // VerifyFile reads a whole file and checks all its sums.
-func VerifyFile(path string) (Info, error) {
+func VerifyFile(path string) (Entry, error) {
 	info, err := Describe(path)
 	if err != nil {
 		return info, err
