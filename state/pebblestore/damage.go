@@ -12,15 +12,6 @@ import (
 	"github.com/cepd/cepd/state"
 )
 
-// listener hears what Pebble finds in the background. Reads that meet the damage
-// fail by themselves; without a listener Pebble would end the process.
-func listener() *pebble.EventListener {
-	return &pebble.EventListener{
-		BackgroundError: func(error) {},
-		DataCorruption:  func(pebble.DataCorruptionInfo) {},
-	}
-}
-
 // damaged adds to an error of damage which file it is and what to do; others
 // stay as they are.
 func damaged(err error, dir string) error {
@@ -37,7 +28,7 @@ func isDamage(err error) bool {
 	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
-	for _, words := range []string{"does not exist", "invalid", "mismatch", "malformed", "corrupt", "unknown", "cannot be opened", "could not open", "EOF", "out of range", "checkConsistency"} {
+	for _, words := range []string{"does not exist", "invalid", "mismatch", "malformed", "corrupt", "unknown", "cannot be opened", "could not open", "EOF", "out of range", "checkConsistency", "not pristine"} {
 		if strings.Contains(err.Error(), words) {
 			return true
 		}

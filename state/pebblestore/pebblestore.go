@@ -51,15 +51,25 @@ type Store struct {
 // same directory gets an error, and so does one that finds no room on the disk.
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{dir: dir, cache: pebble.NewCache(orDefault(o.CacheBytes, 32<<20)), disk: newDisk(dir, o)}
+	noted := ""
+	if o.FS == nil && !o.ReadOnly {
+		noted = dir
+	}
 	open := func() (*pebble.DB, error) {
+		if o.FS == nil {
+			if err := checkManifest(dir); err != nil {
+				return nil, err
+			}
+		}
 		return openGuarded(dir, &pebble.Options{
-			FS:                 s.disk.fs,
-			Cache:              s.cache,
-			MemTableSize:       orDefault(o.MemTableBytes, 32<<20),
-			FormatMajorVersion: pebble.FormatNewest,
-			Logger:             quiet{},
-			EventListener:      listener(),
-			ReadOnly:           o.ReadOnly,
+			FS:                  s.disk.fs,
+			Cache:               s.cache,
+			MemTableSize:        orDefault(o.MemTableBytes, 32<<20),
+			FormatMajorVersion:  pebble.FormatNewest,
+			MaxManifestFileSize: maxManifest,
+			Logger:              quiet{},
+			EventListener:       listener(noted),
+			ReadOnly:            o.ReadOnly,
 		})
 	}
 	var err error
