@@ -32,7 +32,8 @@ type manifestNote struct {
 // read after each flush.
 const maxManifest = 2 << 20
 
-// sumOf is the size and the sum of a file's first bytes; limit < 0: of all.
+// sumOf is the size and the sum of a file's first bytes; limit < 0: of all, which
+// are then on the disk.
 func sumOf(path string, limit int64) (size int64, sum uint32, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,6 +46,9 @@ func sumOf(path string, limit int64) (size int64, sum uint32, err error) {
 		r = io.LimitReader(f, limit)
 	}
 	size, err = io.Copy(h, r)
+	if err == nil && limit < 0 { // what is noted must not be lost: another edit may be on its way to the disk
+		err = f.Sync()
+	}
 	return size, h.Sum32(), err
 }
 
