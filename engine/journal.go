@@ -132,8 +132,20 @@ func (j *journal) resume(units []*unit) {
 	j.durable.at = slices.Clone(j.at)
 }
 
-// maxPendingJournal is how many bytes wait for the commit interval.
-const maxPendingJournal = 1 << 20
+const (
+	// maxPendingJournal is how many bytes wait for the commit interval.
+	maxPendingJournal = 1 << 20
+	// mostPendingJournal is how many bytes wait for a disk that is slower than the
+	// stream; then no step is taken.
+	mostPendingJournal = 16 * maxPendingJournal
+)
+
+// tooLong says whether the disk has to catch up.
+func (j *journal) tooLong() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.pending) > mostPendingJournal
+}
 
 func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {
 	e := binary.AppendVarint(j.entry[:0], now)

@@ -99,8 +99,17 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	return false, p.advance(now)
 }
 
-// blocked says whether a sink has to catch up first.
+// diskFull says whether a write of state waits for room on the disk.
+func (p *Pipeline) diskFull() bool {
+	d, ok := p.journal.store.(interface{ Full() bool })
+	return ok && d.Full()
+}
+
+// blocked says whether a sink, or the disk, has to catch up first.
 func (p *Pipeline) blocked() bool {
+	if p.journal.tooLong() || p.diskFull() {
+		return true
+	}
 	for _, o := range p.boxes {
 		if o.full() {
 			return true

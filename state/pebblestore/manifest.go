@@ -94,8 +94,11 @@ func checkManifest(dir string) error {
 		return err
 	}
 	var n manifestNote
-	if json.Unmarshal(text, &n) != nil {
-		return nil // the note itself was torn: it says nothing
+	if !json.Valid(text) { // the note itself was torn: it says nothing
+		return nil
+	}
+	if err := json.Unmarshal(text, &n); err != nil {
+		return err
 	}
 	name, err := currentManifest(dir)
 	if err != nil || name > n.Name {
