@@ -217,6 +217,10 @@ func (p *Pipeline) hint() string {
 	switch {
 	case p.recovery != nil:
 		return fmt.Sprintf("replaying step %d of %d", p.recovery.at, len(p.recovery.steps))
+	case p.diskFull():
+		return "the disk with the state is full: nothing is read until there is room"
+	case p.journal.tooLong():
+		return "the disk with the state is behind"
 	case p.blocked():
 		return "the sink is behind: its queue is full"
 	case box.Rows > box.Acknowledged:
