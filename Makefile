@@ -24,7 +24,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants generate lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -69,6 +69,9 @@ bench-kafka: ## end to end on a real broker: Java, Maven, a C compiler
 
 bench-scale: ## keys, window, rules, cores, skew: tables, and benchmarks/results
 	@$(GO) run ./benchmarks/cmd/scale $(BENCH_FLAGS)
+
+open-state: ## GIB=1: builds state of so many GiB and measures how long opening it takes
+	$(GO) run ./tools/openstate -gib $(or $(GIB),1) -dir $(or $(DIR),/tmp)
 
 bench-page: ## tables and plots of docs/benchmarks from benchmarks/results
 	@cd benchmarks/plot && $(GO) run . ../results ../../docs/benchmarks
