@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ import (
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/savepoint"
 )
 
 // fakeRunner runs nothing: it remembers what it was asked.
@@ -33,6 +36,8 @@ type fakeRunner struct {
 	started int
 	panics  bool   // no query opens
 	refuse  string // name of a query that does not start
+
+	restored []string
 }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }
@@ -103,6 +108,29 @@ func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, 
 	return &why.Report{Query: fmt.Sprint(q.Name, asked.Key, asked.From.Unix(), asked.Limit), Patterns: []why.Pattern{}}, nil
 }
 
+func (r *fakeRunner) Savepoint(_ context.Context, name string, w io.Writer, h *savepoint.Header) error {
+	h.Query, h.Cepd, h.Step = name, "v9", 7
+	x, err := savepoint.NewWriter(w, h)
+	if err != nil {
+		return err
+	}
+	return x.Close(w)
+}
+
+func (r *fakeRunner) Restore(name, path string, sinks engine.Sinks) error {
+	r.restored = append(r.restored, fmt.Sprintf("%s from %s (%s)", name, filepath.Base(path), sinks))
+	return nil
+}
+
+func (r *fakeRunner) Checkpoint(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "table"), []byte("state"), 0o600)
+}
+
+func (r *fakeRunner) Version() string { return "v9" }
+
 func (r *fakeRunner) Close(context.Context) error { return nil }
 
 func (r *fakeRunner) String() string {
@@ -113,7 +141,7 @@ func (r *fakeRunner) String() string {
 		names = append(names, q+" -> "+t)
 	}
 	sort.Strings(names)
-	return strings.Join(names, "\n") + "\n"
+	return strings.Join(append(names, r.restored...), "\n") + "\n"
 }
 
 // server is a server on a directory that can be started again.
@@ -237,7 +265,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	want := "delete /v1/queries/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/tables\nget /v1/tables/{name}\npost /v1/queries\npost /v1/queries/{name}/resume\npost /v1/validate"
+	want := "delete /v1/queries/{name}\ndelete /v1/savepoints/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/savepoints\nget /v1/savepoints/{name}\nget /v1/tables\nget /v1/tables/{name}\npost /v1/backups\npost /v1/queries\npost /v1/queries/{name}/resume\npost /v1/savepoints\npost /v1/savepoints/{name}/restore\npost /v1/validate"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +24,15 @@ import (
 // MaxStatements bounds the registry.
 const MaxStatements = 10_000
 
+// registryVersion is that of the file. A newer one is refused; when there is a
+// second, decode reads the first too.
 const registryVersion = 1
+
+// The names of what a server's data directory has.
+const (
+	registryName = "registry.json"
+	stateDir     = "state"
+)
 
 // Statement is one accepted statement.
 type Statement struct {
@@ -54,7 +65,7 @@ func openRegistry(dir string) (*registry, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	r := &registry{file: filepath.Join(dir, "registry.json")}
+	r := &registry{file: filepath.Join(dir, registryName)}
 	text, err := os.ReadFile(r.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -65,18 +76,42 @@ func openRegistry(dir string) (*registry, error) {
 	return r, r.decode(text)
 }
 
+// VerifyRegistry reads the registry of a data directory and compiles it: how many
+// statements it has. Without one the error is fs.ErrNotExist.
+func VerifyRegistry(dir string) (n int, err error) {
+	if _, err := os.Stat(filepath.Join(dir, registryName)); err != nil {
+		return 0, err
+	}
+	r, err := openRegistry(dir)
+	if err != nil {
+		return 0, err
+	}
+	_, err = compileList(r.statements)
+	return len(r.statements), err
+}
+
 type registryFile struct {
 	Version    int         `json:"version"`
+	Sum        string      `json:"sha256,omitempty"` // of the statements; files of before lack it
 	Statements []Statement `json:"statements"`
+}
+
+func (f *registryFile) sum() string {
+	text, _ := json.Marshal(f.Statements) // it came from there
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 func (r *registry) decode(text []byte) error {
 	var f registryFile
-	if err := json.Unmarshal(text, &f); err != nil {
-		return fmt.Errorf("%s: %w", r.file, err)
+	if err := json.Unmarshal(text, &f); err != nil || f.Version < 1 {
+		return fmt.Errorf("%s is damaged (%w): put back a copy of it, or restore a backup into another directory: cepd backup restore --from URL --data-dir NEW", r.file, cmp.Or(err, errors.New("it has no version")))
 	}
-	if f.Version != registryVersion {
-		return fmt.Errorf("%s: version %d; this cepd reads version %d", r.file, f.Version, registryVersion)
+	if f.Version > registryVersion {
+		return fmt.Errorf("%s was written by a newer cepd (registry version %d, this one reads up to version %d): run that version or a later one", r.file, f.Version, registryVersion)
+	}
+	if f.Sum != "" && f.Sum != f.sum() {
+		return fmt.Errorf("%s is damaged: its statements are not those that were written; put back a copy of it, restore a backup into another directory (cepd backup restore --from URL --data-dir NEW), or, after a change by hand, delete its \"sha256\"", r.file)
 	}
 	r.statements = f.Statements
 	return nil
@@ -85,7 +120,9 @@ func (r *registry) decode(text []byte) error {
 // replace makes list the registry, on disk first.
 func (r *registry) replace(list []Statement) error {
 	if r.file != "" {
-		text, err := json.MarshalIndent(registryFile{registryVersion, list}, "", "  ")
+		f := registryFile{Version: registryVersion, Statements: list}
+		f.Sum = f.sum()
+		text, err := json.MarshalIndent(f, "", "  ")
 		if err != nil {
 			return fmt.Errorf("registry: %w", err)
 		}
@@ -185,6 +222,7 @@ type change struct {
 	undone  bool     // something is gone: what is left may not compile
 	added   []string // queries
 	dropped []string // queries
+	from    *restoration
 }
 
 // apply works a compiled submission into a list. script and result belong to

@@ -40,6 +40,8 @@ func register(api huma.API, s *Service) {
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
 	registerInstances(api, s)
 	registerWhy(api, s)
+	registerSavepoints(api, s)
+	registerBackups(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
 		func(context.Context, *struct{}) (*body[[]Table], error) { return answer(s.Tables(), nil) })
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}", "show-table", "One table", 0),

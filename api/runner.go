@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/savepoint"
 )
 
 // startTimeout limits how long a query may take to reach its sources.
@@ -60,8 +62,20 @@ func (r EngineRunner) Drop(name string) error {
 	if q, ok := r.Query(name); ok {
 		return q.Drop()
 	}
-	return nil
+	return r.DropState(name)
 }
+
+// Savepoint writes the state of a query.
+func (r EngineRunner) Savepoint(ctx context.Context, name string, w io.Writer, h *savepoint.Header) error {
+	q, ok := r.Query(name)
+	if !ok {
+		return errNoQuery(name)
+	}
+	return q.Savepoint(ctx, w, h)
+}
+
+// Version is that of the program.
+func (r EngineRunner) Version() string { return r.Options().Version }
 
 // Status is how the query does.
 func (r EngineRunner) Status(name string) (engine.Status, bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state/savepoint"
 )
 
 // Runner runs queries by name. The engine is one, see EngineRunner.
@@ -32,8 +34,16 @@ type Runner interface {
 	Failure(name string) *engine.Failure
 	// Restarts says when the query is started again that has failed.
 	Restarts(q *query.Query) (engine.RestartStrategy, error)
-	// Drop stops the query and deletes its state.
+	// Drop stops the query and deletes its state, also of one that did not start.
 	Drop(name string) error
+	// Savepoint writes the state of a query that was started.
+	Savepoint(ctx context.Context, name string, w io.Writer, h *savepoint.Header) error
+	// Restore fills the state of a query that is to be started from a file.
+	Restore(name, path string, sinks engine.Sinks) error
+	// Checkpoint copies all state as it is now into a directory.
+	Checkpoint(dir string) error
+	// Version is that of the program.
+	Version() string
 	// Status is how the query does; false when it was never started.
 	Status(name string) (engine.Status, bool)
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
@@ -53,6 +63,9 @@ type Service struct {
 	asking chan struct{} // full while a history is read
 	starts *starts
 
+	dir     string // data directory; empty: none
+	backups string // where they go if nothing is said
+
 	changes sync.Mutex // held across a change: they come one by one
 
 	mu       sync.Mutex // of what follows, and for moments only
@@ -69,11 +82,16 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dir != "" {
+		if err := sweepCheckpoints(dir); err != nil {
+			return nil, err
+		}
+	}
 	c, err := compileList(reg.statements)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		s.starts.begin(&c.queries[i], c.catalog)
@@ -111,6 +129,9 @@ type Submission struct {
 	File   string            `json:"file,omitempty" doc:"Name to show in errors" maxLength:"1024"`
 	SQL    string            `json:"sql" doc:"Statements, separated by semicolons" minLength:"1" maxLength:"1048576"`
 	Params map[string]string `json:"params,omitempty" doc:"Values of :name in the text"`
+
+	FromSavepoint string `json:"from_savepoint,omitempty" doc:"Name of a savepoint that the query goes on from" maxLength:"100"`
+	Sinks         string `json:"sinks,omitempty" enum:"refuse,deduplicate,redeliver" doc:"With from_savepoint: what becomes of rows that exactly-once sinks got after it"`
 }
 
 // Outcome is what a submission did.
@@ -144,11 +165,17 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ch.from, err = s.restorationOf(sub.FromSavepoint, sub.Sinks); err != nil {
+		return nil, err
+	}
+	if ch.from != nil && len(ch.added) != 1 {
+		return nil, badRequest("a savepoint is of one query, but the text has %d", len(ch.added))
+	}
 	if err := s.validate(base, result); err != nil {
 		return nil, err
 	}
 	if err := s.carryOut(ch); err != nil {
-		return nil, err
+		return nil, savepointProblem(err)
 	}
 	out := &Outcome{Queries: append([]string{}, ch.added...), Dropped: ch.dropped, Answers: s.answers(result)}
 	if result.Warnings != nil {
@@ -198,8 +225,8 @@ func (s *Service) carryOut(ch *change) error {
 		return err
 	}
 	for i, name := range ch.added {
-		if err := s.start(c, name); err != nil {
-			return errors.Join(badRequest("%v", err), s.undo(before, ch.added[:i]))
+		if err := s.begin(c, name, ch.from); err != nil {
+			return errors.Join(err, s.undo(before, ch.added[:i]))
 		}
 	}
 	s.mu.Lock()
@@ -223,6 +250,24 @@ func (s *Service) keep(list []Statement) error {
 
 func (s *Service) undo(before []Statement, started []string) error {
 	return errors.Join(s.dropAll(started), s.keep(before))
+}
+
+// begin starts a query that is new, from a savepoint (nil: from nothing). State
+// that it cannot go on from is deleted again.
+func (s *Service) begin(c *compiled, name string, from *restoration) error {
+	if from == nil {
+		if err := s.start(c, name); err != nil {
+			return badRequest("%v", err)
+		}
+		return nil
+	}
+	if err := s.runner.Restore(name, from.path, from.sinks); err != nil {
+		return err
+	}
+	if err := s.start(c, name); err != nil {
+		return errors.Join(err, s.runner.Drop(name))
+	}
+	return nil
 }
 
 func (s *Service) start(c *compiled, name string) error {

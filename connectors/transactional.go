@@ -3,6 +3,8 @@ package connectors
 import (
 	"context"
 	"errors"
+
+	"github.com/cepd/cepd/internal/event"
 )
 
 // Transactional is a Sink that delivers exactly once: rows become visible in
@@ -31,6 +33,17 @@ type Transactional interface {
 	Forget(ctx context.Context) error
 	// Carries says whether Commit can tell how far s has been read.
 	Carries(s Source) bool
+}
+
+// Recaller is a Transactional that can tell which rows it has delivered: what a
+// state needs that is older than the table (a backup).
+type Recaller interface {
+	// Place is, by partition, what lies behind the rows that the last Commit made
+	// visible. Partitions that were not written since Recover are left out.
+	Place() map[int32]int64
+	// Recall calls fn with the ID of each visible row from a place on; partitions
+	// that it leaves out are read from their beginning.
+	Recall(ctx context.Context, place map[int32]int64, fn func(event.ID) error) error
 }
 
 // Mark is where a table stands after a transaction.

@@ -123,6 +123,38 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// waiting is a store whose writes wait for room at times.
+type waiting struct {
+	*memstore.Store
+	full bool
+}
+
+func (w *waiting) Full() bool { return w.full }
+
+// Nothing is read while the disk is full, and the status says why.
+func TestFullDiskHoldsUp(t *testing.T) {
+	w := enginetest.NewWorld()
+	w.Input("payments", cards(10))
+	c, err := enginetest.Compile(pass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &waiting{memstore.New(), true}
+	p := w.Pipeline(t, c, w.Options(), store)
+	for range 5 {
+		if idle, err := p.Step(context.Background()); err != nil || !idle {
+			t.Fatal(idle, err)
+		}
+	}
+	if s := p.Status(); s.Partitions[0].Position != 0 || !strings.Contains(s.Hint, "disk with the state is full") {
+		t.Errorf("%+v", s)
+	}
+	store.full = false
+	if err := enginetest.Finish(p); err != nil || len(w.Output("o").Rows()) != 10 {
+		t.Error(err, w.Output("o").Texts())
+	}
+}
+
 func unique(rows []string) []string {
 	seen := map[string]bool{}
 	var out []string

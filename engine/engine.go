@@ -18,8 +18,8 @@ import (
 // Engine runs queries, each on its own: one that fails leaves the others alone.
 type Engine struct {
 	options Options
-	store   state.Store // nil: nothing is kept
-	owned   bool        // the store is closed with the engine
+	store   state.Store        // nil: nothing is kept
+	disk    *pebblestore.Store // the store, if it is the engine's own
 	metrics *metrics
 	turns   *turns
 
@@ -40,14 +40,22 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{options: o, store: o.Store, metrics: m, turns: newTurns(o.Workers, o.Clock), queries: map[string]*Query{}}
 	if e.store == nil && o.DataDir != "" {
-		if e.store, err = pebblestore.Open(o.DataDir, pebblestore.Options{}); err != nil {
+		if e.disk, err = pebblestore.Open(o.DataDir, pebblestore.Options{Full: e.diskFull}); err != nil {
 			return nil, err
 		}
-		e.owned = true
+		e.store = e.disk
 	}
 	e.options.pool = newPool(o.Workers - 1)
 	e.options.memory = newMemory(o.MemoryLimit, o.MemoryBudget)
 	return e, nil
+}
+
+func (e *Engine) diskFull(full bool) {
+	if full {
+		e.options.Log.Error("the disk is full: nothing can be committed, so nothing is read; queries go on when there is room", "dir", e.options.DataDir)
+		return
+	}
+	e.options.Log.Info("the disk has room again", "dir", e.options.DataDir)
 }
 
 // Options are those of the engine, with their defaults.
@@ -133,6 +141,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	if again {
 		return nil
 	}
+	if e.disk != nil { // a full disk must not hold up the end
+		defer context.AfterFunc(ctx, e.disk.Abandon)()
+	}
 	queries := e.Queries()
 	errs := make([]error, len(queries))
 	var wg sync.WaitGroup
@@ -141,10 +152,19 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	wg.Wait()
 	e.options.pool.close()
-	if e.owned {
-		errs = append(errs, e.store.Close())
+	if e.disk != nil {
+		errs = append(errs, e.disk.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// DropState deletes the state of a query that is not running.
+func (e *Engine) DropState(name string) error {
+	if err := e.reserve(name); err != nil {
+		return err
+	}
+	defer e.release(name)
+	return e.dropState(name)
 }
 
 // dropState deletes a query's range.

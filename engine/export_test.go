@@ -2,6 +2,9 @@ package engine
 
 import "context"
 
+// FormatVersion is for tests that keep states of each version.
+const FormatVersion = formatVersion
+
 // Inspect calls f between two steps of a running query.
 func (q *Query) Inspect(f func()) error {
 	return q.ask(context.Background(), func(*Pipeline) error { f(); return nil })

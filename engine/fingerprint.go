@@ -19,14 +19,24 @@ var identity = []string{"connector", "topic", "path", "format"}
 
 // fingerprint is a hash of what a query's state depends on: the plan without
 // its places in the text, the tables it reads and writes, the number of shards.
-func fingerprint(root *plan.Insert, shards int) string {
-	h := sha256.New()
+// format is the state's: those before 4 were hashed with all fields of the plan,
+// later ones without those that are zero, so that a plan may get new fields.
+func fingerprint(root *plan.Insert, shards, format int) string {
+	h := hasher{Hash: sha256.New(), all: format < 4}
 	fmt.Fprintf(h, "shards %d\n", shards)
-	hashValue(h, reflect.ValueOf(root))
+	h.value(reflect.ValueOf(root))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func hashValue(h hash.Hash, v reflect.Value) {
+// newFields are fields of plans that formats before 4 did not have.
+var newFields = map[string]bool{}
+
+type hasher struct {
+	hash.Hash
+	all bool // fields that are zero too
+}
+
+func (h hasher) value(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
@@ -36,20 +46,13 @@ func hashValue(h hash.Hash, v reflect.Value) {
 		if hashKnown(h, v.Interface()) {
 			return
 		}
-		hashValue(h, v.Elem())
+		h.value(v.Elem())
 	case reflect.Struct:
-		fmt.Fprintf(h, "%s{", v.Type())
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && f.Type != reflect.TypeFor[diag.Span]() {
-				fmt.Fprintf(h, "%s:", f.Name)
-				hashValue(h, v.Field(i))
-			}
-		}
-		fmt.Fprint(h, "}")
+		h.fields(v)
 	case reflect.Slice, reflect.Array:
 		fmt.Fprintf(h, "[%d:", v.Len())
 		for i := range v.Len() {
-			hashValue(h, v.Index(i))
+			h.value(v.Index(i))
 		}
 		fmt.Fprint(h, "]")
 	case reflect.Func, reflect.Map, reflect.Chan:
@@ -57,6 +60,21 @@ func hashValue(h hash.Hash, v reflect.Value) {
 	default:
 		fmt.Fprintf(h, "%#v;", v.Interface())
 	}
+}
+
+func (h hasher) fields(v reflect.Value) {
+	fmt.Fprintf(h, "%s{", v.Type())
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		switch {
+		case !f.IsExported() || f.Type == reflect.TypeFor[diag.Span]():
+		case v.Field(i).IsZero() && (!h.all || newFields[v.Type().String()+"."+f.Name]):
+		default:
+			fmt.Fprintf(h, "%s:", f.Name)
+			h.value(v.Field(i))
+		}
+	}
+	fmt.Fprint(h, "}")
 }
 
 // hashKnown hashes what is named rather than described.

@@ -52,6 +52,8 @@ const (
 	sectionAcked    = 'a' // + outbox
 	sectionOutbox   = 'o' // + outbox + number of the last row
 	sectionLedger   = 'x' // + outbox
+	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
+	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
 )
 
@@ -130,18 +132,19 @@ func (j *journal) resume(units []*unit) {
 	j.durable.at = slices.Clone(j.at)
 }
 
-// maxPendingJournal is how many bytes wait for the commit interval.
-const maxPendingJournal = 1 << 20
+const (
+	// maxPendingJournal is how many bytes wait for the commit interval.
+	maxPendingJournal = 1 << 20
+	// mostPendingJournal is how many bytes wait for a disk that is slower than the
+	// stream; then no step is taken.
+	mostPendingJournal = 16 * maxPendingJournal
+)
 
-// maxWaitingJournal is how many bytes wait for a disk that is slower than the
-// stream, before steps wait for it.
-const maxWaitingJournal = 16 << 20
-
-// full says whether steps have to wait for the disk.
-func (j *journal) full() bool {
+// tooLong says whether the disk has to catch up.
+func (j *journal) tooLong() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.pending) >= maxWaitingJournal
+	return len(j.pending) > mostPendingJournal
 }
 
 func (j *journal) encode(now event.Time, units []*unit, boxes []*outbox) {

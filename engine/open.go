@@ -37,7 +37,7 @@ func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalo
 		return nil, err
 	}
 	p := &Pipeline{
-		name: root.Name, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		name: root.Name, root: root, version: o.Version, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
 		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
 	}
 	b := &opener{options: &o, cat: cat, root: root, p: p}
@@ -101,7 +101,7 @@ func (b *opener) open(ctx context.Context) error {
 // start restores the state and opens the readers where it ends.
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
-	p.fingerprint = fingerprint(b.root, p.settings.shards)
+	p.fingerprint = fingerprint(b.root, p.settings.shards, formatVersion)
 	if err := errors.Join(p.checkDisk(), p.load()); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 // Options of an engine. Registry is required; everything else has a default.
 type Options struct {
+	Version          string      // of the program: written beside the state
 	DataDir          string      // where state is kept; "" and no Store: nowhere
 	Store            state.Store // in place of DataDir; the caller closes it
 	Registry         *connectors.Registry

@@ -16,6 +16,8 @@ import (
 //
 //	put (step) --> queue --> Deliver: items whose step is durable --> Sink.Write, Flush [, Commit] --> acked
 //
+// A state that was restored may be older than the sink: again.go.
+//
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
 type outbox struct {
@@ -31,6 +33,9 @@ type outbox struct {
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
 	carried []carried
+
+	place map[int32]int64 // behind the rows known to be delivered, by partition of the sink
+	again *again          // nil: the sink has nothing that this state does not know of
 
 	mu     sync.Mutex
 	queue  []item // oldest first
@@ -87,6 +92,9 @@ func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.again != nil {
+		live = o.leaveOut(b, live, salt)
+	}
 	first := o.seq
 	o.seq += uint64(len(live))
 	if o.acked >= o.seq {
@@ -220,6 +228,7 @@ func (o *outbox) claim(durable uint64, most int64) []item {
 func (o *outbox) acknowledge(n int) {
 	o.mu.Lock()
 	o.acked = o.queue[n-1].last
+	o.notePlace()
 	o.drop(n)
 	o.mu.Unlock()
 	signal(o.room)

@@ -14,6 +14,7 @@ import (
 	"github.com/cepd/cepd/internal/panics"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
+	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
 )
 
@@ -35,8 +36,11 @@ type Pipeline struct {
 	budget     budget
 	ready      chan struct{} // signalled when a reader may have rows
 
-	format      int        // version of what the store holds
+	format      int // version of what the store holds
+	root        *plan.Insert
 	fingerprint string     // of what the state depends on
+	version     string     // of the program
+	restored    *restored  // nil: the state has run here
 	number      uint64     // of the last step in the journal
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
@@ -109,9 +113,15 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 // unfinished says that a stage has more to report, whatever comes in.
 func (p *Pipeline) unfinished() bool { return slices.ContainsFunc(p.stages, (*stage).unfinished) }
 
+// diskFull says whether a write of state waits for room on the disk.
+func (p *Pipeline) diskFull() bool {
+	d, ok := p.journal.store.(interface{ Full() bool })
+	return ok && d.Full()
+}
+
 // blocked says whether a sink, or the disk, has to catch up first.
 func (p *Pipeline) blocked() bool {
-	if p.journal.full() {
+	if p.journal.tooLong() || p.diskFull() {
 		return true
 	}
 	for _, o := range p.boxes {
@@ -204,6 +214,9 @@ func (p *Pipeline) advance(now event.Time) error {
 	}
 	if err := errors.Join(p.checkOrderBuffers(), p.checkBudget()); err != nil {
 		return err
+	}
+	for _, o := range p.boxes {
+		o.expire(now)
 	}
 	before := p.put()
 	if err := p.settle(p.number + 1); err != nil {

@@ -36,6 +36,7 @@ type Query struct {
 	written   chan struct{} // signalled when writing turns false
 	delivered chan struct{} // signalled by deliveries
 	asks      chan func()   // looks at the pipeline between two steps
+	saves     []saving      // wanted with the next snapshot; the run loop's
 
 	published atomic.Pointer[Status]
 	next      *reading // the run loop's
@@ -331,7 +332,7 @@ func (q *Query) after(idle bool) error {
 		q.awaitWrite()
 	}
 	o := &q.engine.options
-	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes || q.p.Pressed()
+	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes || q.p.Pressed() || len(q.saves) > 0
 	if !due || q.p.recovery != nil || q.p.journal.store == nil || !q.writing.CompareAndSwap(false, true) {
 		return nil
 	}
@@ -340,7 +341,8 @@ func (q *Query) after(idle bool) error {
 		write, size, err := q.p.Snapshot()
 		if err == nil {
 			q.p.snapshots = snapshotInfo{now, int64(size)}
-			q.writes <- write
+			q.writes <- q.p.saved(write, q.saves)
+			q.saves = nil
 		}
 		return err
 	})

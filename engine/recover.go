@@ -78,6 +78,9 @@ func (p *Pipeline) restore(h *header) error {
 		if err := p.restoreOutbox(byte(i), o, h.Put[i]); err != nil {
 			return err
 		}
+		if i < len(h.Places) {
+			o.place = h.Places[i]
+		}
 	}
 	return nil
 }
@@ -99,7 +102,10 @@ func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
 	if err != nil {
 		return err
 	}
-	return o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value))
+	if err := o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value)); err != nil {
+		return err
+	}
+	return o.restoreAgain(p.readUnder(sectionAgain, i))
 }
 
 // restoreUnits brings the units into the order of the snapshot: the journal
@@ -135,7 +141,7 @@ func findUnit(units []*unit, st unitState) *unit {
 }
 
 func (p *Pipeline) loadJournal(after uint64) error {
-	r := &recovery{timedIdle: p.format < 2, atOnce: p.format < 4}
+	r := &recovery{timedIdle: p.format < 2, atOnce: p.format < 5}
 	err := p.readUnder(sectionJournal).Scan(be64(after+1), nil, func(key, value []byte) error {
 		number := fromBE64(key)
 		if number != after+uint64(len(r.steps))+1 {
@@ -318,11 +324,15 @@ func (p *Pipeline) goLive() error {
 		}
 	}
 	p.journal.resume(p.units)
+	for _, o := range p.boxes {
+		o.goLive(p.now)
+	}
 	wake(p.boxes) // what the replay has made may leave
 	write, _, err := p.Snapshot()
 	if err == nil && write != nil {
 		err = write()
 	}
+	p.restored = nil
 	if err != nil || p.journal.store == nil || p.format == formatVersion {
 		return err
 	}

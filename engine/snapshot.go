@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,13 +17,17 @@ import (
 //	1  the clock and the offsets of a journal entry tell which partitions turn idle
 //	2  the entry tells it itself
 //	3  patterns name the deadline of each key, and have deadlines by time
-//	4  a window with many groups is reported in several steps
-const formatVersion = 4
+//	4  a snapshot says where its rows end in the sinks, and what a restored
+//	   query has to leave out; the range says which cepd wrote it
+//	5  a window with many groups is reported in several steps
+const formatVersion = 5
 
 // meta says what a query's range was written by.
 type meta struct {
 	Format      int    `json:"format"`
 	Fingerprint string `json:"fingerprint"`
+	Cepd        string `json:"cepd,omitempty"`
+	Partial     bool   `json:"partial,omitempty"` // a restore has begun and not ended
 }
 
 // header is a snapshot but for the operators' state and the outboxes' rows.
@@ -33,6 +38,9 @@ type header struct {
 	Units  []unitState  `json:"units"`
 	Stages []stageState `json:"stages"`
 	Put    []uint64     `json:"put"` // rows numbered, per outbox
+
+	// Where in the sinks the rows begin that this snapshot does not know of.
+	Places []map[int32]int64 `json:"places,omitempty"`
 }
 
 type unitState struct {
@@ -62,6 +70,7 @@ func (p *Pipeline) header() header {
 	}
 	for _, o := range p.boxes {
 		h.Put = append(h.Put, o.seq)
+		h.Places = append(h.Places, o.placeNow())
 	}
 	return h
 }
@@ -102,6 +111,14 @@ func (p *Pipeline) capture(w state.Writer) error {
 		if err := o.save(p.under(w, sectionOutbox, byte(i))); err != nil {
 			return err
 		}
+		if err := o.saveAgain(p.under(w, sectionAgain, byte(i))); err != nil {
+			return err
+		}
+	}
+	if p.restored != nil && p.recovery == nil { // what it asked for has been done: from now on it is the query's own
+		if err := errors.Join(p.under(w).Delete([]byte{sectionRestored}), p.putMeta(w)); err != nil {
+			return err
+		}
 	}
 	text, err := json.Marshal(p.header())
 	if err != nil {
@@ -138,27 +155,45 @@ func (p *Pipeline) checkMeta() (found bool, err error) {
 	if err != nil || !found {
 		return false, err
 	}
-	var m meta
-	if err := json.Unmarshal(text, &m); err != nil {
-		return false, fmt.Errorf("the state of query %q is corrupt: %w", p.name, err)
+	m, err := decodeMeta(p.name, text)
+	if err != nil {
+		return false, err
 	}
-	if m.Format > formatVersion {
-		return false, fmt.Errorf("the state of query %q was written by a newer cepd (format %d, this one reads up to %d): use that version, or drop the query's state", p.name, m.Format, formatVersion)
+	if m.Partial {
+		return false, fmt.Errorf("a savepoint was not restored to its end into query %q: drop the query's state and restore it again", p.name)
 	}
-	if m.Fingerprint != p.fingerprint {
+	if p.restored, err = decodeRestored(p.readUnder(), p.name); err != nil {
+		return false, err
+	}
+	if m.Fingerprint != p.fingerprintAs(m.Format, p.restored) {
 		return false, fmt.Errorf("the state of query %q was made by another text of the query, or of the tables it reads: restore that text, give the query another name, or drop its state", p.name)
 	}
 	p.format = m.Format
 	return true, nil
 }
 
-func (p *Pipeline) writeMeta() error {
-	text, err := json.Marshal(meta{formatVersion, p.fingerprint})
+// decodeMeta reads who wrote the state of a query; a newer cepd is an error.
+func decodeMeta(query string, text []byte) (m meta, err error) {
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("the state of query %q is corrupt: %w", query, err)
+	}
+	if m.Format > formatVersion {
+		return m, fmt.Errorf("the state of query %q was written by a newer cepd (%s, state format %d; this one reads up to format %d): run that version or a later one, or restore a savepoint or backup that this one wrote", query, cmp.Or(m.Cepd, "version not known"), m.Format, formatVersion)
+	}
+	return m, nil
+}
+
+func (p *Pipeline) putMeta(w state.Writer) error {
+	text, err := json.Marshal(meta{Format: formatVersion, Fingerprint: p.fingerprint, Cepd: p.version})
 	if err != nil {
 		return err
 	}
+	return p.under(w).Put([]byte{sectionMeta}, text)
+}
+
+func (p *Pipeline) writeMeta() error {
 	b := p.journal.store.NewBatch()
-	if err := p.under(b).Put([]byte{sectionMeta}, text); err != nil {
+	if err := p.putMeta(b); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	p.format = formatVersion

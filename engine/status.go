@@ -235,7 +235,9 @@ func (p *Pipeline) hint() string {
 	switch {
 	case p.recovery != nil:
 		return fmt.Sprintf("replaying step %d of %d", p.recovery.at, len(p.recovery.steps))
-	case p.journal.full():
+	case p.diskFull():
+		return "the disk with the state is full: nothing is read until there is room"
+	case p.journal.tooLong():
 		return "the disk is behind: the journal waits to be written"
 	case p.blocked() && p.settings.sinkRate > 0:
 		return fmt.Sprintf("the sink's queue is full: 'sink.max-rows-per-second' lets %d rows leave in a second", p.settings.sinkRate)

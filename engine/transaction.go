@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -78,11 +79,11 @@ func (p *Pipeline) takeMark(ctx context.Context, i byte, o *outbox) error {
 		return err
 	}
 	o.state = l.State
-	if err := o.checkMark(m, found, l.Marked, p.lastPut(int(i))); err != nil {
+	rows, err := p.settleMark(ctx, i, o, m, found, l.Marked)
+	if err != nil {
 		return err
 	}
-	o.skip(max(m.Rows, o.acked))
-	err = o.commit(ctx, o.acked, nil)
+	err = o.commit(ctx, rows, nil)
 	switch {
 	case errors.Is(err, connectors.ErrInDoubt): // until the sink has had enough
 		return p.takeMark(ctx, i, o)
@@ -91,6 +92,21 @@ func (p *Pipeline) takeMark(ctx context.Context, i byte, o *outbox) error {
 	}
 	l.Marked = true
 	return p.writeLedger(i, l)
+}
+
+// settleMark compares the sink's mark with the state, takes what is delivered as
+// acknowledged, and gives the number of rows to mark.
+func (p *Pipeline) settleMark(ctx context.Context, i byte, o *outbox, m connectors.Mark, found, marked bool) (rows uint64, err error) {
+	last := p.lastPut(int(i))
+	err = o.checkMark(m, found, marked, last)
+	if err == nil && p.restored != nil && marked && !found {
+		err = fmt.Errorf("how many rows have been delivered as %s is not recorded, and the state is a copy from %s", o.tx.Identity(), p.restored.At.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		return p.settleCopy(ctx, o, m, last, err)
+	}
+	o.skip(max(m.Rows, o.acked))
+	return o.acked, nil
 }
 
 // lastPut is the number of the last row that the journal knows of.
@@ -106,7 +122,7 @@ func (o *outbox) checkMark(m connectors.Mark, found, marked bool, last uint64) e
 	const remedy = "choose another 'sink.transactional-id-prefix' to go on from what the state knows: rows may then be missing or come twice"
 	switch {
 	case found && m.Rows > last:
-		return fmt.Errorf("%d rows have been delivered as %s, but the state knows of %d only: it is an old copy; restore the newest one, or %s", m.Rows, o.tx.Identity(), last, remedy)
+		return fmt.Errorf("%d rows have been delivered as %s, but the state knows of %d only: it is an old copy; start the newest state; of a restored one say what its sinks shall do (--sinks of cepd backup restore, cepd savepoint restore, cepd state sinks), or %s", m.Rows, o.tx.Identity(), last, remedy)
 	case found && marked && m.Rows < o.acked:
 		return fmt.Errorf("%d rows had been delivered as %s, now only %d are recorded there: the sink has lost data; %s", o.acked, o.tx.Identity(), m.Rows, remedy)
 	case !found && marked && o.acked < last:

@@ -7,6 +7,14 @@ type Store interface {
 	Reader
 	// NewBatch collects writes in memory.
 	NewBatch() Batch
+	// NewView is the store as it is now, whatever is written meanwhile.
+	NewView() View
+	Close() error
+}
+
+// View is a store as it was at one moment. Closed before the store is.
+type View interface {
+	Reader
 	Close() error
 }
 

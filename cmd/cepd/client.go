@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -30,7 +31,12 @@ type client struct {
 	base  string
 	token string       // "": none
 	http  *http.Client // nil: the default one
+
+	patience time.Duration // for an answer; 0: clientTimeout
 }
+
+// longTimeout is for requests that take as long as there is state.
+const longTimeout = 24 * time.Hour
 
 // clientFlags say how to reach a server, and as whom.
 type clientFlags struct {
@@ -100,6 +106,16 @@ func (f *clientFlags) encryption() (*tls.Config, error) {
 	return c, nil
 }
 
+// callLong is call for what takes as long as there is state.
+func (f *clientFlags) callLong(ctx context.Context, method, path string, in, out any) error {
+	c, err := f.client()
+	if err != nil {
+		return err
+	}
+	c.patience = longTimeout
+	return c.call(ctx, method, path, in, out)
+}
+
 // call asks the server of the flags.
 func (f *clientFlags) call(ctx context.Context, method, path string, in, out any) error {
 	c, err := f.client()
@@ -111,7 +127,7 @@ func (f *clientFlags) call(ctx context.Context, method, path string, in, out any
 
 // call sends in (nil: no body) and reads the answer into out (nil: none).
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, clientTimeout))
 	defer cancel()
 	var body io.Reader
 	if in != nil {

@@ -24,6 +24,7 @@ type config struct {
 	CommitInterval   time.Duration `yaml:"commit_interval"`
 	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
+	Backup           backupConfig  `yaml:"backup"`
 
 	TLS     auth.TLS      `yaml:"tls"`
 	Auth    authConfig    `yaml:"auth"`
@@ -37,6 +38,25 @@ type config struct {
 
 	insecure bool // --insecure: listen anywhere without login or encryption
 	own      bool // the queries are our own: nothing is confined
+}
+
+// backupConfig is where and when a server backs itself up.
+type backupConfig struct {
+	To    string        `yaml:"to"`    // file:///folder or s3://bucket/prefix
+	Every time.Duration `yaml:"every"` // 0: only when asked to
+	Keep  int           `yaml:"keep"`  // the newest; 0: all
+}
+
+func (b *backupConfig) validate() error {
+	switch {
+	case b.Every < 0 || b.Every > 0 && b.Every < time.Second:
+		return fmt.Errorf("backup.every: %v is less than a second", b.Every)
+	case b.Keep < 0:
+		return errors.New("backup.keep must not be negative")
+	case b.To == "" && (b.Every > 0 || b.Keep > 0):
+		return errors.New("backup.to is missing: file:///folder or s3://bucket/prefix")
+	}
+	return nil
 }
 
 // authConfig says who may use the server; without either, everybody.
@@ -101,5 +121,5 @@ func (c *config) validate() error {
 	if c.Workers < 0 || c.SnapshotBytes < 0 || c.Audit.MaxBytes < 0 || c.Audit.MaxFiles < 0 {
 		return errors.New("workers, snapshot_bytes, audit.max_bytes and audit.max_files must not be negative")
 	}
-	return c.validateSecurity()
+	return errors.Join(c.validateSecurity(), c.Backup.validate())
 }

@@ -56,8 +56,11 @@ func newSubmit(g *global, f *queryFlags) *cobra.Command {
 		Long: `submit sends the statements of each file (- is stdin) to the server: definitions
 fill its catalog, each INSERT becomes a query that runs until it is dropped. Of a
 file, all statements are carried out or, after an error, none.`,
-		Example: "  cepd query submit fraud.sql\n  cepd query submit --name big --param least=500 big.sql",
+		Example: "  cepd query submit fraud.sql\n  cepd query submit --name big --param least=500 big.sql\n  cepd query submit fraud.sql --from-savepoint before-upgrade --sinks deduplicate",
 	}
+	var from, sinks string
+	c.Flags().StringVar(&from, "from-savepoint", "", "savepoint of the server that the query goes on from")
+	sinksFlag(c, &sinks)
 	params := pairs{}
 	c.Flags().StringVar(&name, "name", "", "name of the query, when the file has one")
 	c.Flags().Var(params, "param", "value of :name in the text; may be repeated")
@@ -68,8 +71,8 @@ file, all statements are carried out or, after an error, none.`,
 		}
 		for _, t := range texts {
 			var out api.Outcome
-			sub := api.Submission{Name: name, File: t.name, SQL: t.sql, Params: params}
-			if err := f.call(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
+			sub := api.Submission{Name: name, File: t.name, SQL: t.sql, Params: params, FromSavepoint: from, Sinks: sinks}
+			if err := f.callLong(c.Context(), http.MethodPost, "/v1/queries", sub, &out); err != nil {
 				return err
 			}
 			if err := f.print(g.std.out, out, func(w io.Writer) { printOutcome(w, &out) }); err != nil {

@@ -44,6 +44,9 @@ also after a crash; without, it begins anew.`,
 	}
 	c.Flags().StringVar(&r.dataDir, "data-dir", "", "directory for state; made if it is not there")
 	c.Flags().DurationVar(&r.commit, "commit-interval", 0, "at most so long between two synced writes of the journal, and between two transactions of an exactly-once sink (default 100ms)")
+	c.Flags().StringVar(&r.saveTo, "savepoint", "", "directory that gets a savepoint of each query, QUERY.savepoint, at SIGINT or SIGTERM; needs --data-dir")
+	c.Flags().StringVar(&r.restoreFrom, "from-savepoint", "", "savepoint, or directory of them, that queries go on from which have no state in --data-dir yet")
+	sinksFlag(c, &r.sinks)
 	outputFlag(c, &r.output)
 	r.bindings = newBindings(c)
 	return c
@@ -55,6 +58,9 @@ type runCommand struct {
 	dataDir string
 	commit  time.Duration
 	output  string
+
+	saveTo, restoreFrom, sinks string // savepoints
+
 	engine  *engine.Engine
 	running []*engine.Query
 	mu      sync.Mutex // guards running: the progress line looks at it
@@ -67,7 +73,7 @@ type program struct {
 }
 
 func (r *runCommand) run(ctx context.Context, names []string) error {
-	if err := checkOutput(r.output); err != nil {
+	if err := errors.Join(checkOutput(r.output), r.checkSavepoints()); err != nil {
 		return err
 	}
 	log, err := r.logger()
@@ -86,6 +92,9 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 		return err
 	}
 	err = r.play(ctx, programs)
+	if err == nil && ctx.Err() != nil && r.saveTo != "" {
+		err = r.save()
+	}
 	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if closeErr := r.engine.Close(stopping); err == nil {
@@ -124,7 +133,7 @@ func (h foreground) WithGroup(name string) slog.Handler { return foreground{h.Ha
 
 // engineOptions is an engine with every connector.
 func engineOptions(log *slog.Logger) engine.Options {
-	return engine.Options{Registry: all.New(), NewDecoder: formats.NewDecoder, Log: log}
+	return engine.Options{Registry: all.New(), NewDecoder: formats.NewDecoder, Log: log, Version: version}
 }
 
 // compileTexts compiles files in order into one catalog; errors of several
@@ -200,6 +209,9 @@ func (r *runCommand) statements(ctx context.Context, p program) error {
 
 // start starts a query; one that prints is waited for.
 func (r *runCommand) start(ctx context.Context, cat *catalog.Catalog, q *query.Query) error {
+	if err := r.restore(q); err != nil {
+		return fmt.Errorf("query %s: %w", q.Name, err)
+	}
 	running, err := r.engine.Start(ctx, q.Insert, api.WithSettings(cat, q))
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("query %s: %w", q.Name, err)

@@ -119,7 +119,7 @@ func secureServer(t *testing.T, yaml string) (address string, log *bytes.Buffer)
 	return s.scheme() + "://" + l.Addr().String(), log
 }
 
-const numbersSQL = `CREATE TABLE a (x BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '10');
+const tenSQL = `CREATE TABLE a (x BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '10');
 CREATE TABLE b (x BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO b /*+ NAME('numbers') */ SELECT x FROM a;`
 
@@ -147,7 +147,7 @@ func TestSecureServer(t *testing.T) {
 	stranger := newAuthority(t)
 	forged, forgedKey := stranger.client("alice")
 	viewer, author := makeToken(t, "viewer", "viewer"), makeToken(t, "author", "author")
-	writeTestFile(t, "q.sql", numbersSQL)
+	writeTestFile(t, "q.sql", tenSQL)
 	address, _ := secureServer(t, "data_dir: data\ntls: {cert_file: "+cert+", key_file: "+key+", client_ca_file: "+ca.file+"}\n"+
 		"auth:\n  tokens_file: tokens.json\n  certificates:\n    - {subject: 'CN=alice,O=Bank', role: operator}\n")
 	query := func(args ...string) string {

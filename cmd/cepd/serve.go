@@ -91,9 +91,15 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 		defer close(retried)
 		s.service.Retry(ctx)
 	}()
+	backups := make(chan struct{})
+	go func() {
+		defer close(backups)
+		newBackupSchedule(s, cfg.Backup).run(ctx)
+	}()
 	err = s.serve(ctx, listener)
 	cancel()
 	<-retried
+	<-backups
 	log.Info("stopping")
 	return errors.Join(err, s.close())
 }
@@ -133,6 +139,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e}, s.log); err != nil {
 		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
 	}
+	s.service.UseBackups(cfg.Backup.To)
 	return s, nil
 }
 

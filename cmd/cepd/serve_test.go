@@ -90,7 +90,7 @@ func get(t *testing.T, url string) string {
 
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	over := time.After(20 * time.Second)
+	over := time.After(time.Minute)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for !ok() {

@@ -46,6 +46,7 @@ type queue struct {
 	trouble outage
 
 	sequence int32 // of the first record of the first batch
+	end      int64 // offset behind the last record acknowledged; 0: not known
 	stranger bool  // the partition is not part of the transaction yet
 }
 
@@ -375,9 +376,12 @@ func (s *sender) settle(queues []*queue, err error, response *produce.Response) 
 	defer s.mu.Unlock()
 	for _, q := range queues {
 		q.busy = false
-		outcome := err
+		outcome, first := err, int64(-1)
 		if err == nil && response != nil {
-			outcome = partitionError(response, q.part)
+			first, outcome = produceOutcome(response, q.part)
+		}
+		if outcome == nil && first >= 0 {
+			q.end = first + int64(q.batches[0].builder.Count())
 		}
 		s.settleQueue(q, outcome)
 	}
@@ -402,15 +406,30 @@ func (s *sender) settleQueue(q *queue, outcome error) {
 	}
 }
 
-func partitionError(r *produce.Response, part int32) error {
+// produceOutcome is where the first record of a batch has gone, and the error.
+func produceOutcome(r *produce.Response, part int32) (first int64, err error) {
 	for _, t := range r.Topics {
 		for i := range t.Partitions {
 			if t.Partitions[i].Partition == part {
-				return check(t.Partitions[i].ErrorCode)
+				return t.Partitions[i].BaseOffset, check(t.Partitions[i].ErrorCode)
 			}
 		}
 	}
-	return kafka.NetworkException // it did not say: ask again
+	return -1, kafka.NetworkException // it did not say: ask again
+}
+
+// ends are the offsets behind the last records acknowledged, where they are
+// known.
+func (s *sender) ends() map[int32]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := map[int32]int64{}
+	for i := range s.queues {
+		if q := &s.queues[i]; q.end > 0 {
+			at[q.part] = q.end
+		}
+	}
+	return at
 }
 
 func (s *sender) acknowledged(q *queue) {

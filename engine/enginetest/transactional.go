@@ -68,7 +68,7 @@ type transactionalSink struct {
 	finished bool  // the transaction is over, and the writer does not know how
 }
 
-var _ connectors.Transactional = (*transactionalSink)(nil)
+var _ connectors.Recaller = (*transactionalSink)(nil)
 
 func (s *transactionalSink) Open(context.Context) error  { return nil }
 func (s *transactionalSink) Close() error                { return nil }
@@ -142,6 +142,23 @@ func (s *transactionalSink) Commit(_ context.Context, m connectors.Mark, read []
 	s.rows, s.finished = s.rows[:0], outcome != Committed
 	if s.finished {
 		return connectors.ErrInDoubt
+	}
+	return nil
+}
+
+// Place implements connectors.Recaller.
+func (s *transactionalSink) Place() map[int32]int64 {
+	s.tx.out.mu.Lock()
+	defer s.tx.out.mu.Unlock()
+	return map[int32]int64{0: int64(len(s.tx.out.rows))}
+}
+
+// Recall implements connectors.Recaller.
+func (s *transactionalSink) Recall(_ context.Context, place map[int32]int64, fn func(event.ID) error) error {
+	for _, r := range s.tx.out.Rows()[place[0]:] {
+		if err := fn(r.ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -80,6 +80,13 @@ func (s *Store) Lookup(keys [][]byte, fn func(i int, value []byte) error) error 
 // NewBatch collects writes.
 func (s *Store) NewBatch() state.Batch { return &batch{store: s} }
 
+// NewView copies the list.
+func (s *Store) NewView() state.View {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return &Store{pairs: slices.Clone(s.pairs)}
+}
+
 // Close does nothing.
 func (s *Store) Close() error { return nil }
 

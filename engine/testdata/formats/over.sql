@@ -1,0 +1,3 @@
+CREATE TABLE payments (card BIGINT, amount DECIMAL(12,2), country STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector'='test','format'='json');
+CREATE TABLE o (card BIGINT, n BIGINT, a DOUBLE) WITH ('connector'='test');
+INSERT INTO o SELECT card, COUNT(*) OVER w, AVG(CAST(amount AS DOUBLE)) OVER w FROM payments WINDOW w AS (PARTITION BY card ORDER BY ts RANGE BETWEEN INTERVAL '30' SECOND PRECEDING AND CURRENT ROW);

@@ -1,0 +1,132 @@
+package exactlyonce
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cepd/cepd/internal/kafkatest"
+)
+
+// The disk is lost under load. What comes back is a backup that was made online,
+// also under load; sources and sinks are in Kafka. Nothing is missing; exactly
+// once, nothing comes twice, though the sinks have rows that the backup does not
+// know of.
+func TestLostDisk(t *testing.T) {
+	k := kafkatest.Broker(t)
+	for _, guarantee := range []string{"exactly-once", "at-least-once"} {
+		t.Run(guarantee, func(t *testing.T) { testLostDisk(t, k, guarantee) })
+	}
+}
+
+func testLostDisk(t *testing.T, k *kafkatest.Kafka, guarantee string) {
+	b := prepare(t, k, guarantee, query)
+	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
+	ctx, stop := context.WithCancel(context.Background())
+	b.stopFed = stop
+	t.Cleanup(stop)
+	go func() { b.fed <- b.world.play(ctx, *rate) }()
+	c, address := b.serve("data")
+	b.run("query", "submit", b.file("query.sql"), "--name", "rises", "--server", address)
+	b.await(500)
+	b.run("backup", "create", "--to", "file://"+b.file("backups"), "--server", address)
+	b.await(b.world.wanted() + 300)
+	b.run("backup", "create", "--to", "file://"+b.file("backups"), "--server", address)
+	b.await(b.world.wanted() + 1000)
+	b.kill(c, 0)
+	if err := os.RemoveAll(b.file("data")); err != nil {
+		t.Fatal(err)
+	}
+	if guarantee == "exactly-once" { // without a choice it does not start
+		b.run("backup", "restore", "--from", "file://"+b.file("backups"), "--data-dir", b.file("refused"))
+		c, address = b.serve("refused")
+		if out := b.run("query", "status", "rises", "--server", address); !strings.Contains(out, "--sinks") {
+			t.Errorf("a sink that is ahead:\n%s", out)
+		}
+		b.kill(c, 0)
+	}
+	b.run("backup", "restore", "--from", "file://"+b.file("backups"), "--data-dir", b.file("data"), "--sinks", "deduplicate")
+	c, _ = b.serve("data")
+	b.await(b.world.wanted() + 500)
+	b.kill(c, 0) // while what is there may still be left out
+	c, _ = b.serve("data")
+	if guarantee == "exactly-once" {
+		b.finish(c)
+		return
+	}
+	b.finishWithRepeats(c)
+}
+
+// run runs a command, which must succeed.
+func (b *bed) run(args ...string) string {
+	b.t.Helper()
+	out, err := exec.Command(b.file("cepd"), args...).CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("cepd %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// serve starts a server on a data directory.
+func (b *bed) serve(data string) (c *cepd, address string) {
+	b.t.Helper()
+	cmd := exec.Command(b.file("cepd"), "serve", "--data-dir", b.file(data), "--listen", "127.0.0.1:0")
+	c = &cepd{done: make(chan error, 1)}
+	cmd.Stderr = &c.stderr
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	c.Process = cmd.Process
+	go func() { c.done <- cmd.Wait() }()
+	b.t.Cleanup(func() { _ = c.Kill() })
+	listening := regexp.MustCompile(`address=(http://\S+)`)
+	end, look := time.After(catchUp), time.NewTicker(20*time.Millisecond)
+	defer look.Stop()
+	for {
+		if m := listening.FindStringSubmatch(c.stderr.String()); m != nil {
+			return c, m[1]
+		}
+		select {
+		case err := <-c.done:
+			b.t.Fatalf("the server ends: %v\n%s", err, &c.stderr)
+		case <-end:
+			b.t.Fatalf("the server does not listen\n%s", &c.stderr)
+		case <-look.C:
+		}
+	}
+}
+
+// finishWithRepeats is finish where a rise may come more than once.
+func (b *bed) finishWithRepeats(c *cepd) {
+	b.t.Helper()
+	b.stopFed()
+	if err := <-b.fed; err != nil {
+		b.t.Fatal(err)
+	}
+	r := newReader(b.t, b.broker.Bootstrap, b.out)
+	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
+	defer cancel()
+	for len(r.seen) < b.world.wanted() && ctx.Err() == nil {
+		r.until(ctx, b.t, r.total+1)
+	}
+	if err := c.Signal(syscall.SIGTERM); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := <-c.done; err != nil {
+		b.t.Errorf("after SIGTERM: %v\n%s", err, &c.stderr)
+	}
+	r.rest(b.t, extra)
+	repeated := r.total - len(r.seen)
+	for x := range r.seen {
+		r.seen[x] = 1
+	}
+	if diff := b.world.compare(r.seen); diff != "" {
+		b.t.Errorf("%s\n%s", diff, &c.stderr)
+	}
+	b.t.Logf("%d rises, %d repeated", b.world.wanted(), repeated)
+}
