@@ -68,6 +68,8 @@ type Table struct {
 	Delivery Delivery
 	Query    string        // name of the reading or writing query: consumer group, client id
 	Reload   time.Duration // after which a table is read anew, as a whole; 0: never
+	Key      []string      // the columns of the primary key
+	Changes  bool          // of a sink: rows are updated and deleted
 	Writer   int           // tells sinks of a query that write the same table apart
 }
 

@@ -21,7 +21,7 @@ func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
 	for _, n := range root.All() {
 		v.scans(n.Input)
 		columns, _ := sinkColumns(n)
-		v.sink(n.Table, columns)
+		v.sink(sinkSpec{n.Table, columns, changes(n)})
 	}
 	return v.findings()
 }
@@ -115,13 +115,16 @@ func (v *validator) source(s *plan.Scan) {
 	v.engineOptions(t)
 }
 
-func (v *validator) sink(t *catalog.Table, columns []connectors.Column) {
-	c := v.options(t, columns, true)
+func (v *validator) sink(s sinkSpec) {
+	t := s.table
+	c := v.options(t, s.columns, true)
 	if c == nil {
 		return
 	}
 	b := opener{options: &v.engine.options, root: v.root}
-	if _, err := c.Sink(b.table(t, columns)); err != nil {
+	table := b.table(t, s.columns)
+	table.Changes = s.changes
+	if _, err := c.Sink(table); err != nil {
 		v.fault(t, err)
 	}
 }
@@ -220,5 +223,5 @@ func (v *validator) rejectTable(t *catalog.Table, key, name string) {
 	for i := range dead.Columns {
 		columns[i] = tableColumn(&dead.Columns[i])
 	}
-	v.sink(dead, columns)
+	v.sink(sinkSpec{table: dead, columns: columns})
 }

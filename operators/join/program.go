@@ -218,7 +218,7 @@ func (o *Prepare) Process(_ *operators.Context, b *event.Batch, out operators.Co
 			setNulls(&o.out.Cols[i], b.N)
 		}
 	}
-	o.out.N, o.out.Sel, o.out.Time, o.out.ID = b.N, b.Sel, b.Time, b.ID
+	o.out.N, o.out.Sel, o.out.Time, o.out.ID, o.out.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	if o.drop {
 		if o.out.Sel = o.withKeys(&o.out); len(o.out.LiveRows()) == 0 {
 			return nil

@@ -29,6 +29,7 @@ type aligned struct {
 	keys     group.Keys
 	slots    []int32
 	partials *aggregate.States // scratch of the second of two phases
+	taken    *aggregate.States // scratch: rows that are taken back
 	track    bool
 	gone     [][]byte // prefixes of panes that snapshots hold and that are no more
 
@@ -41,6 +42,9 @@ type aligned struct {
 func newAligned(p *Program) *aligned {
 	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
 	a.keys.Codec = p.codec
+	if p.opts.Aggregate.Retract {
+		a.taken = aggregate.NewStates(p.calls, p.opts.Aggregate)
+	}
 	if k := p.plan.Window.Kind; k == plan.Hop || k == plan.Cumulate {
 		a.running = newRunning(p)
 	}
@@ -114,6 +118,9 @@ func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.B
 func (a *aligned) take(pn *pane, rows []int32, b *event.Batch) error {
 	if a.p.phase == global {
 		return a.absorb(pn, a.slots, rows, b)
+	}
+	if a.p.opts.Aggregate.Retract {
+		return pn.change(a.slots, rows, b, a.track, a.taken)
 	}
 	return pn.add(a.slots, rows, b, a.track)
 }
@@ -191,9 +198,13 @@ func (a *aligned) report(ctx *operators.Context, pn *pane, out operators.Collect
 	for from := int32(0); from < pn.N; from += event.MaxRows {
 		slots := a.slots[:0]
 		for s := from; s < min(pn.N, from+event.MaxRows); s++ {
-			slots = append(slots, s)
+			if pn.rows[s] != 0 { // all of its rows may have been taken back
+				slots = append(slots, s)
+			}
 		}
-		a.slots = slots
+		if a.slots = slots; len(slots) == 0 {
+			continue
+		}
 		err := a.emitter.emit(ctx, source{
 			table: &pn.Table, keys: slots, window: func(int) bounds { return pn.bounds },
 			result: func(c int, col *event.Vec, fail func(int, error)) error {

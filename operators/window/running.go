@@ -1,6 +1,8 @@
 package window
 
 import (
+	"slices"
+
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/aggregate"
@@ -257,7 +259,7 @@ func (r *running) touch(g int32) {
 
 // report emits the groups of a window.
 func (r *running) report(ctx *operators.Context, e *emitter, w bounds, out operators.Collector) error {
-	r.at = r.Live(r.at)
+	r.at = slices.DeleteFunc(r.Live(r.at), func(g int32) bool { return r.groups[g].rows == 0 }) // taken back
 	for from := 0; from < len(r.at); from += event.MaxRows {
 		slots := r.at[from:min(len(r.at), from+event.MaxRows)]
 		err := e.emit(ctx, source{

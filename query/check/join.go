@@ -121,6 +121,9 @@ func (j *joiner) swapped(list []expr.Expr) *relation {
 
 // bind makes the plan of a join with these conditions.
 func (j *joiner) bind(list []expr.Expr) *relation {
+	if !j.final(j.left.node, j.at, "the left side of a join") {
+		return nil
+	}
 	j.chooseTime(list)
 	j.out = &plan.Join{Left: j.left.node, Right: j.right.node, Kind: j.kind, RightTime: j.kind == plan.RightOuter}
 	if !j.mode() {
