@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/internal/clock"
@@ -160,7 +161,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.stages, func(s *stage) bool { return s.wake() <= now })
 }
 
 // advance is the step after the taking: accounting, stages, output, journal. It

@@ -67,11 +67,12 @@ func (h *shard) step() {
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
 		r.Reload()
 	}
-	if len(h.in) == 0 && s.domain.combined == s.told {
+	awake := h.wake() <= s.now
+	if len(h.in) == 0 && s.domain.combined == s.told && !awake {
 		return
 	}
 	h.ctx.Now = s.now
-	if h.err = h.take(); h.err == nil && s.domain.combined > s.told {
+	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || awake) {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
@@ -79,6 +80,23 @@ func (h *shard) step() {
 	if h.err != nil {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
 	}
+}
+
+// wake is when the clock asks for the operator.
+func (h *shard) wake() event.Time {
+	if c, ok := h.op.(operators.Clocked); ok {
+		return c.Wake()
+	}
+	return event.MaxTime
+}
+
+// wake is when the clock asks for one of the shards.
+func (s *stage) wake() event.Time {
+	t := event.MaxTime
+	for _, h := range s.shards {
+		t = min(t, h.wake())
+	}
+	return t
 }
 
 // take gives the operator the rows: in order as far as the watermark goes, or

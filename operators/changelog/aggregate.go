@@ -188,18 +188,18 @@ func (a *aggregator) takeSet(ctx *operators.Context, b *event.Batch, rows []int3
 	a.startRun()
 	for i, r := range rows {
 		s, fresh := a.slot(i)
-		if fresh {
-			a.fresh(s, b, int(r))
-		}
-		if a.groups[s].run == a.run {
+		if !fresh && a.groups[s].run == a.run {
 			if err := a.endRun(ctx, b); err != nil {
 				return err
 			}
-			if !a.Has(s) { // the run has taken back all of it
-				if s, fresh = a.slot(i); fresh {
-					a.fresh(s, b, int(r))
-				}
-			}
+			s, fresh = a.slot(i) // the run may have taken back all of it
+		}
+		if !fresh && a.stale(s, b.Time[r]) {
+			a.forget(s)
+			s, fresh = a.slot(i)
+		}
+		if fresh {
+			a.fresh(s, b, int(r))
 		}
 		a.groups[s].run = a.run
 		a.slots, a.rows = append(a.slots, s), append(a.rows, r)
@@ -218,9 +218,10 @@ func (a *aggregator) fresh(s int32, b *event.Batch, row int) {
 	g := grouped{end: event.MaxTime, armed: event.MaxTime}
 	if a.p.plan.Emit != nil {
 		g.end = b.Cols[len(b.Cols)-1].I64[row]
-		a.timers.mark.Push(group.Deadline{At: g.end - 1, Slot: s})
+		g.late = g.end-1 <= a.wm
 	}
 	a.groups[s] = g
+	a.alarm(s)
 }
 
 func (a *aggregator) fit() {

@@ -62,10 +62,17 @@ func (k *keys) touch(s int32, t event.Time) {
 		return
 	}
 	armed := k.used[s] != event.MinTime
-	k.used[s] = max(k.used[s], t, k.wm)
+	k.used[s] = max(k.used[s], t)
 	if !armed {
 		k.arm(s)
 	}
+}
+
+// stale says whether a slot is forgotten for a row of time t. That it may still be
+// there depends on when the watermark was told, the answer does not: a row has the
+// time of the watermark that it met, or a later one.
+func (k *keys) stale(s int32, t event.Time) bool {
+	return k.ttl > 0 && k.used[s] != event.MinTime && t >= later(k.used[s], k.ttl)
 }
 
 // arm sets the timer of a slot. One that is used again keeps it; when it goes off

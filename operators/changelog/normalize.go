@@ -57,10 +57,14 @@ func (o *normalize) Process(_ *operators.Context, b *event.Batch, out operators.
 
 func (o *normalize) take(b *event.Batch, i, row int) error {
 	if b.Change(row).Retracts() {
-		return o.delete(i, b.ID[row])
+		return o.delete(i, b.Time[row], b.ID[row])
 	}
 	o.row = encodeRow(o.row[:0], b.Cols, row)
 	s, fresh := o.slot(i)
+	if !fresh && o.stale(s, b.Time[row]) {
+		o.forget(s)
+		s, fresh = o.slot(i)
+	}
 	if fresh {
 		o.fit()
 	}
@@ -81,12 +85,14 @@ func (o *normalize) take(b *event.Batch, i, row int) error {
 }
 
 // delete takes back the row of key i, if there is one.
-func (o *normalize) delete(i int, id event.ID) error {
+func (o *normalize) delete(i int, t event.Time, id event.ID) (err error) {
 	s, ok := o.Find(o.ids.Hash(i), o.ids.At(i))
 	if !ok {
 		return nil
 	}
-	err := o.out.row(o.rows[s], event.Delete, o.out.identity(id, nil))
+	if !o.stale(s, t) {
+		err = o.out.row(o.rows[s], event.Delete, o.out.identity(id, nil))
+	}
 	o.forget(s)
 	return err
 }

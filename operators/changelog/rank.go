@@ -67,6 +67,10 @@ func (o *rank) take(b *event.Batch, i, row int) error {
 	}
 	retracts := b.Change(row).Retracts()
 	s, ok := o.Find(o.ids.Hash(i), o.ids.At(i))
+	if ok && o.stale(s, b.Time[row]) {
+		o.forget(s)
+		ok = false
+	}
 	switch {
 	case !ok && retracts:
 		return nil // a row that never came

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"github.com/cepd/cepd/internal/event"
-	"github.com/cepd/cepd/operators/group"
 	"github.com/cepd/cepd/state"
 )
 
@@ -71,6 +70,10 @@ func (a *aggregator) load(src []byte, s int32) error {
 		a.bytes += int64(len(shown))
 		rest = after
 	}
+	if a.p.plan.Emit != nil {
+		a.p.writeKey(a.Key(s), a.results, 0)
+		g.end = a.results.Cols[len(a.p.plan.Keys)+1].I64[0]
+	}
 	a.alarm(s)
 	rest, err := a.states.Read(rest, s)
 	if err == nil && len(rest) > 0 {
@@ -82,22 +85,4 @@ func (a *aggregator) load(src []byte, s int32) error {
 func (a *aggregator) checkResults(shown []byte) error {
 	calls := event.Schema{Fields: a.p.plan.Out.Fields[a.p.plan.CallsAt():]}
 	return checkRow(shown, &calls)
-}
-
-// alarm sets the timers of a window that was read.
-func (a *aggregator) alarm(s int32) {
-	if a.p.plan.Emit == nil {
-		return
-	}
-	g := &a.groups[s]
-	a.p.writeKey(a.Key(s), a.results, 0)
-	g.end = a.results.Cols[len(a.p.plan.Keys)+1].I64[0]
-	at := g.end - 1
-	if g.late {
-		at = a.p.windows.gone(g.end)
-	}
-	a.timers.mark.Push(group.Deadline{At: at, Slot: s})
-	if g.armed != event.MaxTime {
-		a.timers.clock.Push(group.Deadline{At: g.armed, Slot: s})
-	}
 }

@@ -158,7 +158,7 @@ func (a *aggregator) due(ctx *operators.Context, s int32) bool {
 	}
 	g := &a.groups[s]
 	delay := e.Early
-	if g.late = g.late || g.end-1 <= a.wm; g.late {
+	if g.late {
 		delay = e.Late
 	}
 	if delay > 0 && g.armed == event.MaxTime {
@@ -166,6 +166,22 @@ func (a *aggregator) due(ctx *operators.Context, s int32) bool {
 		a.timers.clock.Push(group.Deadline{At: g.armed, Slot: s})
 	}
 	return delay == 0
+}
+
+// alarm sets the timers of a window, new or read.
+func (a *aggregator) alarm(s int32) {
+	if a.p.plan.Emit == nil {
+		return
+	}
+	g := &a.groups[s]
+	at := g.end - 1
+	if g.late {
+		at = a.p.windows.gone(g.end)
+	}
+	a.timers.mark.Push(group.Deadline{At: at, Slot: s})
+	if g.armed != event.MaxTime {
+		a.timers.clock.Push(group.Deadline{At: g.armed, Slot: s})
+	}
 }
 
 // Wake implements operators.Clocked.

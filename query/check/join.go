@@ -22,6 +22,7 @@ type joiner struct {
 	residual    []expr.Expr
 	lower       bool // out.Lower is set
 	upper       bool
+	notIn       bool // the join is NOT IN
 }
 
 var joinKinds = map[string]plan.JoinKind{
@@ -132,7 +133,7 @@ func (j *joiner) bind(list []expr.Expr) *relation {
 	for _, x := range list {
 		j.condition(x)
 	}
-	if !j.decided() {
+	if j.notIn && !j.unknowns() || !j.decided() {
 		return nil
 	}
 	return j.relation()

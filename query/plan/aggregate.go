@@ -164,6 +164,9 @@ func pruneAggregate(n *Aggregate) (Node, []int) {
 	c := n.clone()
 	below := make([]bool, len(n.Input.Schema().Fields))
 	c.columns(func(i *int) { below[*i] = true })
+	if n.Window.Kind == Unwindowed {
+		keepTime(n.Input, below)
+	}
 	var moved []int
 	c.Input, moved = pruneTo(n.Input, below)
 	c.columns(func(i *int) { *i = moved[*i] })

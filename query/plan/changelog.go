@@ -90,11 +90,19 @@ func (n *Normalize) Schema() *event.Schema { return n.Input.Schema() }
 // Inputs is the one input.
 func (n *Normalize) Inputs() []Node { return []Node{n.Input} }
 
+// keepTime keeps the event time of an input: it says when keys are idle.
+func keepTime(n Node, need []bool) {
+	if t := n.Schema().Rowtime; t >= 0 {
+		need[t] = true
+	}
+}
+
 func pruneNormalize(n *Normalize, need []bool) (Node, []int) {
 	need = slices.Clone(need)
 	for _, k := range n.Key {
 		need[k] = true
 	}
+	keepTime(n.Input, need)
 	in, at := pruneTo(n.Input, need)
 	return &Normalize{Input: in, Key: moveAll(n.Key, at)}, at
 }

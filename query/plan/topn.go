@@ -56,6 +56,9 @@ func pruneTopN(n *TopN, need []bool) (Node, []int) {
 	rank := len(n.Out.Fields) - 1
 	below := append([]bool(nil), need[:rank]...)
 	c.columns(func(i *int) { below[*i] = true })
+	if !n.Windowed() {
+		keepTime(n.Input, below)
+	}
 	var moved []int
 	c.Input, moved = pruneTo(n.Input, below)
 	c.columns(func(i *int) { *i = moved[*i] })
