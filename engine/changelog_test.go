@@ -213,7 +213,10 @@ func byGroup(rows []string) map[string][]string {
 		if strings.HasPrefix(row, "-") || strings.HasPrefix(row, "+") {
 			text = row[3:]
 		}
-		key, _, _ := strings.Cut(text, " | ")
+		key := text
+		if at := strings.LastIndex(text, " | "); at > 0 {
+			key = text[:at]
+		}
 		groups[key] = append(groups[key], row)
 	}
 	return groups

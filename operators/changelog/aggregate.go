@@ -153,13 +153,11 @@ type grouped struct {
 func (a *aggregator) Process(ctx *operators.Context, b *event.Batch, out operators.Collector) error {
 	a.out.begin(out)
 	rows := b.LiveRows()
+	take := a.take
 	if a.p.plan.Emit != nil {
-		if b = a.widen(ctx, b); b == nil {
-			return nil
-		}
-		return a.eachWide(ctx, b)
+		take = a.takeWindows
 	}
-	if err := a.take(ctx, b, rows); err != nil {
+	if err := take(ctx, b, rows); err != nil {
 		return err
 	}
 	return a.out.flush()

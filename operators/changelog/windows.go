@@ -71,41 +71,57 @@ func (w *windows) lastEnd(t event.Time) event.Time {
 // gone is the watermark from which on rows of a window are late.
 func (w *windows) gone(end event.Time) event.Time { return later(end-1, w.emit.Lateness) }
 
-// widen makes a row of each row and window that is not over. A row all of whose
-// windows are over is late. Nil: there is none.
-func (a *aggregator) widen(ctx *operators.Context, b *event.Batch) *event.Batch {
-	w := &a.p.windows
-	times := b.Cols[w.Time].I64
-	if w.Proctime {
+// takeWindows takes rows into their windows. A row that the watermark had passed
+// when it came has the time of that; the windows that were at their end by then are
+// shown before. So what is shown does not depend on how rows were cut into batches.
+func (a *aggregator) takeWindows(ctx *operators.Context, b *event.Batch, rows []int32) error {
+	times := b.Cols[a.p.windows.Time].I64
+	if a.p.windows.Proctime {
 		times = b.Time
 	}
-	a.timers.cuts = a.timers.cuts[:0]
-	a.timers.bounds = a.timers.bounds[:0]
-	for _, r := range b.LiveRows() {
-		before := len(a.timers.cuts)
+	from := 0
+	for i, r := range rows {
+		wm := b.Time[r]
+		if wm <= times[r] || wm <= a.wm {
+			continue
+		}
+		if err := a.takeWide(ctx, b, rows[from:i], times); err != nil {
+			return err
+		}
+		from, a.wm = i, wm
+		if err := a.ends(ctx); err != nil {
+			return err
+		}
+	}
+	return a.takeWide(ctx, b, rows[from:], times)
+}
+
+// widen finds the windows of rows that are not over. A row all of whose windows are
+// over is late.
+func (a *aggregator) widen(ctx *operators.Context, b *event.Batch, rows []int32, times []event.Time) {
+	w, t := &a.p.windows, &a.timers
+	t.cuts, t.bounds = t.cuts[:0], t.bounds[:0]
+	for _, r := range rows {
+		before := len(t.cuts)
 		w.each(times[r], func(start, end event.Time) {
 			if w.gone(end) > a.wm {
-				a.timers.cuts = append(a.timers.cuts, r)
-				a.timers.bounds = append(a.timers.bounds, [2]event.Time{start, end})
+				t.cuts, t.bounds = append(t.cuts, r), append(t.bounds, [2]event.Time{start, end})
 			}
 		})
-		if len(a.timers.cuts) == before {
-			ctx.Rejects = append(ctx.Rejects, operators.Reject{Kind: operators.RejectLate, ID: b.ID[r], Time: b.Time[r],
+		if len(t.cuts) == before {
+			ctx.Rejects = append(ctx.Rejects, operators.Reject{Kind: operators.RejectLate, ID: b.ID[r], Time: times[r],
 				Reason: "the window that ends at " + formatTime(w.lastEnd(times[r])) + " was over"})
 		}
 	}
-	if len(a.timers.cuts) == 0 {
-		return nil
-	}
-	return b
 }
 
 func formatTime(t event.Time) string {
 	return time.UnixMicro(t).UTC().Format("2006-01-02 15:04:05.000")
 }
 
-// eachWide takes the widened rows, a batch at a time.
-func (a *aggregator) eachWide(ctx *operators.Context, b *event.Batch) error {
+// takeWide takes rows, each as often as it has windows, a batch at a time.
+func (a *aggregator) takeWide(ctx *operators.Context, b *event.Batch, rows []int32, times []event.Time) error {
+	a.widen(ctx, b, rows, times)
 	for from := 0; from < len(a.timers.cuts); from += event.MaxRows {
 		to := min(len(a.timers.cuts), from+event.MaxRows)
 		x := a.fillWide(b, a.timers.cuts[from:to], a.timers.bounds[from:to])
@@ -113,7 +129,7 @@ func (a *aggregator) eachWide(ctx *operators.Context, b *event.Batch) error {
 			return err
 		}
 	}
-	return a.out.flush()
+	return nil
 }
 
 // fillWide copies rows, with the bounds of their windows.

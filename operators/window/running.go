@@ -1,8 +1,6 @@
 package window
 
 import (
-	"slices"
-
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/aggregate"
@@ -88,6 +86,9 @@ func (r *running) merge(pn *pane, track bool) error {
 	}
 	r.at, r.of = r.at[:0], r.of[:0]
 	for s := range pn.N {
+		if pn.rows[s] == 0 {
+			continue // taken back
+		}
 		g := r.groupOf(pn, s)
 		r.groups[g].rows += pn.rows[s]
 		r.at, r.of = append(r.at, g), append(r.of, s)
@@ -152,6 +153,9 @@ func (r *running) link(e ref) *link { return &r.panes[e.pane].links[e.slot] }
 func (r *running) remove(pn *pane, track bool) error {
 	r.at, r.of = r.at[:0], r.of[:0]
 	for s := range pn.N {
+		if pn.rows[s] == 0 {
+			continue
+		}
 		g := pn.links[s].group
 		if err := r.pop(pn, s, g, track); err != nil {
 			return err
@@ -259,7 +263,7 @@ func (r *running) touch(g int32) {
 
 // report emits the groups of a window.
 func (r *running) report(ctx *operators.Context, e *emitter, w bounds, out operators.Collector) error {
-	r.at = slices.DeleteFunc(r.Live(r.at), func(g int32) bool { return r.groups[g].rows == 0 }) // taken back
+	r.at = r.Live(r.at)
 	for from := 0; from < len(r.at); from += event.MaxRows {
 		slots := r.at[from:min(len(r.at), from+event.MaxRows)]
 		err := e.emit(ctx, source{
