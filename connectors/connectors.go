@@ -207,8 +207,8 @@ func (r *RawBatch) Append(value event.Span, offset int64) {
 
 // Reject is a record that could not be used.
 type Reject struct {
-	Row    int32 // in the RawBatch or Batch at hand
-	Reason string
+	Row    int32  // in the RawBatch or Batch at hand
+	Reason string // "": it is no row and no mistake either, and passed over in silence
 }
 
 // Decoder turns record values into columns. A Decoder is made for a Table: it

@@ -104,7 +104,11 @@ func (d *Debezium) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []
 		} else {
 			reason = d.take(change, row, dst)
 		}
-		if reason == "" {
+		tombstone := d.key != nil && raw.Flags[row]&connectors.NullValue != 0 // what follows a deletion, for compaction
+		switch {
+		case tombstone:
+			reason = ""
+		case reason == "":
 			continue
 		}
 		for k := range d.cols {

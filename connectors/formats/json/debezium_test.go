@@ -18,7 +18,11 @@ func TestDebezium(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		d, err := NewDebezium(columns, nil, opts, options["schema-include"] == "true")
+		var key []string
+		if options["key"] != "" {
+			key = strings.Split(options["key"], "+")
+		}
+		d, err := NewDebezium(columns, key, opts, options["schema-include"] == "true")
 		if err != nil {
 			return err.Error()
 		}
