@@ -175,9 +175,9 @@ func pruneAggregate(n *Aggregate) (Node, []int) {
 
 func describeAggregate(n *Aggregate) (string, []string) {
 	in := n.Input.Schema()
-	title := "WindowAggregate(" + n.Window.text(in) + ")"
-	if n.Window.Kind == Unwindowed {
-		title = "GroupAggregate"
+	title := "GroupAggregate"
+	if n.Window.Kind != Unwindowed {
+		title = "WindowAggregate(" + n.Window.text(in) + ")"
 	}
 	lines := []string{"keys: " + groupText(n)}
 	if n.TwoPhases {
