@@ -89,7 +89,8 @@ func (o *output) identity(id event.ID, more []byte) event.ID {
 	for _, x := range [...]uint64{o.seed, id.Hi, id.Lo} {
 		o.hash = binary.LittleEndian.AppendUint64(o.hash, x)
 	}
-	h := xxh3.Hash128(append(o.hash, more...))
+	o.hash = append(o.hash, more...)
+	h := xxh3.Hash128(o.hash)
 	return event.ID{Hi: h.Hi, Lo: h.Lo}
 }
 

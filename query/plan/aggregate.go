@@ -81,7 +81,7 @@ func (c *AggCall) Retractable() bool {
 	case "MIN", "MAX", "BOOL_AND", "BOOL_OR":
 		return true
 	case "COUNT":
-		return len(c.Args) <= 1 || c.Distinct
+		return len(c.Args) <= 1 || c.Distinct || len(c.OrderBy) > 0
 	case "SUM", "AVG":
 		if len(c.Params) == 1 && !c.Params[0].Float() {
 			return true
