@@ -180,13 +180,14 @@ func (a *aggregator) take(ctx *operators.Context, b *event.Batch, rows []int32) 
 	return nil
 }
 
-// takeSet goes through the rows in runs in which no group comes twice.
+// takeSet goes through the rows in runs in which no group comes twice, but for the
+// two rows of an update.
 func (a *aggregator) takeSet(ctx *operators.Context, b *event.Batch, rows []int32, set int) error {
 	a.ids.Gather(b, rows, set)
 	a.startRun()
 	for i, r := range rows {
 		s, fresh := a.slot(i)
-		if !fresh && a.groups[s].run == a.run {
+		if !fresh && a.groups[s].run == a.run && !a.updates(b, int(r), s) {
 			if err := a.endRun(ctx, b); err != nil {
 				return err
 			}
@@ -203,6 +204,13 @@ func (a *aggregator) takeSet(ctx *operators.Context, b *event.Batch, rows []int3
 		a.slots, a.rows = append(a.slots, s), append(a.rows, r)
 	}
 	return a.endRun(ctx, b)
+}
+
+// updates says whether a row takes the place of the one before it in the same group,
+// which then is shown once, as it is after both.
+func (a *aggregator) updates(b *event.Batch, row int, s int32) bool {
+	last := len(a.slots) - 1
+	return b.Change(row) == event.UpdateAfter && a.slots[last] == s && b.Change(int(a.rows[last])) == event.UpdateBefore
 }
 
 func (a *aggregator) startRun() {
@@ -243,7 +251,7 @@ func (a *aggregator) endRun(ctx *operators.Context, b *event.Batch) error {
 		g := &a.groups[s]
 		if b.Change(int(r)).Retracts() {
 			if g.rows == 0 {
-				a.show = append(a.show, s) // a row that never came: nothing is left of it
+				a.shown(s) // a row that never came: nothing is left of it
 				continue
 			}
 			g.rows--
@@ -255,7 +263,7 @@ func (a *aggregator) endRun(ctx *operators.Context, b *event.Batch) error {
 		g.last = b.ID[r]
 		a.touch(s, b.Time[r])
 		if a.due(ctx, s) {
-			a.show = append(a.show, s)
+			a.shown(s)
 		}
 	}
 	if err := a.states.Add(adds, of, b); err != nil {
@@ -267,6 +275,13 @@ func (a *aggregator) endRun(ctx *operators.Context, b *event.Batch) error {
 		}
 	}
 	return a.fire(ctx, a.show)
+}
+
+// shown puts a group on the list of those to show, once.
+func (a *aggregator) shown(s int32) {
+	if n := len(a.show); n == 0 || a.show[n-1] != s {
+		a.show = append(a.show, s)
+	}
 }
 
 // fire shows groups whose results are other than those shown last, and drops
