@@ -60,4 +60,4 @@ func (b *Batch) appendChanges(src *Batch, rows []int32) {
 
 // Of is the ID of what a change of the row id makes of a result: rows that one row
 // brings about differ in it, and stand in the order of Change.
-func (id ID) Of(c Change) ID { return ID{id.Hi, id.Lo&^3 | uint64(c)} }
+func (a ID) Of(c Change) ID { return ID{a.Hi, a.Lo&^3 | uint64(c)} }
