@@ -72,6 +72,8 @@ type Table struct {
 	Delivery Delivery
 	Query    string         // name of the reading or writing query: consumer group, client id
 	Reload   time.Duration  // after which a table is read anew, as a whole; 0: never
+	Key      []string       // the columns of the primary key
+	Changes  bool           // of a sink: rows are updated and deleted
 	Writer   int            // tells sinks of a query that write the same table apart
 	Access   *access.Policy // files and addresses that may be used; nil: all
 }
@@ -246,8 +248,8 @@ func (r *RawBatch) AppendFaults(rejects []Reject) []Reject {
 
 // Reject is a record that could not be used.
 type Reject struct {
-	Row    int32 // in the RawBatch or Batch at hand
-	Reason string
+	Row    int32  // in the RawBatch or Batch at hand
+	Reason string // "": it is no row and no mistake either, and passed over in silence
 }
 
 // Decoder turns record values into columns. A Decoder is made for a Table: it

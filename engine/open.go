@@ -79,7 +79,7 @@ func (b *opener) open(ctx context.Context) error {
 	}
 	p.graph = graph
 	for _, s := range sinks {
-		if err := b.openSink(ctx, s.table, s.columns); err != nil {
+		if err := b.openSink(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -140,6 +140,7 @@ func (b *opener) start(ctx context.Context) error {
 type sinkSpec struct {
 	table   *catalog.Table
 	columns []connectors.Column
+	changes bool // rows are updated and deleted
 }
 
 // outputs are the inserts of the query, and the sinks they write: one per table
@@ -152,8 +153,9 @@ func (b *opener) outputs() (outputs []build.Output, sinks []sinkSpec) {
 		})
 		if at < 0 {
 			at = len(sinks)
-			sinks = append(sinks, sinkSpec{n.Table, columns})
+			sinks = append(sinks, sinkSpec{table: n.Table, columns: columns})
 		}
+		sinks[at].changes = sinks[at].changes || changes(n)
 		name := n.Name
 		if i > 0 {
 			name = fmt.Sprintf("%s+%s", b.root.Name, n.Name)
@@ -163,6 +165,9 @@ func (b *opener) outputs() (outputs []build.Output, sinks []sinkSpec) {
 	}
 	return outputs, sinks
 }
+
+// changes says whether an insert updates and deletes rows.
+func changes(n *plan.Insert) bool { return plan.ChangelogOf(n.Input) != plan.AppendOnly }
 
 func sameColumn(a, b connectors.Column) bool { return a.Name == b.Name && a.Metadata == b.Metadata }
 
@@ -200,15 +205,17 @@ func columnSchema(columns []connectors.Column) *event.Schema {
 }
 
 // openSink adds the outbox of a table.
-func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []connectors.Column) error {
+func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
+	t := s.table
 	c, ok := b.options.Registry.Lookup(t.Option("connector", ""))
 	if !ok {
 		return fmt.Errorf("table %s: unknown connector '%s'", t.Name, t.Option("connector", ""))
 	}
-	table, err := b.table(t, columns)
+	table, err := b.table(t, s.columns)
 	if err != nil {
 		return err
 	}
+	table.Changes = s.changes
 	for _, o := range b.p.boxes {
 		if o.table == t.Name {
 			table.Writer++
@@ -218,7 +225,7 @@ func (b *opener) openSink(ctx context.Context, t *catalog.Table, columns []conne
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate))
+	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate))
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}
@@ -247,7 +254,7 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 	for i := range t.Columns {
 		columns[i] = tableColumn(&t.Columns[i])
 	}
-	if err := b.openSink(ctx, t, columns); err != nil {
+	if err := b.openSink(ctx, sinkSpec{table: t, columns: columns}); err != nil {
 		return nil, err
 	}
 	return b.p.boxes[len(b.p.boxes)-1], nil
@@ -264,7 +271,7 @@ func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connector
 		options[k] = value
 	}
 	return connectors.Table{
-		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
+		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Key: keyColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.root.Name, "table", t.Name), Query: b.root.Name, Delivery: delivery(options[optDelivery]),
 		Access: b.options.Access,
 	}, nil
@@ -278,6 +285,13 @@ func physicalColumns(t *catalog.Table) []connectors.Column {
 		}
 	}
 	return columns
+}
+
+func keyColumns(t *catalog.Table) (names []string) {
+	for _, i := range t.PrimaryKey {
+		names = append(names, t.Columns[i].Name)
+	}
+	return names
 }
 
 func delivery(text string) connectors.Delivery {

@@ -75,31 +75,37 @@ func (o *outlet) pass(h *shard, b *event.Batch) {
 	}
 	r := o.runs[o.n]
 	o.n++
-	r.b = *b
+	r.b, r.placed = *b, false
 	if o.below.proctime {
 		r.b.Time = fillTimes(&o.times, b.N, o.stage.now)
 	} else {
-		h.dropLate(&r.b, o.below.combined)
+		h.dropLate(r, o.below)
 	}
 	o.router.route(r)
 }
 
-// dropLate rejects the rows that the stage below has gone past: it did not wait
-// for this stage while all inputs of it were idle.
-func (h *shard) dropLate(b *event.Batch, bound event.Time) {
-	if !slices.ContainsFunc(b.Time[:b.N], func(t event.Time) bool { return t <= bound }) {
+// dropLate rejects the rows that are late for the stage below: it did not wait for
+// this stage while all inputs of it were idle, or they are rows of long ago that
+// are taken back. Those that still count take their place at the watermark.
+func (h *shard) dropLate(r *run, below *domain) {
+	bound := below.combined
+	if !slices.ContainsFunc(r.b.Time[:r.b.N], func(t event.Time) bool { return t <= bound }) {
 		return
 	}
-	kept := make([]int32, 0, b.N)
-	for _, row := range b.LiveRows() {
-		if t := b.Time[row]; t > bound {
+	kept := make([]int32, 0, r.b.N)
+	for _, row := range r.b.LiveRows() {
+		t := r.b.Time[row]
+		if t > bound || below.due(t) > bound {
 			kept = append(kept, row)
+			if t <= bound {
+				r.place(row, bound)
+			}
 			continue
 		}
-		h.rejects = append(h.rejects, reject{stage: h.stage, Reject: operators.Reject{Kind: operators.RejectLate, ID: b.ID[row], Time: b.Time[row],
+		h.rejects = append(h.rejects, reject{stage: h.stage, Reject: operators.Reject{Kind: operators.RejectLate, ID: r.b.ID[row], Time: t,
 			Reason: "the watermark " + formatTime(bound) + " had passed the detection"}})
 	}
-	b.Sel = kept
+	r.b.Sel = kept
 }
 
 // inner says whether another stage takes output of the stage.

@@ -195,7 +195,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.stages, func(s *stage) bool { return s.wake() <= now })
 }
 
 // advance is the step after the taking: accounting, stages, output, journal. It

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +33,11 @@ const (
 	setDisk         = "state.disk.budget"                  // of the query's files, in bytes
 	setCPUShare     = "cepd.cpu-share"                     // weight of its steps among those of other queries
 	setSinkRate     = "sink.max-rows-per-second"           // that leave for each sink
+	setEarly        = "table.exec.emit.early-fire.enabled" // of windows: read by the checker, as the four that follow
+	setEarlyDelay   = "table.exec.emit.early-fire.delay"
+	setLate         = "table.exec.emit.late-fire.enabled"
+	setLateDelay    = "table.exec.emit.late-fire.delay"
+	setLateness     = "table.exec.emit.allow-lateness"
 
 	setRestart         = "restart-strategy.type"                                            // none, exponential-delay
 	setRestartFirst    = "restart-strategy.exponential-delay.initial-backoff"               // before the first restart
@@ -113,7 +117,30 @@ func parseSettings(set map[string]string, b bounds) (settings, error) {
 	}
 	r.word(setPhases, "AUTO", "ONE_PHASE", "TWO_PHASE")
 	s.zone = r.zone(setTimeZone)
+	if r.err == nil {
+		r.err = checkEmit(set)
+	}
 	return s, r.err
+}
+
+// checkEmit checks when windows are shown.
+func checkEmit(set map[string]string) error {
+	for _, key := range []string{setEarly, setLate} {
+		if text, ok := set[key]; ok && text != "true" && text != "false" {
+			return fmt.Errorf("SET '%s': expected 'true' or 'false', found '%s'", key, text)
+		}
+	}
+	for _, key := range []string{setEarlyDelay, setLateDelay, setLateness} {
+		if text, ok := set[key]; ok {
+			if _, err := ParseDuration(text); err != nil {
+				return fmt.Errorf("SET '%s': %w", key, err)
+			}
+		}
+	}
+	if set[setLate] == "true" && set[setLateness] == "" {
+		return fmt.Errorf("SET '%s': late rows are dropped without SET '%s' = '1 min'", setLate, setLateness)
+	}
+	return nil
 }
 
 // Options of a table that the engine reads, whatever the connector.
@@ -133,30 +160,5 @@ var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, opt
 
 const defaultIdleTimeout = 5 * time.Second
 
-// units are the spellings of time units as in Flink's durations.
-var timeUnits = map[string]time.Duration{
-	"ms": time.Millisecond, "milli": time.Millisecond, "millis": time.Millisecond, "millisecond": time.Millisecond, "milliseconds": time.Millisecond,
-	"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
-	"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
-	"h": time.Hour, "hour": time.Hour, "hours": time.Hour, "d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
-	"us": time.Microsecond, "micro": time.Microsecond, "micros": time.Microsecond, "": time.Millisecond,
-}
-
-// ParseDuration reads Flink's form of a duration: a whole number and a unit,
-// such as '5 s', '100ms' or '1 min'; without a unit milliseconds.
-func ParseDuration(s string) (time.Duration, error) {
-	digits := 0
-	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
-		digits++
-	}
-	rest := digits
-	for rest < len(s) && s[rest] == ' ' {
-		rest++
-	}
-	n, err := strconv.ParseInt(s[:digits], 10, 64)
-	unit, ok := timeUnits[s[rest:]]
-	if err != nil || !ok || n > int64(1<<62)/int64(unit) {
-		return 0, fmt.Errorf("expected a duration such as '5 s' or '100 ms', found '%s'", s)
-	}
-	return time.Duration(n) * unit, nil
-}
+// ParseDuration reads Flink's form of a duration; see catalog.ParseDuration.
+func ParseDuration(s string) (time.Duration, error) { return catalog.ParseDuration(s) }

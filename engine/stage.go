@@ -71,12 +71,12 @@ func (h *shard) step() {
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
 		r.Reload()
 	}
-	more := h.unfinished()
-	if len(h.in) == 0 && s.domain.combined == s.told && !more {
+	more, awake := h.unfinished(), h.wake() <= s.now
+	if len(h.in) == 0 && s.domain.combined == s.told && !more && !awake {
 		return
 	}
 	h.ctx.Now, h.ctx.AtOnce = s.now, s.atOnce
-	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || more) {
+	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || more || awake) {
 		h.err = h.advance(s.domain.combined)
 	}
 	h.takeRejects()
@@ -94,6 +94,23 @@ func (h *shard) unfinished() bool {
 
 // unfinished says that a shard has more to report at the same watermark.
 func (s *stage) unfinished() bool { return slices.ContainsFunc(s.shards, (*shard).unfinished) }
+
+// wake is when the clock asks for the operator.
+func (h *shard) wake() event.Time {
+	if c, ok := h.op.(operators.Clocked); ok {
+		return c.Wake()
+	}
+	return event.MaxTime
+}
+
+// wake is when the clock asks for one of the shards.
+func (s *stage) wake() event.Time {
+	t := event.MaxTime
+	for _, h := range s.shards {
+		t = min(t, h.wake())
+	}
+	return t
+}
 
 // take gives the operator the rows: in order as far as the watermark goes, or
 // as they are.

@@ -205,7 +205,9 @@ func (u *unit) dropUndecoded() {
 	u.sel = u.sel[:0]
 	for row := range int32(u.in.N) {
 		if len(bad) > 0 && bad[0].Row == row {
-			u.reject(operators.Reject{Kind: operators.RejectParse, ID: u.globalID(row), Time: event.MinTime, Reason: bad[0].Reason})
+			if bad[0].Reason != "" {
+				u.reject(operators.Reject{Kind: operators.RejectParse, ID: u.globalID(row), Time: event.MinTime, Reason: bad[0].Reason})
+			}
 			bad = bad[1:]
 			continue
 		}

@@ -24,7 +24,7 @@ func (e *Engine) Validate(root *plan.Insert, cat *catalog.Catalog) error {
 	for _, n := range root.All() {
 		v.scans(n.Input)
 		columns, _ := sinkColumns(n)
-		v.sink(n.Table, columns)
+		v.sink(sinkSpec{n.Table, columns, changes(n)})
 	}
 	return v.findings()
 }
@@ -121,13 +121,15 @@ func (v *validator) source(s *plan.Scan) {
 	v.engineOptions(t)
 }
 
-func (v *validator) sink(t *catalog.Table, columns []connectors.Column) {
-	c := v.options(t, columns, true)
+func (v *validator) sink(s sinkSpec) {
+	t := s.table
+	c := v.options(t, s.columns, true)
 	if c == nil {
 		return
 	}
 	b := opener{options: &v.engine.options, root: v.root}
-	table, err := b.table(t, columns)
+	table, err := b.table(t, s.columns)
+	table.Changes = s.changes
 	if err == nil {
 		_, err = c.Sink(table)
 	}
@@ -265,5 +267,5 @@ func (v *validator) rejectTable(t *catalog.Table, key, name string) {
 	for i := range dead.Columns {
 		columns[i] = tableColumn(&dead.Columns[i])
 	}
-	v.sink(dead, columns)
+	v.sink(sinkSpec{table: dead, columns: columns})
 }

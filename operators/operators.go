@@ -76,6 +76,14 @@ type Holder interface {
 	Hold(wm event.Time) event.Time
 }
 
+// Clocked is a Stateful that also does something at times of the clock.
+type Clocked interface {
+	Stateful
+	// Wake is the processing time at which Advance is to be called, although the
+	// watermark may be where it was; MaxTime: there is none.
+	Wake() event.Time
+}
+
 // Reloader is a Stateful that looks rows up in a table which is read again.
 type Reloader interface {
 	// Reload says that the rows of the table which come next are all there are.

@@ -188,9 +188,27 @@ func (c *compiler) root(s ast.Statement) (root *plan.Insert, print bool) {
 		c.list.Add(diag.NotSupported, s.Pos(), "only INSERT, CREATE QUERY, statement sets and queries have a plan to explain")
 	}
 	if root != nil {
-		root = optimize(root)
+		root = c.optimize(root)
 	}
 	return root, print
+}
+
+// optimize also checks what only an optimized plan shows: how many rows of each
+// key are wanted.
+func (c *compiler) optimize(root *plan.Insert) *plan.Insert {
+	root = optimize(root)
+	c.limited(root)
+	return root
+}
+
+func (c *compiler) limited(n plan.Node) {
+	if top, ok := n.(*plan.TopN); ok && !top.Windowed() && top.Limit == 0 {
+		c.list.Add(diag.UnboundedState, top.At, "ROW_NUMBER() by an order other than that of time needs a limit: else every row would be kept, and be numbered anew with each that comes").
+			WithHint("write SELECT … FROM (SELECT …, ROW_NUMBER() OVER (…) AS n FROM …) WHERE n <= 10")
+	}
+	for _, in := range n.Inputs() {
+		c.limited(in)
+	}
 }
 
 func optimize(root *plan.Insert) *plan.Insert {
@@ -213,7 +231,7 @@ func (c *compiler) statementSet(s *ast.StatementSet) *plan.Insert {
 			c.list.Add(diag.DuplicateName, i.Pos(), "there is an insert %q in the set already", n.Name)
 		}
 		names[n.Name] = true
-		list = append(list, optimize(n))
+		list = append(list, c.optimize(n))
 	}
 	if len(list) < len(s.Inserts) || len(list) == 0 {
 		return nil

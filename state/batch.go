@@ -12,14 +12,19 @@ import (
 // AppendBatch encodes the live rows of b: a row count, then Time and ID, then
 // column by column.
 //
-//	rows | has time | times | has id | ids | column 0 | column 1 ...
+//	rows | flags: 1 times, 2 changes | changes | times | has id | ids | column 0 | column 1 ...
 //	column: has nulls | bitmap | values (fixed 8 bytes; strings: lengths, then bytes; nested: event.AppendValue)
 //
 // It is part of the state format.
 func AppendBatch(dst []byte, b *event.Batch) []byte {
 	rows := b.LiveRows()
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
-	dst = appendFlag(dst, len(b.Time) > 0)
+	dst = appendFlags(dst, b)
+	if b.Changes != nil {
+		for _, r := range rows {
+			dst = append(dst, byte(b.Changes[r]))
+		}
+	}
 	if len(b.Time) > 0 {
 		dst = appendInts(dst, b.Time, rows)
 	}
@@ -34,6 +39,23 @@ func AppendBatch(dst []byte, b *event.Batch) []byte {
 		dst = appendColumn(dst, &b.Cols[i], rows)
 	}
 	return dst
+}
+
+// Flags of a batch.
+const (
+	hasTimes = 1 << iota
+	hasChanges
+)
+
+func appendFlags(dst []byte, b *event.Batch) []byte {
+	var flags byte
+	if len(b.Time) > 0 {
+		flags |= hasTimes
+	}
+	if b.Changes != nil {
+		flags |= hasChanges
+	}
+	return append(dst, flags)
 }
 
 func appendFlag(dst []byte, on bool) []byte {
@@ -114,7 +136,11 @@ func ReadBatch(src []byte, b *event.Batch) error {
 	}
 	rows := int(n)
 	b.Reset(rows)
-	if b.Time = b.Time[:0]; d.flag() {
+	flags := d.byte()
+	if flags&hasChanges != 0 {
+		d.changes(b)
+	}
+	if b.Time = b.Time[:0]; flags&hasTimes != 0 {
 		b.Time = slices.Grow(b.Time, rows)[:rows]
 		d.ints(b.Time)
 	}
@@ -151,6 +177,23 @@ func (d *decoder) uvarint() uint64 {
 	}
 	d.src = d.src[w:]
 	return x
+}
+
+func (d *decoder) byte() byte {
+	if p := d.take(1); p != nil {
+		return p[0]
+	}
+	return 0
+}
+
+func (d *decoder) changes(b *event.Batch) {
+	for i, c := range d.take(b.N) {
+		if c > byte(event.Delete) {
+			d.bad = true
+			return
+		}
+		b.SetChange(i, event.Change(c))
+	}
 }
 
 func (d *decoder) flag() bool {

@@ -27,6 +27,7 @@ func sample(rng *rand.Rand, n int) *event.Batch {
 	b.Reset(n)
 	for i := range n {
 		b.Time[i], b.ID[i] = rng.Int64(), event.ID{Hi: rng.Uint64(), Lo: rng.Uint64()}
+		b.SetChange(i, event.Change(rng.IntN(4)))
 		for c, v := range []event.Value{
 			event.IntValue(rng.Int64()), event.FloatValue(rng.Float64()), event.StringValue(fmt.Sprint("text", i)),
 			{I: rng.Int64(), Hi: rng.Int64N(100)}, {L: []event.Value{event.StringValue("a"), event.NullValue, event.StringValue(fmt.Sprint(i))}[:rng.IntN(4)]},
@@ -41,7 +42,7 @@ func sample(rng *rand.Rand, n int) *event.Batch {
 
 func values(b *event.Batch) (out []any) {
 	for _, i := range b.LiveRows() {
-		r := []any{b.Time[i], b.ID[i]}
+		r := []any{b.Time[i], b.ID[i], b.Change(int(i))}
 		for c := range b.Cols {
 			r = append(r, b.Cols[c].Value(int(i)))
 		}

@@ -20,6 +20,7 @@ import (
 func New(extra ...connectors.Connector) *connectors.Registry {
 	return connectors.NewRegistry(formats.Specs(), append([]connectors.Connector{
 		withFormat{kafka.New(formats.NewEncoder)},
+		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),

@@ -21,10 +21,12 @@ type format struct {
 	binary  bool // a record has no end of its own, so that a file cannot be cut into records
 }
 
+const debezium = "debezium-json"
+
 var known = []format{
 	{"json", json.Specs(), jsonDecoder, jsonEncoder, false},
 	{"csv", csv.Specs(), csvDecoder, csvEncoder, false},
-	{"debezium-json", json.DebeziumSpecs(), debeziumDecoder, debeziumEncoder, false},
+	{debezium, json.DebeziumSpecs(), debeziumDecoder, debeziumEncoder, false},
 	{"raw", nil, rawDecoder, rawEncoder, false},
 	{avro.Plain, avro.Specs(avro.Plain), avroDecoder, avroEncoder, true},
 	{avro.Confluent, avro.Specs(avro.Confluent), avroConfluentDecoder, avroConfluentEncoder, true},
@@ -84,6 +86,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Options["connector"] == Upserts {
+		return newUpsertDecoder(t, func(t connectors.Table) (connectors.Decoder, error) { return f.decoder(t, get) })
+	}
 	return f.decoder(t, get)
 }
 
@@ -93,7 +98,15 @@ func NewEncoder(t connectors.Table) (connectors.Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.encoder(t, get)
+	e, err := f.encoder(t, get)
+	if err != nil || !t.Changes || f.name == debezium {
+		return e, err
+	}
+	op, ok := e.(interface{ WithOp() error })
+	if !ok {
+		return nil, fmt.Errorf("rows are updated and deleted, and format '%s' has no place for that; json, csv and %s have, and 'connector' = '%s'", f.name, debezium, Upserts)
+	}
+	return e, op.WithOp()
 }
 
 // Binary says whether records of the table are bytes that only a schema
@@ -124,7 +137,7 @@ func debeziumDecoder(t connectors.Table, get func(string) string) (connectors.De
 	if err != nil {
 		return nil, err
 	}
-	return result[connectors.Decoder](json.NewDebezium(t.Columns, opts, get("debezium-json.schema-include") == "true"))
+	return result[connectors.Decoder](json.NewDebezium(t.Columns, t.Key, opts, get("debezium-json.schema-include") == "true"))
 }
 
 func debeziumEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
@@ -251,7 +264,10 @@ func NewFraming(t connectors.Table) (Framing, error) {
 	}
 	f := Framing{Split: opts.Split, Header: opts.Header}
 	if opts.Header {
-		f.Head = append(opts.AppendHeader(nil, t.Columns), '\n')
+		if t.Changes {
+			f.Head = append(f.Head, "op"+string(opts.Delimiter)...)
+		}
+		f.Head = append(opts.AppendHeader(f.Head, t.Columns), '\n')
 	}
 	return f, nil
 }

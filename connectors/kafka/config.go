@@ -47,6 +47,7 @@ type sinkConfig struct {
 	keyFields    []string
 	keyFormat    string
 	valueKey     bool // key columns are in the value too
+	upserts      bool // rows that are taken back are records without a value
 	acks         int16
 	linger       time.Duration
 	batchBytes   int

@@ -57,6 +57,10 @@ func (c *connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.sinkOf(cfg, t)
+}
+
+func (c *connector) sinkOf(cfg *sinkConfig, t connectors.Table) (connectors.Sink, error) {
 	s, err := newSink(cfg, t, c.newEncoder)
 	if err != nil {
 		return nil, err

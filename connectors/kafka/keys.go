@@ -165,7 +165,7 @@ func newView(t connectors.Table, include func(connectors.Column) bool) (*view, e
 
 // of is the view of a batch, in the batch's memory.
 func (v *view) of(b *event.Batch) *event.Batch {
-	v.batch.N, v.batch.Sel, v.batch.Time, v.batch.ID = b.N, b.Sel, b.Time, b.ID
+	v.batch.N, v.batch.Sel, v.batch.Time, v.batch.ID, v.batch.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	for i, c := range v.columns {
 		v.batch.Cols[i] = b.Cols[c]
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 	"github.com/cepd/cepd/internal/event"
@@ -29,6 +31,8 @@ type sink struct {
 	time    int       // column with the record timestamp; -1: now
 
 	encoded connectors.Encoded
+	seen    map[xxh3.Uint128]struct{} // scratch of superseded
+	old     []bool
 	id      [32]byte
 	headers []recordbatch.RecordHeader
 }
@@ -105,7 +109,11 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 	s.sender.mu.Lock()
 	defer s.sender.mu.Unlock()
 	defer s.sender.poke()
+	old := s.superseded(b)
 	for n := range b.Live() {
+		if old != nil && old[n] {
+			continue
+		}
 		row := n
 		if b.Sel != nil {
 			row = int(b.Sel[n])
@@ -137,6 +145,9 @@ func (s *sink) add(b *event.Batch, n, row int, now time.Time) error {
 	value := s.encoded.Buf[span.Off : span.Off+span.Len : span.Off+span.Len]
 	if value == nil {
 		value = []byte{} // empty, not null
+	}
+	if s.config.upserts && b.Change(row).Retracts() {
+		value = nil // a tombstone
 	}
 	hexID(&s.id, b.ID[row])
 	ms := now.UnixMilli()

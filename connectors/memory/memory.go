@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/json"
@@ -105,6 +106,9 @@ func (r *reader) PollColumns(limit int, until int64, dst *event.Batch) error {
 		rows = rows[:max(0, min(int64(len(rows)), until-r.next))]
 	}
 	rows = sameForm(rows[:min(limit, len(rows), event.MaxRows)])
+	if slices.ContainsFunc(rows, func(x row) bool { return x.change != event.Insert }) {
+		return fmt.Errorf("memory table %s has rows that were updated or deleted: its changes are for the program, a query reads tables whose rows stay", t.name)
+	}
 	dst.Reset(len(rows))
 	if len(rows) == 0 {
 		return nil

@@ -56,6 +56,7 @@ type Table struct {
 type row struct {
 	values []event.Value
 	json   []byte
+	change event.Change
 }
 
 // Append adds the live rows of b. Columns go by name; the first Append, or the
@@ -72,7 +73,7 @@ func (t *Table) Append(b *event.Batch) error {
 			if b.Sel != nil {
 				i = int(b.Sel[k])
 			}
-			t.rows = append(t.rows, row{values: t.copyRow(b, columns, i)})
+			t.rows = append(t.rows, row{values: t.copyRow(b, columns, i), change: b.Change(i)})
 		}
 	}
 	t.mu.Unlock()
@@ -114,6 +115,20 @@ func (t *Table) Rows() ([]event.Field, [][]event.Value) {
 		}
 	}
 	return t.fields, rows
+}
+
+// Changes is what each of Rows means: of a query whose results change, some update
+// and delete rows before them.
+func (t *Table) Changes() []event.Change {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var changes []event.Change
+	for _, r := range t.rows {
+		if r.json == nil {
+			changes = append(changes, r.change)
+		}
+	}
+	return changes
 }
 
 // Len is the number of rows.

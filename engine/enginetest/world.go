@@ -339,7 +339,8 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 	return nil
 }
 
-// Text is a row's columns as text, divided by " | ".
+// Text is a row's columns as text, divided by " | ", behind what it changes where
+// that is not +I.
 func Text(b *event.Batch, row int) string {
 	parts := make([]string, len(b.Cols))
 	for i := range b.Cols {
@@ -348,5 +349,9 @@ func Text(b *event.Batch, row int) string {
 			parts[i] = kernel.Format(b.Cols[i].Type, v)
 		}
 	}
-	return strings.Join(parts, " | ")
+	text := strings.Join(parts, " | ")
+	if c := b.Change(row); c != event.Insert {
+		text = c.String() + " " + text
+	}
+	return text
 }

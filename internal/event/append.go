@@ -13,6 +13,7 @@ func (b *Batch) AppendRows(src *Batch, rows []int32) {
 	if len(src.ID) > 0 {
 		b.ID = gather(b.ID, src.ID, rows)
 	}
+	b.appendChanges(src, rows)
 	b.N += len(rows)
 }
 
@@ -131,7 +132,7 @@ func (v *Vec) appendElements(src *Vec, at int, s Span) {
 
 // Bytes is the memory that the rows of b take, roughly.
 func (b *Batch) Bytes() int64 {
-	n := int64(8*len(b.Time) + 16*len(b.ID))
+	n := int64(8*len(b.Time) + 16*len(b.ID) + len(b.Changes))
 	for i := range b.Cols {
 		n += b.Cols[i].bytes()
 	}

@@ -12,6 +12,10 @@ type Batch struct {
 	Sel    []int32 // live rows, ascending; nil = all N
 	Time   []Time  // event time, one per row; empty when the stream has none
 	ID     []ID    // one per row
+	// Changes says what each row means to a table; nil where all are Insert.
+	Changes []Change
+
+	changes []Change // memory kept for Changes
 }
 
 // NewBatch is an empty batch of the schema.
@@ -32,6 +36,7 @@ func (b *Batch) Reset(n int) {
 	}
 	b.Time = resize(b.Time, n)
 	b.ID = resize(b.ID, n)
+	b.Changes = nil
 }
 
 // Live is the number of live rows.

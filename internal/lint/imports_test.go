@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"query"},
 	{"operators"},
 	{"operators/aggregate", "operators/group", "operators/order", "operators/cold"},
-	{"operators/pattern", "operators/window", "operators/over", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join"},
+	{"operators/pattern", "operators/window", "operators/over", "operators/changelog", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join"},
 	{"operators/build"},
 	{"internal/reference"},
 	{"connectors"},

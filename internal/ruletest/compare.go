@@ -20,6 +20,7 @@ import (
 type expected struct {
 	line  int
 	cells []expectedCell
+	op    string // what the row changes; "": it is added
 }
 
 type expectedCell struct {
@@ -64,6 +65,13 @@ func (r *runner) expectedRows(def *catalog.Table, n *yaml.Node) ([]expected, err
 		e := expected{line: row.line}
 		for _, c := range row.cells {
 			at := def.Column(c.column)
+			if at < 0 && c.column == cellOp {
+				e.op = c.node.Value
+				if !slices.Contains(ops, e.op) {
+					return nil, fmt.Errorf("line %d: op is one of %s, not %q", row.line, strings.Join(ops, ", "), e.op)
+				}
+				continue
+			}
 			if at < 0 {
 				return nil, fmt.Errorf("line %d: table %s has no column %s", row.line, def.Name, c.column)
 			}
@@ -165,6 +173,9 @@ func inOrder(want, got int, fits func(w, g int) bool) []int {
 // differences lists the columns in which a row is not as expected.
 func (e *expected) differences(def *catalog.Table, object map[string]json.RawMessage) []string {
 	var list []string
+	if op := string(object[cellOp]); def.Column(cellOp) < 0 && !e.fits(strings.Trim(op, `"`)) {
+		list = append(list, "op is "+op)
+	}
 	for _, c := range e.cells {
 		if found := object[c.column]; !same(c.value, found, def.Columns[c.at].Type) {
 			list = append(list, fmt.Sprintf("%s is %s", c.column, found))
@@ -173,9 +184,29 @@ func (e *expected) differences(def *catalog.Table, object map[string]json.RawMes
 	return list
 }
 
+// cellOp is what a row of a query whose results change says of the rows before it.
+const cellOp = "op"
+
+var ops = []string{"+I", "-U", "+U", "-D"}
+
+// fits says whether a row changes what is expected; where nothing is said, it is
+// added.
+func (e *expected) fits(op string) bool {
+	if e.op != "" {
+		return op == e.op || op == "" && e.op == "+I"
+	}
+	return op == "" || op == "+I" || op == "+U"
+}
+
 func (e expected) String() string {
 	var b strings.Builder
 	b.WriteByte('{')
+	if e.op != "" {
+		fmt.Fprintf(&b, "op: %s", e.op)
+		if len(e.cells) > 0 {
+			b.WriteString(", ")
+		}
+	}
 	for i, c := range e.cells {
 		if i > 0 {
 			b.WriteString(", ")

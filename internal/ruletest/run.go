@@ -396,6 +396,22 @@ func (r *runner) record(def *catalog.Table, enc *records, row *row) (rec record,
 	for _, c := range row.cells {
 		switch c.column {
 		case cellPartition:
+		case cellOp:
+			if def.Column(cellOp) < 0 {
+				if rec.tombstone, err = deletes(def, c.node); err != nil {
+					return rec, err
+				}
+				continue
+			}
+			fallthrough
+		default:
+			i := def.Column(c.column)
+			if i < 0 || def.Columns[i].Kind != catalog.Physical {
+				return rec, fmt.Errorf("line %d: table %s has no field %s", row.line, def.Name, c.column)
+			}
+			if object[def.Columns[i].Name], err = r.times.value(c.node, def.Columns[i].Type); err != nil {
+				return rec, err
+			}
 		case cellRecord:
 			rec.value = []byte(c.node.Value)
 		case cellKey:
@@ -406,14 +422,11 @@ func (r *runner) record(def *catalog.Table, enc *records, row *row) (rec record,
 				return rec, fmt.Errorf("line %d: expected a time such as 90s, found %q", c.node.Line, c.node.Value)
 			}
 			rec.time = at.UnixMicro()
-		default:
-			i := def.Column(c.column)
-			if i < 0 || def.Columns[i].Kind != catalog.Physical {
-				return rec, fmt.Errorf("line %d: table %s has no field %s", row.line, def.Name, c.column)
-			}
-			if object[def.Columns[i].Name], err = r.times.value(c.node, def.Columns[i].Type); err != nil {
-				return rec, err
-			}
+		}
+	}
+	if rec.key == nil && isUpserts(def) {
+		if rec.key, err = keyRecord(def, object, row.line); err != nil {
+			return rec, err
 		}
 	}
 	if rec.value == nil {
@@ -475,4 +488,27 @@ func (r *records) encode(object map[string]json.RawMessage) ([]byte, error) {
 	var out connectors.Encoded
 	err = r.encoder.Encode(r.batch, &out)
 	return out.Buf, err
+}
+
+func isUpserts(def *catalog.Table) bool { return def.Option("connector", "") == formats.Upserts }
+
+// deletes says whether the op of an input row deletes what has its key.
+func deletes(def *catalog.Table, n *yaml.Node) (bool, error) {
+	if !isUpserts(def) || n.Value != "+U" && n.Value != "-D" {
+		return false, fmt.Errorf("line %d: op of an input row is +U or -D, of a table of 'connector' = '%s'; write other changes with %s", n.Line, formats.Upserts, cellRecord)
+	}
+	return n.Value == "-D", nil
+}
+
+// keyRecord is the key of a row of a table of upserts.
+func keyRecord(def *catalog.Table, object map[string]json.RawMessage, line int) ([]byte, error) {
+	key := map[string]json.RawMessage{}
+	for _, i := range def.PrimaryKey {
+		name := def.Columns[i].Name
+		if object[name] == nil {
+			return nil, fmt.Errorf("line %d: a row of %s has its primary key: %s is missing", line, def.Name, name)
+		}
+		key[name] = object[name]
+	}
+	return json.Marshal(key)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
@@ -37,6 +39,7 @@ type table struct {
 type record struct {
 	value, key []byte
 	time       event.Time
+	tombstone  bool // there is no value
 }
 
 func newWorld() *world { return &world{tables: map[string]*table{}, mark: event.MinTime} }
@@ -109,14 +112,18 @@ func (c stand) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := formats.NewEncoder(withFormat(t))
+	records, err := formats.NewEncoder(withFormat(asRecords(t)))
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyEncoder(t)
 	if err != nil {
 		return nil, err
 	}
 	out := c.world.table(t.Name)
 	out.writers++
 	c.world.opened = append(c.world.opened, out)
-	return &sink{world: c.world, table: out, rows: rows, records: records}, nil
+	return &sink{world: c.world, table: out, rows: rows, records: records, key: key}, nil
 }
 
 // withFormat gives JSON to a table of columns, which has no format, and to one
@@ -128,12 +135,39 @@ func withFormat(t connectors.Table) connectors.Table {
 	return t
 }
 
+// asRecords is a table whose records say by themselves what they change.
+func asRecords(t connectors.Table) connectors.Table {
+	if t.Options["connector"] == formats.Upserts {
+		t.Changes = false
+	}
+	return t
+}
+
+// keyEncoder writes the keys of a table of upserts, as JSON; nil for other tables.
+func keyEncoder(t connectors.Table) (connectors.Encoder, error) {
+	if t.Options["connector"] != formats.Upserts {
+		return nil, nil
+	}
+	key := asJSON(t)
+	key.Changes, key.Columns = false, slices.Clone(t.Columns)
+	for i := range key.Columns {
+		if !slices.Contains(t.Key, key.Columns[i].Name) {
+			key.Columns[i].Metadata = "value" // which a format leaves alone
+		}
+	}
+	return formats.NewEncoder(key)
+}
+
 func asJSON(t connectors.Table) connectors.Table {
 	t.Options = map[string]string{"format": "json"}
 	return t
 }
 
 func newDecoder(t connectors.Table) (connectors.Decoder, error) {
+	if t.Options["connector"] == formats.Upserts {
+		t.Options = maps.Clone(t.Options)
+		t.Options["key.format"] = "json" // as keys are written here
+	}
 	return formats.NewDecoder(withFormat(t))
 }
 
@@ -190,6 +224,9 @@ func (r *reader) Poll(limit int, _ int64, dst *connectors.RawBatch) error {
 			dst.Key[last], dst.Flags[last] = event.Span{Off: uint32(len(buf)), Len: uint32(len(rec.key))}, 0
 			buf = append(buf, rec.key...)
 		}
+		if rec.tombstone {
+			dst.Flags[last] |= connectors.NullValue
+		}
 	}
 	r.buf, dst.Buf, dst.Next = buf, buf, int64(r.at)
 	if dst.N() == 0 && r.world.ended && r.table.writers == 0 {
@@ -204,7 +241,8 @@ type sink struct {
 	world         *world
 	table         *table
 	rows, records connectors.Encoder
-	out           connectors.Encoded
+	key           connectors.Encoder // nil: records have no key
+	out, keys     connectors.Encoded
 }
 
 func (s *sink) Open(context.Context) error  { return nil }
@@ -225,8 +263,19 @@ func (s *sink) Write(_ context.Context, b *event.Batch) error {
 	if err := s.records.Encode(b, &s.out); err != nil {
 		return fmt.Errorf("table %s: %w", s.table.name, err)
 	}
-	for _, v := range s.out.Value {
-		s.table.append(0, record{value: append([]byte(nil), s.out.Buf[v.Off:v.Off+v.Len]...), time: s.world.now.Now()})
+	if s.keys.Reset(); s.key != nil {
+		if err := s.key.Encode(b, &s.keys); err != nil {
+			return fmt.Errorf("table %s: %w", s.table.name, err)
+		}
+	}
+	for i, v := range s.out.Value {
+		rec := record{value: append([]byte(nil), s.out.Buf[v.Off:v.Off+v.Len]...), time: s.world.now.Now()}
+		if s.key != nil {
+			k := s.keys.Value[i]
+			rec.key = append([]byte{}, s.keys.Buf[k.Off:k.Off+k.Len]...)
+			rec.tombstone = b.Change(b.Row(i)).Retracts()
+		}
+		s.table.append(0, rec)
 	}
 	return nil
 }

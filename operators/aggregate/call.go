@@ -69,6 +69,8 @@ func (c *Call) CountsAll() bool { return c.Fn.Name == "COUNT" && len(c.Args) == 
 // Options of the columns.
 type Options struct {
 	MaxRows int // values that one state may collect (DISTINCT, lists)
+	// Retract: rows are taken out again one by one; the calls are Retractable.
+	Retract bool
 }
 
 // LimitError says that a state outgrew a limit.
@@ -84,8 +86,10 @@ func (e *LimitError) Error() string {
 // New makes an empty Column of a call.
 func New(c *Call, o Options) Column {
 	switch {
-	case c.Distinct && !idempotent(c.Fn.Name):
+	case c.Distinct && !idempotent(c.Fn.Name), o.Retract && c.counted():
 		return newDistinct(c, o)
+	case o.Retract && c.extreme():
+		return newExtremes(c, o)
 	case len(c.OrderBy) > 0:
 		return newCollected(c, o)
 	}

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -80,6 +81,22 @@ func (c *collected) Merge(slots []int32, from Column, other []int32) error {
 			if err := c.push(s, row); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// Retract takes out, for each row, one that is equal to it.
+func (c *collected) Retract(slots []int32, from Column, other []int32) error {
+	f := from.(*collected)
+	for i, s := range slots {
+		for _, row := range f.states[other[i]] {
+			at := slices.IndexFunc(c.states[s], func(own []byte) bool { return bytes.Equal(own, row) })
+			if at < 0 {
+				continue // a row that never came
+			}
+			c.states[s] = slices.Delete(c.states[s], at, at+1)
+			c.bytes -= int64(len(row)) + 24
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 )
 
 // distinct is an aggregate of distinct values: per state the set of them, in
-// one hash table for all states. A value counts the states that were merged
-// with it, so that they can be taken out again. COUNT is the size of the set;
+// one hash table for all states. A value counts its rows, so that they can be
+// taken out again. COUNT is the size of the set;
 // other aggregates see the values in ascending order.
 type distinct struct {
 	call    *Call
@@ -41,7 +41,7 @@ type distinctValue struct {
 	hash       uint64
 	slot       int32
 	next, prev int32
-	count      int32
+	count      int64  // rows that have it
 	bytes      []byte // the arguments, encoded
 }
 
@@ -75,7 +75,7 @@ func (c *distinct) Add(slots, rows []int32, b *event.Batch) error {
 		if err != nil {
 			return err
 		}
-		c.values[v].count = 1
+		c.values[v].count++
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (c *distinct) Merge(slots []int32, from Column, other []int32) error {
 			if err != nil {
 				return err
 			}
-			c.values[own].count++
+			c.values[own].count += f.values[v].count
 		}
 	}
 	return nil
@@ -219,7 +219,10 @@ func (c *distinct) Retract(slots []int32, from Column, other []int32) error {
 	for i, s := range slots {
 		for v := f.sets[other[i]].first; v != 0; v = f.values[v].next {
 			own := c.find(s, f.values[v].bytes)
-			if c.values[own].count--; c.values[own].count == 0 {
+			if own == 0 {
+				continue // a row that never came
+			}
+			if c.values[own].count -= f.values[v].count; c.values[own].count <= 0 {
 				c.remove(own)
 			}
 		}
@@ -309,7 +312,7 @@ func (c *distinct) Append(dst []byte, slot int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(c.sets[slot].n))
 	for v := c.sets[slot].first; v != 0; v = c.values[v].next {
 		x := &c.values[v]
-		dst = binary.AppendVarint(dst, int64(x.count))
+		dst = binary.AppendVarint(dst, x.count)
 		dst = append(binary.AppendUvarint(dst, uint64(len(x.bytes))), x.bytes...)
 	}
 	return dst
@@ -323,7 +326,7 @@ func (c *distinct) Read(src []byte, slot int32) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.values[v].count = int32(count)
+		c.values[v].count = count
 	}
 	return r.rest()
 }

@@ -14,6 +14,9 @@ const defaultGroupRows = 1 << 20
 
 // aggregate builds the stage of a windowed GROUP BY.
 func (b *builder) aggregate(n *plan.Aggregate, above Chain, to int) error {
+	if n.Window.Kind == plan.Unwindowed || n.Emit != nil {
+		return b.changingAggregate(n, above, to)
+	}
 	program, err := window.Compile(n, window.Options{
 		Name: b.stageName(), ContinueOnError: b.options.Pattern.ContinueOnError, Aggregate: b.aggregateOptions(), Portion: b.options.Portion, Spill: b.options.Spill,
 	})
@@ -71,6 +74,9 @@ func (b *builder) over(n *plan.Over, above Chain, to int) error {
 
 // topN builds the stage of ROW_NUMBER over windows.
 func (b *builder) topN(n *plan.TopN, above Chain, to int) error {
+	if !n.Windowed() {
+		return b.rank(n, above, to)
+	}
 	program := window.CompileTopN(n, window.Options{Name: b.stageName(), Aggregate: b.aggregateOptions(), Portion: b.options.Portion})
 	return b.stage(Stage{
 		Kind:      KindWindow,

@@ -202,6 +202,8 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 		return b.join(n, above, to)
 	case *plan.Unnest:
 		return b.unnest(n, above, to)
+	case *plan.Normalize:
+		return b.normalize(n, above, to)
 	case *plan.Scan:
 		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: b.branch(above, to)})
 		return nil

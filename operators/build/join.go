@@ -24,7 +24,7 @@ func (b *builder) join(n *plan.Join, above Chain, to int) error {
 		Key:      program.Key(),
 		Order:    program.Order(),
 		// Without a key each shard has all of a table that is read once.
-		Spread:   n.Mode == plan.Static && len(n.LeftKeys) == 0,
+		Spread:   n.Mode == plan.Static && len(program.Key()) == 0,
 		Proctime: n.Proctime,
 		New:      program.New,
 		Explain:  program.Explain,

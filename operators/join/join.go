@@ -16,6 +16,7 @@ type Join struct {
 	logs  [2]log
 	out   output
 
+	nulls   uint64 // right rows with a NULL key; of NOT IN
 	hands   [2]hand
 	current chunk // the left rows at hand, where they are not held
 	run     []int32
@@ -66,7 +67,7 @@ func (j *Join) Process(ctx *operators.Context, b *event.Batch, out operators.Col
 		}
 	}
 	for _, row := range live {
-		if err := j.take(ctx, int(side[row]), row, b.Time[row]); err != nil {
+		if err := j.take(ctx, int(side[row]), row, b); err != nil {
 			return err
 		}
 	}
@@ -112,8 +113,8 @@ func (j *Join) pick(s int, b *event.Batch, live []int32) (err error) {
 func (j *Join) holds(s int) bool { return s == right || j.p.plan.Mode == plan.Interval }
 
 // take takes the next row of a side.
-func (j *Join) take(ctx *operators.Context, s int, row int32, t event.Time) error {
-	h := &j.hands[s]
+func (j *Join) take(ctx *operators.Context, s int, row int32, b *event.Batch) error {
+	h, t := &j.hands[s], b.Time[row]
 	i := h.taken
 	h.taken++
 	if !j.holds(s) {
@@ -124,11 +125,18 @@ func (j *Join) take(ctx *operators.Context, s int, row int32, t event.Time) erro
 	}
 	n := h.first + uint64(i)
 	h.next = n + 1
+	if b.Change(int(row)).Retracts() {
+		j.delete(s, n, h.slots[i])
+		return nil
+	}
 	return j.hold(ctx, s, n, h.slots[i], t)
 }
 
 // lookUp finds the partners of a left row that need not be held.
 func (j *Join) lookUp(i int, r ref, t event.Time) error {
+	if j.p.plan.NullAware && j.unknown(i) {
+		return nil
+	}
 	if slot, ok := j.find(left, i); ok {
 		if err := j.partners(left, r, slot, t); err != nil {
 			return err
@@ -138,6 +146,13 @@ func (j *Join) lookUp(i int, r ref, t event.Time) error {
 		return nil
 	}
 	return j.alone(left, r)
+}
+
+// unknown says whether NOT IN is unknown for a left row: a NULL is equal to
+// something or not, where there is anything.
+func (j *Join) unknown(i int) bool {
+	ids := &j.hands[left].ids
+	return j.nulls > 0 || j.logs[right].live > 0 && ids.Codec.HasNull(ids.At(i))
 }
 
 // find is the slot of a key at hand, if there is one.
@@ -188,6 +203,9 @@ func (j *Join) hold(ctx *operators.Context, s int, n uint64, slot int32, t event
 			}
 		}
 		j.logs[s].drop(c, i)
+		if j.p.plan.NullAware {
+			j.nulls++
+		}
 		return nil
 	}
 	j.keys[slot].pins--

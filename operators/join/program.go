@@ -141,8 +141,12 @@ func (p *Program) places(s *event.Schema, keys []int) []int {
 // Prepared is the schema of the input.
 func (p *Program) Prepared() *event.Schema { return p.prepared }
 
-// Key is the columns that rows are divided by.
+// Key is the columns that rows are divided by. Of NOT IN there is none: each shard
+// has the whole list, for a NULL in it concerns all rows.
 func (p *Program) Key() []int {
+	if p.plan.NullAware {
+		return nil
+	}
 	key := make([]int, len(p.plan.LeftKeys))
 	for i := range key {
 		key[i] = 1 + i
@@ -190,7 +194,7 @@ func (p *Program) NewPrepare(rightSide bool) *Prepare {
 	if rightSide {
 		s = right
 	}
-	o := &Prepare{p: p, side: &p.sides[s], drop: !p.sides[s].keeps, out: *event.NewBatch(p.prepared), mark: event.NewVec(event.TInt8)}
+	o := &Prepare{p: p, side: &p.sides[s], drop: !p.sides[s].keeps && !p.plan.NullAware, out: *event.NewBatch(p.prepared), mark: event.NewVec(event.TInt8)}
 	o.mark.Reset(event.MaxRows)
 	for i := range o.mark.I64 {
 		o.mark.I64[i] = int64(s)
@@ -218,7 +222,7 @@ func (o *Prepare) Process(_ *operators.Context, b *event.Batch, out operators.Co
 			setNulls(&o.out.Cols[i], b.N)
 		}
 	}
-	o.out.N, o.out.Sel, o.out.Time, o.out.ID = b.N, b.Sel, b.Time, b.ID
+	o.out.N, o.out.Sel, o.out.Time, o.out.ID, o.out.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	if o.drop {
 		if o.out.Sel = o.withKeys(&o.out); len(o.out.LiveRows()) == 0 {
 			return nil

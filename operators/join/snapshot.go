@@ -11,7 +11,7 @@ import (
 
 // The snapshots:
 //
-//	m              -> version | per side: first and next row
+//	m              -> version | per side: first and next row | of NOT IN: right rows with a NULL key
 //	c side chunk   -> rows, as state.AppendBatch
 //	f side chunk   -> flags of the rows
 //
@@ -39,6 +39,9 @@ func (j *Join) Snapshot(w state.Writer) error {
 			return err
 		}
 		mark = binary.AppendUvarint(binary.AppendUvarint(mark, l.first), l.next)
+	}
+	if j.p.plan.NullAware {
+		mark = binary.AppendUvarint(mark, j.nulls)
 	}
 	return w.Put([]byte{prefixMark}, mark)
 }
@@ -95,6 +98,12 @@ func (j *Join) Restore(r state.Reader) error {
 		}
 		if err := j.restoreLog(r, s); err != nil {
 			return err
+		}
+	}
+	if j.p.plan.NullAware {
+		n := 0
+		if j.nulls, n = binary.Uvarint(mark); n <= 0 {
+			return event.ErrCorrupt
 		}
 	}
 	return nil

@@ -6,6 +6,20 @@ import "github.com/cepd/cepd/internal/event"
 // oldest chunk is written anew.
 const slack = 4 * chunkRows
 
+// delete lets go of the version of a key: row n says that there is none any more.
+func (j *Join) delete(s int, n uint64, slot int32) {
+	c, i := j.logs[s].place(n)
+	j.logs[s].drop(c, i)
+	if slot == none {
+		return
+	}
+	j.keys[slot].pins--
+	if l := &j.keys[slot].sides[s]; l.n > 0 {
+		j.release(s, l.first)
+	}
+	j.forget(slot)
+}
+
 // clean moves the versions that are valid out of the oldest chunks, while most
 // of the log is out of date.
 func (j *Join) clean() error {
@@ -62,6 +76,7 @@ func (j *Join) age(wm event.Time) {
 // Reload forgets the rows of a table that has been read anew.
 func (j *Join) Reload() {
 	l := &j.logs[right]
+	j.nulls = 0
 	for l.trim(l.next); l.first < l.next; l.trim(l.next) {
 		c, i := l.place(l.first)
 		slot := c.slots[i]

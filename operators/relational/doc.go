@@ -67,7 +67,7 @@ func (c *columns) eval(ctx *operators.Context, b *event.Batch) {
 	for i, p := range c.programs {
 		c.out.Cols[i] = *p.Eval(&c.k, b, b.Sel)
 	}
-	c.out.N, c.out.Sel, c.out.Time, c.out.ID = b.N, b.Sel, b.Time, b.ID
+	c.out.N, c.out.Sel, c.out.Time, c.out.ID, c.out.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	if len(c.k.Errs) > 0 {
 		c.sel = dropFailed(&c.k, b, c.sel)
 		c.out.Sel = c.sel

@@ -92,6 +92,6 @@ func (a *Arrange) Process(_ *operators.Context, b *event.Batch, out operators.Co
 			}
 		}
 	}
-	a.out.N, a.out.Sel, a.out.Time, a.out.ID = b.N, b.Sel, b.Time, b.ID
+	a.out.N, a.out.Sel, a.out.Time, a.out.ID, a.out.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	return out.Emit(&a.out)
 }

@@ -113,6 +113,9 @@ func (o *Unnest) flush(b *event.Batch, out operators.Collector) error {
 	head := event.Batch{Cols: o.out.Cols[:o.in]}
 	head.AppendRows(&event.Batch{Cols: b.Cols}, o.rows)
 	o.out.N = len(o.rows)
+	for i, row := range o.rows {
+		o.out.SetChange(i, b.Change(int(row)))
+	}
 	err := out.Emit(o.out)
 	o.begin()
 	return err

@@ -31,6 +31,7 @@ type aligned struct {
 	keys     group.Keys
 	slots    []int32
 	partials *aggregate.States // scratch of the second of two phases
+	taken    *aggregate.States // scratch: rows that are taken back
 	track    bool
 	gone     [][]byte // prefixes of panes that snapshots hold and that are no more
 
@@ -46,6 +47,9 @@ type aligned struct {
 func newAligned(p *Program) *aligned {
 	a := &aligned{p: p, panes: map[bounds]*pane{}, last: event.MinTime, wm: event.MinTime, emitter: newEmitter(p)}
 	a.keys.Codec = p.codec
+	if p.opts.Aggregate.Retract {
+		a.taken = aggregate.NewStates(p.calls, p.opts.Aggregate)
+	}
 	switch k := p.plan.Window.Kind; {
 	case p.gathers():
 		a.whole = &gathering{}
@@ -122,6 +126,9 @@ func (a *aligned) add(ctx *operators.Context, w bounds, rows []int32, b *event.B
 func (a *aligned) take(pn *pane, rows []int32, b *event.Batch) error {
 	if a.p.phase == global {
 		return a.absorb(pn, a.slots, rows, b)
+	}
+	if a.p.opts.Aggregate.Retract {
+		return pn.change(a.slots, rows, b, a.track, a.taken)
 	}
 	return pn.add(a.slots, rows, b, a.track)
 }
@@ -225,9 +232,13 @@ func (a *aligned) report(ctx *operators.Context, pn *pane, from, to int32, out o
 	for ; from < to; from += event.MaxRows {
 		slots := a.slots[:0]
 		for s := from; s < min(to, from+event.MaxRows); s++ {
-			slots = append(slots, s)
+			if pn.rows[s] != 0 { // all of its rows may have been taken back
+				slots = append(slots, s)
+			}
 		}
-		a.slots = slots
+		if a.slots = slots; len(slots) == 0 {
+			continue
+		}
 		if err := a.reportSlots(ctx, pn, slots, pn.bounds, out); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ const maxGathered = 16
 // gathers says whether windows are put together of panes.
 func (p *Program) gathers() bool {
 	k := p.plan.Window.Kind
-	return p.opts.Spill && (k == plan.Hop || k == plan.Cumulate) && p.grid.size <= maxGathered*p.grid.pane
+	return p.opts.Spill && !p.opts.Aggregate.Retract && (k == plan.Hop || k == plan.Cumulate) && p.grid.size <= maxGathered*p.grid.pane
 }
 
 // gathering is a window that is being reported.

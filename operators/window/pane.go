@@ -52,6 +52,33 @@ func (pn *pane) add(slots, rows []int32, b *event.Batch, track bool) error {
 	return pn.states.Add(slots, rows, b)
 }
 
+// change counts rows that are added into their groups, and takes those out that
+// are taken back; scratch is States of the same calls. What was never added is
+// passed over.
+func (pn *pane) change(slots, rows []int32, b *event.Batch, track bool, scratch *aggregate.States) error {
+	pn.grow()
+	for i, s := range slots {
+		row, retracts := rows[i:i+1], b.Change(int(rows[i])).Retracts()
+		switch {
+		case !retracts:
+			if err := pn.add(slots[i:i+1], row, b, track); err != nil {
+				return err
+			}
+			continue
+		case pn.rows[s] == 0:
+			continue
+		}
+		pn.rows[s]--
+		if track {
+			pn.touch(s)
+		}
+		if err := pn.states.Retract(slots[i:i+1], row, b, scratch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // grow makes room for the slots that the table has given out.
 func (pn *pane) grow() {
 	if int(pn.N) > len(pn.rows) {

@@ -43,6 +43,7 @@ type Program struct {
 // Compile prepares an Aggregate.
 func Compile(n *plan.Aggregate, o Options) (*Program, error) {
 	in := n.Input.Schema()
+	o.Aggregate.Retract = plan.ChangelogOf(n.Input) != plan.AppendOnly
 	p := &Program{plan: n, opts: o, in: in, seed: xxh3.HashString(o.Name)}
 	if len(n.Keys) > group.MaxKeys || len(n.Sets) > group.MaxSets {
 		return nil, fmt.Errorf("%d keys in %d grouping sets: at most %d and %d", len(n.Keys), len(n.Sets), group.MaxKeys, group.MaxSets)

@@ -87,6 +87,9 @@ func (r *running) merge(pn *pane, track bool) error {
 	}
 	r.at, r.of = r.at[:0], r.of[:0]
 	for s := range pn.N {
+		if pn.rows[s] == 0 {
+			continue // taken back
+		}
 		g := r.groupOf(pn, s)
 		r.groups[g].rows += pn.rows[s]
 		r.at, r.of = append(r.at, g), append(r.of, s)
@@ -151,6 +154,9 @@ func (r *running) link(e ref) *link { return &r.panes[e.pane].links[e.slot] }
 func (r *running) remove(pn *pane, track bool) error {
 	r.at, r.of = r.at[:0], r.of[:0]
 	for s := range pn.N {
+		if pn.rows[s] == 0 {
+			continue
+		}
 		g := pn.links[s].group
 		if err := r.pop(pn, s, g, track); err != nil {
 			return err

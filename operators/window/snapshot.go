@@ -283,6 +283,9 @@ func (a *aligned) relink() error {
 		a.merged++
 		r.register(pn)
 		for s := range pn.N {
+			if pn.rows[s] == 0 {
+				continue
+			}
 			g, ok := r.Find(pn.Hash(s), pn.Key(s))
 			if !ok {
 				return event.ErrCorrupt

@@ -38,6 +38,7 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	c.columns(t, e)
 	c.computed(t, e, inherited)
 	c.primaryKey(t, e)
+	c.keyedTable(t, e.Name.Pos())
 	if e.Watermark != nil {
 		c.watermark(t, e.Watermark)
 	}

@@ -137,7 +137,7 @@ func (c *Checker) lookup(name string, t *ast.TableRef) *relation {
 	if table = c.withHints(table, t.Hints); table == nil {
 		return nil
 	}
-	return scan(table)
+	return normalized(scan(table), table)
 }
 
 func (c *Checker) unknownTable(name string, span diag.Span) {
@@ -192,6 +192,9 @@ func (c *Checker) expand(v *catalog.View, t *ast.TableRef) *relation {
 	inner.list = &diag.List{File: v.Source.File, Source: v.Source.Source}
 	inner.ctes, inner.views = nil, append(c.views[:len(c.views):len(c.views)], v.Name)
 	rel := inner.view(v)
+	if rel != nil {
+		placeRanks(rel.node, t.Pos())
+	}
 	if inner.list.HasErrors() || rel == nil {
 		c.add(diag.UnknownTable, t.Pos(), "the view %q can no longer be read:\n%v", v.Name, inner.list)
 		return nil

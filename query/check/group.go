@@ -1,8 +1,12 @@
 package check
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -26,6 +30,7 @@ type grouping struct {
 	calls                  []*expr.Agg
 	in                     []expr.Expr // columns below the Aggregate
 	out                    *plan.Aggregate
+	policy                 *plan.Emit // when windows are shown; nil: at their end
 	ok                     bool
 }
 
@@ -35,8 +40,29 @@ const (
 	maxGroupKeys    = 48
 )
 
-// grouped says whether a SELECT aggregates.
-func grouped(q *ast.Select) bool { return len(q.GroupBy) > 0 }
+// grouped says whether a SELECT aggregates: it has GROUP BY, or aggregates in its
+// list, which are then of all rows.
+func grouped(q *ast.Select) bool {
+	return len(q.GroupBy) > 0 || slices.ContainsFunc(q.Items, func(i ast.SelectItem) bool { return i.Expr != nil && aggregates(i.Expr) })
+}
+
+// aggregates says whether an aggregate stands in e.
+func aggregates(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Call:
+		name := strings.ToUpper(dotted(e.Name.Parts))
+		_, isAgg := function.Aggregate(name)
+		_, isScalar := function.Lookup(name)
+		return e.Over == nil && (isAgg && !isScalar || slices.ContainsFunc(e.Args, aggregates))
+	case *ast.Binary:
+		return aggregates(e.X) || aggregates(e.Y)
+	case *ast.Unary:
+		return aggregates(e.X)
+	case *ast.Cast:
+		return aggregates(e.X)
+	}
+	return false
+}
 
 // groupFrom binds a SELECT with GROUP BY; nil after an error.
 func (c *Checker) groupFrom(q *ast.Select) *relation {
@@ -52,10 +78,11 @@ func (c *Checker) groupFrom(q *ast.Select) *relation {
 	if !g.ok || !g.findWindow(q) {
 		return nil
 	}
+	g.policy = g.emit(q)
 	b := &binder{Checker: c, rel: rel, group: g}
 	having := g.having(b, q)
 	list := g.selectList(b, q)
-	if list == nil || !g.ok {
+	if list == nil || !g.ok || !g.retractable() {
 		return nil
 	}
 	return g.relation(having, list)
@@ -70,7 +97,7 @@ func (c *Checker) groupSource(q *ast.Select) (*relation, ast.Expr) {
 	}
 	rel, where, ok := c.source(q)
 	if ok && rel == nil {
-		c.add(diag.UnknownTable, q.GroupBy[0].Pos(), "GROUP BY needs FROM")
+		c.add(diag.UnknownTable, groupPlace(q), "GROUP BY needs FROM")
 	}
 	if !ok {
 		return nil, nil
@@ -318,10 +345,13 @@ func (g *grouping) replace(x expr.Expr) expr.Expr {
 	}
 	switch x := x.(type) {
 	case *expr.Agg:
-		return g.column(len(g.keys)+plan.OutCalls+g.call(x), x)
+		return g.column(g.callsAt()+g.call(x), x)
 	case *expr.Column:
-		for i, special := range []int{g.start, g.end, g.time, g.mask} {
-			if x.Index == special {
+		if x.Index == g.mask {
+			return g.column(g.callsAt()-1, x)
+		}
+		for i, special := range []int{g.start, g.end, g.time} {
+			if x.Index == special && g.window.Kind != plan.Unwindowed {
 				return g.column(len(g.keys)+i, x)
 			}
 		}
@@ -347,6 +377,12 @@ func (g *grouping) replaceOperands(x expr.Expr) expr.Expr {
 		return nil
 	}
 	return x.WithChildren(out)
+}
+
+// callsAt is the first column of the calls.
+func (g *grouping) callsAt() int {
+	n := plan.Aggregate{Window: g.window, Keys: make([]int, len(g.keys))}
+	return n.CallsAt()
 }
 
 func (g *grouping) column(i int, x expr.Expr) expr.Expr {

@@ -90,7 +90,11 @@ func (g *grouping) keyOf(e ast.Expr) int {
 
 // groupAggregate binds an aggregate over the rows of a group.
 func (b *binder) groupAggregate(fn *expr.AggFunc, e *ast.Call) expr.Expr {
-	if e.NullsIgnore != "" {
+	switch {
+	case e.Semantics != "":
+		b.misplacedSemantics(fn.Name, e)
+		return nil
+	case e.NullsIgnore != "":
 		b.unsupported(e.Pos(), e.NullsIgnore+" NULLS")
 		return nil
 	}

@@ -29,6 +29,10 @@ func (g *grouping) relation(having expr.Expr, list *selectList) *relation {
 		node = &plan.Filter{Input: node, Cond: having}
 	}
 	n := len(g.keys)
+	if plan.ChangelogOf(g.out) != plan.AppendOnly || g.window.Kind == plan.Unwindowed {
+		rel := &relation{node: node, proctime: map[int]bool{}}
+		return &relation{node: &plan.Project{Input: node, Exprs: list.exprs, Out: list.schema(rel)}, proctime: map[int]bool{}}
+	}
 	rel := &relation{node: node, proctime: map[int]bool{n + plan.OutTime: g.window.Proctime}}
 	out := list.schema(rel)
 	w := &windowed{start: n + plan.OutStart, end: n + plan.OutEnd, time: n + plan.OutTime, timed: !g.window.Proctime}
@@ -37,14 +41,17 @@ func (g *grouping) relation(having expr.Expr, list *selectList) *relation {
 
 func (g *grouping) aggregate() {
 	in := g.rel.schema()
-	out := &plan.Aggregate{Window: g.window, Sets: g.sets, TwoPhases: g.cat.Settings["table.optimizer.agg-phase-strategy"] == "TWO_PHASE"}
+	out := &plan.Aggregate{Window: g.window, Sets: g.sets, Emit: g.policy}
+	out.TwoPhases = g.cat.Settings["table.optimizer.agg-phase-strategy"] == "TWO_PHASE" && plan.ChangelogOf(g.input) == plan.AppendOnly
 	w, rowtime := &out.Window, -1
 	var t event.Type
-	if w.Kind == plan.Attached {
+	switch w.Kind {
+	case plan.Unwindowed:
+	case plan.Attached:
 		w.Start = g.below(columnOf(in, g.window.Start, diag.Span{}))
 		w.End = g.below(columnOf(in, g.window.End, diag.Span{}))
 		t = in.Fields[g.window.End].Type
-	} else {
+	default:
 		t = in.Fields[g.window.Time].Type
 		w.Time = g.below(columnOf(in, g.window.Time, diag.Span{}))
 		rowtime = w.Time
@@ -53,7 +60,10 @@ func (g *grouping) aggregate() {
 		rowtime = g.below(columnOf(in, in.Rowtime, diag.Span{}))
 	}
 	fields := g.keyFields(out)
-	fields = append(append(fields, windowFields(t)...), event.Field{Name: "grouping", Type: event.TInt64})
+	if w.Kind != plan.Unwindowed {
+		fields = append(fields, windowFields(t)...)
+	}
+	fields = append(fields, event.Field{Name: "grouping", Type: event.TInt64})
 	for _, a := range g.calls {
 		out.Calls = append(out.Calls, g.planCall(a))
 		fields = append(fields, event.Field{Name: callName(g.text(a.Pos())), Type: a.T})
@@ -64,7 +74,7 @@ func (g *grouping) aggregate() {
 		w.PartitionBy = g.partition(in)
 	}
 	out.Out = &event.Schema{Fields: fields, Rowtime: len(g.keys) + plan.OutTime}
-	if w.Proctime {
+	if w.Proctime || w.Kind == plan.Unwindowed || out.Emit != nil {
 		out.Out.Rowtime = -1
 	}
 	out.Input = g.project(rowtime)

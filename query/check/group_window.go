@@ -55,15 +55,18 @@ func (g *grouping) findWindow(q *ast.Select) bool {
 	switch {
 	case g.legacy:
 		if g.window.Kind == plan.Session {
-			return g.oneSet(q)
+			return g.oneSet(q) && g.final(g.input, groupPlace(q), "SESSION")
 		}
 		return true
 	case w == nil:
-		g.add(diag.UnboundedState, q.GroupBy[0].Pos(), "GROUP BY without a window would keep every group for ever, and its result would change with every row").
-			WithHint("group by windows: FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE) … GROUP BY window_start, window_end, …")
-		return false
+		g.window = plan.Window{Kind: plan.Unwindowed, Time: none}
+		return g.keeps(g.rel.node, len(g.keys), groupPlace(q), "GROUP BY without a window keeps every group",
+			"group by windows: FROM TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE) … GROUP BY window_start, window_end, …")
+	case len(q.GroupBy) == 0 && w.window == nil:
+		g.window = plan.Window{Kind: plan.Unwindowed, Time: none}
+		return true
 	case !g.hasStart || !g.hasEnd:
-		g.add(diag.UnboundedState, q.GroupBy[0].Pos(), "rows of windows are grouped by both window_start and window_end").
+		g.add(diag.UnboundedState, groupPlace(q), "rows of windows are grouped by both window_start and window_end").
 			WithHint("write GROUP BY window_start, window_end, …")
 		return false
 	case w.window == nil:
@@ -72,9 +75,17 @@ func (g *grouping) findWindow(q *ast.Select) bool {
 	}
 	g.window = *w.window
 	if g.window.Kind == plan.Session {
-		return g.oneSet(q) && g.sameKeys(q)
+		return g.oneSet(q) && g.sameKeys(q) && g.final(g.input, groupPlace(q), "SESSION")
 	}
 	return true
+}
+
+// groupPlace is where the grouping of a SELECT is written.
+func groupPlace(q *ast.Select) diag.Span {
+	if len(q.GroupBy) > 0 {
+		return q.GroupBy[0].Pos()
+	}
+	return q.Items[0].Pos()
 }
 
 // oneSet refuses grouping sets of sessions, which are kept by all keys.

@@ -28,7 +28,7 @@ func (c *Checker) Insert(e *ast.Insert) *plan.Insert {
 		return nil
 	}
 	input := c.convert(e, rel, table, write)
-	if input == nil {
+	if input == nil || !c.fitsTable(e, input, table) {
 		return nil
 	}
 	return &plan.Insert{Name: name, Table: table, Input: input, Write: write}

@@ -22,6 +22,7 @@ type joiner struct {
 	residual    []expr.Expr
 	lower       bool // out.Lower is set
 	upper       bool
+	notIn       bool // the join is NOT IN
 }
 
 var joinKinds = map[string]plan.JoinKind{
@@ -121,6 +122,9 @@ func (j *joiner) swapped(list []expr.Expr) *relation {
 
 // bind makes the plan of a join with these conditions.
 func (j *joiner) bind(list []expr.Expr) *relation {
+	if !j.final(j.left.node, j.at, "the left side of a join") {
+		return nil
+	}
 	j.chooseTime(list)
 	j.out = &plan.Join{Left: j.left.node, Right: j.right.node, Kind: j.kind, RightTime: j.kind == plan.RightOuter}
 	if !j.mode() {
@@ -129,7 +133,7 @@ func (j *joiner) bind(list []expr.Expr) *relation {
 	for _, x := range list {
 		j.condition(x)
 	}
-	if !j.decided() {
+	if j.notIn && !j.unknowns() || !j.decided() {
 		return nil
 	}
 	return j.relation()

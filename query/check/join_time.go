@@ -36,7 +36,9 @@ func (j *joiner) mode() bool {
 		if !j.asOfTime(static) {
 			return false
 		}
-		j.out.Mode = plan.Versioned
+		j.out.Mode, j.out.Right = plan.Versioned, upserts(j.out.Right)
+	case !j.final(j.right.node, j.at, "a join without FOR SYSTEM_TIME AS OF"):
+		return false
 	case !static:
 		j.out.Mode = plan.Interval
 		return j.timed()

@@ -30,7 +30,7 @@ func (m *matcher) fail() { m.ok = false }
 // matchRecognize binds a MATCH_RECOGNIZE clause to a Match.
 func (c *Checker) matchRecognize(e *ast.MatchRecognize) *relation {
 	in := c.from(e.Input)
-	if in == nil {
+	if in == nil || !c.final(in.node, e.Input.Pos(), "MATCH_RECOGNIZE") {
 		return nil
 	}
 	m := &matcher{Checker: c, ast: e, in: in, ok: true}

@@ -36,10 +36,22 @@ func (c *Checker) membership(outer *relation, e ast.Expr) *relation {
 	}
 	in := e.(*ast.In)
 	if not != in.Not {
-		c.unsupported(in.Pos(), "NOT IN (SELECT …)").WithHint("write NOT EXISTS (SELECT 1 FROM … WHERE …): a NULL among the values of NOT IN would let no row through")
-		return nil
+		j.kind, j.notIn = plan.Anti, true
 	}
 	return j.subquery(in.Query, in.X)
+}
+
+// unknowns checks that NOT IN is of a whole list: a NULL in it, wherever it is,
+// makes the condition unknown for every row.
+func (j *joiner) unknowns() bool {
+	o := j.out
+	if o.Mode == plan.Static && len(o.LeftKeys) == 1 && len(j.residual) == 0 {
+		o.NullAware = true
+		return true
+	}
+	j.unsupported(j.at, "NOT IN (SELECT …) of rows of a stream, or that depend on the row around it").
+		WithHint("write NOT EXISTS (SELECT 1 FROM … WHERE …): a NULL among the values of NOT IN would let no row through")
+	return false
 }
 
 // subquery joins with the rows of a query, whose WHERE may read the columns

@@ -24,10 +24,12 @@ type overScope struct {
 	rank      *ranking // the one call, where it is ROW_NUMBER of windows
 }
 
-// ranking is ROW_NUMBER over the rows of a window.
+// ranking is ROW_NUMBER over the rows of a window, or by an order of its own.
 type ranking struct {
-	keys []expr.SortKey
-	span diag.Span
+	keys     []expr.SortKey
+	span     diag.Span
+	windowed bool
+	last     bool // the only key is the time, descending
 }
 
 // overBase is above any column of an input.
@@ -40,8 +42,11 @@ func (b *binder) overCall(name string, e *ast.Call) expr.Expr {
 	if spec == nil {
 		return nil
 	}
-	if name == "ROW_NUMBER" && o.ofWindows(b, spec) {
+	if name == "ROW_NUMBER" && (o.ofWindows(b, spec) || !o.asTheyCome(b, spec)) {
 		return b.overRank(e, spec)
+	}
+	if !b.final(o.rel.node, e.Pos(), "OVER") {
+		return nil
 	}
 	if o.rank != nil {
 		b.mixedRank(e.Pos())

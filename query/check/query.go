@@ -15,7 +15,7 @@ import (
 func (c *Checker) query(q ast.Query) *relation {
 	switch q := q.(type) {
 	case *ast.Select:
-		return c.selectFrom(q)
+		return c.distinct(q, c.selectFrom(q))
 	case *ast.SetOp:
 		return c.setOp(q)
 	case *ast.With:
@@ -27,6 +27,19 @@ func (c *Checker) query(q ast.Query) *relation {
 	}
 	c.unsupported(q.Pos(), "this query")
 	return nil
+}
+
+// distinct is the rows of a SELECT, with DISTINCT each once.
+func (c *Checker) distinct(q *ast.Select, rel *relation) *relation {
+	if !q.Distinct || rel == nil {
+		return rel
+	}
+	span := c.word(q.Pos(), "DISTINCT")
+	grouped := c.distinctRows(rel, span, "SELECT DISTINCT")
+	if grouped == nil {
+		return nil
+	}
+	return firstColumns(grouped, len(rel.schema().Fields), span)
 }
 
 // ordered refuses ORDER BY and LIMIT of a query, of a stream without an end.
@@ -104,9 +117,6 @@ func (c *Checker) selectFrom(q *ast.Select) *relation {
 // refuseClauses refuses the clauses that are not built, each at its own place.
 func (c *Checker) refuseClauses(q *ast.Select) bool {
 	before := len(c.list.Items)
-	if q.Distinct {
-		c.unsupported(c.word(q.Pos(), "DISTINCT"), "SELECT DISTINCT")
-	}
 	if q.Having != nil && !grouped(q) {
 		c.unsupported(q.Having.Pos(), "HAVING without GROUP BY").WithHint("write the condition in WHERE")
 	}

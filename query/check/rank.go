@@ -26,7 +26,48 @@ func (o *overScope) ofWindows(b *binder, spec *ast.Over) bool {
 	return start && end
 }
 
-// overRank binds ROW_NUMBER() over the rows of windows.
+// isTime says whether x is the time of the input.
+func (o *overScope) isTime(x expr.Expr) bool {
+	col, ok := x.(*expr.Column)
+	return ok && (col.Index == o.rel.schema().Rowtime || o.rel.proctime[col.Index])
+}
+
+// asTheyCome says whether rows are numbered in the order of time: what is numbered
+// stays then.
+func (o *overScope) asTheyCome(b *binder, spec *ast.Over) bool {
+	if len(spec.OrderBy) == 0 {
+		return true // which is told there
+	}
+	if len(spec.OrderBy) > 1 || spec.OrderBy[0].Desc || plan.ChangelogOf(o.rel.node) != plan.AppendOnly {
+		return false
+	}
+	quiet := *b.Checker
+	quiet.list = &diag.List{File: b.list.File, Source: b.list.Source}
+	return o.isTime((&binder{Checker: &quiet, rel: o.rel}).expr(spec.OrderBy[0].Expr))
+}
+
+// rankBounded refuses numbers whose state nothing bounds.
+func (b *binder) rankBounded(r *ranking) bool {
+	if r.windowed {
+		return b.final(b.over.rel.node, r.span, "ROW_NUMBER() of windows")
+	}
+	return b.keeps(b.over.rel.node, len(b.over.partition), r.span, "ROW_NUMBER() keeps the first rows of every key",
+		"number the rows of windows: FROM TUMBLE(…), PARTITION BY window_start, window_end, …")
+}
+
+// placeRanks says of what a view has where that is to be reported: its own text is
+// not at hand there.
+func placeRanks(n plan.Node, at diag.Span) {
+	if top, ok := n.(*plan.TopN); ok {
+		top.At = at
+	}
+	for _, in := range n.Inputs() {
+		placeRanks(in, at)
+	}
+}
+
+// overRank binds ROW_NUMBER() over the rows of windows, or by an order other than
+// that of time.
 func (b *binder) overRank(e *ast.Call, spec *ast.Over) expr.Expr {
 	o := b.over
 	switch {
@@ -39,7 +80,10 @@ func (b *binder) overRank(e *ast.Call, spec *ast.Over) expr.Expr {
 	case !b.overPartition(spec):
 		return nil
 	}
-	rank := &ranking{span: e.Pos()}
+	rank := &ranking{span: e.Pos(), windowed: o.ofWindows(b, spec)}
+	if !b.rankBounded(rank) {
+		return nil
+	}
 	for _, item := range spec.OrderBy {
 		x := (&binder{Checker: b.Checker, rel: o.rel}).expr(item.Expr)
 		if x == nil {
@@ -49,6 +93,7 @@ func (b *binder) overRank(e *ast.Call, spec *ast.Over) expr.Expr {
 			b.add(diag.TypeMismatch, item.Pos(), "%s has no order", x.Type())
 			return nil
 		}
+		rank.last = len(spec.OrderBy) == 1 && item.Desc && o.isTime(x)
 		rank.keys = append(rank.keys, expr.SortKey{X: x, Desc: item.Desc, NullsFirst: nullsFirst(item)})
 	}
 	o.rank = rank
@@ -63,7 +108,11 @@ func (b *binder) mixedRank(span diag.Span) {
 // moves.
 func (o *overScope) rankNode(c *Checker, input plan.Node, list *selectList) (plan.Node, *relation) {
 	g, w := o.below(c), o.rel.window
-	out := &plan.TopN{Start: w.start, End: w.end}
+	out := &plan.TopN{Start: none, End: none, Last: o.rank.last, At: o.rank.span}
+	rowtime := none
+	if o.rank.windowed {
+		out.Start, out.End, rowtime = w.start, w.end, w.time
+	}
 	for _, k := range o.partition {
 		out.PartitionBy = append(out.PartitionBy, g.below(k))
 	}
@@ -72,11 +121,13 @@ func (o *overScope) rankNode(c *Checker, input plan.Node, list *selectList) (pla
 	}
 	below := g.schema(o.rel.schema().Rowtime)
 	out.Input = &plan.Project{Input: input, Exprs: g.in, Out: below}
-	out.Out = &event.Schema{Rowtime: w.time, Fields: append(append([]event.Field(nil), below.Fields...), event.Field{Name: "row_number", Type: event.TInt64})}
+	out.Out = &event.Schema{Rowtime: rowtime, Fields: append(append([]event.Field(nil), below.Fields...), event.Field{Name: "row_number", Type: event.TInt64})}
 	for i, x := range list.exprs {
 		list.exprs[i] = moveOver(x, len(below.Fields), out.Out)
 	}
 	rel := *o.rel
-	rel.node = out
+	if rel.node = out; !o.rank.windowed {
+		rel.window, rel.other, rel.proctime = nil, none, map[int]bool{}
+	}
 	return out, &rel
 }

@@ -11,23 +11,25 @@ import (
 
 func (c *Checker) setOp(q *ast.SetOp) *relation {
 	left, right := c.query(q.Left), c.query(q.Right)
-	if q.Op != "UNION" || !q.All {
-		what := q.Op
-		if q.All {
-			what += " ALL"
-		}
-		d := c.unsupported(c.gap(q), what)
-		if q.Op == "UNION" {
-			d.WithHint("write UNION ALL, which keeps duplicates")
-		}
+	switch {
+	case q.Op != "UNION" && q.All:
+		c.unsupported(c.gap(q), q.Op+" ALL").WithHint("write %s, which has each row once", q.Op)
 		return nil
-	}
-	if left == nil || right == nil {
+	case left == nil || right == nil:
 		return nil
-	}
-	if q.ByName {
+	case !q.All && q.ByName:
+		c.unsupported(c.gap(q), q.Op+" BY NAME").WithHint("write SELECT DISTINCT * FROM (… UNION ALL BY NAME …)")
+		return nil
+	case !q.All:
+		return c.setRows(q, left, right)
+	case q.ByName:
 		return c.unionByName(q, left, right)
 	}
+	return c.positional(q, left, right)
+}
+
+// positional is the rows of both sides, column by column.
+func (c *Checker) positional(q *ast.SetOp, left, right *relation) *relation {
 	l, r := left.schema(), right.schema()
 	if len(l.Fields) != len(r.Fields) {
 		c.add(diag.SchemaMismatch, q.Right.Pos(), "UNION ALL of %d columns and %d columns", len(l.Fields), len(r.Fields)).

@@ -14,15 +14,16 @@ type WindowKind uint8
 
 // The kinds.
 const (
-	Tumble   WindowKind = iota
-	Hop                 // a window of Size begins every Slide
-	Cumulate            // windows that grow by Slide up to Size
-	Session             // ends when no row has come for Size
-	Attached            // each row brings the bounds of its window
+	Tumble     WindowKind = iota
+	Hop                   // a window of Size begins every Slide
+	Cumulate              // windows that grow by Slide up to Size
+	Session               // ends when no row has come for Size
+	Attached              // each row brings the bounds of its window
+	Unwindowed            // all rows, without end
 )
 
 func (k WindowKind) String() string {
-	return [...]string{"TUMBLE", "HOP", "CUMULATE", "SESSION", "ATTACHED"}[k]
+	return [...]string{"TUMBLE", "HOP", "CUMULATE", "SESSION", "ATTACHED", "UNWINDOWED"}[k]
 }
 
 // Window says which windows a row belongs to. Windows are half open: a row at
@@ -39,9 +40,9 @@ type Window struct {
 }
 
 // Aggregate is GROUP BY the windows of a stream and some columns. Its output
-// columns are the keys, window_start, window_end and window_time, the grouping
-// (an INT whose bit i, from the last key, says that the row is not grouped by
-// that key), and the calls.
+// columns are the keys; if there are windows window_start, window_end and
+// window_time; the grouping (an INT whose bit i, from the last key, says that the
+// row is not grouped by that key), and the calls.
 type Aggregate struct {
 	Input  Node
 	Window Window
@@ -51,7 +52,17 @@ type Aggregate struct {
 	// TwoPhases: rows are aggregated where they are read, and what comes of that
 	// by key. For keys of very different frequency.
 	TwoPhases bool
+	Emit      *Emit // results of windows are shown before their end, or changed after it; nil: at the end, for good
+	Upsert    bool  // what an update replaces is left out
 	Out       *event.Schema
+}
+
+// CallsAt is the output column of the first call.
+func (n *Aggregate) CallsAt() int {
+	if n.Window.Kind == Unwindowed {
+		return len(n.Keys) + 1
+	}
+	return len(n.Keys) + OutCalls
 }
 
 // AggCall is an aggregate of a group, over input columns.
@@ -62,6 +73,23 @@ type AggCall struct {
 	Distinct bool
 	OrderBy  []OrderKey
 	Params   []event.Type // types of Args
+}
+
+// Retractable says whether rows can be taken out of the aggregate again, exactly.
+func (c *AggCall) Retractable() bool {
+	switch c.Fn.Name {
+	case "MIN", "MAX", "BOOL_AND", "BOOL_OR":
+		return true
+	case "COUNT":
+		return len(c.Args) <= 1 || c.Distinct || len(c.OrderBy) > 0
+	case "SUM", "AVG":
+		if len(c.Params) == 1 && !c.Params[0].Float() {
+			return true
+		}
+	case "APPROX_COUNT_DISTINCT":
+		return len(c.OrderBy) > 0
+	}
+	return c.Distinct || len(c.OrderBy) > 0
 }
 
 // Columns of an Aggregate's output behind its keys.
@@ -82,10 +110,12 @@ func (n *Aggregate) Inputs() []Node { return []Node{n.Input} }
 // columns visits the input columns that n names, to read or to move them.
 func (n *Aggregate) columns(visit func(*int)) {
 	w := &n.Window
-	if w.Kind == Attached {
+	switch w.Kind {
+	case Unwindowed:
+	case Attached:
 		visit(&w.Start)
 		visit(&w.End)
-	} else {
+	default:
 		visit(&w.Time)
 	}
 	for _, list := range [][]int{w.PartitionBy, n.Keys} {
@@ -134,6 +164,9 @@ func pruneAggregate(n *Aggregate) (Node, []int) {
 	c := n.clone()
 	below := make([]bool, len(n.Input.Schema().Fields))
 	c.columns(func(i *int) { below[*i] = true })
+	if n.Window.Kind == Unwindowed {
+		keepTime(n.Input, below)
+	}
 	var moved []int
 	c.Input, moved = pruneTo(n.Input, below)
 	c.columns(func(i *int) { *i = moved[*i] })
@@ -142,13 +175,19 @@ func pruneAggregate(n *Aggregate) (Node, []int) {
 
 func describeAggregate(n *Aggregate) (string, []string) {
 	in := n.Input.Schema()
-	title := "WindowAggregate(" + n.Window.text(in) + ")"
+	title := "GroupAggregate"
+	if n.Window.Kind != Unwindowed {
+		title = "WindowAggregate(" + n.Window.text(in) + ")"
+	}
 	lines := []string{"keys: " + groupText(n)}
 	if n.TwoPhases {
 		lines = append(lines, "in two phases where possible")
 	}
+	if n.Emit != nil {
+		lines = append(lines, "shown: "+n.Emit.String())
+	}
 	for i := range n.Calls {
-		lines = append(lines, assignment(n.Out.Fields[len(n.Keys)+OutCalls+i].Name, n.Calls[i].Text(in)))
+		lines = append(lines, assignment(n.Out.Fields[n.CallsAt()+i].Name, n.Calls[i].Text(in)))
 	}
 	return title, lines
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,24 +15,33 @@ import (
 // Explain is the plan as an indented tree, the root first.
 func Explain(n Node) string {
 	var b strings.Builder
-	explain(&b, n, 0)
+	explain(&b, n, 0, changes(n))
 	if set, ok := n.(*Insert); ok {
 		for _, other := range set.Also {
-			explain(&b, other, 0)
+			explain(&b, other, 0, changes(other))
 		}
 	}
 	return b.String()
 }
 
-func explain(b *strings.Builder, n Node, depth int) {
+// changes says whether rows of some node take others back.
+func changes(n Node) bool {
+	return ChangelogOf(n) != AppendOnly || slices.ContainsFunc(n.Inputs(), changes)
+}
+
+// explain writes n and what is below it; with modes, the changelog of each.
+func explain(b *strings.Builder, n Node, depth int, modes bool) {
 	indent := strings.Repeat("  ", depth)
 	title, details := describe(n)
+	if modes {
+		details = append(details, "changelog: "+ChangelogOf(n).String())
+	}
 	fmt.Fprintf(b, "%s%s\n", indent, title)
 	for _, d := range details {
 		fmt.Fprintf(b, "%s    %s\n", indent, d)
 	}
 	for _, in := range n.Inputs() {
-		explain(b, in, depth+1)
+		explain(b, in, depth+1, modes)
 	}
 }
 
@@ -64,6 +74,8 @@ func describe(n Node) (title string, details []string) {
 		return describeJoin(n)
 	case *Unnest:
 		return describeUnnest(n)
+	case *Normalize:
+		return describeNormalize(n)
 	}
 	return fmt.Sprintf("%T", n), nil
 }

@@ -21,6 +21,7 @@ type Join struct {
 	Lower, Upper int64
 	Residual     expr.Expr // over the columns of both, left first; nil: none
 	Proctime     bool      // left rows have the processing time as their time
+	NullAware    bool      // of Anti and Static: NOT IN, for which a NULL on either side is unknown
 	RightTime    bool      // the output has the time of the right row, not of the left
 	Out          *event.Schema
 }
@@ -220,6 +221,9 @@ func describeJoin(n *Join) (string, []string) {
 		lines = append(lines, "time: the last right row up to left")
 	case Static:
 		lines = append(lines, "time: the right side is read to its end first")
+	}
+	if n.NullAware {
+		lines = append(lines, "NOT IN: a NULL on the right lets no row through; a NULL on the left passes where the right is empty")
 	}
 	if n.Residual != nil {
 		lines = append(lines, "condition: "+ExprString(n.Residual, distinctNames(left, right)))

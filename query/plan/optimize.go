@@ -14,5 +14,9 @@ func Optimize(n Node, fold func(expr.Expr) expr.Expr) Node {
 	n = foldConstants(n, fold)
 	n = limitTopN(n)
 	n = prune(n)
-	return mergeProjects(n)
+	n = mergeProjects(n)
+	if root, ok := n.(*Insert); ok {
+		return toUpserts(root)
+	}
+	return n
 }

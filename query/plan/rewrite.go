@@ -84,6 +84,10 @@ func withInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *Normalize:
+		c := *n
+		c.Input = in[0]
+		return &c
 	case *Insert:
 		c := *n
 		c.Input = in[0]

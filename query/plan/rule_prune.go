@@ -50,6 +50,8 @@ func pruneTo(n Node, need []bool) (Node, []int) {
 		return pruneJoin(n, need)
 	case *Unnest:
 		return pruneUnnest(n, need)
+	case *Normalize:
+		return pruneNormalize(n, need)
 	case *Insert:
 		in, _ := pruneTo(n.Input, allOf(n.Input.Schema()))
 		return withInputs(n, []Node{in}), ordinals(len(need))

@@ -4,20 +4,30 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 )
 
-// TopN is ROW_NUMBER over the rows of a window, known when the window ends. Its
-// output columns are those of the input, then the number, from 1.
+// TopN is ROW_NUMBER over the rows of a window, known when the window ends, or,
+// without windows, over all rows so far, which changes. Its output columns are
+// those of the input, then the number, from 1.
 type TopN struct {
 	Input       Node
-	Start, End  int        // input columns
+	Start, End  int        // input columns; -1: there are no windows
 	PartitionBy []int      // input columns, Start and End among them
 	OrderBy     []OrderKey // then the order of time
 	Limit       int64      // rows numbered above it are not wanted; 0: all are
-	Out         *event.Schema
+	// Without windows:
+	Numbered bool      // the number is an output column
+	Last     bool      // of rows of one order the last comes first
+	Upsert   bool      // what an update replaces is left out
+	At       diag.Span // of the call
+	Out      *event.Schema
 }
+
+// Windowed says whether rows are numbered in windows.
+func (n *TopN) Windowed() bool { return n.Start >= 0 }
 
 // Schema is the output columns.
 func (n *TopN) Schema() *event.Schema { return n.Out }
@@ -26,8 +36,10 @@ func (n *TopN) Schema() *event.Schema { return n.Out }
 func (n *TopN) Inputs() []Node { return []Node{n.Input} }
 
 func (n *TopN) columns(visit func(*int)) {
-	visit(&n.Start)
-	visit(&n.End)
+	if n.Windowed() {
+		visit(&n.Start)
+		visit(&n.End)
+	}
 	for i := range n.PartitionBy {
 		visit(&n.PartitionBy[i])
 	}
@@ -44,14 +56,21 @@ func pruneTopN(n *TopN, need []bool) (Node, []int) {
 	rank := len(n.Out.Fields) - 1
 	below := append([]bool(nil), need[:rank]...)
 	c.columns(func(i *int) { below[*i] = true })
+	if !n.Windowed() {
+		keepTime(n.Input, below)
+	}
 	var moved []int
 	c.Input, moved = pruneTo(n.Input, below)
 	c.columns(func(i *int) { *i = moved[*i] })
 	in := c.Input.Schema()
-	c.Out = &event.Schema{Rowtime: -1, Fields: append(append([]event.Field(nil), in.Fields...), n.Out.Fields[rank])}
+	c.Out = &event.Schema{Rowtime: -1, Fields: append([]event.Field(nil), in.Fields...)}
 	if n.Out.Rowtime >= 0 {
 		c.Out.Rowtime = moved[n.Out.Rowtime]
 	}
+	if c.Numbered = n.Windowed() || need[rank]; !c.Numbered {
+		return &c, append(append([]int(nil), moved...), -1)
+	}
+	c.Out.Fields = append(c.Out.Fields, n.Out.Fields[rank])
 	return &c, append(append([]int(nil), moved...), len(in.Fields))
 }
 
@@ -67,12 +86,31 @@ func limitTopN(n Node) Node {
 		return n
 	}
 	c := *top
+	rank := len(top.Out.Fields) - 1
 	for _, cond := range Conjuncts(f.Cond) {
-		if limit := rankLimit(cond, len(top.Out.Fields)-1); limit > 0 && (c.Limit == 0 || limit < c.Limit) {
+		if limit := rankLimit(cond, rank); limit > 0 && (c.Limit == 0 || limit < c.Limit) {
 			c.Limit = limit
 		}
 	}
-	return &Filter{Input: &c, Cond: f.Cond}
+	if c.Windowed() || c.Limit == 0 {
+		return &Filter{Input: &c, Cond: f.Cond}
+	}
+	c.Last = c.Last && c.Limit == 1
+	return beyondLimit(&c, f.Cond, rank)
+}
+
+// beyondLimit is the part of a filter that a limit does not do.
+func beyondLimit(n *TopN, cond expr.Expr, rank int) Node {
+	var rest []expr.Expr
+	for _, x := range Conjuncts(cond) {
+		if c, ok := x.(*expr.Compare); rankLimit(x, rank) == 0 || ok && c.Op == expr.Eq && n.Limit > 1 {
+			rest = append(rest, x)
+		}
+	}
+	if len(rest) == 0 {
+		return n
+	}
+	return &Filter{Input: n, Cond: Conjunction(rest)}
 }
 
 // rankLimit is the greatest number that a condition allows; 0: it sets none.
@@ -104,6 +142,9 @@ func describeTopN(n *TopN) (string, []string) {
 	lines := []string{"order: " + strings.Join(keys, ", ")}
 	if n.Limit > 0 {
 		lines = append(lines, fmt.Sprintf("limit: %d", n.Limit))
+	}
+	if !n.Windowed() {
+		return "Rank(" + strings.Join(names(n.PartitionBy, in), ", ") + ")", lines
 	}
 	return "TopN(" + strings.Join(names(n.PartitionBy, in), ", ") + ")", lines
 }

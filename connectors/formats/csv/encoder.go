@@ -14,6 +14,7 @@ type Encoder struct {
 	opts    Options
 	cols    []int
 	scratch []byte
+	op      bool // the first field is the change
 }
 
 // NewEncoder makes an encoder of the columns that are not metadata.
@@ -31,6 +32,12 @@ func NewEncoder(columns []connectors.Column, opts Options) (*Encoder, error) {
 	return e, nil
 }
 
+// WithOp has each line begin with a field for the change: +I, -U, +U or -D.
+func (e *Encoder) WithOp() error {
+	e.op = true
+	return nil
+}
+
 // Encode implements connectors.Encoder.
 func (e *Encoder) Encode(b *event.Batch, dst *connectors.Encoded) error {
 	for k := range b.Live() {
@@ -39,8 +46,11 @@ func (e *Encoder) Encode(b *event.Batch, dst *connectors.Encoded) error {
 			i = int(b.Sel[k])
 		}
 		from := len(dst.Buf)
+		if e.op {
+			dst.Buf = append(dst.Buf, b.Change(i).String()...)
+		}
 		for n, col := range e.cols {
-			if n > 0 {
+			if n > 0 || e.op {
 				dst.Buf = append(dst.Buf, e.opts.Delimiter)
 			}
 			dst.Buf = e.field(dst.Buf, &b.Cols[col], i)

@@ -131,9 +131,12 @@ func Decode(t testing.TB, d connectors.Decoder, columns []connectors.Column, raw
 	return b.String()
 }
 
-// Row prints row i on a line.
+// Row prints row i on a line, behind what it changes where that is not +I.
 func Row(b *event.Batch, i int) string {
 	var parts []string
+	if c := b.Change(i); c != event.Insert {
+		parts = append(parts, c.String())
+	}
 	for c := range b.Cols {
 		parts = append(parts, Cell(&b.Cols[c], i))
 	}

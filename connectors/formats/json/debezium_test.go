@@ -18,7 +18,11 @@ func TestDebezium(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		d, err := NewDebezium(columns, opts, options["schema-include"] == "true")
+		var key []string
+		if options["key"] != "" {
+			key = strings.Split(options["key"], "+")
+		}
+		d, err := NewDebezium(columns, key, opts, options["schema-include"] == "true")
 		if err != nil {
 			return err.Error()
 		}
@@ -37,7 +41,7 @@ func TestDebezium(t *testing.T) {
 // TestDebeziumAgain decodes batches of different sizes with one decoder.
 func TestDebeziumAgain(t *testing.T) {
 	columns := transactionColumns[1:4]
-	d, err := NewDebezium(columns, Options{}, false)
+	d, err := NewDebezium(columns, nil, Options{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package json
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -19,7 +20,8 @@ type Encoder struct {
 	opts   Options
 	style  cell.Style
 
-	before, after []byte // of each object
+	frame func(event.Change) (before, after string) // of each object; nil: none
+	op    bool                                      // the first field is the change
 }
 
 // NewEncoder makes an encoder of the columns that are not metadata.
@@ -39,6 +41,17 @@ func NewEncoder(columns []connectors.Column, opts Options) (*Encoder, error) {
 	return e, nil
 }
 
+// WithOp has each object begin with a field op, the change: +I, -U, +U or -D.
+func (e *Encoder) WithOp() error {
+	for i := range e.fields {
+		if e.fields[i].name == "op" {
+			return errors.New("rows are updated, so 'op' says how: name the column \"op\" otherwise")
+		}
+	}
+	e.op = true
+	return nil
+}
+
 // Encode implements connectors.Encoder.
 func (e *Encoder) Encode(b *event.Batch, dst *connectors.Encoded) error {
 	if b.Sel == nil {
@@ -55,7 +68,14 @@ func (e *Encoder) Encode(b *event.Batch, dst *connectors.Encoded) error {
 
 func (e *Encoder) row(b *event.Batch, i int, dst *connectors.Encoded) {
 	from := len(dst.Buf)
-	buf := append(append(dst.Buf, e.before...), '{')
+	before, after := "", ""
+	if e.frame != nil {
+		before, after = e.frame(b.Change(i))
+	}
+	buf := append(append(dst.Buf, before...), '{')
+	if e.op {
+		buf = append(append(append(buf, `"op":"`...), b.Change(i).String()...), '"')
+	}
 	for k := range e.fields {
 		v := &b.Cols[e.fields[k].col]
 		if e.opts.OmitNulls && v.Null(i) {
@@ -66,7 +86,7 @@ func (e *Encoder) row(b *event.Batch, i int, dst *connectors.Encoded) {
 		}
 		buf = e.value(append(buf, e.keys[k]...), v, i)
 	}
-	dst.Buf = append(append(buf, '}'), e.after...)
+	dst.Buf = append(append(buf, '}'), after...)
 	dst.Value = append(dst.Value, event.Span{Off: uint32(from), Len: uint32(len(dst.Buf) - from)})
 }
 

@@ -6,10 +6,10 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -26,18 +26,22 @@ func TestLostDisk(t *testing.T) {
 
 func testLostDisk(t *testing.T, k *kafkatest.Kafka, guarantee string) {
 	b := prepare(t, k, guarantee, query)
-	b.world = newWorld(t, b.broker.Bootstrap, b.in, *seed)
+	var err error
+	if b.world, err = rises.New(b.broker.Bootstrap, b.in, *seed); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.world.Close)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stopFed = stop
 	t.Cleanup(stop)
-	go func() { b.fed <- b.world.play(ctx, *rate) }()
+	go func() { b.fed <- b.world.Play(ctx, *rate) }()
 	c, address := b.serve("data")
 	b.run("query", "submit", b.file("query.sql"), "--name", "rises", "--server", address)
 	b.await(500)
 	b.run("backup", "create", "--to", "file://"+b.file("backups"), "--server", address)
-	b.await(b.world.wanted() + 300)
+	b.await(b.world.Wanted() + 300)
 	b.run("backup", "create", "--to", "file://"+b.file("backups"), "--server", address)
-	b.await(b.world.wanted() + 1000)
+	b.await(b.world.Wanted() + 1000)
 	b.kill(c, 0)
 	if err := os.RemoveAll(b.file("data")); err != nil {
 		t.Fatal(err)
@@ -52,14 +56,10 @@ func testLostDisk(t *testing.T, k *kafkatest.Kafka, guarantee string) {
 	}
 	b.run("backup", "restore", "--from", "file://"+b.file("backups"), "--data-dir", b.file("data"), "--sinks", "deduplicate")
 	c, _ = b.serve("data")
-	b.await(b.world.wanted() + 500)
+	b.await(b.world.Wanted() + 500)
 	b.kill(c, 0) // while what is there may still be left out
 	c, _ = b.serve("data")
-	if guarantee == "exactly-once" {
-		b.finish(c)
-		return
-	}
-	b.finishWithRepeats(c)
+	b.compare(c, guarantee == "exactly-once")
 }
 
 // run runs a command, which must succeed.
@@ -99,34 +99,4 @@ func (b *bed) serve(data string) (c *cepd, address string) {
 		case <-look.C:
 		}
 	}
-}
-
-// finishWithRepeats is finish where a rise may come more than once.
-func (b *bed) finishWithRepeats(c *cepd) {
-	b.t.Helper()
-	b.stopFed()
-	if err := <-b.fed; err != nil {
-		b.t.Fatal(err)
-	}
-	r := newReader(b.t, b.broker.Bootstrap, b.out)
-	ctx, cancel := context.WithTimeout(context.Background(), catchUp)
-	defer cancel()
-	for len(r.seen) < b.world.wanted() && ctx.Err() == nil {
-		r.until(ctx, b.t, r.total+1)
-	}
-	if err := c.Signal(syscall.SIGTERM); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := <-c.done; err != nil {
-		b.t.Errorf("after SIGTERM: %v\n%s", err, &c.stderr)
-	}
-	r.rest(b.t, extra)
-	repeated := r.total - len(r.seen)
-	for x := range r.seen {
-		r.seen[x] = 1
-	}
-	if diff := b.world.compare(r.seen); diff != "" {
-		b.t.Errorf("%s\n%s", diff, &c.stderr)
-	}
-	b.t.Logf("%d rises, %d repeated", b.world.wanted(), repeated)
 }
