@@ -71,7 +71,7 @@ func (b *opener) open(ctx context.Context) error {
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
-	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows})
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Lookup: LookupOptions})
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,9 @@ func (b *opener) open(ctx context.Context) error {
 		}
 	}
 	b.stages()
+	if err := b.lookups(ctx); err != nil {
+		return err
+	}
 	for i := range graph.Sources {
 		if err := b.source(ctx, i); err != nil {
 			return err
@@ -246,10 +249,7 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 }
 
 func (b *opener) table(t *catalog.Table, columns []connectors.Column) connectors.Table {
-	options := make(map[string]string, len(t.Options))
-	for k, o := range t.Options {
-		options[k] = o.Value
-	}
+	options := optionTexts(t)
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.root.Name, "table", t.Name), Query: b.root.Name, Delivery: delivery(options[optDelivery]),

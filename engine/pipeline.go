@@ -92,7 +92,7 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	if !p.worth(now) {
 		return true, nil
 	}
-	return false, p.advance(now)
+	return false, p.advance(ctx, now)
 }
 
 // blocked says whether a sink has to catch up first.
@@ -165,8 +165,11 @@ func (p *Pipeline) worth(now event.Time) bool {
 
 // advance is the step after the taking: accounting, stages, output, journal. It
 // is the same live and in a replay.
-func (p *Pipeline) advance(now event.Time) error {
+func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 	p.now, p.ticked = now, now
+	if err := p.beginLookups(ctx); err != nil {
+		return err
+	}
 	p.account(now)
 	p.budget.begin()
 	for _, s := range p.stages {
@@ -189,7 +192,7 @@ func (p *Pipeline) advance(now event.Time) error {
 	p.steps++
 	p.done = p.ended()
 	if p.recovery == nil {
-		p.journal.append(p.number, now, p.units, p.boxes, p.put() != before || p.done)
+		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.put() != before || p.done)
 	}
 	return nil
 }
@@ -344,6 +347,11 @@ func (p *Pipeline) Close() error {
 	}
 	for _, o := range p.boxes {
 		errs = append(errs, o.sink.Close())
+	}
+	for _, s := range p.stages {
+		if s.asked != nil {
+			errs = append(errs, s.asked.looker.Close())
+		}
 	}
 	if p.workers != nil {
 		p.workers.close()

@@ -21,6 +21,7 @@ type stage struct {
 	now     event.Time
 	step    func(i int) // bound once: workers.run takes it each step
 	outlets []*outlet
+	asked   *asked // by look-ups; nil: this is none
 }
 
 // shard is the single-threaded task that owns the state of its keys.
@@ -38,6 +39,7 @@ type shard struct {
 	ways    []*way              // by outlet; nil until it has a row
 	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
+	answers *answerer // nil: it asks for nothing
 	err     error
 }
 
@@ -73,6 +75,9 @@ func (h *shard) step() {
 	h.ctx.Now = s.now
 	if h.err = h.take(); h.err == nil && s.domain.combined > s.told {
 		h.err = h.advance(s.domain.combined)
+	}
+	if h.answers != nil {
+		h.op.(operators.Asker).Settle()
 	}
 	h.takeRejects()
 	h.bytes = h.op.Size().Bytes

@@ -95,8 +95,25 @@ func (v *validator) scans(n plan.Node) {
 		v.seen[s.Table] = true
 		v.source(s)
 	}
+	if j, ok := n.(*plan.Join); ok && j.Mode == plan.Lookup {
+		v.lookup(j)
+		v.scans(j.Left)
+		return
+	}
 	for _, in := range n.Inputs() {
 		v.scans(in)
+	}
+}
+
+// lookup checks a table that is asked.
+func (v *validator) lookup(n *plan.Join) {
+	scan, ok := n.Right.(*plan.Scan)
+	if !ok || v.options(scan.Table, readColumns(scan), false) == nil {
+		return
+	}
+	b := opener{options: &v.engine.options, root: v.root}
+	if _, err := b.newLooker(scan, keyColumns(n)); err != nil {
+		v.fault(scan.Table, err)
 	}
 }
 
@@ -128,11 +145,7 @@ func (v *validator) sink(t *catalog.Table, columns []connectors.Column) {
 
 // options checks the WITH options; nil when there are faults.
 func (v *validator) options(t *catalog.Table, columns []connectors.Column, written bool) connectors.Connector {
-	texts := make(map[string]string, len(t.Options))
-	for k, o := range t.Options {
-		texts[k] = o.Value
-	}
-	c, faults := v.engine.options.Registry.Validate(texts, engineOptions...)
+	c, faults := v.engine.options.Registry.Validate(optionTexts(t), engineOptions...)
 	if len(faults) == 0 {
 		faults = connectors.ValidateColumns(c, columns, written)
 	}

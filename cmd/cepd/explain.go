@@ -12,6 +12,7 @@ import (
 	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/plan"
@@ -148,7 +149,7 @@ func explain(root *plan.Insert) *explained {
 		}
 		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
-	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
+	e.graph, e.err = build.Build(outputs, schemas, build.Options{Lookup: engine.LookupOptions})
 	return e
 }
 
