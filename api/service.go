@@ -169,7 +169,7 @@ func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	if sub.Name != "" && len(result.Queries) != 1 {
 		return nil, badRequest("a name was given, but the text has %d queries", len(result.Queries))
 	}
-	ch, err := apply(s.registry.statements, sub, script, result, s.now())
+	ch, err := apply(s.registry.statements, sub, script, result, base, s.now())
 	if err != nil {
 		return nil, err
 	}

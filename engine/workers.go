@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cepd/cepd/internal/expr"
 )
 
 // workers runs the units of a phase, in parallel where there is more than one.
@@ -78,7 +80,10 @@ func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e
 
 // guard turns a panic into an error; call it deferred.
 func guard(err *error) {
-	if v := recover(); v != nil {
+	v := recover()
+	if f, ok := v.(*expr.Fatal); ok {
+		*err = f
+	} else if v != nil {
 		*err = &PanicError{v, debug.Stack()}
 	}
 }

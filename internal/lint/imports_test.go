@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"state/memstore", "state/pebblestore"},
 	{"query/ast", "internal/expr"},
 	{"internal/function"},
+	{"internal/wasm"},
 	{"operators/kernel", "query/catalog", "internal/constraint"},
 	{"query/parse/gen"},
 	{"query/parse", "query/format"},

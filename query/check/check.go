@@ -21,6 +21,8 @@ type Options struct {
 	// Asked says whether a table is not read but asked for the rows of a key. Nil:
 	// by its connector.
 	Asked func(*catalog.Table) bool
+	// ReadFile reads the module of a function. Nil: functions cannot be created.
+	ReadFile func(path string) ([]byte, error)
 	// Fold replaces constant parts of an expression by their values. An error,
 	// with its place, is a part that fails whenever it is evaluated. Nil: no folding.
 	Fold func(expr.Expr) (out expr.Expr, at diag.Span, err error)
