@@ -33,6 +33,9 @@ type Options struct {
 	// Bounded says whether a table ends by itself. Nil: file and memory tables,
 	// and those with 'number-of-rows' or 'scan.bounded.mode'.
 	Bounded func(*catalog.Table) bool
+	// Asked says whether a table is asked for the rows of a key. Nil: http and jdbc
+	// tables.
+	Asked func(*catalog.Table) bool
 	// ReadFile reads the modules of functions. Nil: from the disk, relative to the
 	// folder of File.
 	ReadFile func(path string) ([]byte, error)
@@ -101,7 +104,7 @@ func CompileText(cat *catalog.Catalog, file, text string, params map[string]stri
 func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, error) {
 	list := &diag.List{File: opts.File, Source: opts.Text}
 	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}}
-	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, ReadFile: opts.readFile, Fold: fold})
+	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold})
 	for _, s := range script.Statements {
 		c.statement(s)
 	}
