@@ -70,11 +70,9 @@ func jsonQuote(_ *expr.Context, a []event.Value, out *event.Value) error {
 }
 
 func jsonUnquote(_ *expr.Context, a []event.Value, out *event.Value) error {
-	var s string
-	if len(a[0].S) == 0 || a[0].S[0] != '"' || json.Unmarshal(a[0].S, &s) != nil {
-		out.S = append(out.S[:0], a[0].S...)
-		return nil
+	out.S = append(out.S[:0], a[0].S...)
+	if len(a[0].S) > 0 && a[0].S[0] == '"' && json.Valid(a[0].S) {
+		out.S = append(out.S[:0], unquote(a[0].S)...)
 	}
-	out.S = append(out.S[:0], s...)
 	return nil
 }
