@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
-	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/operators/build"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/plan"
