@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants release generate lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants release generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -120,6 +120,10 @@ torture-mutants: ## plants bugs and says whether the faults find them
 generate: ## the parser from its grammar: needs Java and Maven
 	@scripts/need-java.sh
 	@scripts/generate.sh
+
+example-functions: ## the WebAssembly module of examples/functions: needs Rust with the target wasm32-unknown-unknown
+	@cd examples/functions && cargo build --release --target wasm32-unknown-unknown
+	@cp examples/functions/target/wasm32-unknown-unknown/release/risk.wasm examples/functions/functions.wasm
 
 lint: tools ## golangci-lint
 	@$(LINT) run

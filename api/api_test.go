@@ -131,6 +131,8 @@ func (r *fakeRunner) Checkpoint(dir string) error {
 
 func (r *fakeRunner) Version() string { return "v9" }
 
+func (r *fakeRunner) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
+
 func (r *fakeRunner) Close(context.Context) error { return nil }
 
 func (r *fakeRunner) String() string {

@@ -36,19 +36,21 @@ const (
 
 // Statement is one accepted statement.
 type Statement struct {
-	Kind     string            `json:"kind"` // table, view or query
+	Kind     string            `json:"kind"` // table, view, function or query
 	Name     string            `json:"name"`
 	SQL      string            `json:"sql"`
 	Params   map[string]string `json:"params,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"` // SET in effect
 	Created  time.Time         `json:"created"`
+	Module   []byte            `json:"module,omitempty"` // of a function, as it was when it was accepted
 }
 
 // The kinds of statements that are kept.
 const (
-	kindTable = "table"
-	kindView  = "view"
-	kindQuery = "query"
+	kindTable    = "table"
+	kindView     = "view"
+	kindFunction = "function"
+	kindQuery    = "query"
 )
 
 // registry is the list of statements and its file.
@@ -164,8 +166,16 @@ func syncDir(name string) error {
 // share their names.
 func find(list []Statement, kind, name string) int {
 	return slices.IndexFunc(list, func(s Statement) bool {
-		return (s.Kind == kindQuery) == (kind == kindQuery) && strings.EqualFold(s.Name, name)
+		return space(s.Kind) == space(kind) && strings.EqualFold(s.Name, name)
 	})
+}
+
+// space is the kind for the names of a kind.
+func space(kind string) string {
+	if kind == kindView {
+		return kindTable
+	}
+	return kind
 }
 
 // compiled is what a list of statements means.
@@ -183,7 +193,7 @@ func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
 	for i := range list {
 		s := &list[i]
 		c.catalog.Settings = s.settings()
-		result, err := query.CompileText(c.catalog, s.Name, s.SQL, s.Params)
+		result, err := s.compile(c.catalog)
 		if err != nil {
 			return nil, &brokenError{statement: s, err: err}
 		}
@@ -194,6 +204,18 @@ func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
 	}
 	c.catalog.Settings = map[string]string{}
 	return c, nil
+}
+
+// compile compiles a kept statement. The module of a function is the one that was
+// accepted, whatever its file has by now.
+func (s *Statement) compile(cat *catalog.Catalog) (*query.Result, error) {
+	script, err := parse.Parse(s.Name, s.SQL)
+	if err != nil {
+		return nil, err
+	}
+	return query.Compile(cat, script, query.Options{
+		File: s.Name, Text: s.SQL, Params: s.Params, ReadFile: func(string) ([]byte, error) { return s.Module, nil },
+	})
 }
 
 func (s *Statement) settings() map[string]string {
@@ -227,7 +249,7 @@ type change struct {
 
 // apply works a compiled submission into a list. script and result belong to
 // text.
-func apply(list []Statement, sub *Submission, script *ast.Script, result *query.Result, now time.Time) (*change, error) {
+func apply(list []Statement, sub *Submission, script *ast.Script, result *query.Result, cat *catalog.Catalog, now time.Time) (*change, error) {
 	c := &change{list: slices.Clone(list)}
 	next := 0 // of result.Queries
 	for _, s := range script.Statements {
@@ -238,6 +260,11 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateView:
 			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)
+		case *ast.CreateFunction:
+			if f, ok := cat.Function(nameOf(s.Name)); ok {
+				st.Module = f.Module
+			}
+			err = c.define(st, kindFunction, nameOf(s.Name), s.IfNotExists)
 		case *ast.Insert, *ast.CreateQuery, *ast.StatementSet:
 			st.Settings = result.Queries[next].Settings
 			err = c.query(st, sub.Name, &result.Queries[next])
@@ -292,8 +319,11 @@ func (c *change) query(s Statement, name string, q *query.Query) error {
 
 func (c *change) drop(s *ast.Drop) error {
 	kind, name := kindTable, nameOf(s.Name)
-	if s.What == "QUERY" {
+	switch s.What {
+	case "QUERY":
 		kind = kindQuery
+	case "FUNCTION":
+		kind = kindFunction
 	}
 	i := find(c.list, kind, name)
 	switch {
@@ -312,12 +342,12 @@ func (c *change) drop(s *ast.Drop) error {
 
 // parseSubmission compiles a submission against the catalog that is there; cat is
 // that with its definitions.
-func parseSubmission(base *catalog.Catalog, sub *Submission) (cat *catalog.Catalog, script *ast.Script, result *query.Result, err error) {
+func parseSubmission(base *catalog.Catalog, sub *Submission, readFile func(string) ([]byte, error)) (cat *catalog.Catalog, script *ast.Script, result *query.Result, err error) {
 	cat = base.Clone()
 	if script, err = parse.Parse(sub.File, sub.SQL); err != nil {
 		return nil, nil, nil, err
 	}
-	result, err = query.Compile(cat, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params})
+	result, err = query.Compile(cat, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params, ReadFile: readFile})
 	if err != nil {
 		return nil, nil, nil, err
 	}

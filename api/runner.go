@@ -44,6 +44,9 @@ func (r EngineRunner) Start(ctx context.Context, q *query.Query, cat *catalog.Ca
 	return err
 }
 
+// ReadFile reads a file that a statement names, where queries may reach it.
+func (r EngineRunner) ReadFile(name string) ([]byte, error) { return r.Engine.ReadFile(name) }
+
 // Failure is the end of a query that has failed.
 func (r EngineRunner) Failure(name string) *engine.Failure {
 	if q, ok := r.Query(name); ok {

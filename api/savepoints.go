@@ -113,7 +113,7 @@ func (s *Service) savepointHeader(n *NewSavepoint) (*savepoint.Header, error) {
 		return nil, err
 	}
 	for _, st := range needed(s.registry.statements, i) {
-		h.Statements = append(h.Statements, savepoint.Statement{Kind: st.Kind, Name: st.Name, SQL: st.SQL, Params: st.Params, Settings: st.Settings})
+		h.Statements = append(h.Statements, savepoint.Statement{Kind: st.Kind, Name: st.Name, SQL: st.SQL, Params: st.Params, Settings: st.Settings, Module: st.Module})
 	}
 	return h, nil
 }
@@ -198,7 +198,7 @@ func (s *Service) RestoreSavepoint(name string, r *Restoration) (*Outcome, error
 
 // bring adds a statement of a savepoint.
 func (c *change) bring(st savepoint.Statement, as string, now time.Time) error {
-	own := Statement{Kind: st.Kind, Name: st.Name, SQL: st.SQL, Params: st.Params, Settings: st.Settings, Created: now}
+	own := Statement{Kind: st.Kind, Name: st.Name, SQL: st.SQL, Params: st.Params, Settings: st.Settings, Module: st.Module, Created: now}
 	if own.Kind == kindQuery && as != "" {
 		own.Name = as
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // secretWords are parts of option names whose values are not shown.
-var secretWords = []string{"password", "secret", "jaas", "token", "credential", "private", "user-info"}
+var secretWords = []string{"password", "secret", "jaas", "token", "credential", "private", "user-info", "authorization", "api-key", "apikey", "cookie"}
 
 const masked = "******"
 

@@ -42,6 +42,8 @@ type Runner interface {
 	Restore(name, path string, sinks engine.Sinks) error
 	// Checkpoint copies all state as it is now into a directory.
 	Checkpoint(dir string) error
+	// ReadFile reads a file that a statement names.
+	ReadFile(name string) ([]byte, error)
 	// Version is that of the program.
 	Version() string
 	// Status is how the query does; false when it was never started.
@@ -154,14 +156,14 @@ type Answer struct {
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	s.changes.Lock()
 	defer s.changes.Unlock()
-	base, script, result, err := parseSubmission(s.definitions(), sub)
+	base, script, result, err := parseSubmission(s.definitions(), sub, s.runner.ReadFile)
 	if err != nil {
 		return nil, err
 	}
 	if sub.Name != "" && len(result.Queries) != 1 {
 		return nil, badRequest("a name was given, but the text has %d queries", len(result.Queries))
 	}
-	ch, err := apply(s.statements(), sub, script, result, s.now())
+	ch, err := apply(s.statements(), sub, script, result, base, s.now())
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +331,7 @@ func (s *Service) Resume(name string) error {
 
 // Validate compiles a text and checks its queries without running anything.
 func (s *Service) Validate(sub *Submission) *Validation {
-	base, _, result, err := parseSubmission(s.definitions(), sub)
+	base, _, result, err := parseSubmission(s.definitions(), sub, s.runner.ReadFile)
 	if err != nil {
 		return invalid(err)
 	}

@@ -114,7 +114,15 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// writeFiles puts the files of the page into dir, and the module of the examples.
 func (p *page) writeFiles(t *testing.T, dir string) {
+	module, err := os.ReadFile("../examples/functions/functions.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "functions.wasm"), module, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, b := range p.blocks {
 		if name, ok := strings.CutPrefix(b.kind, "file="); ok {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(p.text(b)), 0o600); err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/state/pebblestore"
@@ -68,6 +70,7 @@ type crashRun struct {
 	w    *enginetest.World
 	fs   *vfs.MemFS
 	time *clock.Manual
+	more []connectors.Connector // beside the test's own
 
 	rejected int64 // in all lives
 	spilled  int64 // keys, in all lives
@@ -90,6 +93,9 @@ func (c *crashRun) life(rounds int) (finished bool) {
 	}
 	o := c.w.Options()
 	o.Clock = c.time
+	if c.more != nil {
+		o.Registry = c.w.Registry(formats.Specs(), c.more...)
+	}
 	p := c.w.Pipeline(c.t, q, o, store)
 	defer func() {
 		for _, n := range p.Status().Rejected {

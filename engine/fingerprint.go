@@ -83,9 +83,9 @@ func hashKnown(h hash.Hash, x any) bool {
 	case *catalog.Table:
 		hashTable(h, x)
 	case *expr.Func:
-		fmt.Fprintf(h, "function %s;", x.Name)
+		fmt.Fprintf(h, "function %s;", x.Name+x.Version)
 	case *expr.AggFunc:
-		fmt.Fprintf(h, "aggregate %s;", x.Name)
+		fmt.Fprintf(h, "aggregate %s;", x.Name+x.Version)
 	default:
 		return false
 	}

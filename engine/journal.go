@@ -14,7 +14,7 @@ import (
 
 // journal is the entries of the steps, on their way to the store.
 //
-//	entry: length | clock | parts, each: unit, to - from, flags [, length, records] | rows put per outbox
+//	entry: length | clock | parts, each: unit, to - from, flags [, length, records] | rows put per outbox | answers, if any
 //	key:   number of the step
 //
 // Without a store a step is durable as soon as it is over.
@@ -75,9 +75,10 @@ type part struct {
 
 // step is a decoded entry.
 type step struct {
-	now   event.Time
-	parts []part
-	puts  []uint64 // outbox numbers after the step
+	now     event.Time
+	parts   []part
+	puts    []uint64           // outbox numbers after the step
+	answers map[shardAt][]byte // of look-ups
 }
 
 func be64(x uint64) []byte { return binary.BigEndian.AppendUint64(nil, x) }
@@ -90,7 +91,7 @@ func fromBE64(p []byte) uint64 {
 }
 
 // append adds the entry of the step that has just ended.
-func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*outbox, urgent bool) {
+func (j *journal) append(number uint64, now event.Time, units []*unit, stages []*stage, boxes []*outbox, urgent bool) {
 	if j.store == nil {
 		j.mu.Lock()
 		j.last, j.durable.step = number, number
@@ -99,6 +100,7 @@ func (j *journal) append(number uint64, now event.Time, units []*unit, boxes []*
 		return
 	}
 	j.encode(now, units, boxes)
+	j.entry = appendAnswers(j.entry, stages)
 	j.mu.Lock()
 	if len(j.pending) == 0 {
 		j.first = number
@@ -209,6 +211,7 @@ func decodeStep(src []byte, units, boxes int) (s step, err error) {
 	for range boxes {
 		s.puts = append(s.puts, r.uvarint())
 	}
+	s.answers = readAnswers(&r)
 	if r.bad || len(r.src) > 0 {
 		return step{}, errCorruptJournal
 	}

@@ -19,6 +19,7 @@ type metrics struct {
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
 	cold, budget, disk, running                               *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
+	lookup                                                    lookupMetrics
 }
 
 var latencies = prometheus.ExponentialBuckets(1e-5, 4, 10)
@@ -72,6 +73,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		snapshot:      histogram("cepd_snapshot_write_duration_seconds", "Duration of a snapshot's write in the background."),
 		snapshotBytes: gauge("cepd_snapshot_size_bytes", "Size of the last snapshot's changes.", "query"),
 	}
+	m.lookup = newLookupMetrics(&all)
 	return m, register(r, all)
 }
 
@@ -164,6 +166,7 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 		t.m.spilled.WithLabelValues(t.query, stage).Add(float64(o.Spilled - last.Spilled))
 		t.m.reads.WithLabelValues(t.query, stage).Add(float64(o.Reads - last.Reads))
 		t.m.loaded.WithLabelValues(t.query, stage).Add(float64(o.Loaded - last.Loaded))
+		t.m.lookup.update(t.query, p.stages[i].asked, o.Lookup, last.Lookup)
 		*last = o
 		if n := o.Withheld - t.withheld[i]; n > 0 {
 			t.m.withheld.WithLabelValues(t.query, stage).Add(float64(n))

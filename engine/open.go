@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
@@ -73,7 +74,7 @@ func (b *opener) open(ctx context.Context) error {
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
-		Spill: p.settings.memory > 0 && p.journal.store != nil})
+		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions})
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func (b *opener) open(ctx context.Context) error {
 		}
 	}
 	b.stages()
+	if err := b.lookups(ctx); err != nil {
+		return err
+	}
 	for i := range graph.Sources {
 		if err := b.source(ctx, i); err != nil {
 			return err
@@ -430,7 +434,7 @@ func durationOption(t *catalog.Table, key string, fallback time.Duration) (time.
 	if text == "" {
 		return fallback, nil
 	}
-	d, err := ParseDuration(text)
+	d, err := duration.Parse(text)
 	if err != nil {
 		return 0, fmt.Errorf("option '%s': %w", key, err)
 	}

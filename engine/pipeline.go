@@ -91,7 +91,7 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	p.begin(now)
 	if p.unfinished() { // a window is being reported: nothing is read meanwhile
 		p.waited = true
-		return false, p.advance(now)
+		return false, p.advance(ctx, now)
 	}
 	p.alignSources(now)
 	p.workers.run(len(p.units), p.takeLive)
@@ -107,7 +107,7 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	if !p.worth(now) {
 		return true, nil
 	}
-	return false, p.advance(now)
+	return false, p.advance(ctx, now)
 }
 
 // unfinished says that a stage has more to report, whatever comes in.
@@ -200,8 +200,11 @@ func (p *Pipeline) worth(now event.Time) bool {
 
 // advance is the step after the taking: accounting, stages, output, journal. It
 // is the same live and in a replay.
-func (p *Pipeline) advance(now event.Time) error {
+func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 	p.now, p.ticked = now, now
+	if err := p.beginLookups(ctx); err != nil {
+		return err
+	}
 	p.account(now)
 	p.budget.begin()
 	for _, s := range p.stages {
@@ -227,7 +230,7 @@ func (p *Pipeline) advance(now event.Time) error {
 	p.steps++
 	p.done = p.ended()
 	if p.recovery == nil {
-		p.journal.append(p.number, now, p.units, p.boxes, p.put() != before || p.done)
+		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.put() != before || p.done)
 	}
 	return nil
 }
@@ -385,6 +388,11 @@ func (p *Pipeline) Close() error {
 	}
 	for _, o := range p.boxes {
 		errs = append(errs, panics.Call(o.sink.Close))
+	}
+	for _, s := range p.stages {
+		if s.asked != nil {
+			errs = append(errs, s.asked.looker.Close())
+		}
 	}
 	if p.workers != nil {
 		p.workers.close()

@@ -215,7 +215,7 @@ func (p *Pipeline) replayStep(ctx context.Context) error {
 			u.turnsIdle = u.silent(s.now)
 		}
 	}
-	if err := p.advance(s.now); err != nil {
+	if err := p.advance(ctx, s.now); err != nil {
 		return err
 	}
 	for i, o := range p.boxes {

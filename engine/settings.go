@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/join"
 	"github.com/cepd/cepd/operators/pattern"
@@ -132,7 +133,7 @@ func checkEmit(set map[string]string) error {
 	}
 	for _, key := range []string{setEarlyDelay, setLateDelay, setLateness} {
 		if text, ok := set[key]; ok {
-			if _, err := ParseDuration(text); err != nil {
+			if _, err := duration.Parse(text); err != nil {
 				return fmt.Errorf("SET '%s': %w", key, err)
 			}
 		}
@@ -159,6 +160,3 @@ const (
 var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, optLateRows, optAlignGroup, optAlignDrift, optAlignInterval}
 
 const defaultIdleTimeout = 5 * time.Second
-
-// ParseDuration reads Flink's form of a duration; see catalog.ParseDuration.
-func ParseDuration(s string) (time.Duration, error) { return catalog.ParseDuration(s) }

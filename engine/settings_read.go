@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cepd/cepd/internal/duration"
 )
 
 // settingReader reads settings and keeps the first error.
@@ -100,7 +102,7 @@ func (r *settingReader) duration(key string, fallback time.Duration) time.Durati
 	if !ok {
 		return fallback
 	}
-	d, err := ParseDuration(text)
+	d, err := duration.Parse(text)
 	if err != nil {
 		r.fail(key, "%w", err)
 	}

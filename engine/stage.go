@@ -24,6 +24,7 @@ type stage struct {
 	atOnce  bool        // see operators.Context
 	step    func(i int) // bound once: workers.run takes it each step
 	outlets []*outlet
+	asked   *asked // by look-ups; nil: this is none
 }
 
 // shard is the single-threaded task that owns the state of its keys.
@@ -42,6 +43,7 @@ type shard struct {
 	ways    []*way              // by outlet; nil until it has a row
 	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
+	answers *answerer // nil: it asks for nothing
 	err     error
 }
 
@@ -78,6 +80,9 @@ func (h *shard) step() {
 	h.ctx.Now, h.ctx.AtOnce = s.now, s.atOnce
 	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || more || awake) {
 		h.err = h.advance(s.domain.combined)
+	}
+	if h.answers != nil {
+		h.op.(operators.Asker).Settle()
 	}
 	h.takeRejects()
 	h.bytes = h.op.Size().Bytes

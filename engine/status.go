@@ -82,6 +82,17 @@ type OperatorStatus struct {
 	Reads    int64 `json:"state_reads,omitempty"`   // keys looked for in the store
 	Loaded   int64 `json:"loaded_keys,omitempty"`   // keys found there
 	Budget   int64 `json:"budget_bytes,omitempty"`  // above which keys are let go of; 0: none are
+
+	Lookup *LookupStatus `json:"lookup,omitempty"` // of a table that is asked; nil: none is
+}
+
+// LookupStatus is what a stage has asked a table, since the process started.
+type LookupStatus struct {
+	Table  string `json:"table"`
+	Hits   int64  `json:"hits"`   // keys that were known
+	Misses int64  `json:"misses"` // keys that were asked for
+	Failed int64  `json:"failed"` // keys without an answer
+	Errors int64  `json:"errors"` // questions that failed, those asked again among them
 }
 
 // SinkStatus is an outbox.
@@ -142,6 +153,7 @@ func (p *Pipeline) Status() Status {
 			Stage: st.index, Shards: len(st.shards), Keys: size.Keys, Rows: size.Rows, Items: size.Items, Bytes: size.Bytes,
 			Waiting: waiting.Rows, Withheld: st.withheld(),
 			Cold: size.Cold, Spilled: size.Spilled, Reads: size.Reads, Loaded: size.Loaded, Budget: p.budget.of(st),
+			Lookup: st.lookupStatus(),
 		})
 	}
 	for _, o := range p.boxes {

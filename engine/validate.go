@@ -4,14 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 )
+
+// ReadFile reads a file that a statement names: relative to Options.Dir, and only
+// where queries may reach.
+func (e *Engine) ReadFile(name string) ([]byte, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(e.options.Dir, name)
+	}
+	return e.options.Access.ReadFile(name)
+}
 
 // Validate checks what only connectors know: options of the tables that the
 // query reads and writes, their metadata columns, the settings. Faults come as
@@ -98,8 +109,25 @@ func (v *validator) scans(n plan.Node) {
 		v.seen[s.Table] = true
 		v.source(s)
 	}
+	if j, ok := n.(*plan.Join); ok && j.Mode == plan.Lookup {
+		v.lookup(j)
+		v.scans(j.Left)
+		return
+	}
 	for _, in := range n.Inputs() {
 		v.scans(in)
+	}
+}
+
+// lookup checks a table that is asked.
+func (v *validator) lookup(n *plan.Join) {
+	scan, ok := n.Right.(*plan.Scan)
+	if !ok || v.options(scan.Table, readColumns(scan), false) == nil {
+		return
+	}
+	b := opener{options: &v.engine.options, root: v.root}
+	if _, err := b.newLooker(scan, askedColumns(n)); err != nil {
+		v.fault(scan.Table, err)
 	}
 }
 
@@ -225,12 +253,12 @@ func (v *validator) engineOptions(t *catalog.Table) {
 		v.add(t, connectors.OptionError{Key: key, Message: fmt.Sprintf("option '%s': %v", key, err)})
 	}
 	if text := t.Option(optIdleTimeout, ""); text != "" {
-		if _, err := ParseDuration(text); err != nil {
+		if _, err := duration.Parse(text); err != nil {
 			bad(optIdleTimeout, err)
 		}
 	}
 	if text := t.Option(optReload, ""); text != "" {
-		if _, err := ParseDuration(text); err != nil {
+		if _, err := duration.Parse(text); err != nil {
 			bad(optReload, err)
 		}
 	}

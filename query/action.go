@@ -62,6 +62,8 @@ func (c *compiler) drop(s *ast.Drop) {
 		c.check.Drop(s)
 	case "QUERY":
 		c.action(Action{Statement: s})
+	case "FUNCTION":
+		c.check.DropFunction(s)
 	default:
 		c.list.Add(diag.NotSupported, s.Pos(), "DROP %s is not supported yet", s.What)
 	}
@@ -129,7 +131,7 @@ func (c *compiler) show(s *ast.Show) {
 			a.Rows = append(a.Rows, []string{v.Name})
 		}
 	case "FUNCTIONS":
-		a.Columns, a.Rows = []string{"function", "usage", "meaning"}, functions()
+		a.Columns, a.Rows = []string{"function", "usage", "meaning"}, functions(c.cat)
 	case "CREATE TABLE":
 		c.showCreate(s, &a)
 		return
@@ -142,8 +144,11 @@ func (c *compiler) show(s *ast.Show) {
 	c.action(a)
 }
 
-func functions() [][]string {
+func functions(cat *catalog.Catalog) [][]string {
 	var rows [][]string
+	for _, f := range cat.Functions() {
+		rows = append(rows, []string{strings.ToUpper(f.Name), f.Usage, f.Doc()})
+	}
 	for _, f := range function.All() {
 		rows = append(rows, []string{f.Name, f.Usage, f.Doc})
 	}

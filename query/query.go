@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"sort"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -31,6 +33,23 @@ type Options struct {
 	// Bounded says whether a table ends by itself. Nil: file and memory tables,
 	// and those with 'number-of-rows' or 'scan.bounded.mode'.
 	Bounded func(*catalog.Table) bool
+	// Asked says whether a table is asked for the rows of a key. Nil: http and jdbc
+	// tables.
+	Asked func(*catalog.Table) bool
+	// ReadFile reads the modules of functions. Nil: from the disk, relative to the
+	// folder of File.
+	ReadFile func(path string) ([]byte, error)
+}
+
+// readFile reads a file as a text named File means it.
+func (o *Options) readFile(path string) ([]byte, error) {
+	if o.ReadFile != nil {
+		return o.ReadFile(path)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(o.File), path)
+	}
+	return os.ReadFile(path)
 }
 
 // Result is a compiled script.
@@ -85,7 +104,7 @@ func CompileText(cat *catalog.Catalog, file, text string, params map[string]stri
 func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, error) {
 	list := &diag.List{File: opts.File, Source: opts.Text}
 	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}}
-	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Fold: fold})
+	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold})
 	for _, s := range script.Statements {
 		c.statement(s)
 	}
@@ -138,6 +157,8 @@ func (c *compiler) statement(s ast.Statement) {
 		}
 	case *ast.CreateView:
 		c.check.CreateView(s)
+	case *ast.CreateFunction:
+		c.check.CreateFunction(s)
 	case *ast.Insert, *ast.CreateQuery, *ast.QueryStatement, *ast.StatementSet:
 		if root, print := c.root(s); root != nil {
 			c.query(root, s, print)
@@ -160,8 +181,6 @@ func (c *compiler) statement(s ast.Statement) {
 func (c *compiler) refuse(s ast.Statement) {
 	what := "this statement"
 	switch s := s.(type) {
-	case *ast.CreateFunction:
-		what = "CREATE FUNCTION"
 	case *ast.AlterQuery:
 		what = "ALTER QUERY … " + s.Action
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/draw"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -148,7 +149,7 @@ func explain(root *plan.Insert) *explained {
 		}
 		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
-	e.graph, e.err = build.Build(outputs, schemas, build.Options{})
+	e.graph, e.err = build.Build(outputs, schemas, build.Options{Lookup: engine.LookupOptions})
 	return e
 }
 

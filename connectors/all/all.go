@@ -9,6 +9,8 @@ import (
 	"github.com/cepd/cepd/connectors/datagen"
 	"github.com/cepd/cepd/connectors/file"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/http"
+	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/connectors/stdio"
@@ -22,6 +24,8 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.New(formats.NewEncoder)},
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
+		http.New(),
+		jdbc.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),

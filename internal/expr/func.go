@@ -24,7 +24,24 @@ type Func struct {
 	NullArgs bool
 	// Volatile: not folded when the arguments are constant (CURRENT_TIMESTAMP).
 	Volatile bool
+	// Batch computes the rows in sel at once, of n; nil: Eval does, row by row. Rows
+	// that fail are reported. The error fails the query.
+	Batch func(c *Context, args []*event.Vec, sel []int32, n int, out *event.Vec, fail func(row int32, err error)) error
+	// Version tells a function of a user from another one of the same name.
+	Version string
 }
+
+// Fatal is an error of no row: the query fails, whatever its policy for rows. What
+// cannot return it panics with it; the engine knows.
+type Fatal struct{ Err error }
+
+func (f *Fatal) Error() string { return f.Err.Error() }
+
+// Failure says that it may be thrown as a panic; see panics.Recover.
+func (f *Fatal) Failure() {}
+
+// Unwrap is the cause.
+func (f *Fatal) Unwrap() error { return f.Err }
 
 // Example is an SQL expression and its result as text; run as a test.
 type Example struct{ SQL, Result string }
@@ -52,6 +69,7 @@ type AggFunc struct {
 	NullArgs bool
 	// Ordered: the result depends on the order of the rows.
 	Ordered bool
+	Version string // as that of Func
 }
 
 // Accumulator is an aggregate as steps over a state of Size values. Steps

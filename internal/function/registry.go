@@ -13,7 +13,7 @@ type resolver = func(args []event.Type) (params []event.Type, result event.Type,
 
 // The registries are filled once, here, and never change.
 var (
-	scalars    = scalarIndex(stringFuncs, regexpFuncs, mathFuncs, timeFuncs, hashFuncs, jsonFuncs, collectionFuncs, netFuncs)
+	scalars    = scalarIndex(stringFuncs, regexpFuncs, mathFuncs, timeFuncs, hashFuncs, jsonFuncs, collectionFuncs, arrayFuncs, netFuncs, geoFuncs, moreTextFuncs)
 	aggregates = aggregateIndex(basicAggregates, statisticAggregates, collectAggregates, approximateAggregates)
 )
 

@@ -10,13 +10,14 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
 	{"state/memstore", "state/pebblestore", "state/savepoint", "internal/backup"},
 	{"query/ast", "internal/expr"},
 	{"internal/function"},
+	{"internal/wasm"},
 	{"operators/kernel", "query/catalog", "internal/constraint"},
 	{"query/parse/gen"},
 	{"query/parse", "query/format"},
@@ -25,12 +26,12 @@ var layers = [][]string{
 	{"query"},
 	{"operators"},
 	{"operators/aggregate", "operators/group", "operators/order", "operators/cold"},
-	{"operators/pattern", "operators/window", "operators/over", "operators/changelog", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join"},
+	{"operators/pattern", "operators/window", "operators/over", "operators/changelog", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join", "operators/lookup"},
 	{"operators/build"},
 	{"internal/reference"},
 	{"connectors"},
 	{"connectors/formats", "internal/broker"},
-	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole"},
+	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
 	{"internal/history"},
@@ -39,7 +40,7 @@ var layers = [][]string{
 	{"examples"},
 	{"internal/e2e"},
 	{"internal/demo", "benchmarks"},
-	{"cmd", "docs", "scripts", "tools"},
+	{"cmd", "docs", "scripts", "tools", "."},
 }
 
 func layerOf(pkg string) int {
@@ -94,6 +95,9 @@ var only = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake": {"internal/broker"},
 	"github.com/twmb/franz-go/pkg/kmsg":  {"connectors/kafka", "internal/demo"},
 	"github.com/twmb/franz-go/pkg/sr":    {"internal/schemaregistry"},
+	"github.com/jackc/pgx":               {"connectors/jdbc"},
+	"modernc.org/sqlite":                 {"connectors/jdbc"},
+	"github.com/tetratelabs/wazero":      {"internal/wasm"},
 	"github.com/twmb/avro":               {"connectors/formats/avro"},
 	"github.com/bufbuild/protocompile":   {"connectors/formats/protobuf"},
 	"google.golang.org/protobuf":         {"connectors/formats/protobuf"},

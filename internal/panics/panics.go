@@ -24,17 +24,31 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("internal error in %s: %v", e.Where, e.Value)
 }
 
+// Failure is an error that is thrown as a panic where none can be returned. It
+// is no bug, and stays what it is.
+type Failure interface {
+	error
+	Failure()
+}
+
 // Recover turns a panic into *err; call it deferred.
 func Recover(err *error) {
 	if v := recover(); v != nil {
-		*err = &Error{Value: v, Stack: debug.Stack()}
+		*err = caught(v, "")
 	}
+}
+
+func caught(v any, where string) error {
+	if f, ok := v.(Failure); ok {
+		return f
+	}
+	return &Error{Value: v, Where: where, Stack: debug.Stack()}
 }
 
 // RecoverAt is Recover that says where; where is called after a panic only.
 func RecoverAt(err *error, where func() string) {
 	if v := recover(); v != nil {
-		*err = &Error{Value: v, Where: where(), Stack: debug.Stack()}
+		*err = caught(v, where())
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/lookup"
 	"github.com/cepd/cepd/operators/order"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/operators/relational"
+	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -75,6 +77,7 @@ type Stage struct {
 	Explain  func() string
 	Pattern  *pattern.Program // of a match alone; nil otherwise
 	Members  []Member         // patterns that run together
+	Lookup   *lookup.Program  // of a table that is asked; nil otherwise
 	Branches []Branch         // by the outputs of the operator, which has one or is told of several (operators.Outputs)
 }
 
@@ -115,6 +118,8 @@ type Options struct {
 	Portion int
 	// Spill: the query has a budget of its own and a store to let state go to.
 	Spill bool
+	// Lookup says how a table is asked; nil: none can be.
+	Lookup func(*catalog.Table) (lookup.Options, error)
 }
 
 // Output is rows for a sink.

@@ -10,6 +10,9 @@ import (
 
 // join builds the stage of a join: both inputs lead to it.
 func (b *builder) join(n *plan.Join, above Chain, to int) error {
+	if n.Mode == plan.Lookup {
+		return b.lookup(n, above, to)
+	}
 	p := &b.options.Pattern
 	program, err := join.Compile(n, join.Options{
 		Name: b.stageName(), Zone: b.options.Zone, MaxRows: p.MaxRows, MaxHeld: b.options.MaxJoinRows,

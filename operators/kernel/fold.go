@@ -7,13 +7,21 @@ import (
 )
 
 // EvalConst evaluates an expression without columns, in zone UTC.
-func EvalConst(e expr.Expr) (event.Value, error) {
+func EvalConst(e expr.Expr) (v event.Value, err error) {
+	defer func() {
+		x := recover()
+		if f, ok := x.(*expr.Fatal); ok {
+			v, err = event.NullValue, f
+		} else if x != nil {
+			panic(x)
+		}
+	}()
 	out, err := compileScalar(e)
 	if err != nil {
 		return event.NullValue, err
 	}
 	s := Scalar{out: out}
-	v, err := s.Eval(&Context{}, nil)
+	v, err = s.Eval(&Context{}, nil)
 	if err != nil {
 		return event.NullValue, err
 	}

@@ -55,7 +55,11 @@ func callFunc(e *expr.Call) rowFunc {
 	c := &expr.Context{Args: typesOf(e.Args), Result: e.T}
 	return rowFunc{e.Args, !e.Fn.NullArgs, func(ctx *Context, args []event.Value, out *event.Value) error {
 		c.Now, c.Zone = ctx.Now, ctx.Zone
-		return e.Fn.Eval(c, args, out)
+		err := e.Fn.Eval(c, args, out)
+		if err != nil {
+			raise(err)
+		}
+		return err
 	}}
 }
 

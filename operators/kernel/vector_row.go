@@ -19,6 +19,9 @@ type rowNode struct {
 }
 
 func compileRow(e expr.Expr) (node, error) {
+	if call, ok := e.(*expr.Call); ok && call.Fn.Batch != nil && call.Fn.NullArgs {
+		return compileBatch(call)
+	}
 	f, err := rowFuncOf(e)
 	if err != nil {
 		return nil, err

@@ -107,7 +107,8 @@ type CreateView struct {
 	Query       Query
 }
 
-// CreateFunction is CREATE FUNCTION name(types) RETURNS type LANGUAGE lang AS 'path'.
+// CreateFunction is CREATE FUNCTION name(types) RETURNS type LANGUAGE lang
+// [AS 'text'] [USING FILE 'path'] [WITH (…)].
 type CreateFunction struct {
 	Base
 	Temporary   bool
@@ -117,7 +118,10 @@ type CreateFunction struct {
 	Args        []Type
 	Returns     Type
 	Language    Ident
-	Body        string
+	Body        *string // AS
+	Using       *Ident  // FILE
+	File        string  // USING FILE
+	Options     []Option
 }
 
 // CreateQuery is CREATE QUERY name [SHADOW] AS INSERT ….

@@ -83,19 +83,20 @@ type View struct {
 // Catalog holds the definitions made so far. Names compare without regard to
 // case.
 type Catalog struct {
-	tables   map[string]*Table
-	views    map[string]*View
-	Settings map[string]string // SET 'k' = 'v'
+	functions map[string]*Function
+	tables    map[string]*Table
+	views     map[string]*View
+	Settings  map[string]string // SET 'k' = 'v'
 }
 
 // New is an empty catalog.
 func New() *Catalog {
-	return &Catalog{tables: map[string]*Table{}, views: map[string]*View{}, Settings: map[string]string{}}
+	return &Catalog{functions: map[string]*Function{}, tables: map[string]*Table{}, views: map[string]*View{}, Settings: map[string]string{}}
 }
 
 // Clone is a copy to try changes on; definitions are shared, they never change.
 func (c *Catalog) Clone() *Catalog {
-	return &Catalog{tables: maps.Clone(c.tables), views: maps.Clone(c.views), Settings: maps.Clone(c.Settings)}
+	return &Catalog{functions: maps.Clone(c.functions), tables: maps.Clone(c.tables), views: maps.Clone(c.views), Settings: maps.Clone(c.Settings)}
 }
 
 // Become takes over the content of another catalog.

@@ -6,7 +6,6 @@ import (
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
-	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 )
 
@@ -30,7 +29,7 @@ func (b *binder) call(e *ast.Call) expr.Expr {
 			return x
 		}
 	}
-	agg, isAgg := function.Aggregate(name)
+	agg, isAgg := b.aggregateFunc(name)
 	if e.Semantics != "" && (b.match == nil || !isAgg) {
 		b.misplacedSemantics(name, e)
 		return nil
@@ -41,7 +40,7 @@ func (b *binder) call(e *ast.Call) expr.Expr {
 	if x, done := b.conditional(name, e); done {
 		return x
 	}
-	if _, isScalar := function.Lookup(name); isAgg && !isScalar {
+	if _, isScalar := b.scalarFunc(name); isAgg && !isScalar {
 		b.misplacedAggregate(name, e)
 		return nil
 	}
@@ -84,7 +83,7 @@ var patternOnly = map[string]bool{
 func (b *binder) scalar(name string, e *ast.Call) expr.Expr {
 	switch {
 	case e.Distinct || e.Star || e.Filter != nil || len(e.OrderBy) > 0 || e.NullsIgnore != "":
-		if _, ok := function.Lookup(name); ok {
+		if _, ok := b.scalarFunc(name); ok {
 			b.add(diag.FunctionArgument, e.Pos(), "%s is no aggregate: DISTINCT, *, FILTER, ORDER BY and IGNORE NULLS do not apply", name)
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/internal/function"
@@ -304,7 +305,7 @@ func (g *grouping) emit(q *ast.Select) *plan.Emit {
 
 // delay is a setting in µs. The engine refuses one that is no duration.
 func (g *grouping) delay(key string) int64 {
-	d, err := catalog.ParseDuration(g.cat.Settings[key])
+	d, err := duration.Parse(g.cat.Settings[key])
 	if err != nil {
 		return 0
 	}

@@ -18,6 +18,11 @@ type Options struct {
 	Params map[string]string
 	// Bounded says whether a table ends by itself. Nil: by its options.
 	Bounded func(*catalog.Table) bool
+	// Asked says whether a table is not read but asked for the rows of a key. Nil:
+	// by its connector.
+	Asked func(*catalog.Table) bool
+	// ReadFile reads the module of a function. Nil: functions cannot be created.
+	ReadFile func(path string) ([]byte, error)
 	// Fold replaces constant parts of an expression by their values. An error,
 	// with its place, is a part that fails whenever it is evaluated. Nil: no folding.
 	Fold func(expr.Expr) (out expr.Expr, at diag.Span, err error)
@@ -39,6 +44,9 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 	if opts.Bounded == nil {
 		opts.Bounded = endsByItself
 	}
+	if opts.Asked == nil {
+		opts.Asked = isAsked
+	}
 	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}, spent: new(int)}
 }
 
@@ -50,6 +58,14 @@ func endsByItself(t *catalog.Table) bool {
 		return t.Option("scan.bounded.mode", "unbounded") != "unbounded"
 	}
 	return t.Option("number-of-rows", "") != ""
+}
+
+func isAsked(t *catalog.Table) bool {
+	switch t.Option("connector", "") {
+	case "http", "jdbc":
+		return true
+	}
+	return false
 }
 
 // relation is a bound table expression: a plan and how its columns are named.

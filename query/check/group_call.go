@@ -6,7 +6,6 @@ import (
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
-	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -17,7 +16,7 @@ func (b *binder) groupCall(name string, e *ast.Call) (x expr.Expr, done bool) {
 	if name == "GROUPING" || name == "GROUPING_ID" {
 		return b.groupingOf(name, e), true
 	}
-	if agg, ok := function.Aggregate(name); ok {
+	if agg, ok := b.aggregateFunc(name); ok {
 		return b.groupAggregate(agg, e), true
 	}
 	window, part, ok := strings.Cut(name, "_")

@@ -25,7 +25,7 @@ func (j *joiner) condition(x expr.Expr) {
 	case l && !r && !j.kind.KeepsLeft():
 		j.out.Left = &plan.Filter{Input: j.out.Left, Cond: x}
 		return
-	case r && !l && !j.kind.KeepsRight() && j.out.Mode != plan.Versioned:
+	case r && !l && !j.kind.KeepsRight() && j.out.Mode != plan.Versioned && j.out.Mode != plan.Lookup:
 		j.out.Right = &plan.Filter{Input: j.out.Right, Cond: plan.Shift(x, width)}
 		return
 	}
@@ -51,7 +51,7 @@ func (j *joiner) equality(x expr.Expr) bool {
 		return false
 	}
 	b = plan.Shift(b, width)
-	if j.out.Mode == plan.Versioned && !j.covers(b) {
+	if j.out.Mode == plan.Versioned && !j.covers(b) || j.out.Mode == plan.Lookup && !j.asksBy(b) {
 		return false
 	}
 	j.out.LeftKeys = append(j.out.LeftKeys, j.keyColumn(0, a))

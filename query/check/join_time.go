@@ -32,6 +32,8 @@ func (j *joiner) chooseTime(list []expr.Expr) {
 func (j *joiner) mode() bool {
 	static := j.static(j.right.node)
 	switch {
+	case j.asked():
+		return j.lookup()
 	case j.asOf != nil:
 		if !j.asOfTime(static) {
 			return false
@@ -127,6 +129,8 @@ func (j *joiner) decided() bool {
 		return j.bounded()
 	case plan.Versioned:
 		return j.byPrimaryKey()
+	case plan.Lookup:
+		return j.hasKey()
 	}
 	return true
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
-	"github.com/cepd/cepd/internal/function"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -85,7 +84,7 @@ func (b *binder) overAggregate(name string, e *ast.Call) *expr.Agg {
 	if rowNumber {
 		name = "COUNT"
 	}
-	fn, ok := function.Aggregate(name)
+	fn, ok := b.aggregateFunc(name)
 	switch {
 	case !ok:
 		b.unsupported(e.Pos(), name+" with OVER").WithHint("aggregates and ROW_NUMBER() can have OVER")

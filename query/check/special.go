@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -309,7 +310,7 @@ func (b *binder) coalesce(e *ast.Call, args []expr.Expr, name string) expr.Expr 
 
 // invoke binds a call of a scalar function.
 func (b *binder) invoke(name string, args []ast.Expr, span, mark diag.Span) expr.Expr {
-	fn, ok := function.Lookup(name)
+	fn, ok := b.scalarFunc(name)
 	if !ok {
 		b.exprs(args)
 		b.unknownFunction(name, mark)
@@ -342,6 +343,9 @@ func (b *binder) apply(fn *expr.Func, args []expr.Expr, span, mark diag.Span) ex
 
 func (b *binder) unknownFunction(name string, span diag.Span) {
 	candidates := append(function.Names(), function.AggregateNames()...)
+	for _, f := range b.cat.Functions() {
+		candidates = append(candidates, strings.ToUpper(f.Name))
+	}
 	candidates = append(candidates, "COALESCE", "NULLIF", "IF", "IFNULL", "CLASSIFIER", "MATCH_NUMBER", "FIRST", "LAST", "PREV", "NEXT")
 	hint(b.add(diag.UnknownFunction, span, "there is no function %s", name), name, candidates)
 }

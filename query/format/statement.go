@@ -253,7 +253,16 @@ func (p *printer) createFunction(s *ast.CreateFunction) {
 	p.dataType(s.Returns)
 	p.write(" LANGUAGE ")
 	p.ident(s.Language)
-	p.write(" AS ", quote(s.Body))
+	if s.Body != nil {
+		p.write(" AS ", quote(*s.Body))
+	}
+	if s.Using != nil {
+		p.write(" USING ", strings.ToUpper(s.Using.Name), " ", quote(s.File))
+	}
+	if len(s.Options) > 0 {
+		p.write(" WITH ")
+		p.items(optionItems(s.Options))
+	}
 }
 
 // ---- names and types

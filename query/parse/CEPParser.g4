@@ -50,7 +50,8 @@ permanent      : createTable | createView | createFunction | createQuery ;
 createTable    : TABLE ifNotExists? name tableBody? (COMMENT STRING)? partitioned? like? options_? like? ;
 createView     : VIEW ifNotExists? name columnList? (COMMENT STRING)? AS query ;
 createFunction : AGGREGATE? FUNCTION ifNotExists? name LPAREN (dataType (COMMA dataType)*)? RPAREN
-                 RETURNS dataType LANGUAGE ident AS STRING ;
+                 RETURNS dataType LANGUAGE ident (AS STRING)? usingFile? options_? ;
+usingFile      : USING ident STRING ;
 createQuery    : QUERY ifNotExists? ident SHADOW? AS insert ;
 
 ifNotExists : IF NOT EXISTS ;

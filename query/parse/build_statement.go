@@ -148,10 +148,18 @@ func (b *builder) createFunction(c gen.ICreateFunctionContext, base ast.Base, te
 	if len(args) == 0 {
 		args = nil
 	}
-	return &ast.CreateFunction{
+	f := &ast.CreateFunction{
 		Base: base, Temporary: temporary, IfNotExists: c.IfNotExists() != nil, Aggregate: has(c.AGGREGATE()), Name: b.name(c.Name()),
-		Args: args, Returns: types[len(types)-1], Language: b.ident(c.Ident()), Body: b.str(c.STRING()),
+		Args: args, Returns: types[len(types)-1], Language: b.ident(c.Ident()), Body: b.optionalStr(c.STRING()),
 	}
+	if u := c.UsingFile(); u != nil {
+		id := b.ident(u.Ident())
+		f.Using, f.File = &id, b.str(u.STRING())
+	}
+	if o := c.Options_(); o != nil {
+		f.Options = mapAll(o.AllOption(), func(o gen.IOptionContext) ast.Option { return b.option(o.STRING(), o.OptionValue()) })
+	}
+	return f
 }
 
 func (b *builder) createTable(c gen.ICreateTableContext, base ast.Base, temporary bool) ast.Statement {

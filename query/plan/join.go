@@ -60,9 +60,10 @@ const (
 	Interval  JoinMode = iota // those whose times differ by Lower to Upper
 	Versioned                 // of the right, the last of its key at the time of the left row
 	Static                    // all of the right, which is read to its end first
+	Lookup                    // what the right, a Scan, answers when it is asked for the left row's keys
 )
 
-func (m JoinMode) String() string { return [...]string{"interval", "versioned", "static"}[m] }
+func (m JoinMode) String() string { return [...]string{"interval", "versioned", "static", "lookup"}[m] }
 
 // Schema is the output columns.
 func (n *Join) Schema() *event.Schema { return n.Out }
@@ -140,7 +141,7 @@ func pushJoin(f *Filter, n *Join) Node {
 	var stay, left, right []expr.Expr
 	width := len(n.Left.Schema().Fields)
 	toLeft := n.Kind != RightOuter && n.Kind != FullOuter
-	toRight := n.Mode != Versioned && (n.Kind == Inner || n.Kind == RightOuter)
+	toRight := n.Mode != Versioned && n.Mode != Lookup && (n.Kind == Inner || n.Kind == RightOuter)
 	for _, cond := range Conjuncts(f.Cond) {
 		l, r := JoinSides(cond, width)
 		switch {
@@ -221,6 +222,8 @@ func describeJoin(n *Join) (string, []string) {
 		lines = append(lines, "time: the last right row up to left")
 	case Static:
 		lines = append(lines, "time: the right side is read to its end first")
+	case Lookup:
+		lines = append(lines, "time: the right side is asked as rows come")
 	}
 	if n.NullAware {
 		lines = append(lines, "NOT IN: a NULL on the right lets no row through; a NULL on the left passes where the right is empty")

@@ -68,6 +68,7 @@ type Statement struct {
 	SQL      string            `json:"sql"`
 	Params   map[string]string `json:"params,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"`
+	Module   []byte            `json:"module,omitempty"` // of a function
 }
 
 // Trailer is what is known at the end of a file.
