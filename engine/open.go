@@ -9,6 +9,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
@@ -397,7 +398,7 @@ func durationOption(t *catalog.Table, key string, fallback time.Duration) (time.
 	if text == "" {
 		return fallback, nil
 	}
-	d, err := ParseDuration(text)
+	d, err := duration.Parse(text)
 	if err != nil {
 		return 0, fmt.Errorf("option '%s': %w", key, err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -181,12 +182,12 @@ func (v *validator) engineOptions(t *catalog.Table) {
 		v.add(t, connectors.OptionError{Key: key, Message: fmt.Sprintf("option '%s': %v", key, err)})
 	}
 	if text := t.Option(optIdleTimeout, ""); text != "" {
-		if _, err := ParseDuration(text); err != nil {
+		if _, err := duration.Parse(text); err != nil {
 			bad(optIdleTimeout, err)
 		}
 	}
 	if text := t.Option(optReload, ""); text != "" {
-		if _, err := ParseDuration(text); err != nil {
+		if _, err := duration.Parse(text); err != nil {
 			bad(optReload, err)
 		}
 	}

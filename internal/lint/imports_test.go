@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/murmur2", "internal/draw", "internal/sketch", "internal/schemaregistry", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/schemaregistry", "internal/lint"},
 	{"internal/event"},
 	{"internal/clock"},
 	{"state"},
@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"internal/why", "internal/backtest"},
 	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
-	{"internal/e2e"},
+	{"internal/e2e", "internal/differential"},
 	{"internal/demo", "benchmarks"},
 	{"cmd", "docs", "scripts", "tools"},
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -17,11 +18,15 @@ var truths = map[string][2]expr.Truth{
 }
 
 func (b *binder) is(e *ast.Is) expr.Expr {
-	switch e.What {
-	case "DISTINCT FROM":
+	if e.What == "DISTINCT FROM" {
 		return b.isDistinct(e)
-	case "JSON":
-		return b.negate(b.invoke("IS_JSON", []ast.Expr{e.X}, e.Pos(), e.Pos()), e.Not, e.Pos())
+	}
+	if kind, json := strings.CutPrefix(e.What, "JSON"); json {
+		args := []ast.Expr{e.X}
+		if kind = strings.TrimSpace(kind); kind != "" {
+			args = append(args, &ast.Literal{Base: ast.Base{Span: e.Pos()}, Kind: "STRING", Text: kind})
+		}
+		return b.negate(b.invoke("IS_JSON", args, e.Pos(), e.Pos()), e.Not, e.Pos())
 	}
 	x := b.expr(e.X)
 	if x == nil {
