@@ -185,7 +185,7 @@ func (g *generator) call(pattern string) string {
 // decimal is arithmetic of exact numbers, with the types of its results.
 func (g *generator) decimal() string {
 	return "SELECT id, " + g.columns(4, func() string {
-		return fmt.Sprintf("(%s %s %s)", g.number(), g.pick("+", "-", "*", "/", "%"), g.pick("3", "1.7", "CAST(12.5 AS DECIMAL(30, 10))", "CAST(7 AS SMALLINT)", "CAST(-4 AS DECIMAL(38, 0))"))
+		return fmt.Sprintf("(%s %s %s)", g.number(), g.pick("+", "-", "*", "/"), g.pick("3", "1.7", "CAST(12.5 AS DECIMAL(30, 10))", "CAST(7 AS SMALLINT)", "CAST(-4 AS DECIMAL(38, 0))"))
 	}) + " FROM a"
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -130,12 +131,10 @@ func missing(want, got []string) (diff []string) {
 // plainType is a type without what the engines write differently: the length
 // of texts and the role of a time.
 func plainType(s string) string {
-	s = strings.NewReplacer(" *ROWTIME*", "", " NOT NULL", "", "VARCHAR(2147483647)", "STRING", "TIMESTAMP(6)", "TIMESTAMP(3)").Replace(s)
-	if strings.HasPrefix(s, "CHAR(") || strings.HasPrefix(s, "VARCHAR(") {
-		return "STRING"
-	}
-	return s
+	return sized.ReplaceAllString(strings.NewReplacer(" *ROWTIME*", "", " NOT NULL", "", "TIMESTAMP(6)", "TIMESTAMP(3)").Replace(s), "STRING")
 }
+
+var sized = regexp.MustCompile(`(VAR)?CHAR\(\d+\)`)
 
 // run gives the types of the columns and the rows.
 func run(t *testing.T, sql string) (types []event.Type, rows []string, err error) {

@@ -32,14 +32,15 @@ func (g *generator) aggregate() string {
 	}
 }
 
-// ordered aggregates are asked of the table whose rows are in order.
+// ordered aggregates are asked of the table whose rows are in order, by
+// windows that Flink SQL can compute them for.
 func (g *generator) ordered() string {
 	return g.pick("FIRST_VALUE(", "LAST_VALUE(") + g.pick("n", "s", "d") + ")"
 }
 
-func (g *generator) aggregates(table string) string {
+func (g *generator) aggregates(tumbling bool) string {
 	return g.columns(3, func() string {
-		if table == "o" && g.one(3) {
+		if tumbling && g.one(3) {
 			return g.ordered()
 		}
 		return g.aggregate()
@@ -56,7 +57,7 @@ func (g *generator) windowOf(table, keys string) string {
 		return fmt.Sprintf("TABLE(CUMULATE(TABLE %s, DESCRIPTOR(ts), INTERVAL %s))", table, g.pick("'1' MINUTE, INTERVAL '5' MINUTE", "'2' MINUTE, INTERVAL '10' MINUTE"))
 	default:
 		if keys != "" {
-			keys = " PARTITION BY " + keys
+			keys = " PARTITION BY (" + keys + ")"
 		}
 		return fmt.Sprintf("TABLE(SESSION(TABLE %s%s, DESCRIPTOR(ts), INTERVAL %s))", table, keys, g.pick("'30' SECOND", "'1' MINUTE"))
 	}
@@ -79,7 +80,7 @@ func (g *generator) window() string {
 	if g.one(4) {
 		having = " HAVING " + g.pick("COUNT(*) > 1", "SUM(n) > 100", "MAX(x) IS NOT NULL")
 	}
-	return fmt.Sprintf("SELECT %s, %s FROM %s GROUP BY %s%s", names, g.aggregates(table), from, by, having)
+	return fmt.Sprintf("SELECT %s, %s FROM %s GROUP BY %s%s", names, g.aggregates(table == "o" && strings.Contains(from, "TUMBLE")), from, by, having)
 }
 
 // over is aggregates of the rows before.

@@ -24,6 +24,7 @@ var (
 	HopWindows = &expr.Func{
 		Name: "HOP_WINDOWS",
 		Eval: func(_ *expr.Context, args []event.Value, out *event.Value) error {
+			out.L = nil
 			t, size, slide, offset := args[0].I, args[1].I, args[2].I, args[3].I
 			last := t - floorMod(t-offset, slide)
 			for start := last - (size-1-(t-last))/slide*slide; start <= last; start += slide {
@@ -35,6 +36,7 @@ var (
 	CumulateWindows = &expr.Func{
 		Name: "CUMULATE_WINDOWS",
 		Eval: func(_ *expr.Context, args []event.Value, out *event.Value) error {
+			out.L = nil
 			t, size, step, offset := args[0].I, args[1].I, args[2].I, args[3].I
 			start := t - floorMod(t-offset, size)
 			for end := start + ((t-start)/step+1)*step; end <= start+size; end += step {

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	seed := flag.Uint64("seed", 1, "of the queries that are made")
-	only := flag.String("only", "", "ask only queries whose id begins so, and print the answers")
+	only := flag.String("only", "", "ask only queries whose id begins so, and keep the other answers")
 	out := flag.String("o", "internal/differential/testdata/answers.jsonl", "the file to write")
 	flag.Parse()
 	if err := record(context.Background(), *seed, *only, *out); err != nil {
@@ -64,7 +64,9 @@ func record(ctx context.Context, seed uint64, only, out string) error {
 		return err
 	}
 	if only != "" {
-		out = "/dev/stdout"
+		if answers, err = merge(out, answers); err != nil {
+			return err
+		}
 	}
 	return lines(out, answers)
 }
@@ -93,6 +95,28 @@ func lines(path string, values []any) error {
 		}
 	}
 	return os.WriteFile(path, []byte(text.String()), 0o644) //nolint:gosec // to be read by all
+}
+
+// merge puts answers in the place of recorded ones to the same queries, or
+// behind them.
+func merge(path string, answers []any) ([]any, error) {
+	old, err := differential.Answers(path)
+	if err != nil {
+		return nil, err
+	}
+	place := map[string]int{}
+	all := make([]any, len(old))
+	for i := range old {
+		all[i], place[old[i].ID] = old[i], i
+	}
+	for _, a := range answers {
+		if i, ok := place[a.(differential.Answer).ID]; ok {
+			all[i] = a
+		} else {
+			all = append(all, a)
+		}
+	}
+	return all, nil
 }
 
 // read puts queries and answers together.
