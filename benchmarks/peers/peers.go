@@ -74,9 +74,14 @@ func Versions() (map[string]string, error) {
 
 // Run runs a class of a module and gives the result of each run.
 func Run(ctx context.Context, module, class string, args ...string) ([]measure.Result, error) {
+	return Program(ctx, "java", Java(module, class, args...)...)
+}
+
+// Java are the arguments of java that run a class of a module.
+func Java(module, class string, args ...string) []string {
 	target := filepath.Join(Dir, module, "target")
 	classes := filepath.Join(target, "classes") + ":" + filepath.Join(target, "lib", "*")
-	return Program(ctx, "java", append(append(append([]string{}, options...), "-cp", classes, "peers."+class), args...)...)
+	return append(append(append([]string{}, options...), "-cp", classes, "peers."+class), args...)
 }
 
 // Program runs any program that prints a result as JSON for each run.

@@ -77,6 +77,9 @@ func numericArith(op expr.ArithOp, x, y event.Type) (result, px, py event.Type) 
 		return event.TFloat64, event.TFloat64, event.TFloat64
 	case x.Integer() && y.Integer():
 		t := event.Type{Kind: max(x.Kind, y.Kind)}
+		if op == expr.Mod { // of the divisor's type, as in Flink SQL: it is less than the divisor
+			return event.Type{Kind: y.Kind}, t, t
+		}
 		return t, t, t
 	}
 	x, y = AsDecimal(x), AsDecimal(y)

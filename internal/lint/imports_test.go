@@ -38,7 +38,7 @@ var layers = [][]string{
 	{"internal/why", "internal/backtest"},
 	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
-	{"internal/e2e"},
+	{"internal/e2e", "internal/differential"},
 	{"internal/demo", "benchmarks"},
 	{"cmd", "docs", "scripts", "tools", "."},
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -151,18 +152,33 @@ func (j *joiner) byPrimaryKey() bool {
 // bounded demands a bound on the time between partners.
 func (j *joiner) bounded() bool {
 	j.windowBounds()
+	j.lifeBounds()
 	o := j.out
 	switch {
 	case !j.lower || !j.upper:
 		l, r := j.timeName(j.left, 0), j.timeName(j.right, 1)
 		j.add(diag.UnboundedState, j.at, "a join of two streams needs bounds on the time between their rows, both ways: else each row would be kept for ever").
-			WithHint("add AND %s BETWEEN %s - INTERVAL '1' HOUR AND %s + INTERVAL '1' HOUR to the condition", r, l, l)
+			WithHint("add AND %s BETWEEN %s - INTERVAL '1' HOUR AND %s + INTERVAL '1' HOUR to the condition; or SET 'state.ttl' = '1 d', which is then how far apart partners may be", r, l, l)
 		return false
 	case o.Lower > o.Upper:
 		j.add(diag.NumberOutOfRange, j.at, "no two rows can fulfil the bounds on the time between them")
 		return false
 	}
 	return true
+}
+
+// lifeBounds has 'state.ttl' bound a join whose conditions do not.
+func (j *joiner) lifeBounds() {
+	life, err := duration.Parse(j.cat.Settings["state.ttl"])
+	if err != nil || life == 0 {
+		return
+	}
+	if !j.lower {
+		j.atLeast(-life.Microseconds())
+	}
+	if !j.upper {
+		j.atMost(life.Microseconds())
+	}
 }
 
 // timeName is the time of a side, qualified by its table.

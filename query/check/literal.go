@@ -77,6 +77,9 @@ func number(text string) (event.Type, event.Value, error) {
 	if err != nil {
 		return event.TNull, event.Value{}, fmt.Errorf("%s is not a number", text)
 	}
+	if digits := len(strings.ReplaceAll(text, ".", "")); digits <= event.MaxPrecision {
+		p = max(p, digits) // zeros before the point count, as in Flink SQL
+	}
 	t := event.TDecimal(p, scale)
 	if p > event.MaxPrecision {
 		return t, event.Value{}, fmt.Errorf("%s has more than %d digits", text, event.MaxPrecision)

@@ -18,11 +18,15 @@ var truths = map[string][2]expr.Truth{
 }
 
 func (b *binder) is(e *ast.Is) expr.Expr {
-	switch e.What {
-	case "DISTINCT FROM":
+	if e.What == "DISTINCT FROM" {
 		return b.isDistinct(e)
-	case "JSON":
-		return b.negate(b.invoke("IS_JSON", []ast.Expr{e.X}, e.Pos(), e.Pos()), e.Not, e.Pos())
+	}
+	if kind, json := strings.CutPrefix(e.What, "JSON"); json {
+		args := []ast.Expr{e.X}
+		if kind = strings.TrimSpace(kind); kind != "" {
+			args = append(args, &ast.Literal{Base: ast.Base{Span: e.Pos()}, Kind: "STRING", Text: kind})
+		}
+		return b.negate(b.invoke("IS_JSON", args, e.Pos(), e.Pos()), e.Not, e.Pos())
 	}
 	x := b.expr(e.X)
 	if x == nil {
@@ -338,7 +342,24 @@ func (b *binder) apply(fn *expr.Func, args []expr.Expr, span, mark diag.Span) ex
 			return nil
 		}
 	}
+	if (fn.Name == "ROUND" || fn.Name == "TRUNCATE") && len(args) == 2 {
+		result = roundedType(args[0].Type(), result, args[1])
+	}
 	return b.fold(&expr.Call{Base: typed(result, span), Fn: fn, Args: args})
+}
+
+// roundedType is the type of x of type t rounded to n digits, as in Flink SQL:
+// a DECIMAL has no more digits behind the point than a constant n.
+func roundedType(t, otherwise event.Type, n expr.Expr) event.Type {
+	k, ok := n.(*expr.Const)
+	if t.Kind != event.Decimal || !ok || k.Value.Null {
+		return otherwise
+	}
+	digits := max(0, int(k.Value.I))
+	if digits >= t.Scale {
+		return t
+	}
+	return event.TDecimal(min(event.MaxPrecision, t.Precision-t.Scale+1+digits), digits)
 }
 
 func (b *binder) unknownFunction(name string, span diag.Span) {

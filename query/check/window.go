@@ -246,31 +246,68 @@ func (c *Checker) sessionKeys(w *plan.Window, in *relation, name string, t *ast.
 	return m.ok
 }
 
-// assigned gives each row the columns of its window, where it has exactly one.
+// assigned gives each row the columns of its window: a row of each, where it
+// has several.
 func (c *Checker) assigned(rel *relation) *relation {
 	if rel.window == nil || rel.window.window == nil {
 		return rel
 	}
-	w := rel.window.window
-	if w.Kind != plan.Tumble {
-		c.unsupported(rel.window.span, w.Kind.String()+" without GROUP BY window_start, window_end").WithHint("only TUMBLE gives each row one window: group the others by window_start, window_end")
+	w, s := rel.window.window, rel.schema()
+	if w.Kind == plan.Session {
+		c.unsupported(rel.window.span, "SESSION without GROUP BY window_start, window_end").WithHint("the session of a row is known when it is over: group by window_start, window_end")
 		return nil
 	}
-	s, span := rel.schema(), rel.window.span
 	n := len(s.Fields) - plan.OutGrouping
-	exprs := make([]expr.Expr, n, len(s.Fields))
-	for i := range exprs {
-		exprs[i] = columnOf(s, i, span)
-	}
-	day := func(us int64) expr.Expr { return constant(event.TDay, event.IntValue(us), span) }
-	t := s.Fields[n].Type
-	start := &expr.Call{Base: typed(t, span), Fn: function.TumbleStart, Args: []expr.Expr{columnOf(s, w.Time, span), day(w.Size), day(w.Offset)}}
-	end := &expr.Arith{Base: typed(t, span), Op: expr.Add, X: start, Y: day(w.Size)}
-	exprs = append(exprs, start, end, &expr.Arith{Base: typed(t, span), Op: expr.Sub, X: end, Y: day(1000)})
 	out := *rel
-	out.node = &plan.Project{Input: rel.window.input, Exprs: exprs, Out: s}
+	if w.Kind == plan.Tumble {
+		out.node = tumbled(rel.window, s)
+	} else {
+		out.node = multiplied(rel.window, s)
+	}
 	out.window = &windowed{start: n, end: n + 1, time: n + 2, timed: !w.Proctime, size: w.Size}
 	return &out
+}
+
+func micros(us int64, span diag.Span) expr.Expr {
+	return constant(event.TDay, event.IntValue(us), span)
+}
+
+// tumbled is the rows with the columns of their one window. s is the columns.
+func tumbled(w *windowed, s *event.Schema) plan.Node {
+	n := len(s.Fields) - plan.OutGrouping
+	t := s.Fields[n].Type
+	start := &expr.Call{Base: typed(t, w.span), Fn: function.TumbleStart,
+		Args: []expr.Expr{columnOf(s, w.window.Time, w.span), micros(w.window.Size, w.span), micros(w.window.Offset, w.span)}}
+	end := &expr.Arith{Base: typed(t, w.span), Op: expr.Add, X: start, Y: micros(w.window.Size, w.span)}
+	time := &expr.Arith{Base: typed(t, w.span), Op: expr.Sub, X: end, Y: micros(1000, w.span)}
+	p := &plan.Project{Input: w.input, Out: s}
+	for i := range n {
+		p.Exprs = append(p.Exprs, columnOf(s, i, w.span))
+	}
+	p.Exprs = append(p.Exprs, start, end, time)
+	return p
+}
+
+// multiplied is a row for each window of a row.
+func multiplied(w *windowed, s *event.Schema) plan.Node {
+	n := len(s.Fields) - plan.OutGrouping
+	fn := function.HopWindows
+	if w.window.Kind == plan.Cumulate {
+		fn = function.CumulateWindows
+	}
+	row := event.Type{Kind: event.Row, Fields: s.Fields[n:]}
+	windows := &expr.Call{Base: typed(event.Type{Kind: event.Array, Elem: &row}, w.span), Fn: fn, Args: []expr.Expr{
+		columnOf(s, w.window.Time, w.span), micros(w.window.Size, w.span), micros(w.window.Slide, w.span), micros(w.window.Offset, w.span)}}
+	below := withExtra(w.input, []expr.Expr{windows})
+	u := &plan.Unnest{Input: below, Column: n, Proctime: w.window.Proctime}
+	u.Out = &event.Schema{Rowtime: s.Rowtime, Fields: append(append([]event.Field(nil), below.Schema().Fields...), s.Fields[n:]...)}
+	p := &plan.Project{Input: u, Out: s}
+	for i := range u.Out.Fields {
+		if i != n {
+			p.Exprs = append(p.Exprs, columnOf(u.Out, i, w.span))
+		}
+	}
+	return p
 }
 
 // passed is where a SELECT puts the columns of the window; nil when it drops

@@ -9,7 +9,7 @@ lexer grammar CEPLexer;
 channels { COMMENTS }
 
 // Words and signs that contextual() in tokens.go tells apart by their neighbours.
-tokens { QUERY_PAREN, ROW_CTOR, ROW_TYPE, ARG_NAME, JSON_KEY }
+tokens { QUERY_PAREN, ROW_CTOR, ROW_TYPE, ARG_NAME, JSON_KEY, JSON_KIND }
 
 // Keywords that are names as well, wherever a name may stand: keep in step with
 // the rule ident of CEPParser.g4.

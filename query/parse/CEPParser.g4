@@ -3,7 +3,8 @@
 // Nearly every decision is taken on one token: what cannot be (is "(" the start
 // of a query or of an expression? is OFFSET a name or a clause?) is settled on
 // the token list by contextual() in tokens.go, which turns contextual keywords
-// into IDENT and marks QUERY_PAREN, ROW_CTOR, ROW_TYPE, ARG_NAME and JSON_KEY.
+// into IDENT and marks QUERY_PAREN, ROW_CTOR, ROW_TYPE, ARG_NAME, JSON_KEY and
+// JSON_KIND.
 // Operators are flat lists here; the tree builder applies their precedence.
 parser grammar CEPParser;
 
@@ -200,7 +201,7 @@ expr      : NOT* predicate ((AND | OR) NOT* predicate)* ;
 predicate : value predicateTail* ;
 predicateTail
     : (EQ | NE | LT | LE | GT | GE) value                              # comparison
-    | IS NOT? (NULL | TRUE | FALSE | UNKNOWN | JSON | DISTINCT FROM value) # isTail
+    | IS NOT? (NULL | TRUE | FALSE | UNKNOWN | JSON JSON_KIND? | DISTINCT FROM value) # isTail
     | NOT? (between | inTail | likeTail)                                     # rangeTail
     ;
 between   : BETWEEN (SYMMETRIC | ASYMMETRIC)? value AND value ;
@@ -220,7 +221,7 @@ callArgs  : STAR | (ALL | DISTINCT)? callArg (COMMA callArg)* orderBy? ;
 callArg   : ARG_NAME NAMED argValue | argValue ;
 argValue
     : expr
-    | TABLE name tableAlias? (PARTITION BY value)?
+    | TABLE name tableAlias? (PARTITION BY value (COMMA value)*)?
     | DESCRIPTOR columnList
     ;
 windowSpec : LPAREN partitionBy? orderBy? frame? RPAREN ;

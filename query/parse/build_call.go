@@ -64,8 +64,8 @@ func (b *builder) tableArg(ctx gen.IArgValueContext) ast.Expr {
 		b.setAlias(ref, b.alias(ctx.TableAlias()))
 	}
 	arg := &ast.TableArg{Base: baseOf(ctx), Table: ref}
-	if ctx.Value() != nil {
-		arg.PartitionBy = itemsOf(b.value(ctx.Value()))
+	for _, v := range ctx.AllValue() {
+		arg.PartitionBy = append(arg.PartitionBy, itemsOf(b.value(v))...)
 	}
 	return arg
 }

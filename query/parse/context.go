@@ -94,6 +94,8 @@ func (w words) settle(i int) int {
 		return w.settleRow(i)
 	case kind == gen.CEPLexerKEY && w.is(i+1, gen.CEPLexerSTRING) && w.is(i-1, gen.CEPLexerLPAREN, gen.CEPLexerCOMMA):
 		return gen.CEPLexerJSON_KEY
+	case w.jsonKind(i):
+		return gen.CEPLexerJSON_KIND
 	case kind == gen.CEPLexerLEFT || kind == gen.CEPLexerRIGHT:
 		if w.beforeParen(i) {
 			return gen.CEPLexerIDENT
@@ -104,6 +106,18 @@ func (w words) settle(i int) int {
 		}
 	}
 	return kind
+}
+
+// jsonKind says whether the word at i ends x IS [NOT] JSON kind.
+func (w words) jsonKind(i int) bool {
+	if !w.is(i-1, gen.CEPLexerJSON) || !w.is(i-2, gen.CEPLexerIS) && (!w.is(i-2, gen.CEPLexerNOT) || !w.is(i-3, gen.CEPLexerIS)) {
+		return false
+	}
+	switch strings.ToUpper(w.textOf(i)) {
+	case "VALUE", "OBJECT", "ARRAY", "SCALAR":
+		return true
+	}
+	return false
 }
 
 func (w words) settleRow(i int) int {

@@ -45,7 +45,7 @@ func ceplexerLexerInit() {
 		"DEFAULT_MODE",
 	}
 	staticData.LiteralNames = []string{
-		"", "", "", "", "", "", "'ABSENT'", "'AFTER'", "'AGGREGATE'", "'ALTER'",
+		"", "", "", "", "", "", "", "'ABSENT'", "'AFTER'", "'AGGREGATE'", "'ALTER'",
 		"'ANALYZE'", "'ANY'", "'ASC'", "'BEGIN'", "'COMMENT'", "'CONDITIONAL'",
 		"'CONSUME'", "'DEFAULT'", "'DEFINE'", "'DESC'", "'DESCRIBE'", "'DROP'",
 		"'EMIT'", "'EMPTY'", "'ENFORCED'", "'ERROR'", "'EXECUTE'", "'EXPLAIN'",
@@ -85,14 +85,14 @@ func ceplexerLexerInit() {
 		"", "'/*'",
 	}
 	staticData.SymbolicNames = []string{
-		"", "QUERY_PAREN", "ROW_CTOR", "ROW_TYPE", "ARG_NAME", "JSON_KEY", "ABSENT",
-		"AFTER", "AGGREGATE", "ALTER", "ANALYZE", "ANY", "ASC", "BEGIN", "COMMENT",
-		"CONDITIONAL", "CONSUME", "DEFAULT", "DEFINE", "DESC", "DESCRIBE", "DROP",
-		"EMIT", "EMPTY", "ENFORCED", "ERROR", "EXECUTE", "EXPLAIN", "FIRST",
-		"FOLLOWING", "FUNCTION", "INITIAL", "JSON", "KEY", "LANGUAGE", "LAST",
-		"LOCAL", "MATCH", "MATCHES", "MAXIMAL", "MEASURES", "METADATA", "NAME",
-		"NEXT", "NO", "NONE", "NULLS", "OBJECT", "OF", "OMIT", "ONE", "ONLY",
-		"ORDINALITY", "OUTER", "PARTITION", "PARTITIONED", "PAST", "PATTERN",
+		"", "QUERY_PAREN", "ROW_CTOR", "ROW_TYPE", "ARG_NAME", "JSON_KEY", "JSON_KIND",
+		"ABSENT", "AFTER", "AGGREGATE", "ALTER", "ANALYZE", "ANY", "ASC", "BEGIN",
+		"COMMENT", "CONDITIONAL", "CONSUME", "DEFAULT", "DEFINE", "DESC", "DESCRIBE",
+		"DROP", "EMIT", "EMPTY", "ENFORCED", "ERROR", "EXECUTE", "EXPLAIN",
+		"FIRST", "FOLLOWING", "FUNCTION", "INITIAL", "JSON", "KEY", "LANGUAGE",
+		"LAST", "LOCAL", "MATCH", "MATCHES", "MAXIMAL", "MEASURES", "METADATA",
+		"NAME", "NEXT", "NO", "NONE", "NULLS", "OBJECT", "OF", "OMIT", "ONE",
+		"ONLY", "ORDINALITY", "OUTER", "PARTITION", "PARTITIONED", "PAST", "PATTERN",
 		"PAUSE", "PER", "PLACING", "PLAN", "PRECEDING", "PROMOTE", "QUERY",
 		"RANGE", "RESUME", "RETURNING", "RETURNS", "ROW", "ROWS", "SEEK", "SET",
 		"SETS", "SHADOW", "SHOW", "SKIP_", "STATEMENT", "SUBSET", "SUPPRESS",
@@ -161,7 +161,7 @@ func ceplexerLexerInit() {
 	}
 	staticData.PredictionContextCache = antlr.NewPredictionContextCache()
 	staticData.serializedATN = []int32{
-		4, 0, 251, 2173, 6, -1, 2, 0, 7, 0, 2, 1, 7, 1, 2, 2, 7, 2, 2, 3, 7, 3,
+		4, 0, 252, 2173, 6, -1, 2, 0, 7, 0, 2, 1, 7, 1, 2, 2, 7, 2, 2, 3, 7, 3,
 		2, 4, 7, 4, 2, 5, 7, 5, 2, 6, 7, 6, 2, 7, 7, 7, 2, 8, 7, 8, 2, 9, 7, 9,
 		2, 10, 7, 10, 2, 11, 7, 11, 2, 12, 7, 12, 2, 13, 7, 13, 2, 14, 7, 14, 2,
 		15, 7, 15, 2, 16, 7, 16, 2, 17, 7, 17, 2, 18, 7, 18, 2, 19, 7, 19, 2, 20,
@@ -391,38 +391,38 @@ func ceplexerLexerInit() {
 		1, 243, 1, 243, 1, 243, 1, 243, 5, 243, 2151, 8, 243, 10, 243, 12, 243,
 		2154, 9, 243, 3, 243, 2156, 8, 243, 1, 244, 1, 244, 1, 244, 1, 245, 1,
 		245, 1, 246, 1, 246, 3, 246, 2165, 8, 246, 1, 246, 4, 246, 2168, 8, 246,
-		11, 246, 12, 246, 2169, 1, 247, 1, 247, 1, 2112, 0, 248, 1, 6, 3, 7, 5,
-		8, 7, 9, 9, 10, 11, 11, 13, 12, 15, 13, 17, 14, 19, 15, 21, 16, 23, 17,
-		25, 18, 27, 19, 29, 20, 31, 21, 33, 22, 35, 23, 37, 24, 39, 25, 41, 26,
-		43, 27, 45, 28, 47, 29, 49, 30, 51, 31, 53, 32, 55, 33, 57, 34, 59, 35,
-		61, 36, 63, 37, 65, 38, 67, 39, 69, 40, 71, 41, 73, 42, 75, 43, 77, 44,
-		79, 45, 81, 46, 83, 47, 85, 48, 87, 49, 89, 50, 91, 51, 93, 52, 95, 53,
-		97, 54, 99, 55, 101, 56, 103, 57, 105, 58, 107, 59, 109, 60, 111, 61, 113,
-		62, 115, 63, 117, 64, 119, 65, 121, 66, 123, 67, 125, 68, 127, 69, 129,
-		70, 131, 71, 133, 72, 135, 73, 137, 74, 139, 75, 141, 76, 143, 77, 145,
-		78, 147, 79, 149, 80, 151, 81, 153, 82, 155, 83, 157, 84, 159, 85, 161,
-		86, 163, 87, 165, 88, 167, 89, 169, 90, 171, 91, 173, 92, 175, 93, 177,
-		94, 179, 95, 181, 96, 183, 97, 185, 98, 187, 99, 189, 100, 191, 101, 193,
-		102, 195, 103, 197, 104, 199, 105, 201, 106, 203, 107, 205, 108, 207, 109,
-		209, 110, 211, 111, 213, 112, 215, 113, 217, 114, 219, 115, 221, 116, 223,
-		117, 225, 118, 227, 119, 229, 120, 231, 121, 233, 122, 235, 123, 237, 124,
-		239, 125, 241, 126, 243, 127, 245, 128, 247, 129, 249, 130, 251, 131, 253,
-		132, 255, 133, 257, 134, 259, 135, 261, 136, 263, 137, 265, 138, 267, 139,
-		269, 140, 271, 141, 273, 142, 275, 143, 277, 144, 279, 145, 281, 146, 283,
-		147, 285, 148, 287, 149, 289, 150, 291, 151, 293, 152, 295, 153, 297, 154,
-		299, 155, 301, 156, 303, 157, 305, 158, 307, 159, 309, 160, 311, 161, 313,
-		162, 315, 163, 317, 164, 319, 165, 321, 166, 323, 167, 325, 168, 327, 169,
-		329, 170, 331, 171, 333, 172, 335, 173, 337, 174, 339, 175, 341, 176, 343,
-		177, 345, 178, 347, 179, 349, 180, 351, 181, 353, 182, 355, 183, 357, 184,
-		359, 185, 361, 186, 363, 187, 365, 188, 367, 189, 369, 190, 371, 191, 373,
-		192, 375, 193, 377, 194, 379, 195, 381, 196, 383, 197, 385, 198, 387, 199,
-		389, 200, 391, 201, 393, 202, 395, 203, 397, 204, 399, 205, 401, 206, 403,
-		207, 405, 208, 407, 209, 409, 210, 411, 211, 413, 212, 415, 213, 417, 214,
-		419, 215, 421, 216, 423, 217, 425, 218, 427, 219, 429, 220, 431, 221, 433,
-		222, 435, 223, 437, 224, 439, 225, 441, 226, 443, 227, 445, 228, 447, 229,
-		449, 230, 451, 231, 453, 232, 455, 233, 457, 234, 459, 235, 461, 236, 463,
-		237, 465, 238, 467, 239, 469, 240, 471, 241, 473, 242, 475, 243, 477, 244,
-		479, 245, 481, 246, 483, 247, 485, 248, 487, 249, 489, 250, 491, 251, 493,
+		11, 246, 12, 246, 2169, 1, 247, 1, 247, 1, 2112, 0, 248, 1, 7, 3, 8, 5,
+		9, 7, 10, 9, 11, 11, 12, 13, 13, 15, 14, 17, 15, 19, 16, 21, 17, 23, 18,
+		25, 19, 27, 20, 29, 21, 31, 22, 33, 23, 35, 24, 37, 25, 39, 26, 41, 27,
+		43, 28, 45, 29, 47, 30, 49, 31, 51, 32, 53, 33, 55, 34, 57, 35, 59, 36,
+		61, 37, 63, 38, 65, 39, 67, 40, 69, 41, 71, 42, 73, 43, 75, 44, 77, 45,
+		79, 46, 81, 47, 83, 48, 85, 49, 87, 50, 89, 51, 91, 52, 93, 53, 95, 54,
+		97, 55, 99, 56, 101, 57, 103, 58, 105, 59, 107, 60, 109, 61, 111, 62, 113,
+		63, 115, 64, 117, 65, 119, 66, 121, 67, 123, 68, 125, 69, 127, 70, 129,
+		71, 131, 72, 133, 73, 135, 74, 137, 75, 139, 76, 141, 77, 143, 78, 145,
+		79, 147, 80, 149, 81, 151, 82, 153, 83, 155, 84, 157, 85, 159, 86, 161,
+		87, 163, 88, 165, 89, 167, 90, 169, 91, 171, 92, 173, 93, 175, 94, 177,
+		95, 179, 96, 181, 97, 183, 98, 185, 99, 187, 100, 189, 101, 191, 102, 193,
+		103, 195, 104, 197, 105, 199, 106, 201, 107, 203, 108, 205, 109, 207, 110,
+		209, 111, 211, 112, 213, 113, 215, 114, 217, 115, 219, 116, 221, 117, 223,
+		118, 225, 119, 227, 120, 229, 121, 231, 122, 233, 123, 235, 124, 237, 125,
+		239, 126, 241, 127, 243, 128, 245, 129, 247, 130, 249, 131, 251, 132, 253,
+		133, 255, 134, 257, 135, 259, 136, 261, 137, 263, 138, 265, 139, 267, 140,
+		269, 141, 271, 142, 273, 143, 275, 144, 277, 145, 279, 146, 281, 147, 283,
+		148, 285, 149, 287, 150, 289, 151, 291, 152, 293, 153, 295, 154, 297, 155,
+		299, 156, 301, 157, 303, 158, 305, 159, 307, 160, 309, 161, 311, 162, 313,
+		163, 315, 164, 317, 165, 319, 166, 321, 167, 323, 168, 325, 169, 327, 170,
+		329, 171, 331, 172, 333, 173, 335, 174, 337, 175, 339, 176, 341, 177, 343,
+		178, 345, 179, 347, 180, 349, 181, 351, 182, 353, 183, 355, 184, 357, 185,
+		359, 186, 361, 187, 363, 188, 365, 189, 367, 190, 369, 191, 371, 192, 373,
+		193, 375, 194, 377, 195, 379, 196, 381, 197, 383, 198, 385, 199, 387, 200,
+		389, 201, 391, 202, 393, 203, 395, 204, 397, 205, 399, 206, 401, 207, 403,
+		208, 405, 209, 407, 210, 409, 211, 411, 212, 413, 213, 415, 214, 417, 215,
+		419, 216, 421, 217, 423, 218, 425, 219, 427, 220, 429, 221, 431, 222, 433,
+		223, 435, 224, 437, 225, 439, 226, 441, 227, 443, 228, 445, 229, 447, 230,
+		449, 231, 451, 232, 453, 233, 455, 234, 457, 235, 459, 236, 461, 237, 463,
+		238, 465, 239, 467, 240, 469, 241, 471, 242, 473, 243, 475, 244, 477, 245,
+		479, 246, 481, 247, 483, 248, 485, 249, 487, 250, 489, 251, 491, 252, 493,
 		0, 495, 0, 1, 0, 10, 1, 0, 48, 57, 1, 0, 34, 34, 1, 0, 96, 96, 1, 0, 39,
 		39, 3, 0, 9, 10, 13, 13, 32, 32, 2, 0, 10, 10, 13, 13, 1, 0, 43, 43, 5,
 		0, 9, 10, 12, 13, 32, 32, 160, 160, 65279, 65279, 2, 0, 43, 43, 45, 45,
@@ -1313,252 +1313,253 @@ const (
 	CEPLexerROW_TYPE        = 3
 	CEPLexerARG_NAME        = 4
 	CEPLexerJSON_KEY        = 5
-	CEPLexerABSENT          = 6
-	CEPLexerAFTER           = 7
-	CEPLexerAGGREGATE       = 8
-	CEPLexerALTER           = 9
-	CEPLexerANALYZE         = 10
-	CEPLexerANY             = 11
-	CEPLexerASC             = 12
-	CEPLexerBEGIN           = 13
-	CEPLexerCOMMENT         = 14
-	CEPLexerCONDITIONAL     = 15
-	CEPLexerCONSUME         = 16
-	CEPLexerDEFAULT         = 17
-	CEPLexerDEFINE          = 18
-	CEPLexerDESC            = 19
-	CEPLexerDESCRIBE        = 20
-	CEPLexerDROP            = 21
-	CEPLexerEMIT            = 22
-	CEPLexerEMPTY           = 23
-	CEPLexerENFORCED        = 24
-	CEPLexerERROR           = 25
-	CEPLexerEXECUTE         = 26
-	CEPLexerEXPLAIN         = 27
-	CEPLexerFIRST           = 28
-	CEPLexerFOLLOWING       = 29
-	CEPLexerFUNCTION        = 30
-	CEPLexerINITIAL         = 31
-	CEPLexerJSON            = 32
-	CEPLexerKEY             = 33
-	CEPLexerLANGUAGE        = 34
-	CEPLexerLAST            = 35
-	CEPLexerLOCAL           = 36
-	CEPLexerMATCH           = 37
-	CEPLexerMATCHES         = 38
-	CEPLexerMAXIMAL         = 39
-	CEPLexerMEASURES        = 40
-	CEPLexerMETADATA        = 41
-	CEPLexerNAME            = 42
-	CEPLexerNEXT            = 43
-	CEPLexerNO              = 44
-	CEPLexerNONE            = 45
-	CEPLexerNULLS           = 46
-	CEPLexerOBJECT          = 47
-	CEPLexerOF              = 48
-	CEPLexerOMIT            = 49
-	CEPLexerONE             = 50
-	CEPLexerONLY            = 51
-	CEPLexerORDINALITY      = 52
-	CEPLexerOUTER           = 53
-	CEPLexerPARTITION       = 54
-	CEPLexerPARTITIONED     = 55
-	CEPLexerPAST            = 56
-	CEPLexerPATTERN         = 57
-	CEPLexerPAUSE           = 58
-	CEPLexerPER             = 59
-	CEPLexerPLACING         = 60
-	CEPLexerPLAN            = 61
-	CEPLexerPRECEDING       = 62
-	CEPLexerPROMOTE         = 63
-	CEPLexerQUERY           = 64
-	CEPLexerRANGE           = 65
-	CEPLexerRESUME          = 66
-	CEPLexerRETURNING       = 67
-	CEPLexerRETURNS         = 68
-	CEPLexerROW             = 69
-	CEPLexerROWS            = 70
-	CEPLexerSEEK            = 71
-	CEPLexerSET             = 72
-	CEPLexerSETS            = 73
-	CEPLexerSHADOW          = 74
-	CEPLexerSHOW            = 75
-	CEPLexerSKIP_           = 76
-	CEPLexerSTATEMENT       = 77
-	CEPLexerSUBSET          = 78
-	CEPLexerSUPPRESS        = 79
-	CEPLexerSYSTEM          = 80
-	CEPLexerSYSTEM_TIME     = 81
-	CEPLexerTEMPORARY       = 82
-	CEPLexerTILL            = 83
-	CEPLexerTIMEOUT         = 84
-	CEPLexerTIMEOUTS        = 85
-	CEPLexerUNCONDITIONAL   = 86
-	CEPLexerUNKNOWN         = 87
-	CEPLexerUNMATCHED       = 88
-	CEPLexerVALUE           = 89
-	CEPLexerVIEW            = 90
-	CEPLexerVIRTUAL         = 91
-	CEPLexerWITHOUT         = 92
-	CEPLexerWRAPPER         = 93
-	CEPLexerZONE            = 94
-	CEPLexerANTI            = 95
-	CEPLexerASYMMETRIC      = 96
-	CEPLexerBOTH            = 97
-	CEPLexerCEIL            = 98
-	CEPLexerCONSTRAINT      = 99
-	CEPLexerCUBE            = 100
-	CEPLexerCURRENT         = 101
-	CEPLexerDATE            = 102
-	CEPLexerDESCRIPTOR      = 103
-	CEPLexerEXTRACT         = 104
-	CEPLexerFILTER          = 105
-	CEPLexerFINAL           = 106
-	CEPLexerFLOOR           = 107
-	CEPLexerGROUPING        = 108
-	CEPLexerIF              = 109
-	CEPLexerIGNORE          = 110
-	CEPLexerJSON_ARRAY      = 111
-	CEPLexerJSON_ARRAYAGG   = 112
-	CEPLexerJSON_EXISTS     = 113
-	CEPLexerJSON_OBJECT     = 114
-	CEPLexerJSON_OBJECTAGG  = 115
-	CEPLexerJSON_QUERY      = 116
-	CEPLexerJSON_VALUE      = 117
-	CEPLexerLEADING         = 118
-	CEPLexerOFFSET          = 119
-	CEPLexerOVERLAY         = 120
-	CEPLexerPERMUTE         = 121
-	CEPLexerPOSITION        = 122
-	CEPLexerPRECISION       = 123
-	CEPLexerPRIMARY         = 124
-	CEPLexerRESPECT         = 125
-	CEPLexerROLLUP          = 126
-	CEPLexerRUNNING         = 127
-	CEPLexerSEMI            = 128
-	CEPLexerSIMILAR         = 129
-	CEPLexerSUBSTRING       = 130
-	CEPLexerSYMMETRIC       = 131
-	CEPLexerTIME            = 132
-	CEPLexerTIMESTAMP       = 133
-	CEPLexerTIMESTAMPADD    = 134
-	CEPLexerTIMESTAMPDIFF   = 135
-	CEPLexerTO              = 136
-	CEPLexerTRAILING        = 137
-	CEPLexerTRIM            = 138
-	CEPLexerTRY_CAST        = 139
-	CEPLexerUNBOUNDED       = 140
-	CEPLexerVARYING         = 141
-	CEPLexerWATERMARK       = 142
-	CEPLexerALL             = 143
-	CEPLexerAND             = 144
-	CEPLexerARRAY           = 145
-	CEPLexerAS              = 146
-	CEPLexerBETWEEN         = 147
-	CEPLexerBY              = 148
-	CEPLexerCASE            = 149
-	CEPLexerCAST            = 150
-	CEPLexerCREATE          = 151
-	CEPLexerCROSS           = 152
-	CEPLexerDISTINCT        = 153
-	CEPLexerELSE            = 154
-	CEPLexerEND             = 155
-	CEPLexerESCAPE          = 156
-	CEPLexerEXCEPT          = 157
-	CEPLexerEXISTS          = 158
-	CEPLexerFALSE           = 159
-	CEPLexerFETCH           = 160
-	CEPLexerFOR             = 161
-	CEPLexerFROM            = 162
-	CEPLexerFULL            = 163
-	CEPLexerGROUP           = 164
-	CEPLexerHAVING          = 165
-	CEPLexerIN              = 166
-	CEPLexerINNER           = 167
-	CEPLexerINSERT          = 168
-	CEPLexerINTERSECT       = 169
-	CEPLexerINTERVAL        = 170
-	CEPLexerINTO            = 171
-	CEPLexerIS              = 172
-	CEPLexerJOIN            = 173
-	CEPLexerLATERAL         = 174
-	CEPLexerLEFT            = 175
-	CEPLexerLIKE            = 176
-	CEPLexerLIMIT           = 177
-	CEPLexerMAP             = 178
-	CEPLexerMATCH_RECOGNIZE = 179
-	CEPLexerMULTISET        = 180
-	CEPLexerNATURAL         = 181
-	CEPLexerNOT             = 182
-	CEPLexerNULL            = 183
-	CEPLexerON              = 184
-	CEPLexerOR              = 185
-	CEPLexerORDER           = 186
-	CEPLexerOVER            = 187
-	CEPLexerQUALIFY         = 188
-	CEPLexerRIGHT           = 189
-	CEPLexerSELECT          = 190
-	CEPLexerTABLE           = 191
-	CEPLexerTHEN            = 192
-	CEPLexerTRUE            = 193
-	CEPLexerUNION           = 194
-	CEPLexerUNNEST          = 195
-	CEPLexerUSING           = 196
-	CEPLexerVALUES          = 197
-	CEPLexerWHEN            = 198
-	CEPLexerWHERE           = 199
-	CEPLexerWINDOW          = 200
-	CEPLexerWITH            = 201
-	CEPLexerWITHIN          = 202
-	CEPLexerIDENT           = 203
-	CEPLexerQUOTED_IDENT    = 204
-	CEPLexerSTRING          = 205
-	CEPLexerBYTES           = 206
-	CEPLexerINTEGER         = 207
-	CEPLexerNUMBER          = 208
-	CEPLexerBAD_NUMBER      = 209
-	CEPLexerARROW_ANY       = 210
-	CEPLexerARROW           = 211
-	CEPLexerNAMED           = 212
-	CEPLexerTYPE_CAST       = 213
-	CEPLexerEXCL_OPEN       = 214
-	CEPLexerEXCL_CLOSE      = 215
-	CEPLexerCONCAT          = 216
-	CEPLexerNE              = 217
-	CEPLexerLE              = 218
-	CEPLexerGE              = 219
-	CEPLexerEQ              = 220
-	CEPLexerLT              = 221
-	CEPLexerGT              = 222
-	CEPLexerPLUS            = 223
-	CEPLexerMINUS           = 224
-	CEPLexerSTAR            = 225
-	CEPLexerSLASH           = 226
-	CEPLexerPERCENT         = 227
-	CEPLexerDOT_STAR        = 228
-	CEPLexerDOT             = 229
-	CEPLexerCOMMA           = 230
-	CEPLexerSEMICOLON       = 231
-	CEPLexerCOLON           = 232
-	CEPLexerQUESTION        = 233
-	CEPLexerCARET           = 234
-	CEPLexerDOLLAR          = 235
-	CEPLexerPIPE            = 236
-	CEPLexerLPAREN          = 237
-	CEPLexerRPAREN          = 238
-	CEPLexerLBRACKET        = 239
-	CEPLexerRBRACKET        = 240
-	CEPLexerLBRACE          = 241
-	CEPLexerRBRACE          = 242
-	CEPLexerHINT_OPEN       = 243
-	CEPLexerHINT_CLOSE      = 244
-	CEPLexerLINE_COMMENT    = 245
-	CEPLexerBLOCK_COMMENT   = 246
-	CEPLexerSPACE           = 247
-	CEPLexerOPEN_STRING     = 248
-	CEPLexerOPEN_IDENT      = 249
-	CEPLexerOPEN_COMMENT    = 250
-	CEPLexerUNEXPECTED      = 251
+	CEPLexerJSON_KIND       = 6
+	CEPLexerABSENT          = 7
+	CEPLexerAFTER           = 8
+	CEPLexerAGGREGATE       = 9
+	CEPLexerALTER           = 10
+	CEPLexerANALYZE         = 11
+	CEPLexerANY             = 12
+	CEPLexerASC             = 13
+	CEPLexerBEGIN           = 14
+	CEPLexerCOMMENT         = 15
+	CEPLexerCONDITIONAL     = 16
+	CEPLexerCONSUME         = 17
+	CEPLexerDEFAULT         = 18
+	CEPLexerDEFINE          = 19
+	CEPLexerDESC            = 20
+	CEPLexerDESCRIBE        = 21
+	CEPLexerDROP            = 22
+	CEPLexerEMIT            = 23
+	CEPLexerEMPTY           = 24
+	CEPLexerENFORCED        = 25
+	CEPLexerERROR           = 26
+	CEPLexerEXECUTE         = 27
+	CEPLexerEXPLAIN         = 28
+	CEPLexerFIRST           = 29
+	CEPLexerFOLLOWING       = 30
+	CEPLexerFUNCTION        = 31
+	CEPLexerINITIAL         = 32
+	CEPLexerJSON            = 33
+	CEPLexerKEY             = 34
+	CEPLexerLANGUAGE        = 35
+	CEPLexerLAST            = 36
+	CEPLexerLOCAL           = 37
+	CEPLexerMATCH           = 38
+	CEPLexerMATCHES         = 39
+	CEPLexerMAXIMAL         = 40
+	CEPLexerMEASURES        = 41
+	CEPLexerMETADATA        = 42
+	CEPLexerNAME            = 43
+	CEPLexerNEXT            = 44
+	CEPLexerNO              = 45
+	CEPLexerNONE            = 46
+	CEPLexerNULLS           = 47
+	CEPLexerOBJECT          = 48
+	CEPLexerOF              = 49
+	CEPLexerOMIT            = 50
+	CEPLexerONE             = 51
+	CEPLexerONLY            = 52
+	CEPLexerORDINALITY      = 53
+	CEPLexerOUTER           = 54
+	CEPLexerPARTITION       = 55
+	CEPLexerPARTITIONED     = 56
+	CEPLexerPAST            = 57
+	CEPLexerPATTERN         = 58
+	CEPLexerPAUSE           = 59
+	CEPLexerPER             = 60
+	CEPLexerPLACING         = 61
+	CEPLexerPLAN            = 62
+	CEPLexerPRECEDING       = 63
+	CEPLexerPROMOTE         = 64
+	CEPLexerQUERY           = 65
+	CEPLexerRANGE           = 66
+	CEPLexerRESUME          = 67
+	CEPLexerRETURNING       = 68
+	CEPLexerRETURNS         = 69
+	CEPLexerROW             = 70
+	CEPLexerROWS            = 71
+	CEPLexerSEEK            = 72
+	CEPLexerSET             = 73
+	CEPLexerSETS            = 74
+	CEPLexerSHADOW          = 75
+	CEPLexerSHOW            = 76
+	CEPLexerSKIP_           = 77
+	CEPLexerSTATEMENT       = 78
+	CEPLexerSUBSET          = 79
+	CEPLexerSUPPRESS        = 80
+	CEPLexerSYSTEM          = 81
+	CEPLexerSYSTEM_TIME     = 82
+	CEPLexerTEMPORARY       = 83
+	CEPLexerTILL            = 84
+	CEPLexerTIMEOUT         = 85
+	CEPLexerTIMEOUTS        = 86
+	CEPLexerUNCONDITIONAL   = 87
+	CEPLexerUNKNOWN         = 88
+	CEPLexerUNMATCHED       = 89
+	CEPLexerVALUE           = 90
+	CEPLexerVIEW            = 91
+	CEPLexerVIRTUAL         = 92
+	CEPLexerWITHOUT         = 93
+	CEPLexerWRAPPER         = 94
+	CEPLexerZONE            = 95
+	CEPLexerANTI            = 96
+	CEPLexerASYMMETRIC      = 97
+	CEPLexerBOTH            = 98
+	CEPLexerCEIL            = 99
+	CEPLexerCONSTRAINT      = 100
+	CEPLexerCUBE            = 101
+	CEPLexerCURRENT         = 102
+	CEPLexerDATE            = 103
+	CEPLexerDESCRIPTOR      = 104
+	CEPLexerEXTRACT         = 105
+	CEPLexerFILTER          = 106
+	CEPLexerFINAL           = 107
+	CEPLexerFLOOR           = 108
+	CEPLexerGROUPING        = 109
+	CEPLexerIF              = 110
+	CEPLexerIGNORE          = 111
+	CEPLexerJSON_ARRAY      = 112
+	CEPLexerJSON_ARRAYAGG   = 113
+	CEPLexerJSON_EXISTS     = 114
+	CEPLexerJSON_OBJECT     = 115
+	CEPLexerJSON_OBJECTAGG  = 116
+	CEPLexerJSON_QUERY      = 117
+	CEPLexerJSON_VALUE      = 118
+	CEPLexerLEADING         = 119
+	CEPLexerOFFSET          = 120
+	CEPLexerOVERLAY         = 121
+	CEPLexerPERMUTE         = 122
+	CEPLexerPOSITION        = 123
+	CEPLexerPRECISION       = 124
+	CEPLexerPRIMARY         = 125
+	CEPLexerRESPECT         = 126
+	CEPLexerROLLUP          = 127
+	CEPLexerRUNNING         = 128
+	CEPLexerSEMI            = 129
+	CEPLexerSIMILAR         = 130
+	CEPLexerSUBSTRING       = 131
+	CEPLexerSYMMETRIC       = 132
+	CEPLexerTIME            = 133
+	CEPLexerTIMESTAMP       = 134
+	CEPLexerTIMESTAMPADD    = 135
+	CEPLexerTIMESTAMPDIFF   = 136
+	CEPLexerTO              = 137
+	CEPLexerTRAILING        = 138
+	CEPLexerTRIM            = 139
+	CEPLexerTRY_CAST        = 140
+	CEPLexerUNBOUNDED       = 141
+	CEPLexerVARYING         = 142
+	CEPLexerWATERMARK       = 143
+	CEPLexerALL             = 144
+	CEPLexerAND             = 145
+	CEPLexerARRAY           = 146
+	CEPLexerAS              = 147
+	CEPLexerBETWEEN         = 148
+	CEPLexerBY              = 149
+	CEPLexerCASE            = 150
+	CEPLexerCAST            = 151
+	CEPLexerCREATE          = 152
+	CEPLexerCROSS           = 153
+	CEPLexerDISTINCT        = 154
+	CEPLexerELSE            = 155
+	CEPLexerEND             = 156
+	CEPLexerESCAPE          = 157
+	CEPLexerEXCEPT          = 158
+	CEPLexerEXISTS          = 159
+	CEPLexerFALSE           = 160
+	CEPLexerFETCH           = 161
+	CEPLexerFOR             = 162
+	CEPLexerFROM            = 163
+	CEPLexerFULL            = 164
+	CEPLexerGROUP           = 165
+	CEPLexerHAVING          = 166
+	CEPLexerIN              = 167
+	CEPLexerINNER           = 168
+	CEPLexerINSERT          = 169
+	CEPLexerINTERSECT       = 170
+	CEPLexerINTERVAL        = 171
+	CEPLexerINTO            = 172
+	CEPLexerIS              = 173
+	CEPLexerJOIN            = 174
+	CEPLexerLATERAL         = 175
+	CEPLexerLEFT            = 176
+	CEPLexerLIKE            = 177
+	CEPLexerLIMIT           = 178
+	CEPLexerMAP             = 179
+	CEPLexerMATCH_RECOGNIZE = 180
+	CEPLexerMULTISET        = 181
+	CEPLexerNATURAL         = 182
+	CEPLexerNOT             = 183
+	CEPLexerNULL            = 184
+	CEPLexerON              = 185
+	CEPLexerOR              = 186
+	CEPLexerORDER           = 187
+	CEPLexerOVER            = 188
+	CEPLexerQUALIFY         = 189
+	CEPLexerRIGHT           = 190
+	CEPLexerSELECT          = 191
+	CEPLexerTABLE           = 192
+	CEPLexerTHEN            = 193
+	CEPLexerTRUE            = 194
+	CEPLexerUNION           = 195
+	CEPLexerUNNEST          = 196
+	CEPLexerUSING           = 197
+	CEPLexerVALUES          = 198
+	CEPLexerWHEN            = 199
+	CEPLexerWHERE           = 200
+	CEPLexerWINDOW          = 201
+	CEPLexerWITH            = 202
+	CEPLexerWITHIN          = 203
+	CEPLexerIDENT           = 204
+	CEPLexerQUOTED_IDENT    = 205
+	CEPLexerSTRING          = 206
+	CEPLexerBYTES           = 207
+	CEPLexerINTEGER         = 208
+	CEPLexerNUMBER          = 209
+	CEPLexerBAD_NUMBER      = 210
+	CEPLexerARROW_ANY       = 211
+	CEPLexerARROW           = 212
+	CEPLexerNAMED           = 213
+	CEPLexerTYPE_CAST       = 214
+	CEPLexerEXCL_OPEN       = 215
+	CEPLexerEXCL_CLOSE      = 216
+	CEPLexerCONCAT          = 217
+	CEPLexerNE              = 218
+	CEPLexerLE              = 219
+	CEPLexerGE              = 220
+	CEPLexerEQ              = 221
+	CEPLexerLT              = 222
+	CEPLexerGT              = 223
+	CEPLexerPLUS            = 224
+	CEPLexerMINUS           = 225
+	CEPLexerSTAR            = 226
+	CEPLexerSLASH           = 227
+	CEPLexerPERCENT         = 228
+	CEPLexerDOT_STAR        = 229
+	CEPLexerDOT             = 230
+	CEPLexerCOMMA           = 231
+	CEPLexerSEMICOLON       = 232
+	CEPLexerCOLON           = 233
+	CEPLexerQUESTION        = 234
+	CEPLexerCARET           = 235
+	CEPLexerDOLLAR          = 236
+	CEPLexerPIPE            = 237
+	CEPLexerLPAREN          = 238
+	CEPLexerRPAREN          = 239
+	CEPLexerLBRACKET        = 240
+	CEPLexerRBRACKET        = 241
+	CEPLexerLBRACE          = 242
+	CEPLexerRBRACE          = 243
+	CEPLexerHINT_OPEN       = 244
+	CEPLexerHINT_CLOSE      = 245
+	CEPLexerLINE_COMMENT    = 246
+	CEPLexerBLOCK_COMMENT   = 247
+	CEPLexerSPACE           = 248
+	CEPLexerOPEN_STRING     = 249
+	CEPLexerOPEN_IDENT      = 250
+	CEPLexerOPEN_COMMENT    = 251
+	CEPLexerUNEXPECTED      = 252
 )
 
 // CEPLexerCOMMENTS is the CEPLexer channel.
