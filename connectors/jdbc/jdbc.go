@@ -125,10 +125,12 @@ func sqliteSource(t connectors.Table) (string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(t.Dir, path)
 	}
-	f, err := t.Access.Open(path) // says whether it may be read
-	if err != nil {
-		return "", err
+	if t.Access.Confined() { // the driver opens it by itself
+		f, err := t.Access.Open(path)
+		if err != nil {
+			return "", err
+		}
+		_ = f.Close()
 	}
-	_ = f.Close()
 	return "file:" + path + "?mode=ro&_pragma=busy_timeout(5000)", nil
 }

@@ -169,7 +169,15 @@ func (k *keyed) release(ctx *operators.Context) error {
 			return err
 		}
 	}
-	return k.matcher.Advance(ctx, k.wm, k.matches)
+	if err := k.matcher.Advance(ctx, k.wm, k.matches); err != nil {
+		return err
+	}
+	for op, ok := k.matcher.(operators.Lasting); ok && op.Unfinished(); {
+		if err := k.matcher.Advance(ctx, k.wm, k.matches); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rejected makes an error of the first row that was dropped.

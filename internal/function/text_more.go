@@ -12,14 +12,17 @@ import (
 
 var moreTextFuncs = []*expr.Func{
 	withNulls(define("string", "ELT(n, s, …)", "The n-th of the texts, from 1; NULL when there is none.", eltTypes, elt, "ELT(2, 'a', 'b')", "b")),
-	define("string", "IS_ALPHA(s)", "Whether s has letters alone, and one at least.", sig(event.TBool, 1, pString), boolean(func(a []event.Value) bool { return all(a[0].S, unicode.IsLetter) }),
-		"IS_ALPHA('abc')", "TRUE", "IS_ALPHA('a1')", "FALSE"),
-	define("string", "IS_DIGIT(s)", "Whether s has digits alone, and one at least.", sig(event.TBool, 1, pString), boolean(func(a []event.Value) bool { return all(a[0].S, unicode.IsDigit) }),
-		"IS_DIGIT('007')", "TRUE"),
-	define("string", "IS_DECIMAL(s)", "Whether s is a number as DECIMAL has it.", sig(event.TBool, 1, pString), boolean(func(a []event.Value) bool {
+	withNulls(define("string", "IS_ALPHA(s)", "Whether s has letters alone, and one at least; FALSE for NULL.", sig(event.TBool, 1, pString),
+		boolean(func(a []event.Value) bool { return !a[0].Null && all(a[0].S, unicode.IsLetter) }), "IS_ALPHA('abc')", "TRUE", "IS_ALPHA('a1')", "FALSE")),
+	withNulls(define("string", "IS_DIGIT(s)", "Whether s has digits alone, and one at least; FALSE for NULL.", sig(event.TBool, 1, pString),
+		boolean(func(a []event.Value) bool { return !a[0].Null && all(a[0].S, unicode.IsDigit) }), "IS_DIGIT('007')", "TRUE")),
+	withNulls(define("string", "IS_DECIMAL(s)", "Whether s is a number as DECIMAL has it; FALSE for NULL.", sig(event.TBool, 1, pString), boolean(func(a []event.Value) bool {
+		if a[0].Null {
+			return false
+		}
 		_, _, err := decimal.Shape(a[0].S)
 		return err == nil
-	}), "IS_DECIMAL('-1.50')", "TRUE", "IS_DECIMAL('1.5x')", "FALSE"),
+	}), "IS_DECIMAL('-1.50')", "TRUE", "IS_DECIMAL('1.5x')", "FALSE")),
 	define("string", "REGEXP_SUBSTR(s, pattern)", "The first match of the regular expression; NULL when there is none.", sig(event.TString, 2, pString, pString),
 		withRegexp(regexpExtract), "REGEXP_SUBSTR('id=17', '[0-9]+')", "17"),
 	define("string", "REGEXP_EXTRACT_ALL(s, pattern [, group])", "A group (default: 1; 0 is the whole) of all matches of the regular expression; NULL when there is no such group.",

@@ -16,6 +16,8 @@ import java.time.LocalTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -69,18 +71,21 @@ public final class FlinkAnswers {
     for (DataType type : result.getResolvedSchema().getColumnDataTypes()) {
       types.add(type.getLogicalType().copy(true).asSummaryString());
     }
-    Map<List<String>, Integer> rows = rows(result);
-    ArrayNode list = answer.putArray("rows");
-    rows.forEach((row, n) -> {
+    List<ArrayNode> rows = new ArrayList<>();
+    rows(result).forEach((row, n) -> {
       for (int i = 0; i < n; i++) {
-        row.forEach(list.addArray()::add);
+        ArrayNode texts = JSON.createArrayNode();
+        row.forEach(texts::add);
+        rows.add(texts);
       }
     });
+    rows.sort(Comparator.comparing(ArrayNode::toString));
+    answer.putArray("rows").addAll(rows);
   }
 
-  /** What a changelog leaves, in ascending order. */
+  /** What a changelog leaves, and how often. */
   private static Map<List<String>, Integer> rows(TableResult result) throws Exception {
-    Map<List<String>, Integer> rows = new TreeMap<>((a, b) -> a.toString().compareTo(b.toString()));
+    Map<List<String>, Integer> rows = new HashMap<>();
     try (CloseableIterator<Row> i = result.collect()) {
       while (i.hasNext()) {
         Row row = i.next();
