@@ -135,6 +135,11 @@ func (c *cutter) memory() []byte {
 	return c.opened
 }
 
+// maxAhead is how far a batch may reach behind the end that came with it: a
+// broker notes the end before it reads, and more may have been written meanwhile.
+// What claims more has a damaged base offset, which no checksum covers.
+const maxAhead = 1 << 20
+
 // step is what became of the next batch of the set.
 type step uint8
 
@@ -156,7 +161,7 @@ func (c *cutter) nextBatch(until int64, dst *connectors.RawBatch) (step, error) 
 	}
 	c.batch = batch
 	h, err := recordbatch.Parse(batch)
-	if err == nil && h.LastOffset >= c.end { // the base offset has no checksum
+	if err == nil && h.LastOffset >= c.end+maxAhead {
 		err = &recordbatch.Error{Offset: dst.Next, Reason: fmt.Sprintf("it claims offsets up to %d, behind the partition's end", h.LastOffset)}
 	}
 	if err != nil {

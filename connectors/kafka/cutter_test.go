@@ -166,6 +166,14 @@ func TestDamageAtTheEnd(t *testing.T) {
 	}
 }
 
+// A broker notes the partition's end before it reads: what was written meanwhile
+// comes too, and is no damage.
+func TestNewerThanTheEnd(t *testing.T) {
+	r := offlineReader(t, 0, -1)
+	r.filled(0, &fetchedPartition{HighWatermark: 3, Records: rawRecords{slices.Concat(batchAt(t, 0, 2, recordbatch.None), batchAt(t, 2, 3, recordbatch.None))}})
+	checkDamage(t, r, nil, []string{"[0 1 2 3 4]"}, "")
+}
+
 // A replay stops before a damaged batch and goes on behind it as the first run
 // did.
 func TestDamageUntil(t *testing.T) {
