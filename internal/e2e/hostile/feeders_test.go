@@ -33,6 +33,9 @@ var feeders = map[string][]feeder{
 	"datagen":   {{why: "it makes its own rows"}},
 	"blackhole": {{why: "it is only written"}},
 	"stdout":    {{why: "it is only written"}},
+	"http":      {{why: "it is only looked up in"}},
+	"jdbc":      {{why: "it is only looked up in"}},
+	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
 
 func embedded(t *testing.T, _ *bed, records [][]byte) map[string]string {
