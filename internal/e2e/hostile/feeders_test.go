@@ -26,15 +26,15 @@ type feeder struct {
 // feeders are by connector. One that is not here fails the test: give it a way
 // to be fed, or say why it takes no records.
 var feeders = map[string][]feeder{
-	"kafka":     {{feed: embedded}, {feed: real}},
-	"file":      {{feed: file, lines: true}, {feed: zipped, lines: true}},
-	"stdin":     {{feed: stdin, lines: true}},
-	"memory":    {{feed: inMemory, json: true}},
-	"datagen":   {{why: "it makes its own rows"}},
-	"blackhole": {{why: "it is only written"}},
-	"stdout":    {{why: "it is only written"}},
-	"http":      {{why: "it is only looked up in"}},
-	"jdbc":      {{why: "it is only looked up in"}},
+	"kafka":        {{feed: embedded}, {feed: real}},
+	"file":         {{feed: file, lines: true}, {feed: zipped, lines: true}},
+	"stdin":        {{feed: stdin, lines: true}},
+	"memory":       {{feed: inMemory, json: true}},
+	"datagen":      {{why: "it makes its own rows"}},
+	"blackhole":    {{why: "it is only written"}},
+	"stdout":       {{why: "it is only written"}},
+	"http":         {{why: "it is only looked up in"}},
+	"jdbc":         {{why: "it is only looked up in"}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
 
