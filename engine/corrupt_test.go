@@ -216,11 +216,9 @@ func TestCorruptTimes(t *testing.T) {
 		}
 		seen++
 		for at := range p.value {
-			for _, bits := range []byte{0x10, 0xff} {
-				flipped := bytes.Clone(p.value)
-				flipped[at] ^= bits
-				c.checkState(t, entry, flipped)
-			}
+			flipped := bytes.Clone(p.value)
+			flipped[at] ^= 0x10
+			c.checkState(t, entry, flipped)
 		}
 	}
 	if seen == 0 {
