@@ -22,18 +22,24 @@ var identity = []string{"connector", "topic", "path", "format"}
 // format is the state's: those before 4 were hashed with all fields of the plan,
 // later ones without those that are zero, so that a plan may get new fields.
 func fingerprint(root *plan.Insert, shards, format int) string {
-	h := hasher{Hash: sha256.New(), all: format < 4}
+	h := hasher{Hash: sha256.New(), all: format < 4, implied: format < 5}
 	fmt.Fprintf(h, "shards %d\n", shards)
 	h.value(reflect.ValueOf(root))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // newFields are fields of plans that formats before 4 did not have.
-var newFields = map[string]bool{}
+var newFields = map[string]bool{
+	"plan.Aggregate.Emit": true, "plan.Aggregate.Upsert": true, "plan.Join.NullAware": true, "plan.TopN.Last": true, "plan.TopN.Upsert": true,
+}
+
+// impliedFields are set in plans that formats before 5 had without them.
+var impliedFields = map[string]bool{"plan.TopN.Numbered": true}
 
 type hasher struct {
 	hash.Hash
-	all bool // fields that are zero too
+	all     bool // fields that are zero too
+	implied bool // without impliedFields
 }
 
 func (h hasher) value(v reflect.Value) {
@@ -68,6 +74,7 @@ func (h hasher) fields(v reflect.Value) {
 		f := v.Type().Field(i)
 		switch {
 		case !f.IsExported() || f.Type == reflect.TypeFor[diag.Span]():
+		case h.implied && impliedFields[v.Type().String()+"."+f.Name]:
 		case v.Field(i).IsZero() && (!h.all || newFields[v.Type().String()+"."+f.Name]):
 		default:
 			fmt.Fprintf(h, "%s:", f.Name)

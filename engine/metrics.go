@@ -221,10 +221,10 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 func (t *meter) forget() {
 	labels := prometheus.Labels{"query": t.query}
 	m := t.m
-	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced} {
+	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.lookup.keys, m.lookup.errors} {
 		v.DeletePartialMatch(labels)
 	}
-	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot} {
+	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot, m.lookup.duration} {
 		v.DeletePartialMatch(labels)
 	}
 }

@@ -92,7 +92,7 @@ func (p *Pipeline) restore(h *header) error {
 // the bytes of a faulty program, must fail this query only.
 func (p *Pipeline) restoreOperators() error {
 	return p.operatorsOf(func(place []byte, op snapshotter) (err error) {
-		defer panics.Recover(&err)
+		defer panics.RecoverAt(&err, func() string { return "the opening of the query" })
 		return op.Restore(p.readUnder(place...))
 	})
 }

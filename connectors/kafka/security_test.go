@@ -123,6 +123,7 @@ func TestOAuth(t *testing.T) {
 	}
 	refused := func(what, want string, options ...string) {
 		t.Helper()
+		options = append(options[:len(options):len(options)], "properties.client.id", what) // not on the connections that are there
 		_, err := openSource(t, table(b.SASLBootstrap, topic, options...)).Partitions(testContext(t))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "wr0ng") {
 			t.Errorf("%s: error %v, want %q", what, err, want)
@@ -158,6 +159,7 @@ func TestTokensAreFetchedAgain(t *testing.T) {
 	e.mends = 3
 	writeRows(t, openSink(t, b.SASLBootstrap, topic, options...), 0, 10)
 	before := e.asked.Load()
+	options = append(options, "properties.client.id", "reader") // not on the connections that are there
 	if got := openPartition(t, openSource(t, table(b.SASLBootstrap, topic, options...)), 0, connectors.Start).values(10); len(got) != 10 {
 		t.Errorf("%d records", len(got))
 	}

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -209,7 +210,7 @@ func dateFormat(c *expr.Context, a []event.Value, out *event.Value) error {
 func readTime(c *expr.Context, a []event.Value) (us int64, ok bool, err error) {
 	if len(a) < 2 {
 		us, ok = parseTimestamp(trimSpace(a[0].S))
-		return us, ok, nil
+		return us, ok && bytes.Count(a[0].S, []byte("-")) > 1, nil // a year alone is a time for CAST, but does not fit the pattern
 	}
 	p, err := fromCache(c, a[1].S, compileDatePattern)
 	if err != nil {

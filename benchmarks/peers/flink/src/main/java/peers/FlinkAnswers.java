@@ -83,14 +83,21 @@ public final class FlinkAnswers {
     answer.putArray("rows").addAll(rows);
   }
 
-  /** What a changelog leaves, and how often. */
+  /** What a changelog leaves, and how often. Where it has updates without what they replace, the first column is the key. */
   private static Map<List<String>, Integer> rows(TableResult result) throws Exception {
     Map<List<String>, Integer> rows = new HashMap<>();
+    Map<String, List<String>> latest = new HashMap<>();
+    RowKind before = RowKind.INSERT;
     try (CloseableIterator<Row> i = result.collect()) {
       while (i.hasNext()) {
         Row row = i.next();
-        int n = row.getKind() == RowKind.INSERT || row.getKind() == RowKind.UPDATE_AFTER ? 1 : -1;
-        rows.merge(texts(row), n, Integer::sum);
+        boolean gone = row.getKind() == RowKind.UPDATE_BEFORE || row.getKind() == RowKind.DELETE;
+        List<String> texts = texts(row), old = latest.put(texts.get(0), texts);
+        if (row.getKind() == RowKind.UPDATE_AFTER && before != RowKind.UPDATE_BEFORE) {
+          rows.merge(old, -1, Integer::sum);
+        }
+        rows.merge(texts, gone ? -1 : 1, Integer::sum);
+        before = row.getKind();
       }
     }
     return rows;
