@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
@@ -71,11 +72,11 @@ func (c *crashed) open(store state.Store) (*engine.Pipeline, error) {
 
 // interrupt runs each query for some steps: there is a snapshot, a journal behind
 // it, and rows that were not delivered.
-func interrupt(t testing.TB) []crashed {
+func interrupt(t testing.TB, queries ...string) []crashed {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(7, 7))
 	var all []crashed
-	for i, sql := range fuzzQueries {
+	for i, sql := range queries {
 		c := crashed{sql: sql, input: randomPayments(rng, 2, 60), forgetful: i%3 == 2}
 		store := memstore.New()
 		p, err := c.open(store)
@@ -111,9 +112,9 @@ func interrupt(t testing.TB) []crashed {
 	return all
 }
 
-// checkState opens the query over its state with one entry's value changed. It
-// may fail, or not notice, as a checksum would: that is the store's. It must not
-// panic, or take much memory.
+// checkState opens the query over its state with one entry's value changed, and
+// steps it. It may fail, or not notice, as a checksum would: that is the store's.
+// It must not panic, take much memory, or go on for ever.
 func (c *crashed) checkState(t *testing.T, at int, value []byte) {
 	t.Helper()
 	store := memstore.New()
@@ -129,10 +130,7 @@ func (c *crashed) checkState(t *testing.T, at int, value []byte) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p, err := c.open(store)
-	if err == nil {
-		err = p.Close()
-	}
+	err := c.bounded(t, at, value, store)
 	runtime.ReadMemStats(&after)
 	var panicked *engine.PanicError
 	if errors.As(err, &panicked) {
@@ -141,6 +139,39 @@ func (c *crashed) checkState(t *testing.T, at int, value []byte) {
 	if used := after.TotalAlloc - before.TotalAlloc; used > 256<<20 {
 		t.Errorf("entry %q: %d MB were taken", c.entries[at].key, used>>20)
 	}
+}
+
+const (
+	mostRounds = 200         // the input has some ten left
+	stuck      = time.Minute // for what takes a millisecond
+)
+
+// bounded steps the query over the store through the rest of its input. A step
+// that does not end ends the test.
+func (c *crashed) bounded(t *testing.T, at int, value []byte, store state.Store) error {
+	done := make(chan error, 1)
+	go func() { done <- c.rounds(store) }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(stuck):
+		t.Fatalf("%s\nentry %q: the query goes on for ever with the value %x", c.sql, c.entries[at].key, value)
+		return nil
+	}
+}
+
+func (c *crashed) rounds(store state.Store) error {
+	p, err := c.open(store)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	for n := 0; n < mostRounds && !(p.Done() && p.Drained()); n++ {
+		if idle, err := enginetest.Round(p); idle || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *crashed) run(store state.Store) error {
@@ -154,7 +185,7 @@ func (c *crashed) run(store state.Store) error {
 
 // TestCorruptState cuts, extends and flips every entry of the state.
 func TestCorruptState(t *testing.T) {
-	for i, c := range interrupt(t) {
+	for i, c := range interrupt(t, fuzzQueries...) {
 		if err := c.check(t); err != nil {
 			t.Errorf("query %d is not as it was: %v", i, err)
 		}
@@ -174,6 +205,30 @@ func TestCorruptState(t *testing.T) {
 	}
 }
 
+// TestCorruptTimes changes every byte of the rows that an all-combinations
+// pattern keeps: times out of order must not have its timers fire for ever.
+func TestCorruptTimes(t *testing.T) {
+	c := interrupt(t, fuzzQueries[3])[0]
+	seen := 0
+	for entry, p := range c.entries {
+		if !bytes.Contains(p.key, matcherKey) {
+			continue
+		}
+		seen++
+		for at := range p.value {
+			flipped := bytes.Clone(p.value)
+			flipped[at] ^= 0x10
+			c.checkState(t, entry, flipped)
+		}
+	}
+	if seen == 0 {
+		t.Error("the pattern keeps no key")
+	}
+}
+
+// matcherKey is in the name of an entry of stage 1 that has a key's rows.
+var matcherKey = []byte("\x01k\x01")
+
 func (c *crashed) check(t *testing.T) error {
 	store := memstore.New()
 	b := store.NewBatch()
@@ -189,7 +244,7 @@ func (c *crashed) check(t *testing.T) error {
 // FuzzState puts any bytes into any entry of the state: rows, snapshots of
 // every operator, the journal, outboxes, headers.
 func FuzzState(f *testing.F) {
-	queries := interrupt(f)
+	queries := interrupt(f, fuzzQueries...)
 	for i := range queries {
 		for entry, p := range queries[i].entries {
 			f.Add(uint8(i), uint16(entry), p.value)

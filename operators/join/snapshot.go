@@ -130,7 +130,9 @@ func (j *Join) restoreLog(r state.Reader, s int) error {
 		if len(flags) != c.b.N || number<<chunkBits+uint64(c.b.N) > l.next {
 			return event.ErrCorrupt
 		}
-		l.restoreFlags(c, flags)
+		if !l.restoreFlags(c, flags, number) {
+			return event.ErrCorrupt
+		}
 		if err := j.relink(s, c, number); err != nil {
 			return err
 		}
@@ -140,15 +142,21 @@ func (j *Join) restoreLog(r state.Reader, s int) error {
 	})
 }
 
-func (l *log) restoreFlags(c *chunk, flags []byte) {
+// restoreFlags says whether the flags can be so: rows before the first are gone.
+func (l *log) restoreFlags(c *chunk, flags []byte, number uint64) bool {
 	c.flags, c.saved = append(c.flags, flags...), c.b.N
-	for _, f := range flags {
+	for i, f := range flags {
 		c.slots, c.links = append(c.slots, none), append(c.links, noRow)
-		if f&gone == 0 {
-			c.live++
+		if f&gone != 0 {
+			continue
 		}
+		if number<<chunkBits+uint64(i) < l.first {
+			return false
+		}
+		c.live++
 	}
 	l.live += int64(c.live)
+	return true
 }
 
 // relink puts the rows of a chunk that are held into the lists of their keys.

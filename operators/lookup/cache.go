@@ -124,7 +124,7 @@ func (o *Lookup) Restore(r state.Reader) error {
 	if err != nil || !ok {
 		return err
 	}
-	if mark[0] != cacheVersion {
+	if len(mark) == 0 || mark[0] != cacheVersion {
 		return errVersion
 	}
 	n := 0

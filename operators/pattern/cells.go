@@ -84,6 +84,9 @@ func (l *layout) idOf(a *arena, row []uint64) event.ID {
 	return event.ID{Hi: hi, Lo: lo}
 }
 
+// fits says whether a row can have the ID: what a source gives has one word.
+func (l *layout) fits(id event.ID) bool { return l.wide || id.Lo>>offsetBits == 0 }
+
 // begin writes what every row has, and no NULL bits.
 func (l *layout) begin(a *arena, row []uint64, t event.Time, id event.ID, symbol uint64) {
 	clear(row)
@@ -219,7 +222,7 @@ func (l *layout) readRow(a *arena, src []byte, row []uint64, version byte) ([]by
 	}
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(src[i*8:]) }
 	id := event.ID{Hi: word(1), Lo: word(2)}
-	if !l.wide && id.Lo>>offsetBits != 0 {
+	if !l.fits(id) {
 		return nil, errCorrupt
 	}
 	l.begin(a, row, event.Time(word(0)), id, word(3)&l.symbol)

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -223,8 +224,7 @@ func (m *Matcher) timeUp(index int32, k *keyState) error {
 		m.forgetKey(index, k)
 		return nil
 	case m.tecs != nil:
-		m.lapse(index, m.clock)
-		return nil
+		return m.lapse(index, m.clock)
 	}
 	if err := m.run(index); err != nil {
 		return err
@@ -366,6 +366,9 @@ func (m *Matcher) encodeKey(b *event.Batch, i int) {
 func (m *Matcher) append(k *keyState, b *event.Batch, i int, symbol uint64) error {
 	if int(k.n) >= m.p.opts.MaxRows {
 		return &LimitError{What: "rows", Limit: m.p.opts.MaxRows, Setting: "state.max-rows-per-key"}
+	}
+	if !m.p.layout.fits(b.ID[i]) {
+		return fmt.Errorf("the offset %d does not fit a pattern: offsets are less than 2^%d", b.ID[i].Lo, offsetBits)
 	}
 	m.room(k)
 	k.n++

@@ -229,20 +229,27 @@ func (s *tecs) waits(k *keyState, i int) bool {
 	return false
 }
 
-// lapse is the timer of a key: its last row then was the newest start.
-func (m *Matcher) lapse(index int32, t event.Time) {
+// lapse is the timer of a key: its last row then was the newest start. Rows are
+// in the order of time, so those that are left end after t; else the timer would
+// fire again and again.
+func (m *Matcher) lapse(index int32, t event.Time) error {
 	k := m.keys.at(index)
 	m.touch(index, k)
 	m.forget(k, t)
 	if k.n == 0 {
 		m.release(index, k)
-		return
+		return nil
 	}
 	next := int(k.n) - 1
 	if m.p.drops {
 		next = 0 // each is counted when its time comes
 	}
-	m.timers.set(timer{deadline: deadline(m.rowTime(k, next), m.p.within), id: m.rowID(k, next), key: index})
+	until := deadline(m.rowTime(k, next), m.p.within)
+	if until <= t {
+		return errCorrupt
+	}
+	m.timers.set(timer{deadline: until, id: m.rowID(k, next), key: index})
+	return nil
 }
 
 // rebuild feeds the kept rows again after a restore.
@@ -257,7 +264,7 @@ func (m *Matcher) rebuild(index int32, k *keyState) error {
 		}
 	}
 	if m.p.within > 0 && k.timer < 0 {
-		m.lapse(index, event.MinTime)
+		return m.lapse(index, event.MinTime)
 	}
 	return nil
 }

@@ -125,6 +125,9 @@ func (c *chainOf) advance(t testing.TB, wm event.Time) {
 		out = into(func(b *event.Batch) error { return c.having.Process(&c.ctx, b, c) })
 	}
 	must(t, c.op.Advance(&c.ctx, wm, out))
+	for op, ok := c.op.(operators.Lasting); ok && op.Unfinished(); {
+		must(t, c.op.Advance(&c.ctx, wm, out))
+	}
 }
 
 func must(t testing.TB, err error) {

@@ -273,9 +273,11 @@ func (r *running) restoreGroup(key, value []byte) error {
 	return err
 }
 
-// relink makes the lists of entries of the panes that are in the totals.
+// relink makes the lists of entries of the panes that are in the totals, which
+// have the rows of those and no more: else there were windows for ever.
 func (a *aligned) relink() error {
 	r := a.running
+	sums := make([]int64, r.N)
 	for _, pn := range a.order {
 		if pn.end > a.last {
 			break
@@ -291,6 +293,12 @@ func (a *aligned) relink() error {
 				return event.ErrCorrupt
 			}
 			r.append(pn, s, g)
+			sums[g] += pn.rows[s]
+		}
+	}
+	for g, sum := range sums {
+		if r.groups[g].rows != sum {
+			return event.ErrCorrupt
 		}
 	}
 	return nil

@@ -27,15 +27,15 @@ type feeder struct {
 // to be fed, or say why it takes no records.
 var feeders = map[string][]feeder{
 	"kafka":        {{feed: embedded}, {feed: real}},
-	"upsert-kafka": {{why: "it is kafka with a key: the same reader and the same formats"}},
 	"file":         {{feed: file, lines: true}, {feed: zipped, lines: true}},
 	"stdin":        {{feed: stdin, lines: true}},
 	"memory":       {{feed: inMemory, json: true}},
 	"datagen":      {{why: "it makes its own rows"}},
 	"blackhole":    {{why: "it is only written"}},
 	"stdout":       {{why: "it is only written"}},
-	"http":         {{why: "it is only asked; its answers go through the same formats"}},
-	"jdbc":         {{why: "it is only asked, and gives values of a database's types"}},
+	"http":         {{why: "it is only looked up in"}},
+	"jdbc":         {{why: "it is only looked up in"}},
+	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
 
 func embedded(t *testing.T, _ *bed, records [][]byte) map[string]string {
