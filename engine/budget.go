@@ -87,12 +87,17 @@ func (h *shard) spill() {
 	h.bytes = h.spiller.Size().Bytes
 }
 
-// Pressed says that a snapshot is due because of how much state there is: it would
-// let state go that is too much, or there is a quarter of the budget more than at
-// the last one. What a snapshot writes is in memory twice, so it may not be all.
+// Pressed says that a snapshot would let state go that is too much.
 func (p *Pipeline) Pressed() bool {
 	share := p.budget.share
-	return p.any(func(h *shard) bool { return h.bytes > share || h.bytes-h.base > share/4 })
+	return p.any(func(h *shard) bool { return h.bytes > share })
+}
+
+// Grown says that a quarter of the budget has come in since the last snapshot: what
+// the next one writes is in memory twice, so it may not be all.
+func (p *Pipeline) Grown() bool {
+	most := p.budget.share / 4
+	return p.any(func(h *shard) bool { return h.bytes-h.base > most })
 }
 
 // overdrawn says that the next step has to wait for a snapshot's write.

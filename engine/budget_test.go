@@ -192,7 +192,7 @@ INSERT INTO o SELECT card, COUNT(*) AS n FROM TUMBLE(TABLE payments, DESCRIPTOR(
 			t.Fatal(err)
 		}
 		most = max(most, p.Status().Operators[0].Bytes)
-		if !p.Pressed() {
+		if !p.Pressed() && !p.Grown() {
 			continue
 		}
 		write, size, err := p.Snapshot()
