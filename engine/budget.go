@@ -88,23 +88,46 @@ func (h *shard) spill() {
 }
 
 // Pressed says that a snapshot would let state go that is too much.
-func (p *Pipeline) Pressed() bool { return p.above(p.budget.share) }
+func (p *Pipeline) Pressed() bool {
+	share := p.budget.share
+	return p.any(func(h *shard) bool { return h.bytes > share })
+}
+
+// Grown says that a quarter of the budget has come in since the last snapshot: what
+// the next one writes is in memory twice, so it may not be all.
+func (p *Pipeline) Grown() bool {
+	most := p.budget.share / 4
+	return p.any(func(h *shard) bool { return h.bytes-h.base > most })
+}
 
 // overdrawn says that the next step has to wait for a snapshot's write.
-func (p *Pipeline) overdrawn() bool { return p.above(2 * p.budget.share) }
+func (p *Pipeline) overdrawn() bool {
+	most := p.budget.share + p.budget.share/4
+	return p.any(func(h *shard) bool { return h.bytes > most })
+}
 
-func (p *Pipeline) above(share int64) bool {
+// any asks the shards that can let go of state.
+func (p *Pipeline) any(is func(h *shard) bool) bool {
 	if !p.budget.stored {
 		return false
 	}
 	for _, s := range p.stages {
 		for _, h := range s.shards {
-			if h.spiller != nil && h.bytes > share {
+			if h.spiller != nil && is(h) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// rebase notes how much state there is at a snapshot.
+func (p *Pipeline) rebase() {
+	for _, s := range p.stages {
+		for _, h := range s.shards {
+			h.base = h.bytes
+		}
+	}
 }
 
 // checkBudget refuses more state than the query itself allows where it cannot go
@@ -221,6 +244,16 @@ func (p *Pipeline) checkDisk() error {
 		return fmt.Errorf("the state takes about %d bytes of the disk, more than 'state.disk.budget' = %d: raise it, or bound the state with WITHIN or 'state.ttl'", n, most)
 	}
 	return nil
+}
+
+// LimitMemory has Go's collector keep a program of the engine alone below nine tenths of
+// the memory there is, unless GOMEMLIMIT says how much: without a limit garbage may be
+// as much as all else, which state is budgeted without. It is a limit for the whole
+// process, so it is for main to set.
+func LimitMemory() {
+	if limit := debug.SetMemoryLimit(-1); limit == math.MaxInt64 {
+		debug.SetMemoryLimit(memoryLimit() / 10 * 9)
+	}
 }
 
 // memoryLimit is how much memory there is for the process, in bytes: what

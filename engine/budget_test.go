@@ -166,3 +166,45 @@ func unique(rows []string) []string {
 	}
 	return out
 }
+
+// TestSnapshotsInQuarters has state grow to several budgets: no snapshot writes much
+// more than a quarter of one at once, and memory stays about what is allowed.
+func TestSnapshotsInQuarters(t *testing.T) {
+	const budget = 400 << 10
+	w := enginetest.NewWorld()
+	w.Poll = 100
+	w.Input("payments", manyCards(20_000))
+	q, err := enginetest.Compile(`SET 'state.memory.budget' = '400 kb'; SET 'cepd.shards' = '1';` + payments + `CREATE TABLE o (card BIGINT, n BIGINT) WITH ('connector'='test');
+INSERT INTO o SELECT card, COUNT(*) AS n FROM TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP BY window_start, window_end, card;`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Pipeline(t, q, w.Options(), memstore.New())
+	due, largest, most := 0, 0, int64(0)
+	for !p.Done() {
+		if _, err := p.Step(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Deliver(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, p.Status().Operators[0].Bytes)
+		if !p.Pressed() && !p.Grown() {
+			continue
+		}
+		write, size, err := p.Snapshot()
+		if err == nil {
+			err = write()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		due, largest = due+1, max(largest, size)
+	}
+	if s := p.Status().Operators[0]; due < 4 || largest > budget*2/3 || most > budget*3/2 || s.Spilled == 0 {
+		t.Errorf("%d snapshots, the largest of %d bytes; %d bytes in memory at most, %d groups let go of", due, largest, most, s.Spilled)
+	}
+}

@@ -332,7 +332,7 @@ func (q *Query) after(idle bool) error {
 		q.awaitWrite()
 	}
 	o := &q.engine.options
-	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes || q.p.Pressed() || len(q.saves) > 0
+	due := now-q.lastSnap >= o.SnapshotInterval.Microseconds() || q.p.journal.bytesSince() >= o.SnapshotBytes || q.p.Pressed() || q.p.Grown() || len(q.saves) > 0
 	if !due || q.p.recovery != nil || q.p.journal.store == nil || !q.writing.CompareAndSwap(false, true) {
 		return nil
 	}

@@ -90,6 +90,7 @@ func (p *Pipeline) Snapshot() (write func() error, size int, err error) {
 	p.journal.since = 0
 	p.journal.mu.Unlock()
 	size = b.Len()
+	p.rebase()
 	p.budget.writes.Add(1)
 	return func() error {
 		if err := b.Commit(true); err != nil {

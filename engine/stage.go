@@ -36,6 +36,7 @@ type shard struct {
 	spiller operators.Spiller // op, if its state need not be in memory
 	budget  *budget
 	bytes   int64 // of the state, after the step
+	base    int64 // … after the last snapshot, or what was left since
 	ctx     operators.Context
 	in      []event.Batch
 	toOp    operators.Collector // the operator, then the chains
@@ -70,6 +71,7 @@ func (h *shard) step() {
 	h.reset()
 	h.rejects = h.rejects[:0]
 	h.spill()
+	h.base = min(h.base, h.bytes)
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
 		r.Reload()
 	}

@@ -7,12 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/cepd/cepd/engine"
 )
 
 // version is set by the linker.
 var version = "devel"
 
 func main() {
+	engine.LimitMemory()
 	ctx, stop := interruptible()
 	code := execute(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()

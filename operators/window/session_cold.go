@@ -22,7 +22,15 @@ func (o *sessions) newCold(r state.Reader) *coldSessions {
 		_, ok := o.Find(hash, key)
 		return ok
 	}
-	return &coldSessions{Keys: cold.NewKeys(r, []byte{prefixSessions}, o.p.codec.Hash, hot), alarms: cold.NewAlarms(r, prefixTime, max(1000, o.gap/8))}
+	return &coldSessions{Keys: cold.NewKeys(r, []byte{prefixSessions}, o.p.codec.Hash, hot), alarms: cold.NewAlarms(r, prefixTime, sessionBucket(o.gap))}
+}
+
+// sessionBucket is the width of the buckets that the ends of cold sessions lie in, µs:
+// those of a bucket are in memory together when its time comes. Where a snapshot
+// writes few keys, a bucket costs one entry of it.
+func sessionBucket(gap int64) int64 {
+	const second = 1_000_000
+	return max(1000, gap/64, min(gap/8, second))
 }
 
 // thaw reads the cold keys of the rows at hand.

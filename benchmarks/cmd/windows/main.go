@@ -34,14 +34,15 @@ CREATE TABLE o (card BIGINT, e TIMESTAMP(3), n BIGINT, s BIGINT, most BIGINT) WI
 INSERT INTO o SELECT card, window_end, COUNT(*), SUM(id), MAX(id) FROM TABLE(%s) GROUP BY window_start, window_end, card;`
 
 type options struct {
-	keys, budget int
-	kind, dir    string
+	keys, budget, limit int
+	kind, dir           string
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.keys, "keys", 10_000_000, "keys, and two thirds of the rows")
-	flag.IntVar(&o.budget, "budget", 512, "megabytes of state in memory")
+	flag.IntVar(&o.budget, "budget", 256, "megabytes of state in memory")
+	flag.IntVar(&o.limit, "limit", 1500, "GOMEMLIMIT, in megabytes")
 	flag.StringVar(&o.dir, "dir", "", "where the state is kept for a while; empty: the temporary folder")
 	flag.StringVar(&o.kind, "kind", "", "run this kind alone, in this process")
 	flag.Parse()
@@ -55,10 +56,11 @@ func (o *options) run() error {
 	if o.kind != "" {
 		return o.alone()
 	}
-	fmt.Printf("%s, cepd %s: %d keys, a budget of %d MB\n", measure.Machine(), measure.Version(), o.keys, o.budget)
+	fmt.Printf("%s, cepd %s: %d keys, a budget of %d MB, GOMEMLIMIT=%dMiB\n", measure.Machine(), measure.Version(), o.keys, o.budget, o.limit)
 	for _, w := range windows {
 		c := exec.Command(os.Args[0], "-kind", w.name, "-keys", fmt.Sprint(o.keys), "-budget", fmt.Sprint(o.budget), "-dir", o.dir)
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		c.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", o.limit))
 		if err := c.Run(); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
