@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -254,7 +253,7 @@ func TestFloodOfFailedLogins(t *testing.T) {
 func TestLogin(t *testing.T) {
 	g := newGuarded(t)
 	var jar []*http.Cookie
-	browse := func(method, path, origin string, form url.Values) *http.Response {
+	browse := func(method, path, origin string, form url.Values) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "http://cepd.example"+path, strings.NewReader(form.Encode()))
 		r.Header.Set("Accept", "text/html,*/*")
 		if form != nil {
@@ -269,16 +268,17 @@ func TestLogin(t *testing.T) {
 		rec := httptest.NewRecorder()
 		http.NewCrossOriginProtection().Handler(g.handler).ServeHTTP(rec, r)
 		res := rec.Result()
+		defer res.Body.Close()
 		for _, c := range res.Cookies() {
 			jar = []*http.Cookie{c}
 		}
-		return res
+		return rec
 	}
-	expect := func(res *http.Response, code int, location, text string) {
+	expect := func(res *httptest.ResponseRecorder, code int, location, text string) {
 		t.Helper()
-		body, _ := io.ReadAll(res.Body)
-		if res.StatusCode != code || res.Header.Get("Location") != location || !strings.Contains(string(body), text) {
-			t.Errorf("%d, location %q: %s; want %d, %q, %q", res.StatusCode, res.Header.Get("Location"), body, code, location, text)
+		body := res.Body.String()
+		if res.Code != code || res.Header().Get("Location") != location || !strings.Contains(body, text) {
+			t.Errorf("%d, location %q: %s; want %d, %q, %q", res.Code, res.Header().Get("Location"), body, code, location, text)
 		}
 	}
 	form := func(token string) url.Values { return url.Values{"token": {token}} }

@@ -64,7 +64,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 func TestEveryWorkloadDetects(t *testing.T) {
 	rows := map[string]int{}
 	var c Compiler
-	for seed := range uint64(400) {
+	for seed := range uint64(800) {
 		sc := New(seed)
 		want, err := calm(sc, &c)
 		if err != nil {
