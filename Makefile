@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants release generate example-functions lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -105,6 +105,10 @@ sim: ## SEEDS=n: the engine through faults in simulated time; SEED=s: that one i
 
 sim-mutants: ## plants bugs and says which of them the simulation finds
 	@$(GO) run ./tools/simmutants
+
+flink-answers: ## asks Flink SQL the queries of internal/differential anew: Java, Maven
+	@scripts/need-java.sh
+	@$(GO) run ./tools/flinkanswers
 
 release: ## dist: binaries of all systems, after the checks of licences and vulnerabilities
 	@VERSION='$(VERSION)' scripts/release.sh

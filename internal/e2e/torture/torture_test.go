@@ -83,7 +83,7 @@ func (t *tally) String() string {
 }
 
 // short are the faults of the short form, in this order.
-var short = []string{"kill cepd", "kill the coordinator", "zombie", "requests held", "answers held", "connections reset", "damaged state"}
+var short = []string{"kill cepd", "kill the coordinator", "zombie", "requests held", "answers held", "connections reset", "damaged state", "full disk"}
 
 // TestFaults is the short form: some faults, once each.
 func TestFaults(t *testing.T) {
