@@ -138,13 +138,13 @@ func TestCopyWithoutMark(t *testing.T) {
 func TestSavepoint(t *testing.T) {
 	w := enginetest.NewWorld()
 	in := w.Input("payments", cards(30)).Open()
+	in.Show(0, 20)
 	w.Output("o").Transactional()
 	now := &clock.Manual{}
 	now.Advance(time.Hour)
 	options := func(o *engine.Options) { o.Store, o.Clock, o.Version = memstore.New(), now, "v9" }
 	e := newEngine(t, w, options)
 	q := start(t, e, pass)
-	in.Show(0, 20)
 	until(t, func() bool { now.Advance(time.Second); return len(w.Output("o").Rows()) == 20 })
 	dir := savepoint.Dir(filepath.Join(t.TempDir(), "savepoints"))
 	save := func(q *engine.Query, name string) savepoint.Entry {

@@ -9,5 +9,6 @@ version=v1.6.0
 	GOBIN=$tools go install "github.com/google/go-licenses@$version"
 	mv "$tools/go-licenses" "$tools/go-licenses-$version"
 }
-"$tools/go-licenses-$version" check ./cmd/cepd --allowed_licenses=Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
+# modernc.org/mathutil is BSD-3-Clause in a wording that the tool does not know.
+"$tools/go-licenses-$version" check ./cmd/cepd --ignore modernc.org/mathutil --allowed_licenses=Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 echo 'licences: all allowed'
