@@ -210,7 +210,7 @@ func dateFormat(c *expr.Context, a []event.Value, out *event.Value) error {
 func readTime(c *expr.Context, a []event.Value) (us int64, ok bool, err error) {
 	if len(a) < 2 {
 		us, ok = parseTimestamp(trimSpace(a[0].S))
-		return us, ok && bytes.Count(a[0].S, []byte("-")) > 1, nil // a year alone is a time for CAST, but does not fit the pattern
+		return us, ok, nil
 	}
 	p, err := fromCache(c, a[1].S, compileDatePattern)
 	if err != nil {
@@ -222,6 +222,9 @@ func readTime(c *expr.Context, a []event.Value) (us int64, ok bool, err error) {
 
 func toTimestamp(c *expr.Context, a []event.Value, out *event.Value) error {
 	us, ok, err := readTime(c, a)
+	if len(a) == 1 {
+		ok = ok && bytes.Count(a[0].S, []byte("-")) > 1 // as in Flink SQL, for which a year alone is a DATE and no TIMESTAMP
+	}
 	out.I, out.Null = truncateFraction(us, 3), !ok
 	return err
 }
