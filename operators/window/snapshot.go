@@ -6,6 +6,7 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/group"
+	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
 )
 
@@ -295,6 +296,9 @@ func (a *aligned) relink() error {
 			r.append(pn, s, g)
 			sums[g] += pn.rows[s]
 		}
+	}
+	if a.p.plan.Window.Kind != plan.Hop { // CUMULATE lets go of the panes that it has added
+		return nil
 	}
 	for g, sum := range sums {
 		if r.groups[g].rows != sum {
