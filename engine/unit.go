@@ -199,9 +199,6 @@ func (u *unit) decode() (err error) {
 // dropUndecoded takes the records that did not parse out of the selection.
 func (u *unit) dropUndecoded() {
 	bad := u.decoding
-	if u.sel == nil {
-		u.sel = []int32{} // nil would be all rows
-	}
 	u.sel = u.sel[:0]
 	for row := range int32(u.in.N) {
 		if len(bad) > 0 && bad[0].Row == row {
@@ -213,7 +210,7 @@ func (u *unit) dropUndecoded() {
 		}
 		u.sel = append(u.sel, row)
 	}
-	u.in.Sel = u.sel
+	u.in.Select(u.sel)
 }
 
 func (u *unit) globalID(row int32) event.ID {

@@ -31,6 +31,14 @@ var ascending = func() (a [MaxRows]int32) {
 // be written. to must not exceed MaxRows.
 func Rows(from, to int) []int32 { return ascending[from:to:to] }
 
+// Select makes the given rows the live ones; none, also where sel is nil.
+func (b *Batch) Select(sel []int32) {
+	if sel == nil {
+		sel = []int32{}
+	}
+	b.Sel = sel
+}
+
 // LiveRows is b.Sel, or all rows where that is nil.
 func (b *Batch) LiveRows() []int32 {
 	if b.Sel != nil {

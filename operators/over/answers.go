@@ -102,5 +102,5 @@ func (a *answers) drop(ctx *operators.Context, w *work) {
 			a.sel = append(a.sel, row)
 		}
 	}
-	a.out.Sel = a.sel
+	a.out.Select(a.sel)
 }

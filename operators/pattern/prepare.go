@@ -119,7 +119,7 @@ func dropFailed(k *kernel.Context, ctx *operators.Context, b *event.Batch, sel [
 			sel = append(sel, i)
 		}
 	}
-	b.Sel = sel
+	b.Select(sel)
 	k.Reset()
 	return sel, nil
 }

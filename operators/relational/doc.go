@@ -70,7 +70,7 @@ func (c *columns) eval(ctx *operators.Context, b *event.Batch) {
 	c.out.N, c.out.Sel, c.out.Time, c.out.ID, c.out.Changes = b.N, b.Sel, b.Time, b.ID, b.Changes
 	if len(c.k.Errs) > 0 {
 		c.sel = dropFailed(&c.k, b, c.sel)
-		c.out.Sel = c.sel
+		c.out.Select(c.sel)
 	}
 }
 

@@ -105,5 +105,5 @@ func (e *emitter) dropFailed() {
 			e.sel = append(e.sel, int32(i))
 		}
 	}
-	e.batch.Sel = e.sel
+	e.batch.Select(e.sel)
 }
