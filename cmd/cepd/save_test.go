@@ -103,7 +103,7 @@ func TestDamagedDirectory(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut":     string(registry[:len(registry)/2]),
 		"changed": strings.Replace(string(registry), "SELECT x FROM a", "SELECT x FROM b", 1),
-		"newer":   regexp.MustCompile(`"version": 1`).ReplaceAllString(string(registry), `"version": 8`),
+		"newer":   regexp.MustCompile(`"version": 2`).ReplaceAllString(string(registry), `"version": 8`),
 		"empty":   "",
 	} {
 		writeTestFile(t, "data/registry.json", text)
