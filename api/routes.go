@@ -39,6 +39,7 @@ func register(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodPost, "/v1/queries/{name}/resume", "resume-query", "Start a query again that has failed", http.StatusNoContent),
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
 	registerInstances(api, s)
+	registerGraph(api, s)
 	registerWhy(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
