@@ -30,6 +30,8 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}":             {auth.Viewer, false, "show-query"},
 	"DELETE /v1/queries/{name}":          {auth.Author, true, "drop-query"},
 	"GET /v1/queries/{name}/status":      {auth.Viewer, false, "query-status"},
+	"GET /v1/queries/{name}/graph":       {auth.Viewer, false, "query-graph"},
+	"GET /v1/queries/{name}/automaton":   {auth.Viewer, false, "query-automaton"},
 	"GET /v1/queries/{name}/instances":   {auth.Author, false, "list-instances"}, // has events
 	"GET /v1/queries/{name}/why":         {auth.Author, false, "why"},            // has events, and reads a history
 	"POST /v1/queries/{name}/pause":      {auth.Author, true, "pause-query"},

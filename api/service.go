@@ -57,6 +57,10 @@ type Runner interface {
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
 	// does not run.
 	Instances(ctx context.Context, name string, f engine.InstanceFilter) (*engine.Instances, error)
+	// Graph and Automata look at the operators and the patterns of a query;
+	// engine.ErrEnded when it does not run.
+	Graph(ctx context.Context, name string) (*engine.Graph, error)
+	Automata(ctx context.Context, name string) (*engine.Automata, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Close stops all queries, keeping their state.
