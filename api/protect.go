@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/why":         {auth.Author, false, "why"},            // has events, and reads a history
 	"POST /v1/queries/{name}/pause":      {auth.Author, true, "pause-query"},
 	"POST /v1/queries/{name}/resume":     {auth.Author, true, "resume-query"},
+	"POST /v1/queries/{name}/replace":    {auth.Author, true, "replace-query"},
 	"GET /v1/queries/{name}/versions":    {auth.Viewer, false, "query-versions"},
 	"GET /v1/savepoints":                 {auth.Viewer, false, "list-savepoints"},
 	"GET /v1/savepoints/{name}":          {auth.Viewer, false, "show-savepoint"},

@@ -40,6 +40,10 @@ type Runner interface {
 	// StateVersion is the version of the query's text that made its state; 0: there
 	// is none.
 	StateVersion(name string) (int, error)
+	// Compare says what a change of the text does to the state.
+	Compare(c *engine.Change) (*engine.Verdict, error)
+	// Replace makes the state of a query that is stopped that of another version.
+	Replace(c *engine.Change) error
 	// Drop stops the query and deletes its state, also of one that did not start.
 	Drop(name string) error
 	// Savepoint writes the state of a query that was started.

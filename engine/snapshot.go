@@ -20,7 +20,9 @@ import (
 //	4  a snapshot says where its rows end in the sinks, and what a restored
 //	   query has to leave out; the range says which cepd wrote it
 //	5  a window with many groups is reported in several steps
-const formatVersion = 5
+//	6  the header of a snapshot says which version of the text made the state, and
+//	   where the operators' state lies
+const formatVersion = 6
 
 // meta says what a query's range was written by.
 type meta struct {

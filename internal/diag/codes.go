@@ -31,6 +31,7 @@ const (
 	BadOption         Code = "bad-option"
 	MissingTime       Code = "missing-time"
 	UnboundedState    Code = "unbounded-state"
+	StateNotKept      Code = "state-not-kept" // a query is to be replaced
 	Changelog         Code = "changelog" // rows that are taken back where they have to stay
 	SchemaMismatch    Code = "schema-mismatch"
 	Limit             Code = "limit"
