@@ -40,6 +40,7 @@ func register(api huma.API, s *Service) {
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
 	registerInstances(api, s)
 	registerWhy(api, s)
+	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
