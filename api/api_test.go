@@ -38,6 +38,7 @@ type fakeRunner struct {
 	started int
 	panics  bool   // no query opens
 	refuse  string // name of a query that does not start
+	version int    // of all states
 
 	restored []string
 }
@@ -75,6 +76,10 @@ func (r *fakeRunner) Start(_ context.Context, q *query.Query, _ *catalog.Catalog
 	r.running[q.Name] = q.Table.Name
 	return nil
 }
+
+func (r *fakeRunner) Stop(_ context.Context, name string) error { return r.Drop(name) }
+
+func (r *fakeRunner) StateVersion(string) (int, error) { return r.version, nil }
 
 func (r *fakeRunner) Drop(name string) error {
 	r.mu.Lock()
@@ -287,7 +292,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	var want []string
+	var want []string // each has its role, and each role is of one that is described
 	for pattern := range rules {
 		if method, path, _ := strings.Cut(pattern, " "); strings.HasPrefix(path, "/v1/") {
 			want = append(want, strings.ToLower(method)+" "+path)
