@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -283,7 +284,7 @@ func openOf(m *machine) map[string][]string {
 		if !ok {
 			continue
 		}
-		in.Inspect(func(x *operators.Instance) bool {
+		in.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
 			in.Measure(x)
 			line := fmt.Sprintf("%s %d %v %v", x.Waits, x.Expires, x.Rows, x.Complete)
 			for c, v := range x.Measures {

@@ -2,6 +2,7 @@ package pattern_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -55,7 +56,7 @@ func openMatches(t *testing.T, table, rows, clause string) string {
 func listOpen(match *plan.Match, m operators.Stateful) string {
 	var lines []string
 	inspector := m.(operators.Inspector)
-	inspector.Inspect(func(x *operators.Instance) bool {
+	inspector.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
 		inspector.Measure(x)
 		lines = append(lines, showInstance(match, x))
 		return true
