@@ -193,6 +193,9 @@ func (in *inspection) shared(k *keyState) {
 			if w := in.m.p.within; w > 0 {
 				in.x.Expires = deadline(in.x.Since, w)
 			}
+			if in.x.Expires <= deadline(in.m.wm, 1) {
+				return nil // it is forgotten when a row comes
+			}
 			if in.hold(k); in.full() {
 				return errEnough
 			}
