@@ -87,7 +87,7 @@ type part struct {
 type step struct {
 	now     event.Time
 	parts   []part
-	puts    []uint64           // outbox numbers after the step
+	puts    []uint64 // outbox numbers after the step
 	endings []ending
 	answers map[shardAt][]byte // of look-ups
 }
