@@ -93,7 +93,7 @@ func (a *applying) readJournal() error {
 		if !a.change.Drop {
 			return ErrJournal
 		}
-		s, err := decodeStep(slices.Clone(value), len(a.head.Units), len(a.head.Put))
+		s, err := decodeStep(slices.Clone(value), a.from.format, len(a.head.Units), len(a.head.Put))
 		if err != nil {
 			return err
 		}

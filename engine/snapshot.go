@@ -20,9 +20,10 @@ import (
 //	4  a snapshot says where its rows end in the sinks, and what a restored
 //	   query has to leave out; the range says which cepd wrote it
 //	5  a window with many groups is reported in several steps
-//	6  the header of a snapshot says which version of the text made the state, and
+//	6  a step may end open matches; a pattern's row may say that nothing begins with it
+//	7  the header of a snapshot says which version of the text made the state, and
 //	   where the operators' state lies
-const formatVersion = 6
+const formatVersion = 7
 
 // meta says what a query's range was written by.
 type meta struct {
@@ -118,6 +119,9 @@ func (p *Pipeline) capture(w state.Writer) error {
 			return err
 		}
 		if err := o.saveAgain(p.under(w, sectionAgain, byte(i))); err != nil {
+			return err
+		}
+		if err := o.recent.save(p.under(w, sectionRecent, byte(i))); err != nil { // after the outbox: what leaves in between is in both
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ const (
 	MissingTime       Code = "missing-time"
 	UnboundedState    Code = "unbounded-state"
 	StateNotKept      Code = "state-not-kept" // a query is to be replaced
-	Changelog         Code = "changelog" // rows that are taken back where they have to stay
+	Changelog         Code = "changelog"      // rows that are taken back where they have to stay
 	SchemaMismatch    Code = "schema-mismatch"
 	Limit             Code = "limit"
 	MissingParameter  Code = "missing-parameter"

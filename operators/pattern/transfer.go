@@ -328,7 +328,7 @@ func (c *comparison) within() {
 	}
 }
 
-// Symbol is the symbol of the new program for that of a kept row.
+// symbol is the symbol of the new program for that of a kept row.
 func (t *Transfer) symbol(old uint64) uint64 {
 	judged := old&bitContext != 0 || len(t.from.context) == 0
 	known := uint64(1)<<len(t.from.local) - 1
@@ -342,8 +342,9 @@ func (t *Transfer) symbol(old uint64) uint64 {
 		}
 	}
 	if !judged {
-		return now & (1<<len(t.to.local) - 1)
+		return now&(1<<len(t.to.local)-1) | old&bitEnded
 	}
+	now |= old & bitEnded
 	if len(t.to.context) > 0 {
 		now |= bitContext
 	}
