@@ -54,6 +54,7 @@ const (
 	sectionOutbox   = 'o' // + outbox + number of the last row
 	sectionLedger   = 'x' // + outbox
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
+	sectionRecent   = 'w' // + outbox + number of the first row: what was delivered last
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
 	sectionOther    = 'v' // the same, written by a change of the query's text

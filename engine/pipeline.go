@@ -252,6 +252,11 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.collect()
+	for _, o := range p.boxes {
+		if o.seq > 0 {
+			o.recent.begin(now)
+		}
+	}
 	p.number++
 	p.steps++
 	p.done = p.ended()

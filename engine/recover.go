@@ -99,6 +99,9 @@ func (p *Pipeline) restoreOperators() error {
 
 func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
 	value, _, err := p.readUnder().Get([]byte{sectionAcked, i})
+	if err == nil {
+		err = o.recent.restore(p.readUnder(sectionRecent, i))
+	}
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,9 @@ func (p *Pipeline) capture(w state.Writer) error {
 		if err := o.saveAgain(p.under(w, sectionAgain, byte(i))); err != nil {
 			return err
 		}
+		if err := o.recent.save(p.under(w, sectionRecent, byte(i))); err != nil { // after the outbox: what leaves in between is in both
+			return err
+		}
 	}
 	if p.restored != nil && p.recovery == nil { // what it asked for has been done: from now on it is the query's own
 		if err := errors.Join(p.under(w).Delete([]byte{sectionRestored}), p.putMeta(w)); err != nil {
