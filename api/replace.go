@@ -88,6 +88,8 @@ func (s *Service) Replace(ctx context.Context, name string, r *Replacement) (*Re
 		return nil, badRequest("a replay is made beside the query that runs, by a shadow that takes its place")
 	case r.Mode == modeKeep && !w.verdict.Keep:
 		return nil, w.answer.undone()
+	case r.Mode != modeDrop && s.statusOf(w.statement.Name).State == engine.StateRecovering:
+		return nil, conflict("%v", engine.ErrRecovering)
 	}
 	if err := s.act(ctx, w); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package pattern
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -68,6 +69,14 @@ func (c *comparison) reason(format string, args ...any) {
 // variables are the same, in the order of the pattern.
 func (c *comparison) variables(renamed map[string]string) {
 	old, now := c.from.vars, c.to.vars
+	for _, name := range slices.Sorted(maps.Keys(renamed)) {
+		if !slices.ContainsFunc(old, func(v variable) bool { return v.name == name }) {
+			c.reason("the running version has no variable %s to map: it has %s", name, nameList(old))
+		}
+	}
+	if len(c.reasons) > 0 {
+		return
+	}
 	for i := range now {
 		known := func(v variable) bool { return v.name == now[i].name || renamed[v.name] == now[i].name }
 		if len(now) > len(old) && !slices.ContainsFunc(old, known) {
