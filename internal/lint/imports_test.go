@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
-	{"internal/history"},
+	{"internal/history", "internal/explain", "internal/assist"},
 	{"internal/why", "internal/backtest"},
 	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
