@@ -118,7 +118,7 @@ func check(c Connector, specs []OptionSpec, key, value string) []OptionError {
 	names := make([]string, 0, len(specs))
 	for _, s := range specs {
 		if s.Name == key || s.Prefix && strings.HasPrefix(key, s.Name) && key != s.Name {
-			if err := s.accepts(value); err != nil {
+			if err := s.Accepts(value); err != nil {
 				return []OptionError{{Key: key, Message: fmt.Sprintf("option '%s': %v", key, err)}}
 			}
 			return nil
@@ -128,7 +128,8 @@ func check(c Connector, specs []OptionSpec, key, value string) []OptionError {
 	return []OptionError{{Key: key, Message: fmt.Sprintf("connector '%s' has no option '%s'", c.Name(), key), Hint: nearest(key, names, "")}}
 }
 
-func (s *OptionSpec) accepts(value string) error {
+// Accepts says why a value is wrong.
+func (s *OptionSpec) Accepts(value string) error {
 	switch {
 	case s.Values != nil:
 		return CheckOneOf(s.Values...)(value)

@@ -168,8 +168,8 @@ func TestOptionSpecs(t *testing.T) {
 		if s.Doc == "" || slices.Contains(names, s.Name) {
 			t.Errorf("option %q: documentation %q, or named twice", s.Name, s.Doc)
 		}
-		if s.Check != nil && s.Default != "" {
-			if err := s.Check(s.Default); err != nil {
+		if s.Default != "" {
+			if err := s.Accepts(s.Default); err != nil {
 				t.Errorf("option %q: default: %v", s.Name, err)
 			}
 		}
