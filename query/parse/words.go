@@ -28,18 +28,19 @@ const (
 type Word struct {
 	Kind WordKind
 	Span diag.Span
-	Text string // of a keyword in upper case, of a name or string without its quotes
+	Text string // of a name or string without its quotes
+	Key  string // a keyword in upper case, or a sign; else ""
 }
 
 // Is says whether the word is one of these keywords or signs.
 func (w *Word) Is(texts ...string) bool {
-	return w != nil && (w.Kind == KeywordWord || w.Kind == SignWord) && slices.Contains(texts, w.Text)
+	return w != nil && w.Key != "" && slices.Contains(texts, w.Key)
 }
 
 // IsName says whether the word may be a name: keywords that are not reserved
 // are names as well.
 func (w *Word) IsName() bool {
-	return w != nil && (w.Kind == NameWord || w.Kind == KeywordWord && isName(kindOf(w.Text)))
+	return w != nil && (w.Kind == NameWord || w.Kind == KeywordWord && isName(kindOf(w.Key)))
 }
 
 func kindOf(keyword string) int {
@@ -68,14 +69,14 @@ func Words(text string) []Word {
 }
 
 func commentWord(s diag.Span, text string) Word {
-	return Word{CommentWord, s, text[s.Start:s.End]}
+	return Word{Kind: CommentWord, Span: s, Text: text[s.Start:s.End]}
 }
 
 // broken is the word that ended the scan.
 func broken(errs *diag.List, text string) []Word {
 	for _, d := range errs.Items {
 		if d.Code == diag.Syntax {
-			return []Word{{BrokenWord, diag.Span{Start: d.Span.Start, End: len(text)}, text[d.Span.Start:]}}
+			return []Word{{Kind: BrokenWord, Span: diag.Span{Start: d.Span.Start, End: len(text)}, Text: text[d.Span.Start:]}}
 		}
 	}
 	return nil
@@ -93,7 +94,9 @@ func (t *token) word(text string) Word {
 	case t.kind == gen.CEPLexerINTEGER || t.kind == gen.CEPLexerNUMBER || t.kind == gen.CEPLexerBAD_NUMBER || t.kind == gen.CEPLexerBYTES:
 		w.Kind = NumberWord
 	case isKeyword(lexed):
-		w.Kind, w.Text = KeywordWord, strings.ToUpper(w.Text)
+		w.Kind, w.Key = KeywordWord, strings.ToUpper(w.Text)
+	default:
+		w.Key = w.Text
 	}
 	return w
 }
