@@ -21,6 +21,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
@@ -40,6 +42,8 @@ type fakeRunner struct {
 
 	restored []string
 }
+
+func (r *fakeRunner) Connectors() *connectors.Registry { return all.New() }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }
 

@@ -45,7 +45,13 @@ var rules = map[string]rule{
 	"POST /v1/backups":                   {auth.Admin, true, "create-backup"}, // goes where the request says
 	"GET /v1/tables":                     {auth.Viewer, false, "list-tables"},
 	"GET /v1/tables/{name}":              {auth.Viewer, false, "show-table"},
-	"POST /v1/validate":                  {auth.Author, false, "validate"}, // asks brokers, names what files there are
+	"POST /v1/validate":                  {auth.Author, false, "validate"},          // asks brokers, names what files there are
+	"POST /v1/language/diagnose":         {auth.Author, false, "language-diagnose"}, // reads modules of functions
+	"POST /v1/language/complete":         {auth.Author, false, "language-complete"},
+	"POST /v1/language/hover":            {auth.Author, false, "language-hover"},
+	"POST /v1/language/definition":       {auth.Author, false, "language-definition"},
+	"POST /v1/language/format":           {auth.Author, false, "language-format"},
+	"POST /v1/language/explain":          {auth.Author, false, "language-explain"},
 	"GET /metrics":                       {auth.Viewer, false, "metrics"},
 	"GET /{$}":                           {auth.Viewer, false, "page"},
 	"GET /healthz":                       {auth.None, false, "healthz"},

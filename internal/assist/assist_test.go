@@ -47,7 +47,7 @@ func TestFiles(t *testing.T) {
 				return ""
 			case "diagnose":
 				l := diag.List{Source: text, Items: tools.Diagnose("", text)}
-				return l.Error() + "\n"
+				return strings.TrimLeft(l.Error()+"\n", "\n")
 			}
 			if !marked {
 				t.Fatalf("%s: no ¦", d.Pos)

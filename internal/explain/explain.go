@@ -188,13 +188,13 @@ func operatorName(op operators.Operator) string {
 
 // Explanation is a query's explanation for programs.
 type Explanation struct {
-	Query    string    `json:"query"`
-	Text     string    `json:"text"`
-	Patterns []Pattern `json:"patterns,omitempty"`
+	Query    string               `json:"query"`
+	Text     string               `json:"text"`
+	Patterns []PatternExplanation `json:"patterns,omitempty"`
 }
 
-// Pattern is one of a query.
-type Pattern struct {
+// PatternExplanation is one of a query.
+type PatternExplanation struct {
 	Stage   int                 `json:"stage"`
 	Name    string              `json:"name,omitempty"` // of the insert, of several that run together
 	States  []pattern.StateInfo `json:"states"`
@@ -211,7 +211,7 @@ func (e *Query) Explanation() Explanation {
 	for k := range e.Graph.Stages {
 		list, names := patterns(&e.Graph.Stages[k])
 		for n, p := range list {
-			out.Patterns = append(out.Patterns, Pattern{Stage: k, Name: names[n], States: p.Describe(), Samples: p.Samples()})
+			out.Patterns = append(out.Patterns, PatternExplanation{Stage: k, Name: names[n], States: p.Describe(), Samples: p.Samples()})
 		}
 	}
 	return out
