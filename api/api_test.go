@@ -21,10 +21,12 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
 )
 
@@ -36,8 +38,22 @@ type fakeRunner struct {
 	started int
 	panics  bool   // no query opens
 	refuse  string // name of a query that does not start
+	logs    *intake.Logs
 
 	restored []string
+}
+
+func (r *fakeRunner) Intake() *intake.Logs { return r.logs }
+
+func (r *fakeRunner) Connect(t *catalog.Table) (connectors.Table, error) {
+	return connectors.Table{Name: t.Name, Options: map[string]string{}}, nil
+}
+
+func (r *fakeRunner) Event(_ context.Context, name string, at engine.RowAt) (*engine.EventTrace, error) {
+	if name == "elsewhere" {
+		return nil, nil
+	}
+	return &engine.EventTrace{Taken: at.Offset == 0}, nil
 }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }
@@ -267,7 +283,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	sort.Strings(got)
-	want := "delete /v1/queries/{name}\ndelete /v1/savepoints/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/savepoints\nget /v1/savepoints/{name}\nget /v1/tables\nget /v1/tables/{name}\npost /v1/backups\npost /v1/queries\npost /v1/queries/{name}/resume\npost /v1/savepoints\npost /v1/savepoints/{name}/restore\npost /v1/validate"
+	want := "delete /v1/queries/{name}\ndelete /v1/savepoints/{name}\nget /v1/queries\nget /v1/queries/{name}\nget /v1/queries/{name}/instances\nget /v1/queries/{name}/status\nget /v1/queries/{name}/why\nget /v1/savepoints\nget /v1/savepoints/{name}\nget /v1/tables\nget /v1/tables/{name}\nget /v1/tables/{name}/events/{id}\npost /v1/backups\npost /v1/queries\npost /v1/queries/{name}/resume\npost /v1/savepoints\npost /v1/savepoints/{name}/restore\npost /v1/tables/{name}/events\npost /v1/validate"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("described operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}

@@ -41,7 +41,9 @@ var rules = map[string]rule{
 	"POST /v1/backups":                   {auth.Admin, true, "create-backup"}, // goes where the request says
 	"GET /v1/tables":                     {auth.Viewer, false, "list-tables"},
 	"GET /v1/tables/{name}":              {auth.Viewer, false, "show-table"},
-	"POST /v1/validate":                  {auth.Author, false, "validate"}, // asks brokers, names what files there are
+	"POST /v1/tables/{name}/events":      {auth.Author, false, "post-events"}, // data, not a change: the log says who
+	"GET /v1/tables/{name}/events/{id}":  {auth.Author, false, "show-event"},  // has the event
+	"POST /v1/validate":                  {auth.Author, false, "validate"},    // asks brokers, names what files there are
 	"GET /metrics":                       {auth.Viewer, false, "metrics"},
 	"GET /{$}":                           {auth.Viewer, false, "page"},
 	"GET /healthz":                       {auth.None, false, "healthz"},

@@ -23,6 +23,7 @@ type InstanceFilter struct {
 	Key      string     // "17" or "card=17": the value of a partition column
 	WaitsFor string     // a variable
 	Before   event.Time // the first row is older; 0: any
+	Row      *RowAt     // it has this row; nil: any
 	After    string     // Next of the page before
 	Limit    int        // at most so many; 0: DefaultInstances
 }
@@ -109,6 +110,9 @@ func (p *Pipeline) Instances(f InstanceFilter) (*Instances, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Row != nil {
+		page.rows = p.rowIDs(*f.Row)
+	}
 	out := &Instances{}
 	p.inspect(func(at place, x *operators.Instance) bool {
 		if !page.wants(at, x) {
@@ -184,6 +188,7 @@ type instancePage struct {
 	filter InstanceFilter
 	column string // of the key; empty: any
 	value  string
+	rows   []event.ID // with filter.Row: what it is here
 	after  *instanceAt
 	list   []instanceAt // a heap, the last on top
 	more   bool
@@ -219,7 +224,17 @@ func (p *instancePage) wants(at place, x *operators.Instance) bool {
 	if f.Before != 0 && x.Since >= f.Before {
 		return false
 	}
+	if f.Row != nil && !p.has(x) {
+		return false
+	}
 	return f.Key == "" || p.ofKey(at.inspector.KeyFields(), x.Key)
+}
+
+// has says whether an open match has the row of the filter.
+func (p *instancePage) has(x *operators.Instance) bool {
+	return slices.ContainsFunc(x.Rows, func(r operators.BoundRow) bool {
+		return slices.ContainsFunc(p.rows, func(id event.ID) bool { return sameRow(r.ID, id) })
+	})
 }
 
 func (p *instancePage) ofKey(fields []event.Field, key []event.Value) bool {
