@@ -38,10 +38,9 @@ type Log struct {
 	prefix []byte
 
 	// The committer's own.
-	meta    meta
-	closed  []segment // the oldest first
-	started event.Time
-	fresh   map[string]remembered // idempotency keys of the group at hand
+	meta   meta
+	closed []segment             // the oldest first
+	fresh  map[string]remembered // idempotency keys of the group at hand
 
 	mu      sync.Mutex
 	limits  Limits
