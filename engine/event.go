@@ -77,18 +77,28 @@ func (p *Pipeline) rowIDs(at RowAt) (ids []event.ID) {
 
 // Event says what has become of a record; nil when the query does not read its
 // table.
-func (q *Query) Event(ctx context.Context, at RowAt) (out *EventTrace, err error) {
-	err = q.ask(ctx, func(p *Pipeline) error {
-		out, err = p.event(at)
-		return err
+func (q *Query) Event(ctx context.Context, at RowAt) (*EventTrace, error) {
+	var out *EventTrace
+	err := q.ask(ctx, func(p *Pipeline) error {
+		out = p.event(at)
+		return nil
 	})
-	return out, err
+	if err != nil || out == nil || !out.Taken {
+		return out, err
+	}
+	list, err := q.Instances(ctx, InstanceFilter{Row: &at})
+	if err != nil {
+		return nil, err
+	}
+	out.Instances = list.Instances
+	return out, nil
 }
 
-func (p *Pipeline) event(at RowAt) (*EventTrace, error) {
+// event is the trace of a record without its open matches.
+func (p *Pipeline) event(at RowAt) *EventTrace {
 	rows := p.rowIDs(at)
 	if len(rows) == 0 {
-		return nil, nil
+		return nil
 	}
 	out := &EventTrace{Taken: true, Rejected: p.lastRejects.of(rows)}
 	for _, u := range p.units {
@@ -96,13 +106,5 @@ func (p *Pipeline) event(at RowAt) (*EventTrace, error) {
 			out.Taken = false
 		}
 	}
-	if !out.Taken {
-		return out, nil
-	}
-	list, err := p.Instances(InstanceFilter{Row: &at})
-	if err != nil {
-		return nil, err
-	}
-	out.Instances = list.Instances
-	return out, nil
+	return out
 }

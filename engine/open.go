@@ -97,7 +97,11 @@ func (b *opener) open(ctx context.Context) error {
 		p.budget.auto = &m.auto
 	}
 	p.workers = newWorkers(b.options.pool, b.options.Workers)
-	p.takeLive = func(i int) { p.units[i].takeLive() }
+	p.takeLive = func(i int) {
+		u, began := p.units[i], p.clock.Now()
+		u.takeLive()
+		u.busy += p.clock.Now() - began
+	}
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
 	return b.start(ctx)
 }
@@ -229,7 +233,11 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate))
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate)
+	if a := b.options.arrivals; a != nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
+		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
+	}
+	b.p.boxes = append(b.p.boxes, o)
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,13 @@ type Pipeline struct {
 	fingerprint string     // of what the state depends on
 	version     string     // of the program
 	restored    *restored  // nil: the state has run here
+	textVersion int        // of the query's text that made the state; 0: the first
+	half        int        // of the query's range where the operators' state lies
 	number      uint64     // of the last step in the journal
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
 	waited      bool       // for a sink, since the last step
+	endings     []ending   // of the next step
 	failed      error      // of the step that failed
 	done        bool       // the input has ended and all is put
 	recovery    *recovery  // nil: live
@@ -56,6 +60,10 @@ type Pipeline struct {
 	steps        int64
 	snapshots    snapshotInfo
 	diskBytes    atomic.Int64 // about what the state takes
+	blockedSince event.Time   // 0: it is not
+	blockedFor   event.Time   // µs, before that
+	ways         []graphWay   // of the graph; nil: nobody has looked
+	automata     []automaton  // the same
 }
 
 // tickInterval is how often streams in processing time advance without rows.
@@ -80,8 +88,10 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	}
 	if p.blocked() {
 		p.waited = true
+		p.blockedSince = cmp.Or(p.blockedSince, p.clock.Now())
 		return true, nil
 	}
+	p.unblock()
 	if p.recovery != nil {
 		return false, p.replayStep(ctx)
 	}
@@ -131,6 +141,14 @@ func (p *Pipeline) blocked() bool {
 		}
 	}
 	return false
+}
+
+// unblock ends the time in which nothing was read.
+func (p *Pipeline) unblock() {
+	if p.blockedSince != 0 {
+		p.blockedFor += p.clock.Now() - p.blockedSince
+		p.blockedSince = 0
+	}
 }
 
 // heard counts the silence of the partitions anew: while a sink was behind,
@@ -191,6 +209,9 @@ func (p *Pipeline) worth(now event.Time) bool {
 	if p.proctime() && now-p.ticked >= tickInterval.Microseconds() {
 		return true
 	}
+	if len(p.endings) > 0 {
+		return true
+	}
 	for _, u := range p.units {
 		if u.took || u.turnsIdle {
 			return true
@@ -207,11 +228,16 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.account(now)
+	if err := p.handOut(); err != nil {
+		return err
+	}
 	p.budget.begin()
 	for _, s := range p.stages {
 		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
 		s.domain.advance(now)
+		began := p.clock.Now()
 		p.workers.run(len(s.shards), s.step)
+		s.busy += p.clock.Now() - began
 		if err := s.finish(); err != nil {
 			return err
 		}
@@ -227,12 +253,18 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.collect()
+	for _, o := range p.boxes {
+		if o.seq > 0 {
+			o.recent.begin(now)
+		}
+	}
 	p.number++
 	p.steps++
 	p.done = p.ended()
 	if p.recovery == nil {
-		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.put() != before || p.done)
+		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.endings, p.put() != before || p.done || len(p.endings) > 0)
 	}
+	p.endings = nil
 	return nil
 }
 
@@ -268,6 +300,7 @@ func (p *Pipeline) collectWay(w *way) {
 		return
 	}
 	for _, b := range w.rows.list() {
+		w.outlet.passed += int64(b.Live())
 		p.boxes[w.outlet.sink].put(b, p.number+1, event.ID{})
 	}
 }
@@ -405,7 +438,7 @@ func (p *Pipeline) Close() error {
 func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) error {
 	for _, s := range p.stages {
 		for _, h := range s.shards {
-			place := []byte{sectionState, byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
+			place := []byte{stateSection(p.half), byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
 			if err := visit(place, h.order); err != nil {
 				return err
 			}

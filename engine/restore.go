@@ -146,6 +146,24 @@ func StateNames(r state.Reader) (names []string, err error) {
 
 var errStop = errors.New("stop")
 
+// StateVersion is the version of the text of a query that made its state; 0: it
+// has none.
+func (e *Engine) StateVersion(name string) (int, error) {
+	if e.store == nil {
+		return 0, nil
+	}
+	root := state.Under{R: e.store, Prefix: queryRange(name)}
+	text, found, err := root.Get([]byte{sectionSnapshot})
+	if err != nil || !found {
+		return 0, err
+	}
+	var h header
+	if err := json.Unmarshal(text, &h); err != nil {
+		return 0, fmt.Errorf("the snapshot of query %q is corrupt: %w", name, err)
+	}
+	return max(h.Version, 1), nil
+}
+
 // ChooseSinks notes, in the store of a data directory that nobody uses, what the
 // queries of these names (none: all) shall do about sinks that are ahead. At is
 // when the store was copied.
@@ -202,8 +220,9 @@ func verifyQuery(root *state.Under, name string) error {
 	if err == nil && !found {
 		err = fmt.Errorf("the state of query %q does not say who wrote it", name)
 	}
+	var m meta
 	if err == nil {
-		_, err = decodeMeta(name, text)
+		m, err = decodeMeta(name, text)
 	}
 	if err != nil {
 		return err
@@ -222,7 +241,7 @@ func verifyQuery(root *state.Under, name string) error {
 			return fmt.Errorf("query %q: step %d follows step %d: %w", name, number, next-1, errCorruptJournal)
 		}
 		next++
-		if _, err := decodeStep(value, len(h.Units), len(h.Put)); err != nil {
+		if _, err := decodeStep(value, m.Format, len(h.Units), len(h.Put)); err != nil {
 			return fmt.Errorf("query %q: step %d: %w", name, next-1, err)
 		}
 		return nil

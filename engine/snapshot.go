@@ -20,7 +20,8 @@ import (
 //	4  a snapshot says where its rows end in the sinks, and what a restored
 //	   query has to leave out; the range says which cepd wrote it
 //	5  a window with many groups is reported in several steps
-const formatVersion = 5
+//	6  a step may end open matches; a pattern's row may say that nothing begins with it
+const formatVersion = 6
 
 // meta says what a query's range was written by.
 type meta struct {
@@ -41,6 +42,9 @@ type header struct {
 
 	// Where in the sinks the rows begin that this snapshot does not know of.
 	Places []map[int32]int64 `json:"places,omitempty"`
+
+	Version int `json:"version,omitempty"` // of the query's text; 0: the first
+	Half    int `json:"half,omitempty"`    // where the operators' state lies: sectionState, or sectionOther
 }
 
 type unitState struct {
@@ -61,7 +65,7 @@ type stageState struct {
 }
 
 func (p *Pipeline) header() header {
-	h := header{Step: p.number, Now: p.now, Done: p.done}
+	h := header{Step: p.number, Now: p.now, Done: p.done, Version: p.textVersion, Half: p.half}
 	for _, u := range p.units {
 		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.ready, u.seen})
 	}
@@ -114,6 +118,9 @@ func (p *Pipeline) capture(w state.Writer) error {
 			return err
 		}
 		if err := o.saveAgain(p.under(w, sectionAgain, byte(i))); err != nil {
+			return err
+		}
+		if err := o.recent.save(p.under(w, sectionRecent, byte(i))); err != nil { // after the outbox: what leaves in between is in both
 			return err
 		}
 	}
