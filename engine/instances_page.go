@@ -42,6 +42,7 @@ type instancePage struct {
 	value  string
 	rows   []event.ID // with filter.Row: what it is in the query
 	after  *instanceAt
+	least  int          // of a comparison with after
 	list   []instanceAt // a heap, the last on top
 	more   bool
 	out    *Instances
@@ -64,7 +65,10 @@ func newInstancePage(f InstanceFilter) (*instancePage, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.after = &after
+		p.after, p.least = &after, 1
+		if f.Again {
+			p.least = 0
+		}
 	}
 	return p, nil
 }
@@ -73,6 +77,9 @@ func newInstancePage(f InstanceFilter) (*instancePage, error) {
 func (p *instancePage) wants(x *operators.Instance) bool {
 	f := &p.filter
 	if f.WaitsFor != "" && !slices.ContainsFunc(x.Waits, func(v string) bool { return strings.EqualFold(v, f.WaitsFor) }) {
+		return false
+	}
+	if n := len(x.Rows); f.Reached != "" && (n == 0 || !strings.EqualFold(x.Rows[n-1].Variable, f.Reached)) {
 		return false
 	}
 	return (f.Before == 0 || x.Since < f.Before) && (f.Row == nil || p.has(x))
@@ -114,7 +121,7 @@ func (p *instancePage) visit(at place, x *operators.Instance) bool {
 // offer takes an open match if it is among the first behind after.
 func (p *instancePage) offer(x instanceAt) {
 	switch {
-	case p.after != nil && x.compare(*p.after) <= 0:
+	case p.after != nil && x.compare(*p.after) < p.least:
 	case len(p.list) < p.filter.Limit:
 		x.name = slices.Clone(x.name)
 		heap.Push(p, x)
