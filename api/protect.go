@@ -58,6 +58,9 @@ var rules = map[string]rule{
 	"POST /logout":                             {auth.None, false, "logout"},
 	"/":                                        {auth.Viewer, false, "unknown-path"},
 
+	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
+	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
+
 	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
 	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
 	"POST /v1/language/hover":      {auth.Author, false, "language-hover"},
