@@ -33,6 +33,7 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/graph":             {auth.Viewer, false, "query-graph"},
 	"GET /v1/queries/{name}/automaton":         {auth.Viewer, false, "query-automaton"},
 	"GET /v1/queries/{name}/instances":         {auth.Author, false, "list-instances"}, // has events
+	"POST /v1/select":                          {auth.Author, false, "select"},         // has events
 	"GET /v1/instances":                        {auth.Author, false, "list-all-instances"},
 	"GET /v1/queries/{name}/instances/{id}":    {auth.Author, false, "show-instance"},
 	"DELETE /v1/queries/{name}/instances/{id}": {auth.Operator, true, "end-instance"},

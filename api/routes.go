@@ -40,6 +40,7 @@ func register(api huma.API, s *Service) {
 	registerLife(api, s)
 	registerInstances(api, s)
 	registerGraph(api, s)
+	registerSelect(api, s)
 	registerWhy(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
