@@ -35,7 +35,7 @@ type Rows func(ctx context.Context, table string, most int) (rows []any, more bo
 
 // Selected is what a SELECT found.
 type Selected struct {
-	Columns []SelectedColumn            `json:"columns"`
+	Columns []SelectedColumn    `json:"columns"`
 	Rows    [][]json.RawMessage `json:"rows" doc:"A value per column"`
 	More    bool                `json:"more,omitempty" doc:"There are more than 10,000 rows: the others are left out"`
 	Partial []string            `json:"partial,omitempty" doc:"System tables of which not all rows were read"`
