@@ -137,6 +137,13 @@ func (r *fakeRunner) EndInstance(ctx context.Context, name, id string) (*engine.
 	return r.Instance(ctx, name, id)
 }
 
+func (r *fakeRunner) Produce(_ context.Context, t *catalog.Table, object []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restored = append(r.restored, fmt.Sprintf("%s in %s", object, t.Name))
+	return nil
+}
+
 func (r *fakeRunner) EveryInstance(_ context.Context, name string, most int) ([]engine.Instance, bool, error) {
 	var list []engine.Instance
 	for i := range 3 {

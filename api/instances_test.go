@@ -16,9 +16,12 @@ import (
 	"github.com/cepd/cepd/api/auth"
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	posting "github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/systables"
+	"github.com/cepd/cepd/state/intake"
 )
 
 const orderRules = `
@@ -39,14 +42,21 @@ type supervised struct {
 func newSupervised(t *testing.T) *supervised {
 	g := newGuarded(t)
 	s := &supervised{g, memory.NewStore(0)}
-	e, err := engine.New(engine.Options{Registry: connectors.NewRegistry(formats.Specs(), memory.New(s.store)), Workers: 1, DataDir: t.TempDir()})
+	logs := intake.New(clock.Wall{})
+	e, err := engine.New(engine.Options{Registry: connectors.NewRegistry(formats.Specs(), memory.New(s.store), posting.New(logs)), Workers: 1, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.service, err = NewService("", EngineRunner{e}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := logs.Open(e.Store()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = g.service.Close(context.Background()) })
+	if g.service, err = NewService("", EngineRunner{Engine: e, Logs: logs}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = g.service.Close(context.Background())
+		logs.Close()
+	})
 	g.handler = NewHandler(g.service, prometheus.NewRegistry(), "test", g.protection)
 	return s
 }
@@ -198,5 +208,78 @@ func (s *supervised) ends(t *testing.T) {
 				t.Errorf("%s %s: %d %s", path, sql, rec.Code, rec.Body)
 			}
 		}
+	}
+}
+
+const calls = `
+CREATE TABLE calls (card STRING, step STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector'='http', 'format'='json');
+CREATE TABLE answered (card STRING, at TIMESTAMP(3)) WITH ('connector'='memory');
+INSERT INTO answered SELECT * FROM calls MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts MEASURES B.ts AS at
+  PATTERN (A -> B) WITHIN INTERVAL '1' DAY DEFINE A AS A.step = 'ring', B AS B.step = 'answer');`
+
+// TestRaise raises an event for an open match: it completes it.
+func TestRaise(t *testing.T) {
+	s := newSupervised(t)
+	text, _ := json.Marshal(map[string]string{"sql": calls})
+	if code := s.call(auth.Author, http.MethodPost, "/v1/queries", string(text), nil); code != http.StatusCreated {
+		t.Fatal(code)
+	}
+	s.service.starts.settled()
+	post := func(row string) {
+		t.Helper()
+		if rec := s.ask(auth.Operator, http.MethodPost, "/v1/tables/calls/events", row); rec.Code != http.StatusAccepted {
+			t.Fatal(rec.Code, rec.Body)
+		}
+	}
+	post(`{"card":"a/17","step":"ring","ts":"2026-01-01 00:00:00"}`)
+	post(`{"card":"-","step":"-","ts":"2026-01-01 00:00:01"}`)
+	var page engine.Instances
+	for deadline := time.Now().Add(time.Minute); page.Total != 1 && time.Now().Before(deadline); {
+		s.call(auth.Author, http.MethodGet, "/v1/queries/answered/instances", "", &page)
+	}
+	if page.Total != 1 {
+		t.Fatal(page)
+	}
+	path := "/v1/queries/answered/instances/" + page.Instances[0].ID + "/events"
+	for body, want := range map[string]int{
+		`{"values":{"nonsense":1}}`: 422, `{"table":"answered","values":{}}`: 422, `{"values":{"card":"b"}}`: 422, `{"values":{"ts":"no time"}}`: 422, `[]`: 422, `{`: 400,
+	} {
+		if rec := s.ask(auth.Operator, http.MethodPost, path, body); rec.Code != want {
+			t.Errorf("%s: %d, want %d: %s", body, rec.Code, want, rec.Body)
+		}
+	}
+	if code := s.call(auth.Operator, http.MethodPost, "/v1/queries/answered/instances/1/events", `{}`, nil); code != http.StatusNotFound {
+		t.Errorf("for no match: %d", code)
+	}
+	var raised Raised
+	code := s.call(auth.Operator, http.MethodPost, path, `{"values":{"step":"answer","ts":"2026-01-01 00:00:05"}}`, &raised)
+	if code != http.StatusAccepted || raised.Event == nil || raised.Table != "calls" {
+		t.Fatal(code, raised)
+	}
+	post(`{"card":"-","step":"-","ts":"2026-01-01 00:00:09"}`)
+	for deadline := time.Now().Add(time.Minute); s.store.Table("answered").Len() == 0 && time.Now().Before(deadline); {
+		s.call(auth.Author, http.MethodGet, "/v1/queries/answered/instances", "", &page)
+	}
+	if _, rows := s.store.Table("answered").Rows(); len(rows) != 1 || string(rows[0][0].S) != "a/17" {
+		t.Errorf("detections %v", rows)
+	}
+}
+
+// TestRaiseElsewhere: in a topic the row is produced; other connectors are
+// refused with a remedy.
+func TestRaiseElsewhere(t *testing.T) {
+	s := &server{t: t}
+	s.start()
+	s.request(http.MethodPost, "/v1/queries", `CREATE TABLE k (a INT, b INT) WITH ('connector'='kafka','topic'='k','properties.bootstrap.servers'='x:1','format'='json');
+CREATE TABLE d (a INT) WITH ('connector'='datagen'); CREATE TABLE o (a INT) WITH ('connector'='blackhole'); CREATE TABLE p (a INT) WITH ('connector'='blackhole');
+INSERT INTO o SELECT a FROM k; INSERT INTO p SELECT a FROM d;`)
+	raise := func(query, body string) string {
+		return s.request(http.MethodPost, "/v1/queries/"+query+"/instances/17/events", body)
+	}
+	if got := raise("o", `{"values":{"b":7}}`); !strings.HasPrefix(got, "202") || !strings.Contains(s.runner.String(), `{"b":7} in k`) {
+		t.Errorf("%s%s", got, s.runner)
+	}
+	if got := raise("p", `{}`); !strings.HasPrefix(got, "422") || !strings.Contains(got, "UNION ALL") {
+		t.Error(got)
 	}
 }

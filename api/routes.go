@@ -41,6 +41,7 @@ func register(api huma.API, s *Service) {
 	registerInstances(api, s)
 	registerGraph(api, s)
 	registerSelect(api, s)
+	registerRaise(api, s)
 	registerWhy(api, s)
 	registerLanguage(api, s)
 	registerDetections(api, s)
