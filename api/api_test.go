@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -39,6 +40,10 @@ type fakeRunner struct {
 	version int    // of all states
 
 	restored []string
+}
+
+func (r *fakeRunner) Backtest(context.Context, backtest.Request) (*backtest.Report, error) {
+	return &backtest.Report{}, nil
 }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }

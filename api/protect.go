@@ -37,6 +37,11 @@ var rules = map[string]rule{
 	"POST /v1/queries/{name}/pause":      {auth.Author, true, "pause-query"},
 	"POST /v1/queries/{name}/resume":     {auth.Author, true, "resume-query"},
 	"GET /v1/queries/{name}/versions":    {auth.Viewer, false, "query-versions"},
+	"POST /v1/backtests":                 {auth.Author, true, "start-backtest"},
+	"GET /v1/backtests":                  {auth.Author, false, "list-backtests"},
+	"GET /v1/backtests/{id}":             {auth.Author, false, "show-backtest"}, // has events
+	"GET /v1/backtests/{id}/report":      {auth.Author, false, "backtest-report"},
+	"DELETE /v1/backtests/{id}":          {auth.Author, true, "drop-backtest"},
 	"GET /v1/savepoints":                 {auth.Viewer, false, "list-savepoints"},
 	"GET /v1/savepoints/{name}":          {auth.Viewer, false, "show-savepoint"},
 	"POST /v1/savepoints":                {auth.Operator, true, "create-savepoint"},

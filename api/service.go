@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
@@ -63,6 +64,8 @@ type Runner interface {
 	Automata(ctx context.Context, name string) (*engine.Automata, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
+	// Backtest tries a query on history, beside those that run.
+	Backtest(ctx context.Context, r backtest.Request) (*backtest.Report, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -74,6 +77,8 @@ type Service struct {
 	now    func() time.Time
 	asking chan struct{} // full while a history is read
 	starts *starts
+
+	backtests *backtests
 
 	dir     string // data directory; empty: none
 	backups string // where they go if nothing is said
@@ -107,6 +112,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
 	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
+	if s.backtests, err = newBacktests(dir, runner, func() time.Time { return s.now() }, log); err != nil {
+		return nil, err
+	}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
@@ -129,6 +137,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.ready = false
 	s.mu.Unlock()
+	s.backtests.close()
 	s.starts.close()
 	return s.runner.Close(ctx)
 }
