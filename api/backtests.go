@@ -68,9 +68,13 @@ func registerBacktests(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodGet, "/v1/backtests", "list-backtests", "List the back-tests, the newest first", 0),
 		func(context.Context, *struct{}) (*body[[]Backtest], error) { return answer(s.backtests.all(), nil) })
 	huma.Register(api, operation(http.MethodGet, "/v1/backtests/{id}", "show-backtest", "How far a back-test is, or what it found", 0),
-		func(_ context.Context, in *backtestID) (*body[Backtest], error) { return answer(s.backtests.get(in.ID)) })
+		func(_ context.Context, in *backtestID) (*body[Backtest], error) {
+			return answer(s.backtests.get(in.ID))
+		})
 	huma.Register(api, operation(http.MethodDelete, "/v1/backtests/{id}", "drop-backtest", "Stop a back-test, and forget it", http.StatusNoContent),
-		func(_ context.Context, in *backtestID) (*struct{}, error) { return nil, asProblem(s.backtests.drop(in.ID)) })
+		func(_ context.Context, in *backtestID) (*struct{}, error) {
+			return nil, asProblem(s.backtests.drop(in.ID))
+		})
 	huma.Register(api, pageOperation(operation(http.MethodGet, "/v1/backtests/{id}/report", "backtest-report", "What a back-test found, as a page with plots", 0)),
 		func(_ context.Context, in *backtestID) (*webPage, error) {
 			p, err := s.backtestPage(in.ID)

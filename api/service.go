@@ -66,6 +66,8 @@ type Runner interface {
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Backtest tries a query on history, beside those that run.
 	Backtest(ctx context.Context, r backtest.Request) (*backtest.Report, error)
+	// Watch reads what a query (empty: any) delivers, behind a cursor.
+	Watch(query, after string) (*engine.Watch, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -79,6 +81,8 @@ type Service struct {
 	starts *starts
 
 	backtests *backtests
+	streams   chan struct{} // one per stream
+	heartbeat time.Duration // of streams
 
 	dir     string // data directory; empty: none
 	backups string // where they go if nothing is said
@@ -111,7 +115,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
 	if s.backtests, err = newBacktests(dir, runner, func() time.Time { return s.now() }, log); err != nil {
 		return nil, err
 	}
