@@ -2,9 +2,10 @@ package backtest
 
 import (
 	"slices"
-	"time"
 
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/event"
 )
 
 // Progress is how far a back-test is.
@@ -22,15 +23,18 @@ type Progress struct {
 // meter makes progress of statuses. All parts are taken to be as long.
 type meter struct {
 	request *Request
-	now     func() time.Time
-	began   time.Time
+	clock   clock.Clock
+	began   event.Time
 	parts   []string
 	part    string
 	first   map[origin]int64 // where partitions began
 }
 
-func (r *Request) newMeter(now func() time.Time) *meter {
-	m := &meter{request: r, now: now, began: now()}
+func (r *Request) newMeter(c clock.Clock) *meter {
+	if c == nil {
+		c = clock.Wall{}
+	}
+	m := &meter{request: r, clock: c, began: c.Now()}
 	if r.Label != "" {
 		m.parts = append(m.parts, "labels")
 	}
@@ -48,7 +52,7 @@ func (m *meter) tell(part string, s engine.Status) {
 	if part != m.part {
 		m.part, m.first = part, map[origin]int64{}
 	}
-	p := Progress{Part: part, Partitions: len(s.Partitions), Seconds: m.now().Sub(m.began).Seconds()}
+	p := Progress{Part: part, Partitions: len(s.Partitions), Seconds: float64(m.clock.Now()-m.began) / 1e6}
 	var read, all int64
 	for _, x := range s.Partitions {
 		key := origin{table: x.Table, partition: x.Partition}

@@ -41,7 +41,7 @@ func Run(ctx context.Context, r Request, o engine.Options) (*Report, error) {
 	if r.Amount != "" && r.Label == "" {
 		return nil, fmt.Errorf("%w: an amount is that of rows with a label", ErrRequest)
 	}
-	r.meter = r.newMeter(time.Now)
+	r.meter = r.newMeter(o.Clock)
 	labels, err := r.labels(ctx, o)
 	if err != nil {
 		return nil, err

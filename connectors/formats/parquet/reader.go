@@ -183,6 +183,12 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 		r.next = r.end
 		return nil
 	}
+	r.read(limit, until, dst)
+	return nil
+}
+
+// read reads rows of a row group. Damage is the last of them.
+func (r *Reader) read(limit int, until int64, dst *event.Batch) {
 	g := &r.groups[r.at]
 	n := min(int64(limit), event.MaxRows, g.first+g.rows-r.next)
 	if until >= 0 {
@@ -202,7 +208,6 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 	for i := range dst.ID {
 		dst.ID[i] = event.ID{Lo: uint64(first) + uint64(i)}
 	}
-	return nil
 }
 
 // leave ends a row group; what follows is the first row of the next.
