@@ -51,7 +51,7 @@ func (s *tried) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.service, err = NewService(filepath.Join(s.dir, "data"), EngineRunner{e}, slog.New(slog.DiscardHandler)); err != nil {
+	if s.service, err = NewService(filepath.Join(s.dir, "data"), EngineRunner{Engine: e}, slog.New(slog.DiscardHandler)); err != nil {
 		s.t.Fatal(err)
 	}
 	s.service.starts.settled()
