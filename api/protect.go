@@ -60,6 +60,12 @@ var rules = map[string]rule{
 	"POST /logout":                                  {auth.None, false, "logout"},
 	"/":                                             {auth.Viewer, false, "unknown-path"},
 
+	"POST /v1/backtests":            {auth.Author, true, "start-backtest"},
+	"GET /v1/backtests":             {auth.Author, false, "list-backtests"},
+	"GET /v1/backtests/{id}":        {auth.Author, false, "show-backtest"}, // has events
+	"GET /v1/backtests/{id}/report": {auth.Author, false, "backtest-report"},
+	"DELETE /v1/backtests/{id}":     {auth.Author, true, "drop-backtest"},
+
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
 

@@ -43,6 +43,7 @@ func register(api huma.API, s *Service) {
 	registerSelect(api, s)
 	registerRaise(api, s)
 	registerWhy(api, s)
+	registerBacktests(api, s)
 	registerLanguage(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
