@@ -55,6 +55,7 @@ const (
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
+	// sectionGenerations = 'g', sectionComparison = 'c'
 )
 
 // Flags of a journal entry's part.
