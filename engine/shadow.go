@@ -156,7 +156,10 @@ func hasBegun(r state.Reader, prefix []byte) (bool, error) {
 		return false, err
 	}
 	var m meta
-	if json.Unmarshal(text, &m) != nil || m.Partial {
+	if err := json.Unmarshal(text, &m); err != nil {
+		return false, fmt.Errorf("the state of a shadow is corrupt: %w", err)
+	}
+	if m.Partial {
 		return false, nil
 	}
 	_, found, err = u.Get([]byte{sectionSnapshot})
