@@ -27,6 +27,8 @@ type branch struct {
 	spare []*event.Batch
 	times []event.Time // the clock, for a stage in processing time
 	ids   []event.ID   // of a twin
+
+	passed int64 // rows that came out of the chain
 }
 
 func newBranch(u *unit, plan *build.Branch) (*branch, error) {
@@ -96,6 +98,7 @@ func (r *branch) newRun() {
 func (r *branch) Emit(b *event.Batch) error {
 	x := r.runs[r.n-1]
 	x.b = *b
+	r.passed += int64(b.Live())
 	if r.domain != nil {
 		r.router.route(x)
 	}

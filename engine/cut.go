@@ -262,9 +262,9 @@ func (s *Shadow) begin(ctx context.Context, old *Query) error {
 // Promote has the shadow take the query's place at one cut: what is made of the
 // records before it is the query's, also where a sink has not got it yet; what is
 // made of those behind it is the shadow's. Afterwards both have ended, and Start
-// with the shadow's plan goes on. After an error either may have ended; nothing
+// with the shadow's plan goes on: StateVersion then gives version. After an error either may have ended; nothing
 // else has changed.
-func (e *Engine) Promote(ctx context.Context, name string) error {
+func (e *Engine) Promote(ctx context.Context, name string, version int) error {
 	s, ok := e.Shadow(name)
 	if !ok {
 		return fmt.Errorf("query %q: %w", name, ErrNoShadow)
@@ -274,7 +274,7 @@ func (e *Engine) Promote(ctx context.Context, name string) error {
 		if !ok || !old.running() {
 			return fmt.Errorf("%w: query %q does not run", ErrNotPromoted, name)
 		}
-		err := s.align(ctx, old, func(cut []Position) error { return s.takeOver(old, cut) })
+		err := s.align(ctx, old, func(cut []Position) error { return s.takeOver(old, cut, version) })
 		if err == nil {
 			<-s.done
 		}
@@ -295,11 +295,11 @@ func (e *Engine) Promote(ctx context.Context, name string) error {
 	}
 }
 
-func (s *Shadow) takeOver(old *Query, cut []Position) error {
+func (s *Shadow) takeOver(old *Query, cut []Position, version int) error {
 	if err := errors.Join(old.halt(), s.query.halt()); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotPromoted, err)
 	}
-	t := &takeover{store: s.engine.store, query: s.name, generation: s.generation, cut: cut, from: s.query.p.successors(old.p)}
+	t := &takeover{store: s.engine.store, query: s.name, generation: s.generation, version: version, cut: cut, from: s.query.p.successors(old.p)}
 	if err := t.commit(); err != nil {
 		return err
 	}

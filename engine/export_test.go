@@ -60,7 +60,7 @@ func TakeOver(store state.Store, query, shadow *Pipeline, cut []Position) error 
 	if err != nil {
 		return err
 	}
-	t := &takeover{store: store, query: query.name, generation: generation + 1, cut: cut, from: shadow.successors(query)}
+	t := &takeover{store: store, query: query.name, generation: generation + 1, version: 2, cut: cut, from: shadow.successors(query)}
 	return t.commit()
 }
 

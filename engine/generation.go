@@ -74,6 +74,7 @@ type takeover struct {
 	store      state.Store
 	query      string
 	generation uint32     // of the shadow
+	version    int        // of the query's text, from then on
 	cut        []Position // that both must have
 	from       []int      // by outbox of the shadow: that of the query; -1: none
 }
@@ -106,6 +107,7 @@ func (t *takeover) write(w state.Writer, old uint32) error {
 	if err := errors.Join(t.standsAt(before, &was), t.standsAt(after, &now)); err != nil {
 		return err
 	}
+	after.Version = t.version
 	after.Places = make([]map[int32]int64, len(after.Put))
 	for i := range after.Put {
 		if err := t.outbox(&was, &now, before, after, i); err != nil {

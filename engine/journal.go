@@ -55,8 +55,17 @@ const (
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
-	// sectionGenerations = 'g', sectionComparison = 'c'
+	sectionOther    = 'v' // the same, written by a change of the query's text
+	// beside them: sectionGenerations, sectionComparison
 )
+
+// stateSection is where the operators' state lies. A change writes the other half.
+func stateSection(half int) byte {
+	if half == 0 {
+		return sectionState
+	}
+	return sectionOther
+}
 
 // Flags of a journal entry's part.
 const (

@@ -115,7 +115,11 @@ func (b *opener) open(ctx context.Context) error {
 		p.budget.auto = &m.auto
 	}
 	p.workers = newWorkers(b.options.pool, b.options.Workers)
-	p.takeLive = func(i int) { p.units[i].takeLive() }
+	p.takeLive = func(i int) {
+		u, began := p.units[i], p.clock.Now()
+		u.takeLive()
+		u.busy += p.clock.Now() - began
+	}
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
 	return b.start(ctx)
 }

@@ -20,6 +20,7 @@ type outlet struct {
 	runs   []*run        // of this step, routed for the stage below
 	n      int
 	times  []event.Time // the clock, for a stage below in processing time
+	passed int64        // rows that came out of the chain
 }
 
 // way is an outlet in a shard.
@@ -75,6 +76,7 @@ func (o *outlet) pass(h *shard, b *event.Batch) {
 	}
 	r := o.runs[o.n]
 	o.n++
+	o.passed += int64(b.Live())
 	r.b, r.placed = *b, false
 	if o.below.proctime {
 		r.b.Time = fillTimes(&o.times, b.N, o.stage.now)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,8 @@ type Pipeline struct {
 	fingerprint string     // of what the state depends on
 	version     string     // of the program
 	restored    *restored  // nil: the state has run here
+	textVersion int        // of the query's text that made the state; 0: the first
+	half        int        // of the query's range where the operators' state lies
 	number      uint64     // of the last step in the journal
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
@@ -57,6 +60,10 @@ type Pipeline struct {
 	steps        int64
 	snapshots    snapshotInfo
 	diskBytes    atomic.Int64 // about what the state takes
+	blockedSince event.Time   // 0: it is not
+	blockedFor   event.Time   // µs, before that
+	ways         []graphWay   // of the graph; nil: nobody has looked
+	automata     []automaton  // the same
 }
 
 // tickInterval is how often streams in processing time advance without rows.
@@ -81,8 +88,10 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 	}
 	if p.blocked() {
 		p.waited = true
+		p.blockedSince = cmp.Or(p.blockedSince, p.clock.Now())
 		return true, nil
 	}
+	p.unblock()
 	if p.recovery != nil {
 		return false, p.replayStep(ctx)
 	}
@@ -132,6 +141,14 @@ func (p *Pipeline) blocked() bool {
 		}
 	}
 	return false
+}
+
+// unblock ends the time in which nothing was read.
+func (p *Pipeline) unblock() {
+	if p.blockedSince != 0 {
+		p.blockedFor += p.clock.Now() - p.blockedSince
+		p.blockedSince = 0
+	}
 }
 
 // heard counts the silence of the partitions anew: while a sink was behind,
@@ -215,7 +232,9 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 	for _, s := range p.stages {
 		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
 		s.domain.advance(now)
+		began := p.clock.Now()
 		p.workers.run(len(s.shards), s.step)
+		s.busy += p.clock.Now() - began
 		if err := s.finish(); err != nil {
 			return err
 		}
@@ -272,6 +291,7 @@ func (p *Pipeline) collectWay(w *way) {
 		return
 	}
 	for _, b := range w.rows.list() {
+		w.outlet.passed += int64(b.Live())
 		p.boxes[w.outlet.sink].put(b, p.number+1, event.ID{})
 	}
 }
@@ -409,7 +429,7 @@ func (p *Pipeline) Close() error {
 func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) error {
 	for _, s := range p.stages {
 		for _, h := range s.shards {
-			place := []byte{sectionState, byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
+			place := []byte{stateSection(p.half), byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
 			if err := visit(place, h.order); err != nil {
 				return err
 			}

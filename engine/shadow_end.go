@@ -122,7 +122,8 @@ func copyState(store state.Store, generation uint32, p *Pipeline, from saved) er
 	}
 	u := state.Under{R: from.view, Prefix: p.journal.root.Prefix}
 	if err == nil {
-		err = u.Scan([]byte{sectionState}, []byte{sectionState + 1}, w.put)
+		section := stateSection(from.head.Half)
+		err = u.Scan([]byte{section}, []byte{section + 1}, w.put)
 	}
 	head := from.head
 	head.Put, head.Places = make([]uint64, len(head.Put)), nil

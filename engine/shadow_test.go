@@ -178,7 +178,7 @@ func TestPromoteRunning(t *testing.T) {
 			s := x.shadow(probes, how)
 			x.compares(s)
 			x.show(x.all * 3 / 4)
-			if err := x.e.Promote(context.Background(), "alerts"); err != nil {
+			if err := x.e.Promote(context.Background(), "alerts", 2); err != nil {
 				t.Fatal(err)
 			}
 			if _, ok := x.e.Shadow("alerts"); ok {
@@ -195,6 +195,9 @@ func TestPromoteRunning(t *testing.T) {
 			got := sortRows(x.w.Output("alerts").Rows())
 			if g, err := x.e.Generation("alerts"); g != 1 || err != nil {
 				t.Errorf("generation %d (%v)", g, err)
+			}
+			if v, err := x.e.StateVersion("alerts"); v != 2 || err != nil {
+				t.Errorf("version %d (%v)", v, err)
 			}
 			if want := alone(t, x, probes); !slices.Equal(got, want) {
 				t.Errorf("%d rows, want %d", len(got), len(want))
@@ -222,7 +225,7 @@ func TestShadowIsRefused(t *testing.T) {
 	if _, err := x.e.StartShadow(context.Background(), other.Root, other.Catalog, engine.ShadowStart{}); err == nil || !strings.Contains(err.Error(), "a shadow writes what its query writes: alerts (card, probes, amount, at), not others (") {
 		t.Errorf("another table: %v", err)
 	}
-	if err := x.e.Promote(context.Background(), "alerts"); !errors.Is(err, engine.ErrNoShadow) {
+	if err := x.e.Promote(context.Background(), "alerts", 2); !errors.Is(err, engine.ErrNoShadow) {
 		t.Errorf("promoting no shadow: %v", err)
 	}
 	x.shadow(bolder, engine.ShadowStart{})

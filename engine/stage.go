@@ -25,6 +25,7 @@ type stage struct {
 	step    func(i int) // bound once: workers.run takes it each step
 	outlets []*outlet
 	asked   *asked // by look-ups; nil: this is none
+	busy    int64  // µs, of all shards in parallel
 }
 
 // shard is the single-threaded task that owns the state of its keys.

@@ -55,6 +55,7 @@ type unit struct {
 	kept      []int32     // of timed
 	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
+	busy      int64      // µs, polling and what follows it
 	newest    event.Time // of the rows so far
 	disorder  disorder
 	paused    bool // it is ahead of its group

@@ -13,7 +13,7 @@ import (
 // are restored from the snapshots so far, the rest of the input is fed again,
 // and what comes out must be what came out without the crash, in the same
 // order. Without -long, the snapshots after every third row are those of every
-// fifth case; with -short, every tenth case.
+// fifth case; with -short or the race detector, only every tenth case.
 func TestCrash(t *testing.T) {
 	cases, err := Load(corpus)
 	if err != nil {
@@ -21,7 +21,7 @@ func TestCrash(t *testing.T) {
 	}
 	crashes := 0
 	for i := range cases {
-		if testing.Short() && i%10 != 0 {
+		if i%crashEvery != 0 || testing.Short() && i%10 != 0 {
 			continue
 		}
 		crashes += crashEverywhere(t, &cases[i], 1, true)
@@ -32,6 +32,9 @@ func TestCrash(t *testing.T) {
 	}
 	t.Logf("%d crashes", crashes)
 }
+
+// crashEvery is every how many cases crash.
+var crashEvery = 1
 
 // crash is a restored run, to be compared with the one that went on.
 type crash struct {

@@ -18,7 +18,7 @@ import (
 func TestRandomSelection(t *testing.T) {
 	n := *seeds
 	if n == 0 {
-		n = 4000
+		n = defaultSeeds / 5
 	}
 	if testing.Short() {
 		n /= 4

@@ -291,6 +291,9 @@ func (r *runner) golden(e TableRows, got []json.RawMessage) error {
 	if err := e.Node.Decode(&g); err != nil || g.Golden == "" {
 		return fmt.Errorf("%s:%d: expected {golden: FILE}", r.file.Path, e.Node.Line)
 	}
+	if r.file.given != nil {
+		return fmt.Errorf("%s:%d: a golden file cannot be compared with here: write the rows themselves", r.file.Path, e.Node.Line)
+	}
 	path := r.file.relative(g.Golden)
 	text := lines(got)
 	if r.options.Rewrite {

@@ -21,6 +21,7 @@ type File struct {
 	Set    map[string]string `yaml:"set"`    // settings, as by SET before the statements
 	Tests  []*Test           `yaml:"tests"`
 	start  time.Time
+	given  *string // the statements, where no file has them
 }
 
 // Test is one test. Input and Expect are short for steps: all rows, then the end
@@ -131,12 +132,22 @@ func Load(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, Start: defaultStart}
+	return read(&File{Path: path, Start: defaultStart}, text)
+}
+
+// Parse reads tests of statements that are given: neither is in a file, and
+// running them reads and writes none. Name is what messages call the tests; a
+// sql of theirs only names the statements.
+func Parse(name, tests, statements string) (*File, error) {
+	return read(&File{Path: name, Start: defaultStart, SQL: Strings{"statements"}, given: &statements}, []byte(tests))
+}
+
+func read(f *File, text []byte) (*File, error) {
 	if err := yaml.Unmarshal(text, f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	if err := f.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return f, nil
 }
@@ -166,6 +177,24 @@ func (f *File) check() error {
 			return fmt.Errorf("line %d: the test has no input", t.Line)
 		}
 		names[t.Name] = true
+	}
+	return nil
+}
+
+// statements reads the texts of the statements, with the names that errors show.
+func (f *File) statements(each func(name, text string) error) error {
+	if f.given != nil {
+		return each(f.SQL[0], *f.given)
+	}
+	for _, name := range f.SQL {
+		path := f.relative(name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := each(path, string(text)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -68,6 +68,34 @@ func runFile(name string, o ruletest.Options) string {
 	return b.String()
 }
 
+// TestParse: tests and statements as texts do as those in files do, but reach no
+// file.
+func TestParse(t *testing.T) {
+	const statements = `CREATE TABLE t (a BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector'='stdin', 'format'='json');
+CREATE TABLE o (a BIGINT) WITH ('connector'='blackhole');
+INSERT INTO o SELECT a FROM t WHERE a > 1;`
+	const input = "tests:\n  - name: one\n    input: {t: [{a: 1, ts: 0s}, {a: 2, ts: 1s}]}\n    expect: "
+	for _, c := range []struct{ tests, sql, want string }{
+		{input + "{o: [{a: 2}]}", statements, ""},
+		{input + "{o: none}", statements, `not expected: {"a":2}`},
+		{input + "{o: {golden: /etc/passwd}}", statements, "a golden file cannot be compared with here"},
+		{input + "{o: [{a: 2}]}", "CREATE FUNCTION f(BIGINT) RETURNS BIGINT LANGUAGE WASM USING FILE '/etc/passwd';" + statements, "cannot be read here"},
+		{input + "{o: [{a: 2}]}", "SELECT", "statements:1:"},
+	} {
+		f, err := ruletest.Parse("x.yaml", c.tests, c.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := f.Run(context.Background(), func(string) bool { return true }, ruletest.Options{Clock: &clock.Manual{}})[0].Failures
+		if all := strings.Join(got, "\n"); c.want == "" && all != "" || !strings.Contains(all, c.want) {
+			t.Errorf("%s: %q, want %q", c.tests, all, c.want)
+		}
+	}
+	if _, err := ruletest.Parse("x.yaml", "tests: {", ""); err == nil || !strings.HasPrefix(err.Error(), "x.yaml: ") {
+		t.Errorf("no YAML: %v", err)
+	}
+}
+
 func TestJUnit(t *testing.T) {
 	var b bytes.Buffer
 	err := ruletest.WriteJUnit(&b, []ruletest.Result{

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
 )
 
 // Options of a run.
@@ -31,6 +31,9 @@ type Options struct {
 	Clock   clock.Clock // that durations are read from
 	Rewrite bool        // golden files are written, not compared
 	Cover   bool        // count what the rows show of the patterns
+	// ReadFile reads the modules of functions for tests from Parse; nil: these
+	// cannot create functions.
+	ReadFile func(path string) ([]byte, error)
 }
 
 // Result is what became of a test.
@@ -211,22 +214,34 @@ func (r *runner) compile() ([]query.Query, error) {
 	}
 	maps.Copy(params, r.test.Params)
 	var list []query.Query
-	for _, name := range r.file.SQL {
-		path := r.file.relative(name)
-		text, err := os.ReadFile(path)
+	err := r.file.statements(func(name, text string) error {
+		script, err := parse.Parse(name, text)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		result, err := query.CompileText(r.cat, path, string(text), params)
-		if err != nil {
-			return nil, err
+		result, err := query.Compile(r.cat, script, query.Options{File: name, Text: text, Params: params, ReadFile: r.readFile()})
+		if err == nil {
+			list = append(list, result.Queries...)
 		}
-		list = append(list, result.Queries...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%s: the statements have no query", strings.Join(r.file.SQL, ", "))
 	}
 	return list, nil
+}
+
+// readFile is what reads the modules of functions; nil: the disk has them.
+func (r *runner) readFile() func(string) ([]byte, error) {
+	if r.file.given == nil || r.options.ReadFile != nil {
+		return r.options.ReadFile
+	}
+	return func(path string) ([]byte, error) {
+		return nil, fmt.Errorf("%s cannot be read here: tests without files have no modules", path)
+	}
 }
 
 func (r *runner) open(ctx context.Context, queries []query.Query) error {

@@ -44,12 +44,28 @@ func openMatches(t *testing.T, table, rows, clause string) string {
 	if again := listOpen(match, restored); again != got {
 		t.Errorf("after a restore:\n%s\nbefore:\n%s", again, got)
 	}
+	everyOneIsSomewhere(t, p, m)
 	must(t, m.Advance(ctx, event.MaxTime, &looked))
 	must(t, other.Advance(ctx, event.MaxTime, &plain))
 	if !slices.Equal(looked.rows, plain.rows) {
 		t.Errorf("looking changes the output: %q, want %q", looked.rows, plain.rows)
 	}
 	return got
+}
+
+// everyOneIsSomewhere finds each open match in the automaton.
+func everyOneIsSomewhere(t *testing.T, p *pattern.Program, m operators.Stateful) {
+	a := p.Automaton()
+	m.(operators.Inspector).Inspect(func(x *operators.Instance) bool {
+		var bound []string
+		for _, r := range x.Rows {
+			bound = append(bound, r.Variable)
+		}
+		if at := p.Where(a, bound, x.Waits, x.Absent); len(at) == 0 {
+			t.Errorf("PATTERN (%s): a match with rows %v that waits for %v, none of %v, is in no state of\n%s", p.Text(), bound, x.Waits, x.Absent, p.States())
+		}
+		return true
+	})
 }
 
 func listOpen(match *plan.Match, m operators.Stateful) string {

@@ -12,7 +12,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 )
 
-// small leaves out the queries with very many matches.
+// small leaves out the queries with very many matches, and most of the stream.
 var small bool
 
 // TestCounts runs the queries of testdata/stock and compares how many matches

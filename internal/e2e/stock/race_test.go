@@ -3,5 +3,5 @@
 package stock
 
 // The race detector makes a match some thirty times dearer, and one shard is
-// single-threaded: make test counts the many matches once more without it.
+// single-threaded: make test does all of it once more without it.
 func init() { small = true }

@@ -12,7 +12,7 @@ const data = "../../../testdata/stock/stock.csv.gz"
 // TestStock compares every query over the whole stream with the naive matcher.
 func TestStock(t *testing.T) {
 	limit := 0
-	if testing.Short() {
+	if testing.Short() || small {
 		limit = 20_000
 	}
 	trades, err := Load(data, limit)
