@@ -131,6 +131,7 @@ func (q *Query) Drop() error {
 	e.mu.Unlock()
 	q.meter.forget()
 	q.forgetMarks()
+	q.p.forgetRecent()
 	return errors.Join(e.forgetShadow(q.name), e.dropState(q.name))
 }
 
