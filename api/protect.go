@@ -40,6 +40,10 @@ var rules = map[string]rule{
 	"POST /v1/queries/{name}/pause":            {auth.Author, true, "pause-query"},
 	"POST /v1/queries/{name}/resume":           {auth.Author, true, "resume-query"},
 	"GET /v1/queries/{name}/versions":          {auth.Viewer, false, "query-versions"},
+	"POST /v1/queries/{name}/shadow":           {auth.Author, true, "create-shadow"},
+	"GET /v1/queries/{name}/shadow":            {auth.Author, false, "show-shadow"}, // has detections
+	"DELETE /v1/queries/{name}/shadow":         {auth.Author, true, "drop-shadow"},
+	"POST /v1/queries/{name}/shadow/promote":   {auth.Author, true, "promote-shadow"},
 	"GET /v1/savepoints":                       {auth.Viewer, false, "list-savepoints"},
 	"GET /v1/savepoints/{name}":                {auth.Viewer, false, "show-savepoint"},
 	"POST /v1/savepoints":                      {auth.Operator, true, "create-savepoint"},
