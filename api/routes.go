@@ -42,9 +42,11 @@ func register(api huma.API, s *Service) {
 	registerShadows(api, s)
 	registerGraph(api, s)
 	registerWhy(api, s)
+	registerLanguage(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
+	registerEvents(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
 		func(context.Context, *struct{}) (*body[[]Table], error) { return answer(s.Tables(), nil) })
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}", "show-table", "One table", 0),
