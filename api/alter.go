@@ -35,9 +35,9 @@ func (s *Service) alterQuery(sub *Submission, a *ast.AlterQuery) (*Outcome, erro
 		return &Outcome{Queries: []string{}, Paused: []string{name}}, s.Pause(context.Background(), name)
 	case "RESUME":
 		return &Outcome{Queries: []string{name}}, s.Resume(name)
-	}
-	if a.Insert == nil {
-		return nil, badRequest("ALTER QUERY … %s is not supported yet", a.Action)
+	case "PROMOTE":
+		_, err := s.Promote(context.Background(), name)
+		return &Outcome{Queries: []string{name}}, err
 	}
 	r := &Replacement{File: sub.File, SQL: sub.SQL, Params: sub.Params, By: sub.By}
 	done, err := s.Replace(context.Background(), name, r)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ type ReplaceAnswer struct {
 	Query      string          `json:"query"`
 	Version    int             `json:"version" doc:"Number of the version that runs now"`
 	Done       bool            `json:"done" doc:"The text has been replaced"`
+	Replaying  bool            `json:"replaying,omitempty" doc:"A shadow reads history, and takes the query's place when it has caught up"`
 	Advice     string          `json:"advice" enum:"keep,replay,drop" doc:"What loses least"`
 	ReplayFrom string          `json:"replay_from,omitempty" doc:"With the advice to replay: since when the new text needs history"`
 	Operators  []engine.Kept   `json:"operators"`
@@ -84,8 +86,10 @@ func (s *Service) Replace(ctx context.Context, name string, r *Replacement) (*Re
 		return w.answer, nil
 	}
 	switch {
+	case w.statement.Shadow != nil:
+		return nil, conflict("query %q has a shadow: promote it, or drop it first (cepd query unshadow %s)", w.statement.Name, w.statement.Name)
 	case r.Mode == modeReplay:
-		return nil, badRequest("a replay is made beside the query that runs, by a shadow that takes its place")
+		return s.replay(w)
 	case r.Mode == modeKeep && !w.verdict.Keep:
 		return nil, w.answer.undone()
 	case r.Mode != modeDrop && s.statusOf(w.statement.Name).State == engine.StateRecovering:
@@ -95,6 +99,20 @@ func (s *Service) Replace(ctx context.Context, name string, r *Replacement) (*Re
 		return nil, err
 	}
 	w.answer.Done, w.answer.Version = true, w.next.Number
+	return w.answer, nil
+}
+
+// replay has a shadow make the state from history, and take the query's place.
+func (s *Service) replay(w *replacing) (*ReplaceAnswer, error) {
+	from := cmp.Or(w.From, w.answer.ReplayFrom)
+	if from == "" {
+		return nil, badRequest("say since when history is to be read (from): the new text looks back without end, or nothing is known of the time yet")
+	}
+	w.next.State = "replayed from " + from
+	if _, err := s.startShadow(w.statement.Name, &Shadow{Version: w.next, From: from, Promote: true}); err != nil {
+		return nil, err
+	}
+	w.answer.Replaying, w.answer.ReplayFrom = true, from
 	return w.answer, nil
 }
 

@@ -43,7 +43,7 @@ The file may have the definitions of the query's tables too, as the server has t
 		if err := f.callLong(c.Context(), http.MethodPost, queryPath(args[0])+"/replace", r, &out); err != nil {
 			return err
 		}
-		if err := f.print(g.std.out, out, func(w io.Writer) { printReplaced(w, &out) }); err != nil || out.Done || r.DryRun {
+		if err := f.print(g.std.out, out, func(w io.Writer) { printReplaced(w, &out) }); err != nil || out.Done || out.Replaying || r.DryRun {
 			return err
 		}
 		return fmt.Errorf("query %s stays as it is: choose --mode keep, drop or replay", out.Query)
@@ -54,6 +54,8 @@ The file may have the definitions of the query's tables too, as the server has t
 func printReplaced(w io.Writer, a *api.ReplaceAnswer) {
 	if a.Done {
 		fmt.Fprintf(w, "query %s runs as version %d\n", a.Query, a.Version)
+	} else if a.Replaying {
+		fmt.Fprintf(w, "query %s goes on at version %d while a shadow reads history from %s, and then takes its place: cepd query shadow %s\n", a.Query, a.Version, a.ReplayFrom, a.Query)
 	} else {
 		fmt.Fprintf(w, "query %s is at version %d; advice: %s", a.Query, a.Version, a.Advice)
 		if a.ReplayFrom != "" {
