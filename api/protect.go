@@ -45,6 +45,7 @@ var rules = map[string]rule{
 	"GET /v1/tables/{name}":              {auth.Viewer, false, "show-table"},
 	"POST /v1/validate":                  {auth.Author, false, "validate"}, // asks brokers, names what files there are
 	"GET /metrics":                       {auth.Viewer, false, "metrics"},
+	"GET /assets/{file}":                 {auth.None, false, "page-file"}, // the same for everybody
 	"GET /{$}":                           {auth.Viewer, false, "page"},
 	"GET /healthz":                       {auth.None, false, "healthz"},
 	"GET /readyz":                        {auth.None, false, "readyz"},
