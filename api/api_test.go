@@ -36,6 +36,7 @@ type fakeRunner struct {
 	started int
 	panics  bool   // no query opens
 	refuse  string // name of a query that does not start
+	version int    // of all states
 
 	restored []string
 }
@@ -73,6 +74,10 @@ func (r *fakeRunner) Start(_ context.Context, q *query.Query, _ *catalog.Catalog
 	r.running[q.Name] = q.Table.Name
 	return nil
 }
+
+func (r *fakeRunner) Stop(_ context.Context, name string) error { return r.Drop(name) }
+
+func (r *fakeRunner) StateVersion(string) (int, error) { return r.version, nil }
 
 func (r *fakeRunner) Drop(name string) error {
 	r.mu.Lock()

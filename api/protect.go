@@ -34,7 +34,9 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/automaton":   {auth.Viewer, false, "query-automaton"},
 	"GET /v1/queries/{name}/instances":   {auth.Author, false, "list-instances"}, // has events
 	"GET /v1/queries/{name}/why":         {auth.Author, false, "why"},            // has events, and reads a history
-	"POST /v1/queries/{name}/resume":     {auth.Operator, true, "resume-query"},
+	"POST /v1/queries/{name}/pause":      {auth.Author, true, "pause-query"},
+	"POST /v1/queries/{name}/resume":     {auth.Author, true, "resume-query"},
+	"GET /v1/queries/{name}/versions":    {auth.Viewer, false, "query-versions"},
 	"GET /v1/savepoints":                 {auth.Viewer, false, "list-savepoints"},
 	"GET /v1/savepoints/{name}":          {auth.Viewer, false, "show-savepoint"},
 	"POST /v1/savepoints":                {auth.Operator, true, "create-savepoint"},
@@ -217,6 +219,14 @@ func (h *held) code() int {
 }
 
 type entryKey struct{}
+
+// whoOf is who makes a request; empty where nobody is asked.
+func whoOf(ctx context.Context) string {
+	if e, ok := ctx.Value(entryKey{}).(*audit.Entry); ok {
+		return e.Who
+	}
+	return ""
+}
 
 // note adds to the audit log's entry of a request which queries came and went.
 func note(ctx context.Context, added, dropped []string) {

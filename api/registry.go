@@ -24,9 +24,9 @@ import (
 // MaxStatements bounds the registry.
 const MaxStatements = 10_000
 
-// registryVersion is that of the file. A newer one is refused; when there is a
-// second, decode reads the first too.
-const registryVersion = 1
+// registryVersion is that of the file. A newer one is refused. Version 2 has
+// versions of queries; what version 1 has is the first of each.
+const registryVersion = 2
 
 // The names of what a server's data directory has.
 const (
@@ -43,6 +43,14 @@ type Statement struct {
 	Settings map[string]string `json:"settings,omitempty"` // SET in effect
 	Created  time.Time         `json:"created"`
 	Module   []byte            `json:"module,omitempty"` // of a function, as it was when it was accepted
+
+	// Of a query.
+	Number  int       `json:"number,omitempty"` // of the version; 0 is 1
+	By      string    `json:"by,omitempty"`     // who submitted it
+	State   string    `json:"state,omitempty"`  // what became of the state of the version before
+	Paused  bool      `json:"paused,omitempty"`
+	Past    []Version `json:"past,omitempty"`    // earlier versions, the oldest first
+	Pending *Version  `json:"pending,omitempty"` // what it is being changed to: the state knows whether it was
 }
 
 // The kinds of statements that are kept.
@@ -266,7 +274,7 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 			}
 			err = c.define(st, kindFunction, nameOf(s.Name), s.IfNotExists)
 		case *ast.Insert, *ast.CreateQuery, *ast.StatementSet:
-			st.Settings = result.Queries[next].Settings
+			st.Settings, st.By = result.Queries[next].Settings, sub.By
 			err = c.query(st, sub.Name, &result.Queries[next])
 			next++
 		case *ast.QueryStatement:

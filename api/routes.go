@@ -19,6 +19,7 @@ type named struct {
 func register(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodPost, "/v1/queries", "submit", "Run statements: all, or after an error none", http.StatusCreated),
 		func(ctx context.Context, in *body[Submission]) (*body[*Outcome], error) {
+			in.Body.By = whoOf(ctx)
 			out, err := s.Submit(&in.Body)
 			if err == nil {
 				note(ctx, out.Queries, out.Dropped)
@@ -36,8 +37,7 @@ func register(api huma.API, s *Service) {
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Drop(in.Name)) })
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}/status", "query-status", "How a query does, and why nothing comes out", 0),
 		func(_ context.Context, in *named) (*body[engine.Status], error) { return answer(s.Status(in.Name)) })
-	huma.Register(api, operation(http.MethodPost, "/v1/queries/{name}/resume", "resume-query", "Start a query again that has failed", http.StatusNoContent),
-		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
+	registerLife(api, s)
 	registerInstances(api, s)
 	registerGraph(api, s)
 	registerWhy(api, s)

@@ -60,6 +60,14 @@ func (r EngineRunner) Restarts(q *query.Query) (engine.RestartStrategy, error) {
 	return r.Engine.Restarts(q.Settings)
 }
 
+// Stop ends the query in order, keeping its state.
+func (r EngineRunner) Stop(ctx context.Context, name string) error {
+	if q, ok := r.Query(name); ok {
+		return q.Stop(ctx)
+	}
+	return nil
+}
+
 // Drop stops the query and deletes its state.
 func (r EngineRunner) Drop(name string) error {
 	if q, ok := r.Query(name); ok {

@@ -34,6 +34,12 @@ type Runner interface {
 	Failure(name string) *engine.Failure
 	// Restarts says when the query is started again that has failed.
 	Restarts(q *query.Query) (engine.RestartStrategy, error)
+	// Stop ends the query in order, keeping its state; one that does not run is left
+	// alone.
+	Stop(ctx context.Context, name string) error
+	// StateVersion is the version of the query's text that made its state; 0: there
+	// is none.
+	StateVersion(name string) (int, error)
 	// Drop stops the query and deletes its state, also of one that did not start.
 	Drop(name string) error
 	// Savepoint writes the state of a query that was started.
@@ -93,6 +99,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 			return nil, err
 		}
 	}
+	if err := reg.settle(runner.StateVersion); err != nil {
+		return nil, err
+	}
 	c, err := compileList(reg.statements)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
@@ -100,7 +109,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
-		s.starts.begin(&c.queries[i], c.catalog)
+		if !s.paused(c.queries[i].Name) {
+			s.starts.begin(&c.queries[i], c.catalog)
+		}
 	}
 	s.ready = true
 	return s, nil
@@ -138,12 +149,15 @@ type Submission struct {
 
 	FromSavepoint string `json:"from_savepoint,omitempty" doc:"Name of a savepoint that the query goes on from" maxLength:"100"`
 	Sinks         string `json:"sinks,omitempty" enum:"refuse,deduplicate,redeliver" doc:"With from_savepoint: what becomes of rows that exactly-once sinks got after it"`
+
+	By string `json:"-"` // who submits it
 }
 
 // Outcome is what a submission did.
 type Outcome struct {
 	Queries  []string     `json:"queries" doc:"Queries started"`
 	Dropped  []string     `json:"dropped,omitempty" doc:"Queries dropped"`
+	Paused   []string     `json:"paused,omitempty" doc:"Queries paused"`
 	Answers  []Answer     `json:"answers,omitempty" doc:"Of EXPLAIN, DESCRIBE and SHOW"`
 	Warnings []Diagnostic `json:"warnings,omitempty"`
 }
@@ -158,6 +172,9 @@ type Answer struct {
 // Submit carries out the statements of a text: all of them, or, after an
 // error, none.
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
+	if out, done, err := s.alter(sub); done || err != nil {
+		return out, err
+	}
 	s.changes.Lock()
 	defer s.changes.Unlock()
 	base, script, result, err := parseSubmission(s.definitions(), sub, s.runner.ReadFile)
@@ -310,27 +327,6 @@ func (s *Service) Drop(name string) error {
 		return err
 	}
 	return s.dropAll([]string{name})
-}
-
-// Resume starts a query again that has failed or is stopped.
-func (s *Service) Resume(name string) error {
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	list := s.statements()
-	i := find(list, kindQuery, name)
-	if i < 0 {
-		return notFound("there is no query %q", name)
-	}
-	name = list[i].Name
-	c, err := extend(s.definitions(), list[i:i+1])
-	if err != nil {
-		return err
-	}
-	if state, ok := s.status(name); ok && state.State != engine.StateFailed && state.State != engine.StateStopped {
-		return conflict("the query %q is %s", name, state.State)
-	}
-	s.starts.forget(name)
-	return s.start(c, name)
 }
 
 // Validate compiles a text and checks its queries without running anything.

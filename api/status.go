@@ -10,7 +10,8 @@ import (
 // Info is a query as listed.
 type Info struct {
 	Name    string            `json:"name"`
-	State   engine.State      `json:"state" enum:"recovering,running,finished,stopped,failed"`
+	State   engine.State      `json:"state" enum:"recovering,running,finished,stopped,failed,paused"`
+	Version int               `json:"version" doc:"Number of the text, from 1"`
 	SQL     string            `json:"sql"`
 	Params  map[string]string `json:"params,omitempty"`
 	Created time.Time         `json:"created"`
@@ -57,7 +58,7 @@ func (s *Service) Queries() []Info {
 
 func (s *Service) info(st *Statement) Info {
 	status := s.statusOf(st.Name)
-	return Info{Name: st.Name, State: status.State, SQL: st.SQL, Params: st.Params, Created: st.Created, Error: status.Error}
+	return Info{Name: st.Name, State: status.State, Version: st.number(), SQL: st.SQL, Params: st.Params, Created: st.Created, Error: status.Error}
 }
 
 // Query is one query.
@@ -87,9 +88,17 @@ func (s *Service) status(name string) (engine.Status, bool) {
 }
 
 func (s *Service) statusOf(name string) engine.Status {
+	list := s.statements()
+	i := find(list, kindQuery, name)
+	if i < 0 {
+		return engine.Status{Name: name, State: engine.StateStopped}
+	}
+	if list[i].Paused {
+		return engine.Status{Name: name, State: engine.StatePaused, Version: list[i].number(), Hint: "it goes on where it was: cepd query resume " + name}
+	}
 	status, ok := s.runner.Status(name)
 	status = s.starts.state(name, status, ok)
-	status.Name = name
+	status.Name, status.Version = name, list[i].number()
 	return status
 }
 

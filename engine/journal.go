@@ -55,7 +55,16 @@ const (
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
+	sectionOther    = 'v' // the same, written by a change of the query's text
 )
+
+// stateSection is where the operators' state lies. A change writes the other half.
+func stateSection(half int) byte {
+	if half == 0 {
+		return sectionState
+	}
+	return sectionOther
+}
 
 // Flags of a journal entry's part.
 const (

@@ -42,6 +42,8 @@ type Pipeline struct {
 	fingerprint string     // of what the state depends on
 	version     string     // of the program
 	restored    *restored  // nil: the state has run here
+	textVersion int        // of the query's text that made the state; 0: the first
+	half        int        // of the query's range where the operators' state lies
 	number      uint64     // of the last step in the journal
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
@@ -422,7 +424,7 @@ func (p *Pipeline) Close() error {
 func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) error {
 	for _, s := range p.stages {
 		for _, h := range s.shards {
-			place := []byte{sectionState, byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
+			place := []byte{stateSection(p.half), byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
 			if err := visit(place, h.order); err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ func (p *Pipeline) restore(h *header) error {
 	if len(h.Stages) != len(p.stages) || len(h.Put) != len(p.boxes) {
 		return fmt.Errorf("the snapshot has %d stages and %d sinks, the query %d and %d: another cepd wrote it, which put patterns together in another way; use that one, or drop the query's state", len(h.Stages), len(h.Put), len(p.stages), len(p.boxes))
 	}
-	p.number, p.now, p.done = h.Step, h.Now, h.Done
+	p.number, p.now, p.done, p.textVersion, p.half = h.Step, h.Now, h.Done, h.Version, h.Half
 	if err := p.restoreUnits(h.Units); err != nil {
 		return err
 	}

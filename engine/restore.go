@@ -146,6 +146,24 @@ func StateNames(r state.Reader) (names []string, err error) {
 
 var errStop = errors.New("stop")
 
+// StateVersion is the version of the text of a query that made its state; 0: it
+// has none.
+func (e *Engine) StateVersion(name string) (int, error) {
+	if e.store == nil {
+		return 0, nil
+	}
+	root := state.Under{R: e.store, Prefix: queryRange(name)}
+	text, found, err := root.Get([]byte{sectionSnapshot})
+	if err != nil || !found {
+		return 0, err
+	}
+	var h header
+	if err := json.Unmarshal(text, &h); err != nil {
+		return 0, fmt.Errorf("the snapshot of query %q is corrupt: %w", name, err)
+	}
+	return max(h.Version, 1), nil
+}
+
 // ChooseSinks notes, in the store of a data directory that nobody uses, what the
 // queries of these names (none: all) shall do about sinks that are ahead. At is
 // when the store was copied.

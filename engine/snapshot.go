@@ -41,6 +41,9 @@ type header struct {
 
 	// Where in the sinks the rows begin that this snapshot does not know of.
 	Places []map[int32]int64 `json:"places,omitempty"`
+
+	Version int `json:"version,omitempty"` // of the query's text; 0: the first
+	Half    int `json:"half,omitempty"`    // where the operators' state lies: sectionState, or sectionOther
 }
 
 type unitState struct {
@@ -61,7 +64,7 @@ type stageState struct {
 }
 
 func (p *Pipeline) header() header {
-	h := header{Step: p.number, Now: p.now, Done: p.done}
+	h := header{Step: p.number, Now: p.now, Done: p.done, Version: p.textVersion, Half: p.half}
 	for _, u := range p.units {
 		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.ready, u.seen})
 	}

@@ -20,6 +20,7 @@ const (
 	StateFinished   State = "finished" // the bounded input has ended and everything is delivered
 	StateStopped    State = "stopped"  // orderly, to be continued
 	StateFailed     State = "failed"
+	StatePaused     State = "paused" // by somebody, until it is resumed; told by the server
 )
 
 // Status is a look at a query. Times of events are RFC 3339 in UTC, empty where
@@ -27,6 +28,7 @@ const (
 type Status struct {
 	Name       string            `json:"name"`
 	State      State             `json:"state"`
+	Version    int               `json:"version,omitempty"` // of the query's text; told by the server
 	Error      string            `json:"error,omitempty"`
 	Failure    *FailureStatus    `json:"failure,omitempty"`
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out

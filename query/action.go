@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"sort"
 	"strings"
 
@@ -67,6 +68,20 @@ func (c *compiler) drop(s *ast.Drop) {
 	default:
 		c.list.Add(diag.NotSupported, s.Pos(), "DROP %s is not supported yet", s.What)
 	}
+}
+
+// alter is ALTER QUERY: its new text is planned, and it is for the caller to know
+// the query.
+func (c *compiler) alter(s *ast.AlterQuery) {
+	a := Action{Statement: s}
+	if s.Insert != nil {
+		a.Plan, _ = c.root(s.Insert)
+		if a.Plan == nil {
+			return
+		}
+		a.Plan.Name, a.Settings = s.Name.Name, maps.Clone(c.cat.Settings)
+	}
+	c.action(a)
 }
 
 func (c *compiler) describe(s *ast.Describe) {

@@ -71,12 +71,13 @@ type Query struct {
 
 // Action is a statement that runs no query.
 type Action struct {
-	// Statement is an *ast.Explain, *ast.Describe, *ast.Show, *ast.Set or
-	// *ast.Drop (of a query).
+	// Statement is an *ast.Explain, *ast.Describe, *ast.Show, *ast.Set,
+	// *ast.AlterQuery or *ast.Drop (of a query).
 	Statement ast.Statement
-	Before    int          // the number of Queries that stand before it
-	Plan      *plan.Insert // of EXPLAIN
-	Columns   []string     // of the answer; nil when the caller knows it, such as SHOW QUERIES
+	Before    int               // the number of Queries that stand before it
+	Plan      *plan.Insert      // of EXPLAIN, and of ALTER QUERY … AS
+	Settings  map[string]string // of ALTER QUERY … AS: SET so far
+	Columns   []string          // of the answer; nil when the caller knows it, such as SHOW QUERIES
 	Rows      [][]string
 }
 
@@ -173,18 +174,15 @@ func (c *compiler) statement(s ast.Statement) {
 		c.set(s)
 	case *ast.Drop:
 		c.drop(s)
+	case *ast.AlterQuery:
+		c.alter(s)
 	default:
 		c.refuse(s)
 	}
 }
 
 func (c *compiler) refuse(s ast.Statement) {
-	what := "this statement"
-	switch s := s.(type) {
-	case *ast.AlterQuery:
-		what = "ALTER QUERY … " + s.Action
-	}
-	c.list.Add(diag.NotSupported, s.Pos(), "%s is not supported yet", what)
+	c.list.Add(diag.NotSupported, s.Pos(), "this statement is not supported yet")
 }
 
 // root is the plan of a statement that reads; nil after an error.

@@ -14,6 +14,8 @@ func (r *runCommand) answer(a *query.Action) error {
 		return r.show(s, a)
 	case *ast.Drop:
 		return usagef("DROP QUERY is for a server: cepd query drop %s", s.Name.Parts[0].Name)
+	case *ast.AlterQuery:
+		return usagef("ALTER QUERY is for a server: cepd query replace, pause, resume")
 	}
 	if a.Columns == nil {
 		return nil

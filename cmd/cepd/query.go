@@ -38,7 +38,7 @@ func newQuery(g *global) *cobra.Command {
 	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
-	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newResume(f), newDrop(g, f))
+	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newQueryWhy(g, f), newPause(f), newResume(f), newVersions(g, f), newDrop(g, f))
 	return c
 }
 
@@ -94,6 +94,9 @@ func printOutcome(w io.Writer, out *api.Outcome) {
 	for _, q := range out.Dropped {
 		fmt.Fprintf(w, "query %s dropped\n", q)
 	}
+	for _, q := range out.Paused {
+		fmt.Fprintf(w, "query %s paused\n", q)
+	}
 	for _, q := range out.Queries {
 		fmt.Fprintf(w, "query %s runs\n", q)
 	}
@@ -129,9 +132,9 @@ func newList(g *global, f *queryFlags) *cobra.Command {
 			return f.print(g.std.out, list, func(w io.Writer) {
 				var rows [][]string
 				for _, q := range list {
-					rows = append(rows, []string{q.Name, string(q.State), q.Created.Format(time.DateTime), firstLine(q.Error)})
+					rows = append(rows, []string{q.Name, string(q.State), strconv.Itoa(q.Version), q.Created.Format(time.DateTime), firstLine(q.Error)})
 				}
-				table(w, []string{"query", "state", "created", "error"}, rows)
+				table(w, []string{"query", "state", "version", "created", "error"}, rows)
 			})
 		},
 	}
@@ -151,7 +154,7 @@ func newShow(g *global, f *queryFlags) *cobra.Command {
 				return err
 			}
 			return f.print(g.std.out, q, func(w io.Writer) {
-				fmt.Fprintf(w, "-- %s: %s since %s\n%s;\n", q.Name, string(q.State), q.Created.Format(time.DateTime), q.SQL)
+				fmt.Fprintf(w, "-- %s: %s, version %d of %s\n%s;\n", q.Name, string(q.State), q.Version, q.Created.Format(time.DateTime), q.SQL)
 			})
 		},
 	}
@@ -162,19 +165,6 @@ func newDrop(g *global, f *queryFlags) *cobra.Command {
 		Use: "drop NAME", Short: "Stop a query and delete its state", Args: one("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.call(c.Context(), http.MethodDelete, queryPath(args[0]), nil, nil)
-		},
-	}
-}
-
-func newResume(f *queryFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "resume NAME", Short: "Start a query again that has failed", Args: one("NAME"),
-		Long: `resume starts a query that has failed where it was. The server does so by itself,
-with growing pauses, until 'restart-strategy.…' says that it is enough: then
-mend what was wrong, and resume.`,
-		Example: "  cepd query resume card_testing",
-		RunE: func(c *cobra.Command, args []string) error {
-			return f.call(c.Context(), http.MethodPost, queryPath(args[0])+"/resume", nil, nil)
 		},
 	}
 }

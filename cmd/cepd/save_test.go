@@ -103,13 +103,13 @@ func TestDamagedDirectory(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut":     string(registry[:len(registry)/2]),
 		"changed": strings.Replace(string(registry), "SELECT x FROM a", "SELECT x FROM b", 1),
-		"newer":   regexp.MustCompile(`"version": 1`).ReplaceAllString(string(registry), `"version": 8`),
+		"newer":   regexp.MustCompile(`"version": 2`).ReplaceAllString(string(registry), `"version": 8`),
 		"empty":   "",
 	} {
 		writeTestFile(t, "data/registry.json", text)
 		want := "cepd backup restore"
 		if name == "newer" {
-			want = "registry version 8, this one reads up to version 1"
+			want = "registry version 8, this one reads up to version 2"
 		}
 		contains(t, []string{"state", "verify", "data"}, "exit 1", "data/registry.json", want)
 		contains(t, []string{"serve", "--data-dir", "data", "--listen", "127.0.0.1:0"}, "exit 1", "data/registry.json", want)
