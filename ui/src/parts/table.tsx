@@ -11,6 +11,8 @@ export interface Column<T> {
   show?: (row: T) => ComponentChildren;
   number?: boolean;
   mono?: boolean;
+  /** Long text, which may be broken into lines. */
+  wide?: boolean;
 }
 
 interface Props<T> {
@@ -53,7 +55,7 @@ export function Table<T>({ label, columns, rows, id, picked, most = 500 }: Props
             {sorted.slice(0, most).map((row) => (
               <tr key={id(row)} class={id(row) === picked ? 'picked' : ''}>
                 {columns.map((c) => (
-                  <td key={c.name} class={`${c.number ? 'num' : ''} ${c.mono ? 'mono' : ''}`}>
+                  <td key={c.name} class={`${c.number ? 'num' : ''} ${c.mono ? 'mono' : ''} ${c.wide ? 'wide' : ''}`}>
                     {c.show ? c.show(row) : (c.value(row) as ComponentChildren)}
                   </td>
                 ))}

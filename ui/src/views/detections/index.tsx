@@ -1,7 +1,7 @@
 // What queries find, as they find it.
 import { useMemo, useState } from 'preact/hooks';
 
-import type { Detection } from '../../api/schema';
+import type { Detection } from '../../api/coming';
 import { useStream } from '../../api/stream';
 import { count, pairs, time } from '../../format';
 import { Empty, Failure } from '../../parts/messages';
@@ -33,7 +33,7 @@ export function Detections({ route }: { route: Route }) {
       ),
     },
     { name: 'Query', value: (d) => d.query, show: (d) => <a href={href(['queries', d.query])}>{d.query}</a> },
-    { name: 'Values', value: (d) => pairs(values(d)), mono: true },
+    { name: 'Values', value: (d) => pairs(values(d)), mono: true, wide: true },
     { name: 'Why', value: (d) => d.id, show: (d) => <a href={href(['why'], { query: d.query, detection: d.id })}>Why?</a> },
   ];
   return (

@@ -71,7 +71,7 @@ function Page({ query, filter }: { query: string; filter: Filter }) {
     { name: 'Rows', value: (x) => (x.rows ?? []).length, number: true },
     { name: 'Waits for', value: waiting },
     { name: 'Expires', value: (x) => x.expires, show: (x) => time(x.expires) },
-    { name: 'Measures', value: (x) => pairs(x.measures), mono: true },
+    { name: 'Measures', value: (x) => pairs(x.measures), mono: true, wide: true },
   ];
   return (
     <>

@@ -44,7 +44,7 @@ function Automaton({ of }: { of: AutomatonView }) {
 
 const columns: Array<Column<VariableView>> = [
   { name: 'Variable', value: (v) => v.name },
-  { name: 'Condition', value: (v) => v.condition, mono: true },
+  { name: 'Condition', value: (v) => v.condition, mono: true, wide: true },
   { name: 'Wait for it', value: (v) => v.waiting, number: true },
   { name: 'Rows in open matches', value: (v) => v.rows, number: true },
 ];

@@ -49,7 +49,7 @@ export function List({ filter }: { filter: string }) {
     { name: 'Detections', value: found, show: (l) => count(found(l)), number: true },
     { name: 'Lag', value: behind, show: (l) => (l.status ? lag(behind(l)) : '–'), number: true },
     { name: 'Watermark', value: (l) => l.status?.watermark, show: (l) => time(l.status?.watermark) },
-    { name: 'Note', value: (l) => l.error || l.status?.hint || '', show: (l) => <span class={l.error ? 'bad' : 'hint'}>{l.error || l.status?.hint || ''}</span> },
+    { name: 'Note', wide: true, value: (l) => l.error || l.status?.hint || '', show: (l) => <span class={l.error ? 'bad' : 'hint'}>{l.error || l.status?.hint || ''}</span> },
   ];
   return (
     <>

@@ -69,7 +69,7 @@ function Answer({ query, key, detection, from, to }: { query: string; key: strin
   const asked = detection && !key ? { detection } : { key };
   const { data, error, again } = usePoll(
     JSON.stringify([query, key, detection, from, to]),
-    (signal) => call('GET /v1/queries/{name}/why', { path: { name: query }, query: { ...asked, from: from || undefined, to: to || undefined } as { key?: string } }, signal),
+    (signal) => call('GET /v1/queries/{name}/why', { path: { name: query }, query: { ...asked, from, to } }, signal),
     0,
   );
   if (error) return <Failure error={error} what="answer from the history" />;
