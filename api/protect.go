@@ -55,6 +55,10 @@ var rules = map[string]rule{
 	"POST /login":                        {auth.None, false, "login"}, // writes down by itself
 	"POST /logout":                       {auth.None, false, "logout"},
 	"/":                                  {auth.Viewer, false, "unknown-path"},
+
+	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
+	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
+	"GET /v1/detections/stream":                {auth.Author, false, "stream-all-detections"},
 }
 
 // ruleOf is the rule of a pattern. A route that nobody has thought of is the

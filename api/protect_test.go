@@ -54,8 +54,7 @@ func newGuarded(t *testing.T) *guarded {
 
 // ask sends a request with the token of a role.
 func (g *guarded) ask(role auth.Role, method, path, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
+	r := newRequest(method, path, strings.NewReader(body))
 	if role != auth.None {
 		r.Header.Set("Authorization", "Bearer "+g.tokens[role])
 	}

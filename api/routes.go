@@ -41,6 +41,7 @@ func register(api huma.API, s *Service) {
 	registerInstances(api, s)
 	registerGraph(api, s)
 	registerWhy(api, s)
+	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),

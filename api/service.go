@@ -63,6 +63,8 @@ type Runner interface {
 	Automata(ctx context.Context, name string) (*engine.Automata, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
+	// Watch reads what a query (empty: any) delivers, behind a cursor.
+	Watch(query, after string) (*engine.Watch, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -74,6 +76,9 @@ type Service struct {
 	now    func() time.Time
 	asking chan struct{} // full while a history is read
 	starts *starts
+
+	streams   chan struct{} // one per stream
+	heartbeat time.Duration // of streams
 
 	dir     string // data directory; empty: none
 	backups string // where they go if nothing is said
@@ -106,7 +111,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {

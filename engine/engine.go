@@ -47,6 +47,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e.options.pool = newPool(o.Workers - 1)
 	e.options.memory = newMemory(o.MemoryLimit, o.MemoryBudget)
+	e.options.arrivals = newArrivals(o.Clock.Now())
 	return e, nil
 }
 
@@ -102,8 +103,12 @@ func (e *Engine) reserve(name string) error {
 	if e.closed {
 		return errClosed
 	}
-	if q, taken := e.queries[name]; taken && (q == nil || q.running()) {
+	q, taken := e.queries[name]
+	if taken && (q == nil || q.running()) {
 		return fmt.Errorf("query %q is running already", name)
+	}
+	if q != nil {
+		q.p.forgetRecent()
 	}
 	e.queries[name] = nil
 	return nil

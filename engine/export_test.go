@@ -1,6 +1,11 @@
 package engine
 
-import "context"
+import (
+	"bytes"
+	"context"
+
+	"github.com/cepd/cepd/operators"
+)
 
 // FormatVersion is for tests that keep states of each version.
 const FormatVersion = formatVersion
@@ -15,4 +20,21 @@ func (e *Engine) TurnsWaited() int {
 	e.turns.mu.Lock()
 	defer e.turns.mu.Unlock()
 	return len(e.turns.waiting)
+}
+
+// EndFirst has the next step end the open match with the least ID, and says
+// whether there is one.
+func (p *Pipeline) EndFirst() (bool, error) {
+	first := ending{}
+	found := false
+	p.inspect(func(at place, x *operators.Instance) bool {
+		if !found || x.ID < first.id {
+			found, first = true, ending{at.stage.index, at.shard, bytes.Clone(x.Name), x.ID}
+		}
+		return true
+	}, new(bool))
+	if !found {
+		return false, nil
+	}
+	return true, p.end(first)
 }

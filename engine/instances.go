@@ -1,16 +1,12 @@
 package engine
 
 import (
-	"cmp"
-	"container/heap"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
@@ -39,6 +35,7 @@ type Instances struct {
 	Instances []Instance `json:"instances"`
 	Total     int        `json:"total" doc:"Open matches that the filter chooses"`
 	Partial   bool       `json:"partial,omitempty" doc:"There are more than a million open matches: the others were not looked at"`
+	Cut       int        `json:"cut_keys,omitempty" doc:"Keys with more than 10,000 open matches, of which the others were not looked at"`
 	Next      string     `json:"next,omitempty" doc:"The after of the next page"`
 }
 
@@ -67,13 +64,24 @@ type InstanceRow struct {
 	Offset    *int64 `json:"offset,omitempty"`
 }
 
-// Instances looks at the open matches of the query.
-func (q *Query) Instances(ctx context.Context, f InstanceFilter) (out *Instances, err error) {
-	err = q.ask(ctx, func(p *Pipeline) error {
-		out, err = p.Instances(f)
-		return err
-	})
-	return out, err
+// Instances looks at the open matches of the query, portion by portion: rows are
+// read in between. So of more than a portion the page is not of one moment.
+func (q *Query) Instances(ctx context.Context, f InstanceFilter) (*Instances, error) {
+	look, err := newLook(f)
+	if err != nil {
+		return nil, err
+	}
+	for more := true; more; {
+		err := q.ask(ctx, func(p *Pipeline) error {
+			more = look.portion(p, portionMatches)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	err = q.ask(ctx, func(p *Pipeline) error { look.describe(p); return nil })
+	return look.page.out, err
 }
 
 // ErrEnded says that a query does not run, ErrFilter that a filter makes no
@@ -102,168 +110,114 @@ func (q *Query) ask(ctx context.Context, f func(p *Pipeline) error) error {
 	return <-answer
 }
 
-// Instances looks at the open matches between two steps: twice, once to find
-// those of the page and once to describe them.
+// Instances looks at the open matches between two steps.
 func (p *Pipeline) Instances(f InstanceFilter) (*Instances, error) {
-	page, err := newInstancePage(f)
+	look, err := newLook(f)
 	if err != nil {
 		return nil, err
 	}
-	out := &Instances{}
-	p.inspect(func(at place, x *operators.Instance) bool {
-		if !page.wants(at, x) {
+	for look.portion(p, maxVisited) {
+	}
+	look.describe(p)
+	return look.page.out, nil
+}
+
+// look is a look at the open matches of a pipeline, on its way.
+type look struct {
+	page    *instancePage
+	shard   int // the next one, over all stages
+	at      operators.Look
+	visited int
+}
+
+// portionMatches is about how many open matches are looked at before the stream
+// goes on: some milliseconds.
+const portionMatches = 2000
+
+func newLook(f InstanceFilter) (*look, error) {
+	page, err := newInstancePage(f)
+	return &look{page: page}, err
+}
+
+// portion looks at the next open matches, about so many, and says whether there
+// are more.
+func (l *look) portion(p *Pipeline, matches int) bool {
+	before, shards := l.visited, p.inspected()
+	for ; l.shard < len(shards); l.shard, l.at = l.shard+1, (operators.Look{}) {
+		at := shards[l.shard]
+		if l.page.filter.Key != "" {
+			l.at.Keys = func(key []event.Value) bool { return l.page.ofKey(at.inspector.KeyFields(), key) }
+		}
+		at.inspector.Inspect(&l.at, matches-(l.visited-before), func(x *operators.Instance) bool {
+			l.visited++
+			return l.page.visit(at, x) && l.visited < maxVisited
+		})
+		switch {
+		case l.visited >= maxVisited:
+			l.page.out.Partial = true
+			return false
+		case !l.at.Done:
 			return true
 		}
-		out.Total++
-		page.offer(instanceAt{x.Since, x.ID, at.stage.index})
-		return out.Total < maxVisited
-	}, &out.Partial)
-	chosen := page.sorted()
-	out.Instances = make([]Instance, len(chosen))
-	left := len(chosen)
-	p.inspect(func(at place, x *operators.Instance) bool {
-		if i, ok := slices.BinarySearchFunc(chosen, instanceAt{x.Since, x.ID, at.stage.index}, instanceAt.compare); ok && out.Instances[i].ID == "" {
+		l.page.out.Cut += l.at.Cut
+	}
+	return false
+}
+
+// describe writes out the open matches of the page that are open still.
+func (l *look) describe(p *Pipeline) {
+	shards := p.inspected()
+	out := l.page.out
+	out.Instances = []Instance{}
+	chosen := l.page.sorted()
+	for _, c := range chosen {
+		at := shards[c.shard]
+		at.inspector.InspectKey(c.name, func(x *operators.Instance) bool {
+			if x.ID != c.id {
+				return true
+			}
 			at.inspector.Measure(x)
-			out.Instances[i] = p.describe(at, x)
-			left--
-		}
-		return left > 0
-	}, new(bool))
-	if n := len(chosen); n > 0 && page.more {
+			out.Instances = append(out.Instances, p.describe(at, x))
+			return false
+		})
+	}
+	if n := len(chosen); n > 0 && l.page.more {
 		out.Next = chosen[n-1].String()
 	}
-	return out, nil
+}
+
+// inspected are the shards whose open matches can be looked at.
+func (p *Pipeline) inspected() (list []place) {
+	for _, s := range p.stages {
+		for _, h := range s.shards {
+			if in, ok := h.op.(operators.Inspector); ok {
+				list = append(list, place{s, h.index, len(list), in})
+			}
+		}
+	}
+	return list
 }
 
 // place is whose open matches are visited.
 type place struct {
 	stage     *stage
+	shard     int // of the stage
+	number    int // of all that can be looked at
 	inspector operators.Inspector
 }
 
 // inspect visits the open matches of all stages until visit says no, which cut
 // then tells.
 func (p *Pipeline) inspect(visit func(at place, x *operators.Instance) bool, cut *bool) {
-	for _, s := range p.stages {
-		for _, h := range s.shards {
-			in, ok := h.op.(operators.Inspector)
-			if !ok || *cut {
-				continue
-			}
-			at := place{s, in}
-			in.Inspect(func(x *operators.Instance) bool {
-				*cut = !visit(at, x)
-				return !*cut
-			})
+	for _, at := range p.inspected() {
+		if *cut {
+			return
 		}
+		at.inspector.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
+			*cut = !visit(at, x)
+			return !*cut
+		})
 	}
-}
-
-// instanceAt orders open matches.
-type instanceAt struct {
-	since event.Time
-	id    uint64
-	stage int
-}
-
-func (a instanceAt) compare(b instanceAt) int {
-	return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id), cmp.Compare(a.stage, b.stage))
-}
-
-func (a instanceAt) String() string { return fmt.Sprintf("%d-%016x-%d", a.since, a.id, a.stage) }
-
-func parseInstanceAt(s string) (a instanceAt, err error) {
-	if _, err = fmt.Sscanf(s, "%d-%x-%d", &a.since, &a.id, &a.stage); err != nil || a.String() != s {
-		return a, fmt.Errorf("%w: after=%q: want the next of an earlier page", ErrFilter, s)
-	}
-	return a, nil
-}
-
-// instancePage collects the first of the open matches that are wanted.
-type instancePage struct {
-	filter InstanceFilter
-	column string // of the key; empty: any
-	value  string
-	after  *instanceAt
-	list   []instanceAt // a heap, the last on top
-	more   bool
-}
-
-func newInstancePage(f InstanceFilter) (*instancePage, error) {
-	if f.Limit == 0 {
-		f.Limit = DefaultInstances
-	}
-	if f.Limit < 0 || f.Limit > MaxInstances {
-		return nil, fmt.Errorf("%w: limit=%d: want 1 to %d", ErrFilter, f.Limit, MaxInstances)
-	}
-	p := &instancePage{filter: f, value: f.Key}
-	if column, value, ok := strings.Cut(f.Key, "="); ok {
-		p.column, p.value = column, value
-	}
-	if f.After != "" {
-		after, err := parseInstanceAt(f.After)
-		if err != nil {
-			return nil, err
-		}
-		p.after = &after
-	}
-	return p, nil
-}
-
-// wants says whether the filter chooses an open match.
-func (p *instancePage) wants(at place, x *operators.Instance) bool {
-	f := &p.filter
-	if f.WaitsFor != "" && !slices.ContainsFunc(x.Waits, func(v string) bool { return strings.EqualFold(v, f.WaitsFor) }) {
-		return false
-	}
-	if f.Before != 0 && x.Since >= f.Before {
-		return false
-	}
-	return f.Key == "" || p.ofKey(at.inspector.KeyFields(), x.Key)
-}
-
-func (p *instancePage) ofKey(fields []event.Field, key []event.Value) bool {
-	for i, v := range key {
-		if p.column != "" && !strings.EqualFold(p.column, fields[i].Name) {
-			continue
-		}
-		if !v.Null && function.Text(fields[i].Type, v, time.UTC) == p.value {
-			return true
-		}
-	}
-	return false
-}
-
-// offer takes an open match if it is among the first behind after.
-func (p *instancePage) offer(x instanceAt) {
-	switch {
-	case p.after != nil && x.compare(*p.after) <= 0:
-	case len(p.list) < p.filter.Limit:
-		heap.Push(p, x)
-	default:
-		p.more = true
-		if x.compare(p.list[0]) < 0 {
-			p.list[0] = x
-			heap.Fix(p, 0)
-		}
-	}
-}
-
-func (p *instancePage) sorted() []instanceAt {
-	slices.SortFunc(p.list, instanceAt.compare)
-	return p.list
-}
-
-// Len, Less, Swap, Push and Pop are for the heap.
-func (p *instancePage) Len() int           { return len(p.list) }
-func (p *instancePage) Less(i, j int) bool { return p.list[i].compare(p.list[j]) > 0 }
-func (p *instancePage) Swap(i, j int)      { p.list[i], p.list[j] = p.list[j], p.list[i] }
-func (p *instancePage) Push(x any)         { p.list = append(p.list, x.(instanceAt)) }
-func (p *instancePage) Pop() any {
-	n := len(p.list) - 1
-	x := p.list[n]
-	p.list = p.list[:n]
-	return x
 }
 
 // describe writes an open match out.

@@ -14,7 +14,7 @@ import (
 
 // journal is the entries of the steps, on their way to the store.
 //
-//	entry: length | clock | parts, each: unit, to - from, flags [, length, records] | rows put per outbox | answers, if any
+//	entry: length | clock | parts, each: unit, to - from, flags [, length, records] | rows put per outbox | what is ended | answers, if any
 //	key:   number of the step
 //
 // Without a store a step is durable as soon as it is over.
@@ -33,6 +33,7 @@ type journal struct {
 	durable cut
 	since   int64 // bytes since the last snapshot
 	due     chan struct{}
+	waiters []waiter
 
 	committed atomic.Int64 // clock of the last commit, µs
 }
@@ -53,6 +54,7 @@ const (
 	sectionOutbox   = 'o' // + outbox + number of the last row
 	sectionLedger   = 'x' // + outbox
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
+	sectionRecent   = 'w' // + outbox + number of the first row: what was delivered last
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
 	sectionOther    = 'v' // the same, written by a change of the query's text
@@ -86,7 +88,8 @@ type part struct {
 type step struct {
 	now     event.Time
 	parts   []part
-	puts    []uint64           // outbox numbers after the step
+	puts    []uint64 // outbox numbers after the step
+	endings []ending
 	answers map[shardAt][]byte // of look-ups
 }
 
@@ -100,16 +103,17 @@ func fromBE64(p []byte) uint64 {
 }
 
 // append adds the entry of the step that has just ended.
-func (j *journal) append(number uint64, now event.Time, units []*unit, stages []*stage, boxes []*outbox, urgent bool) {
+func (j *journal) append(number uint64, now event.Time, units []*unit, stages []*stage, boxes []*outbox, endings []ending, urgent bool) {
 	if j.store == nil {
 		j.mu.Lock()
 		j.last, j.durable.step = number, number
+		j.tell()
 		j.mu.Unlock()
 		wake(boxes)
 		return
 	}
 	j.encode(now, units, boxes)
-	j.entry = appendAnswers(j.entry, stages)
+	j.entry = appendAnswers(appendEndings(j.entry, endings), stages)
 	j.mu.Lock()
 	if len(j.pending) == 0 {
 		j.first = number
@@ -204,8 +208,8 @@ func appendPart(e []byte, i int, u *unit) []byte {
 
 var errCorruptJournal = errors.New("the journal is corrupt")
 
-// decodeStep reads an entry. Payloads are views of src.
-func decodeStep(src []byte, units, boxes int) (s step, err error) {
+// decodeStep reads an entry of a format version. Payloads are views of src.
+func decodeStep(src []byte, format, units, boxes int) (s step, err error) {
 	r := reader{src: src}
 	s.now = r.varint()
 	n := r.uvarint()
@@ -219,6 +223,9 @@ func decodeStep(src []byte, units, boxes int) (s step, err error) {
 	}
 	for range boxes {
 		s.puts = append(s.puts, r.uvarint())
+	}
+	if format >= 6 {
+		s.endings = readEndings(&r)
 	}
 	s.answers = readAnswers(&r)
 	if r.bad || len(r.src) > 0 {
@@ -251,6 +258,7 @@ func (j *journal) commit(boxes []*outbox) error {
 	j.acked = acked
 	j.mu.Lock()
 	j.durable, j.spare = end, entries[:0]
+	j.tell()
 	j.mu.Unlock()
 	wake(boxes)
 	return nil

@@ -21,7 +21,7 @@ func FuzzJournal(f *testing.F) {
 	j.encode(12, []*unit{u}, []*outbox{{seq: 4}})
 	f.Add(bytes.Clone(j.entry))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		if s, err := decodeStep(src, 2, 1); err == nil && len(s.puts) != 1 {
+		if s, err := decodeStep(src, formatVersion, 2, 1); err == nil && len(s.puts) != 1 {
 			t.Errorf("%d puts", len(s.puts))
 		}
 		var got, again connectors.RawBatch

@@ -233,7 +233,11 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	b.p.boxes = append(b.p.boxes, newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate))
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate)
+	if a := b.options.arrivals; a != nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
+		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
+	}
+	b.p.boxes = append(b.p.boxes, o)
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}

@@ -48,6 +48,8 @@ type Options struct {
 
 	pool   *pool   // of the engine; nil: each pipeline has its own helpers
 	memory *memory // of the engine; nil: each pipeline has MemoryBudget
+
+	arrivals *arrivals // of the engine; nil: what pipelines deliver cannot be watched
 }
 
 func (o Options) withDefaults() Options {

@@ -29,6 +29,7 @@ type outbox struct {
 	seq    uint64     // rows numbered so far; the pipeline's
 	newest event.Time // of their times; the pipeline's
 	rows   rows       // scratch of rejects.go
+	recent *recent    // what has left, to be watched; nil: nobody can
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -97,11 +98,9 @@ func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
 	}
 	first := o.seq
 	o.seq += uint64(len(live))
-	if o.acked >= o.seq {
-		return
-	}
-	if o.acked > first {
-		live = live[o.acked-first:]
+	if known := min(max(o.acked, first), o.seq) - first; known > 0 {
+		o.recent.copyRows(b, live[:known], first+known, salt)
+		live = live[known:]
 	}
 	for len(live) > 0 {
 		n := min(len(live), o.most)
@@ -238,8 +237,8 @@ func (o *outbox) acknowledge(n int) {
 func (o *outbox) drop(n int) {
 	for _, it := range o.queue[:n] {
 		o.bytes -= it.bytes
-		if len(o.free) < maxFreeBatches {
-			o.free = append(o.free, it.b)
+		if b := o.recent.take(&it); b != nil && len(o.free) < maxFreeBatches {
+			o.free = append(o.free, b)
 		}
 	}
 	o.queue = append(o.queue[:0], o.queue[n:]...)
@@ -256,16 +255,17 @@ func (o *outbox) skip(rows uint64) {
 	}
 	o.drop(n)
 	if len(o.queue) > 0 {
-		o.queue[0].trim(o.acked)
+		o.trim(&o.queue[0])
 	}
 	o.mu.Unlock()
 	signal(o.room)
 }
 
-// trim leaves out the rows up to a number.
-func (it *item) trim(acked uint64) {
-	if first := it.last - uint64(it.b.N); acked > first {
-		it.b.Sel = event.Rows(int(acked-first), it.b.N)
+// trim leaves out the rows that are acknowledged.
+func (o *outbox) trim(it *item) {
+	if first := it.last - uint64(it.b.N); o.acked > first {
+		o.recent.copyRows(it.b, event.Rows(0, int(o.acked-first)), o.acked, event.ID{})
+		it.b.Sel = event.Rows(int(o.acked-first), it.b.N)
 	}
 }
 
@@ -297,10 +297,11 @@ func (o *outbox) restore(r state.Reader, seq, acked uint64) error {
 		}
 		last := fromBE64(key)
 		if last <= acked {
+			o.recent.copyRows(b, event.Rows(0, b.N), last, event.ID{})
 			return nil
 		}
 		it := item{b: b, last: last, bytes: b.Bytes()}
-		it.trim(acked)
+		o.trim(&it)
 		o.queue, o.bytes = append(o.queue, it), o.bytes+it.bytes
 		return nil
 	})

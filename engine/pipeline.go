@@ -48,6 +48,7 @@ type Pipeline struct {
 	now         event.Time // of the last step
 	ticked      event.Time // last step of streams in processing time
 	waited      bool       // for a sink, since the last step
+	endings     []ending   // of the next step
 	failed      error      // of the step that failed
 	done        bool       // the input has ended and all is put
 	recovery    *recovery  // nil: live
@@ -207,6 +208,9 @@ func (p *Pipeline) worth(now event.Time) bool {
 	if p.proctime() && now-p.ticked >= tickInterval.Microseconds() {
 		return true
 	}
+	if len(p.endings) > 0 {
+		return true
+	}
 	for _, u := range p.units {
 		if u.took || u.turnsIdle {
 			return true
@@ -223,6 +227,9 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.account(now)
+	if err := p.handOut(); err != nil {
+		return err
+	}
 	p.budget.begin()
 	for _, s := range p.stages {
 		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
@@ -245,12 +252,18 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.collect()
+	for _, o := range p.boxes {
+		if o.seq > 0 {
+			o.recent.begin(now)
+		}
+	}
 	p.number++
 	p.steps++
 	p.done = p.ended()
 	if p.recovery == nil {
-		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.put() != before || p.done)
+		p.journal.append(p.number, now, p.units, p.stages, p.boxes, p.endings, p.put() != before || p.done || len(p.endings) > 0)
 	}
+	p.endings = nil
 	return nil
 }
 

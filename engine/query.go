@@ -129,6 +129,7 @@ func (q *Query) Drop() error {
 	e.mu.Unlock()
 	q.meter.forget()
 	q.forgetMarks()
+	q.p.forgetRecent()
 	return e.dropState(q.name)
 }
 

@@ -99,6 +99,9 @@ func (p *Pipeline) restoreOperators() error {
 
 func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
 	value, _, err := p.readUnder().Get([]byte{sectionAcked, i})
+	if err == nil {
+		err = o.recent.restore(p.readUnder(sectionRecent, i))
+	}
 	if err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (p *Pipeline) loadJournal(after uint64) error {
 		if number != after+uint64(len(r.steps))+1 {
 			return fmt.Errorf("step %d follows step %d: %w", number, after+uint64(len(r.steps)), errCorruptJournal)
 		}
-		s, err := decodeStep(append([]byte{}, value...), len(p.units), len(p.boxes))
+		s, err := decodeStep(append([]byte{}, value...), p.format, len(p.units), len(p.boxes))
 		r.steps, r.numbers = append(r.steps, s), append(r.numbers, number)
 		return err
 	})
@@ -215,6 +218,7 @@ func (p *Pipeline) replayStep(ctx context.Context) error {
 			u.turnsIdle = u.silent(s.now)
 		}
 	}
+	p.endings = s.endings
 	if err := p.advance(ctx, s.now); err != nil {
 		return err
 	}

@@ -220,8 +220,9 @@ func verifyQuery(root *state.Under, name string) error {
 	if err == nil && !found {
 		err = fmt.Errorf("the state of query %q does not say who wrote it", name)
 	}
+	var m meta
 	if err == nil {
-		_, err = decodeMeta(name, text)
+		m, err = decodeMeta(name, text)
 	}
 	if err != nil {
 		return err
@@ -240,7 +241,7 @@ func verifyQuery(root *state.Under, name string) error {
 			return fmt.Errorf("query %q: step %d follows step %d: %w", name, number, next-1, errCorruptJournal)
 		}
 		next++
-		if _, err := decodeStep(value, len(h.Units), len(h.Put)); err != nil {
+		if _, err := decodeStep(value, m.Format, len(h.Units), len(h.Put)); err != nil {
 			return fmt.Errorf("query %q: step %d: %w", name, next-1, err)
 		}
 		return nil

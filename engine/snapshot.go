@@ -20,7 +20,8 @@ import (
 //	4  a snapshot says where its rows end in the sinks, and what a restored
 //	   query has to leave out; the range says which cepd wrote it
 //	5  a window with many groups is reported in several steps
-const formatVersion = 5
+//	6  a step may end open matches; a pattern's row may say that nothing begins with it
+const formatVersion = 6
 
 // meta says what a query's range was written by.
 type meta struct {
@@ -116,6 +117,9 @@ func (p *Pipeline) capture(w state.Writer) error {
 			return err
 		}
 		if err := o.saveAgain(p.under(w, sectionAgain, byte(i))); err != nil {
+			return err
+		}
+		if err := o.recent.save(p.under(w, sectionRecent, byte(i))); err != nil { // after the outbox: what leaves in between is in both
 			return err
 		}
 	}

@@ -45,6 +45,7 @@ type shard struct {
 	ways    []*way              // by outlet; nil until it has a row
 	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
+	endings []ending  // of the step
 	answers *answerer // nil: it asks for nothing
 	err     error
 }
@@ -77,11 +78,14 @@ func (h *shard) step() {
 		r.Reload()
 	}
 	more, awake := h.unfinished(), h.wake() <= s.now
-	if len(h.in) == 0 && s.domain.combined == s.told && !more && !awake {
+	if len(h.in) == 0 && s.domain.combined == s.told && !more && !awake && len(h.endings) == 0 {
 		return
 	}
 	h.ctx.Now, h.ctx.AtOnce = s.now, s.atOnce
-	if h.err = h.take(); h.err == nil && (s.domain.combined > s.told || more || awake) {
+	if h.err = h.end(); h.err == nil {
+		h.err = h.take()
+	}
+	if h.err == nil && (s.domain.combined > s.told || more || awake) {
 		h.err = h.advance(s.domain.combined)
 	}
 	if h.answers != nil {

@@ -31,6 +31,9 @@ func (connector) Metadata() []connectors.MetadataSpec {
 }
 
 func (connector) Source(t connectors.Table) (connectors.Source, error) {
+	if formats.Columnar(t) {
+		return columnSource(t)
+	}
 	if _, err := formats.NewDecoder(t); err != nil {
 		return nil, err
 	}
@@ -43,6 +46,18 @@ func (connector) Source(t connectors.Table) (connectors.Source, error) {
 		err = allowed(t, path)
 	}
 	return &source{path: path, access: t.Access, framing: framing, reload: t.Reload, log: t.Log}, err
+}
+
+// columnSource is a source of files that are columns, not records.
+func columnSource(t connectors.Table) (connectors.Source, error) {
+	path, err := path(t)
+	if err == nil {
+		err = allowed(t, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newColumnar(t, path)
 }
 
 func (connector) Sink(t connectors.Table) (connectors.Sink, error) {

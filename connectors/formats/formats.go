@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/csv"
 	"github.com/cepd/cepd/connectors/formats/json"
+	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/connectors/formats/protobuf"
 	"github.com/cepd/cepd/connectors/formats/raw"
 )
@@ -32,6 +33,7 @@ var known = []format{
 	{avro.Confluent, avro.Specs(avro.Confluent), avroConfluentDecoder, avroConfluentEncoder, true},
 	{protobuf.Plain, protobuf.Specs(protobuf.Plain), protobufDecoder, protobufEncoder, true},
 	{protobuf.Confluent, protobuf.Specs(protobuf.Confluent), protobufConfluentDecoder, protobufConfluentEncoder, true},
+	{parquet.Name, parquet.Specs(), parquetDecoder, parquetEncoder, true},
 }
 
 // Specs lists the formats with their options, for the registry.
@@ -114,6 +116,21 @@ func NewEncoder(t connectors.Table) (connectors.Encoder, error) {
 func Binary(t connectors.Table) bool {
 	f, _, err := choice(t)
 	return err == nil && f.binary
+}
+
+// Columnar says whether a table's files are columns, which are read without a
+// Decoder.
+func Columnar(t connectors.Table) bool {
+	f, _, err := choice(t)
+	return err == nil && f.name == parquet.Name
+}
+
+func parquetDecoder(connectors.Table, func(string) string) (connectors.Decoder, error) {
+	return nil, fmt.Errorf("format '%s' is of files: it is read with 'connector' = 'file'", parquet.Name)
+}
+
+func parquetEncoder(connectors.Table, func(string) string) (connectors.Encoder, error) {
+	return nil, fmt.Errorf("format '%s' cannot be written yet; json, csv and others can", parquet.Name)
 }
 
 func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {

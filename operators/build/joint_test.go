@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,17 +42,18 @@ func TestJoinAgrees(t *testing.T) {
 		total.alone += c.alone
 		total.rows += c.rows
 		total.spilled += c.spilled
+		total.ended += c.ended
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("%d patterns together, %d of them with the output of another; %d alone; %d rows", total.together, total.shared, total.alone, total.rows)
-	if 2*total.together < total.alone || 20*total.shared < total.together || total.spilled < int(n) || total.rows < 10*int(n) {
+	if 2*total.together < total.alone || 20*total.shared < total.together || total.spilled < int(n) || total.rows < 10*int(n) || total.ended < int(n) {
 		t.Errorf("the cases are too easy")
 	}
 }
 
-type joinCounts struct{ together, shared, alone, rows, spilled int }
+type joinCounts struct{ together, shared, alone, rows, spilled, ended int }
 
 // joinCase is a set of rules and a stream.
 type joinCase struct {
@@ -59,6 +61,7 @@ type joinCase struct {
 	seed  uint64
 	rules []string
 	apart map[string]bool // by name: those that run alone
+	ended int
 }
 
 func newJoinCase(seed uint64) *joinCase {
@@ -207,7 +210,7 @@ func (g *joinCase) run(t *testing.T) (counts joinCounts) {
 	if total != counts.rows {
 		t.Errorf("seed %d: %d rows together, %d alone", g.seed, total, counts.rows)
 	}
-	counts.spilled = int(together.spilled)
+	counts.spilled, counts.ended = int(together.spilled), g.ended
 	counts.alone, counts.together = len(g.apart), len(list)-len(g.apart)
 	return counts
 }
@@ -248,6 +251,10 @@ func (g *joinCase) feed(t *testing.T, together *machine, alone []*machine) {
 			m.step(t, m.batch(rows, offset), wm)
 		}
 		g.compareOpen(t, together, alone)
+		if g.IntN(3) == 0 {
+			g.endOne(t, together, alone)
+			g.compareOpen(t, together, alone)
+		}
 		offset += uint64(n)
 		clock += 3
 		switch g.IntN(6) {
@@ -275,6 +282,61 @@ func (g *joinCase) compareOpen(t *testing.T, together *machine, alone []*machine
 	}
 }
 
+// endOne ends an open match of a pattern that runs together with others, and
+// the same one of the pattern alone.
+func (g *joinCase) endOne(t *testing.T, together *machine, alone []*machine) {
+	t.Helper()
+	i := g.IntN(len(alone))
+	name := fmt.Sprintf("rule%d", i)
+	list := openOf(together)[name]
+	if len(list) == 0 || g.apart[name] {
+		return
+	}
+	line := list[g.IntN(len(list))]
+	if !endLine(t, together, name, line) || !endLine(t, alone[i], "", line) {
+		t.Errorf("seed %d: %s is not open", g.seed, line)
+	}
+	g.ended++
+}
+
+// endLine ends the open match that openOf shows as a line.
+func endLine(t *testing.T, m *machine, pattern, line string) bool {
+	for _, s := range m.stages {
+		in, ok := s.op.(operators.Inspector)
+		if !ok {
+			continue
+		}
+		var name []byte
+		var id uint64
+		in.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
+			if x.Pattern == pattern && lineOf(in, x) == line {
+				name, id = slices.Clone(x.Name), x.ID
+			}
+			return name == nil
+		})
+		if name != nil {
+			found, err := in.End(&operators.Context{}, name, id, nil) // nothing comes out
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+	}
+	return false
+}
+
+func lineOf(in operators.Inspector, x *operators.Instance) string {
+	in.Measure(x)
+	line := fmt.Sprintf("%s %d %v %v", x.Waits, x.Expires, x.Rows, x.Complete)
+	for c, v := range x.Measures {
+		line += " " + kernel.Format(x.Out[c].Type, v)
+	}
+	for c, v := range x.Key {
+		line += " " + kernel.Format(in.KeyFields()[c].Type, v)
+	}
+	return line
+}
+
 // openOf lists the open matches by pattern.
 func openOf(m *machine) map[string][]string {
 	open := map[string][]string{}
@@ -283,16 +345,8 @@ func openOf(m *machine) map[string][]string {
 		if !ok {
 			continue
 		}
-		in.Inspect(func(x *operators.Instance) bool {
-			in.Measure(x)
-			line := fmt.Sprintf("%s %d %v %v", x.Waits, x.Expires, x.Rows, x.Complete)
-			for c, v := range x.Measures {
-				line += " " + kernel.Format(x.Out[c].Type, v)
-			}
-			for c, v := range x.Key {
-				line += " " + kernel.Format(in.KeyFields()[c].Type, v)
-			}
-			open[x.Pattern] = append(open[x.Pattern], line)
+		in.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
+			open[x.Pattern] = append(open[x.Pattern], lineOf(in, x))
 			return true
 		})
 	}

@@ -188,11 +188,14 @@ func (c *Keys) scan(from []byte, fn func(key, value []byte) error) error {
 }
 
 // Each visits the entries of the cold keys, in the order of the store.
-func (c *Keys) Each(fn func(hash uint64, key, value []byte) error) error {
+func (c *Keys) Each(fn func(hash uint64, key, value []byte) error) error { return c.EachFrom(nil, fn) }
+
+// EachFrom is Each of the keys from one on.
+func (c *Keys) EachFrom(from []byte, fn func(hash uint64, key, value []byte) error) error {
 	if c.None() {
 		return nil
 	}
-	return c.scan(nil, func(key, value []byte) error {
+	return c.scan(from, func(key, value []byte) error {
 		hash := c.hash(key)
 		if c.hot(hash, key) || c.Absent(key) {
 			return nil

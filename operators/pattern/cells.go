@@ -43,12 +43,12 @@ type layout struct {
 
 // newLayout lays out columns behind a symbol of so many bits.
 func newLayout(types []event.Type, cols []int, rowtime []bool, symbol int, wide bool) layout {
-	l := layout{wide: wide, meta: wordID + 1, symbol: 1<<symbol - 1 | bitContext}
+	l := layout{wide: wide, meta: wordID + 1, symbol: 1<<symbol - 1 | bitEnded | bitContext}
 	if wide {
 		l.meta++
 	}
 	null := symbol
-	if symbol+len(types) >= 63 { // bitContext is the last
+	if symbol+len(types) > maxBits { // then come bits of the symbol again
 		null = 64
 	}
 	l.stride = l.meta + 1 + (max(64, null+len(types))-1)/64

@@ -163,15 +163,15 @@ func (m *Matcher) forgone(key []byte) {
 	}
 }
 
-// eachCold visits the cold keys, in the order of the store. Each is in memory
-// for the visit.
-func (m *Matcher) eachCold(f func(index int32, k *keyState) error) error {
+// eachCold visits the cold keys from one on, in the order of the store. Each is
+// in memory for the visit.
+func (m *Matcher) eachCold(from []byte, f func(index int32, k *keyState) error) error {
 	c := m.cold
 	if c.none() {
 		return nil
 	}
 	defer func() { m.timers.asleep = c.asleep() }()
-	return c.Each(func(hash uint64, key, value []byte) error {
+	return c.EachFrom(from, func(hash uint64, key, value []byte) error {
 		c.Admit(hash, key)
 		if err := m.admit(hash, key, value); err != nil {
 			return err

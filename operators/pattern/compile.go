@@ -39,9 +39,10 @@ const (
 
 // Bits of a symbol that are not conditions.
 const (
+	bitEnded   = 1 << 61 // what began with the row was ended: nothing begins with it
 	bitEnd     = 1 << 62 // the row is the last of its partition ($)
 	bitContext = 1 << 63 // the contextual bits are set
-	maxBits    = 62
+	maxBits    = 61
 )
 
 var errCorrupt = errors.New("pattern: corrupt snapshot of a key")

@@ -11,6 +11,7 @@ import (
 // inspection is a look at the open matches of a shard.
 type inspection struct {
 	m       *Matcher
+	at      *operators.Look
 	p       *Program // of the variables and the output
 	view    *view    // of the instance at hand
 	gauge   *emitter // of its measures; nil: the matcher's
@@ -18,37 +19,81 @@ type inspection struct {
 	yield   func(x *operators.Instance) bool
 	x       operators.Instance
 	steps   []step
+	first   int32 // kept row that the instance begins with
+	member  int   // of patterns that run together
 	done    bool
 	held    []waiting      // of the key at hand
 	index   map[uint64]int // of held, by ID
+	shown   int            // of the key at hand
+	name    [intKeyBytes]byte
 }
 
 // waiting is a partial match that may wait at several places: it is shown once.
 type waiting struct {
 	x     operators.Instance
 	steps []step
+	first int32
 }
 
-// maxHeld bounds how many are put together. Of a key with more, a partial match
-// may be shown twice.
-const maxHeld = 10_000
+func (m *Matcher) inspection(at *operators.Look, yield func(x *operators.Instance) bool) *inspection {
+	return &inspection{m: m, p: m.p, view: &m.view, at: at, yield: yield, index: map[uint64]int{}, outputs: map[int]*jointOutput{}}
+}
 
 // Inspect implements operators.Inspector. It reads what the matcher holds, key
 // by key, and changes nothing.
-func (m *Matcher) Inspect(yield func(x *operators.Instance) bool) {
-	in := &inspection{m: m, p: m.p, view: &m.view, yield: yield, index: map[uint64]int{}, outputs: map[int]*jointOutput{}}
+func (m *Matcher) Inspect(at *operators.Look, matches int, yield func(x *operators.Instance) bool) {
+	left := matches
+	in := m.inspection(at, func(x *operators.Instance) bool { left--; return yield(x) })
 	m.seen = in
 	defer func() { m.seen = nil }()
-	if m.keys.each(in.key) == nil {
-		_ = m.eachCold(in.key)
+	for at.Slot+1 < m.keys.next {
+		if left <= 0 {
+			return
+		}
+		at.Slot++
+		if k := m.keys.at(at.Slot); k.flags&keyUsed != 0 && in.key(at.Slot, k) != nil {
+			return
+		}
 	}
+	err := m.eachCold(at.Cold, func(i int32, k *keyState) error {
+		if left <= 0 {
+			return errEnough
+		}
+		at.Cold = append(k.keyBytes(m.arena, at.Cold[:0]), 0) // the next one, if there were one
+		return in.key(i, k)
+	})
+	at.Done = err == nil
+}
+
+// InspectKey implements operators.Inspector.
+func (m *Matcher) InspectKey(name []byte, yield func(x *operators.Instance) bool) {
+	in := m.inspection(&operators.Look{}, yield)
+	m.seen = in
+	defer func() { m.seen = nil }()
+	if index, err := m.warm(name); err == nil && index != 0 {
+		_ = in.key(index, m.keys.at(index))
+	}
+}
+
+// warm is the state of a key, read from the store if need be; 0: it has none.
+func (m *Matcher) warm(name []byte) (int32, error) {
+	hash := hashKey(name)
+	if index := m.keys.find(hash, name); index != 0 || m.cold.none() || !m.cold.Has(hash, name) {
+		return index, nil
+	}
+	m.cold.Want(name)
+	if err := m.fetch(); err != nil {
+		return 0, err
+	}
+	return m.keys.find(hash, name), nil
 }
 
 func (in *inspection) key(i int32, k *keyState) error {
 	m := in.m
-	if k.start >= k.n {
+	if k.start >= k.n || in.at.Keys != nil && !in.at.Keys(m.values(k)) {
 		return nil
 	}
+	in.shown = 0
 	m.look(k)
 	switch {
 	case m.joint != nil:
@@ -101,9 +146,9 @@ func (in *inspection) runs(k *keyState) {
 	if r == nil {
 		return
 	}
-	for s := r.first; s != none && !in.done; s = e.store.starts.at(s).next {
+	for s := r.first; s != none && !in.full(); s = e.store.starts.at(s).next {
 		start := e.store.starts.at(s)
-		for i := start.run; i != none && !in.done; i = e.store.runs.at(i).next {
+		for i := start.run; i != none && !in.full(); i = e.store.runs.at(i).next {
 			x := e.store.runs.at(i)
 			in.begin(k, int32(start.number-k.before))
 			in.path(x.path)
@@ -116,7 +161,7 @@ func (in *inspection) runs(k *keyState) {
 		}
 	}
 	for _, f := range r.held {
-		if in.done {
+		if in.full() {
 			return
 		}
 		in.begin(k, int32(f.start-k.before))
@@ -138,7 +183,7 @@ func (in *inspection) shared(k *keyState) {
 		return
 	}
 	for i, head := range g.heads {
-		if head == none || g.at(head).max < k.before || in.done {
+		if head == none || g.at(head).max < k.before || in.full() {
 			continue
 		}
 		_ = s.reader.list(&in.m.view, g, head, k.before, func(steps []step, id uint64) error {
@@ -148,7 +193,10 @@ func (in *inspection) shared(k *keyState) {
 			if w := in.m.p.within; w > 0 {
 				in.x.Expires = deadline(in.x.Since, w)
 			}
-			if in.hold(k); in.done {
+			if in.x.Expires <= deadline(in.m.wm, 1) {
+				return nil // it is forgotten when a row comes
+			}
+			if in.hold(k); in.full() {
 				return errEnough
 			}
 			return nil
@@ -159,7 +207,8 @@ func (in *inspection) shared(k *keyState) {
 // begin starts the instance whose first row is kept row i.
 func (in *inspection) begin(k *keyState, i int32) {
 	x := &in.x
-	*x = operators.Instance{Key: x.Key[:0], Rows: x.Rows[:0], Waits: x.Waits[:0], Absent: x.Absent[:0], Measures: x.Measures[:0],
+	in.first = i
+	*x = operators.Instance{Name: x.Name[:0], Key: x.Key[:0], Rows: x.Rows[:0], Waits: x.Waits[:0], Absent: x.Absent[:0], Measures: x.Measures[:0],
 		Since: in.m.rowTime(k, int(i)), Expires: event.MaxTime, Out: in.p.match.Out.Fields}
 }
 
@@ -183,9 +232,19 @@ func (in *inspection) waits(v int16) {
 	}
 }
 
+// full says that no more is to be shown, of this key or at all.
+func (in *inspection) full() bool {
+	if !in.done && in.shown == operators.MaxPerKey {
+		in.at.Cut++
+		in.shown++
+	}
+	return in.done || in.shown > operators.MaxPerKey
+}
+
 // show completes the instance and lets it be looked at.
 func (in *inspection) show(k *keyState) {
 	in.complete(k)
+	in.shown++
 	in.done = !in.yield(&in.x)
 }
 
@@ -196,14 +255,16 @@ func (in *inspection) hold(k *keyState) {
 		in.held[i].join(&in.x)
 		return
 	}
-	in.complete(k)
-	x := in.x
-	x.Key, x.Rows, x.Waits, x.Absent = slices.Clone(x.Key), slices.Clone(x.Rows), slices.Clone(x.Waits), slices.Clone(x.Absent)
-	in.index[x.ID] = len(in.held)
-	in.held = append(in.held, waiting{x, slices.Clone(in.steps)})
-	if len(in.held) == maxHeld {
-		in.flush()
+	if k.runs != nil && k.runs.count == 1 {
+		in.show(k) // it cannot wait elsewhere too
+		return
 	}
+	in.complete(k)
+	in.shown++
+	x := in.x
+	x.Name, x.Key, x.Rows, x.Waits, x.Absent = slices.Clone(x.Name), slices.Clone(x.Key), slices.Clone(x.Rows), slices.Clone(x.Waits), slices.Clone(x.Absent)
+	in.index[x.ID] = len(in.held)
+	in.held = append(in.held, waiting{x, slices.Clone(in.steps), in.first})
 }
 
 // join adds what is waited for at another place.
@@ -224,7 +285,7 @@ func union(a, b []string) []string {
 func (in *inspection) flush() {
 	for i := range in.held {
 		if !in.done {
-			in.x, in.steps = in.held[i].x, in.held[i].steps
+			in.x, in.steps, in.first = in.held[i].x, in.held[i].steps, in.held[i].first
 			in.done = !in.yield(&in.x)
 		}
 	}
@@ -235,6 +296,7 @@ func (in *inspection) flush() {
 // complete fills in the key and the rows.
 func (in *inspection) complete(k *keyState) {
 	m := in.m
+	in.x.Name = append(in.x.Name, k.keyBytes(m.arena, in.name[:0])...)
 	in.x.Key = append(in.x.Key, m.values(k)...)
 	for _, s := range in.steps {
 		row := m.view.row(int(s.row))

@@ -2,6 +2,7 @@ package pattern_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +72,7 @@ func everyOneIsSomewhere(t *testing.T, p *pattern.Program, m operators.Stateful)
 func listOpen(match *plan.Match, m operators.Stateful) string {
 	var lines []string
 	inspector := m.(operators.Inspector)
-	inspector.Inspect(func(x *operators.Instance) bool {
+	inspector.Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
 		inspector.Measure(x)
 		lines = append(lines, showInstance(match, x))
 		return true

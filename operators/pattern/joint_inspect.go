@@ -39,18 +39,19 @@ func (in *inspection) openIn(b *bank, index int32, k *keyState, row int, shown [
 				continue
 			}
 			shown[w] |= x & -x
-			in.member(&f.j.members[b.first+i], k, row, until)
+			in.memberAt(b.first+i, k, row, until)
 		}
 	}
 }
 
-// member shows the open match of a member that begins with a row.
-func (in *inspection) member(x *member, k *keyState, row int, until event.Time) {
+// memberAt shows the open match of a member that begins with a row.
+func (in *inspection) memberAt(index int, k *keyState, row int, until event.Time) {
+	x := &in.m.joint.j.members[index]
 	o := in.output(x.output)
 	o.view.k, o.view.start, o.view.own = k, 0, x.own
 	in.p, in.view, in.gauge = o.view.p, &o.view, o.emitter
 	in.begin(k, int32(row))
-	in.x.Pattern, in.x.Expires = x.name, until
+	in.x.Pattern, in.x.Expires, in.member = x.name, until, index
 	in.x.Out = in.x.Out[:len(in.x.Out)-len(o.view.p.given.columns)]
 	in.x.ID = mix(rowIdentity(in.m.rowID(k, row), noVar) ^ x.seed)
 	in.steps = in.steps[:0]

@@ -96,7 +96,7 @@ func (s *tecs) workOut(symbol uint64) *sharedAction {
 		}
 	}
 	for _, at := range places.starts {
-		if step := s.step(at.place, symbol); step.takes && (!step.last || len(step.info.ends) > 0) {
+		if step := s.step(at.place, symbol); symbol&bitEnded == 0 && step.takes && (!step.last || len(step.info.ends) > 0) {
 			a.starts = append(a.starts, step)
 		}
 	}

@@ -200,7 +200,7 @@ func (t *Tracer) compare(row int32, now event.Time) {
 // instances are the open matches, by id.
 func (t *Tracer) instances(now event.Time) map[uint64]openMatch {
 	list := map[uint64]openMatch{}
-	t.Inspect(func(x *operators.Instance) bool {
+	t.Inspect(&operators.Look{}, maxEnded, func(x *operators.Instance) bool {
 		o := openMatch{id: x.ID, waits: slices.Clone(x.Waits), absent: slices.Clone(x.Absent), expires: x.Expires, end: none, at: now}
 		for _, r := range x.Rows {
 			o.steps = append(o.steps, step{v: t.variable(r.Variable), row: int64(t.index[r.ID])})

@@ -61,7 +61,7 @@ func (e *edges) workOut(symbol uint64) *action {
 	a := &action{}
 	places := e.p.places
 	for _, s := range places.starts {
-		if e.p.fits(symbol, int(places.list[s.place].in.v)) {
+		if symbol&bitEnded == 0 && e.p.fits(symbol, int(places.list[s.place].in.v)) {
 			a.starts = append(a.starts, s)
 		}
 	}

@@ -171,7 +171,7 @@ func (d *walker) text(n *node, v *event.Vec, row int, p []byte, i int) int {
 	}
 	switch n.op {
 	case opDecimal:
-		x, ok := unscaled(p[from:end])
+		x, ok := cell.BigEndian(p[from:end])
 		if !ok || !cell.SetUnscaled(v, row, x, n.scale) {
 			return d.misfit(v, i)
 		}

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/cepd/cepd/connectors/formats/fault"
-	"github.com/cepd/cepd/internal/decimal"
 )
 
 const (
@@ -147,27 +146,6 @@ func (d *walker) double(p []byte, i int) (float64, int) {
 		return 0, d.fault.At(i, tooShort)
 	}
 	return math.Float64frombits(binary.LittleEndian.Uint64(p[i:])), i + 8
-}
-
-// unscaled is a two's-complement big-endian integer; ok is false when it has
-// more than 128 bits. No bytes at all are zero.
-func unscaled(s []byte) (x decimal.Int, ok bool) {
-	if len(s) == 0 {
-		return x, true
-	}
-	sign := int64(int8(s[0])) >> 63
-	for len(s) > 16 {
-		if s[0] != byte(sign) || int8(s[1])>>7 != int8(sign) {
-			return x, false
-		}
-		s = s[1:]
-	}
-	x = decimal.Int{Hi: sign, Lo: uint64(sign)}
-	for _, b := range s {
-		x.Hi = x.Hi<<8 | int64(x.Lo>>56)
-		x.Lo = x.Lo<<8 | uint64(b)
-	}
-	return x, true
 }
 
 // skip passes over a value.

@@ -261,3 +261,24 @@ func plain(s []byte) ([]byte, error) {
 
 // text is s as a string without a copy, for functions that do not keep it.
 func text(s []byte) string { return unsafe.String(unsafe.SliceData(s), len(s)) }
+
+// BigEndian is a two's-complement big-endian integer; ok is false when it has
+// more than 128 bits. No bytes at all are zero.
+func BigEndian(s []byte) (x decimal.Int, ok bool) {
+	if len(s) == 0 {
+		return x, true
+	}
+	sign := int64(int8(s[0])) >> 63
+	for len(s) > 16 {
+		if s[0] != byte(sign) || int8(s[1])>>7 != int8(sign) {
+			return x, false
+		}
+		s = s[1:]
+	}
+	x = decimal.Int{Hi: sign, Lo: uint64(sign)}
+	for _, b := range s {
+		x.Hi = x.Hi<<8 | int64(x.Lo>>56)
+		x.Lo = x.Lo<<8 | uint64(b)
+	}
+	return x, true
+}
