@@ -15,7 +15,7 @@ import (
 
 // pagePolicy lets the page load its own files, call its own server, and nothing
 // else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // page is the web page. What it shows it asks of the routes under /v1.
 func page(version string, login bool) http.HandlerFunc {

@@ -154,7 +154,7 @@ func (w *Watch) sinks() (n int) {
 func (w *Watch) Next(limit int, newest bool) *Detections {
 	bound := w.engine.options.arrivals.last.Load() // first: what arrives later is left for later in all rings
 	out := &Detections{Detections: []Detection{}}
-	var looks []*look
+	var looks []*ringLook
 	var found []foundRow
 	for _, at := range w.rings() {
 		l := w.look(at, bound)
@@ -215,8 +215,8 @@ func (w *Watch) rings() (list []ring) {
 	return list
 }
 
-// look is what a watch finds in a ring.
-type look struct {
+// ringLook is what a watch finds in a ring.
+type ringLook struct {
 	ring       ring
 	begin, end rowPlace
 	chunks     []chunk
@@ -232,19 +232,19 @@ type chunk struct {
 }
 
 type foundRow struct {
-	look *look
+	look *ringLook
 	chunk
 	row int
 	at  uint64
 }
 
 // look pins the rows of a ring that have arrived up to bound and were not read.
-func (w *Watch) look(at ring, bound uint64) *look {
+func (w *Watch) look(at ring, bound uint64) *ringLook {
 	r := at.recent
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	place, known := w.seen[at.at]
-	l := &look{ring: at, begin: place, end: place}
+	l := &ringLook{ring: at, begin: place, end: place}
 	switch {
 	case r.born == 0: // it has made nothing, or is about to make it again
 		return l
@@ -284,7 +284,7 @@ func (w *Watch) look(at ring, bound uint64) *look {
 
 // rows are the oldest of what was found, and one more than wanted if there is
 // one; or the newest, the others counted as skipped.
-func (l *look) rows(limit int, newest bool) (list []foundRow) {
+func (l *ringLook) rows(limit int, newest bool) (list []foundRow) {
 	var all int
 	for _, c := range l.chunks {
 		all += c.to - c.from
@@ -304,7 +304,7 @@ func (l *look) rows(limit int, newest bool) (list []foundRow) {
 	return list
 }
 
-func (l *look) unpin() {
+func (l *ringLook) unpin() {
 	l.ring.mu.Lock()
 	defer l.ring.mu.Unlock()
 	for _, c := range l.chunks {
@@ -326,7 +326,7 @@ func (s *segment) arrivedAfter(at uint64) int {
 	return min(end, a.Row+int(min(at+1-a.At, uint64(end))))
 }
 
-func (l *look) gaps() (list []Gap) {
+func (l *ringLook) gaps() (list []Gap) {
 	q, sink := l.ring.at.query, l.ring.table
 	switch {
 	case l.restarted:

@@ -62,7 +62,7 @@ export function App() {
             ))}
           </ul>
         </nav>
-        <footer>
+        <div class="foot">
           <span class="version">Version {about('version')}</span>
           <ThemeSwitch />
           {about('login') === 'true' && (
@@ -70,7 +70,7 @@ export function App() {
               <button class="small">Log out</button>
             </form>
           )}
-        </footer>
+        </div>
       </header>
       <main id="main" tabIndex={-1} ref={main}>
         <View route={route} />

@@ -5,6 +5,7 @@ export interface Routes {
   'GET /v1/queries': { input: { }; answer: Array<Info> | null };
   'GET /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: Info };
   'GET /v1/queries/{name}/automaton': { input: { path: { 'name': string }; }; answer: Automata };
+  'GET /v1/queries/{name}/detections': { input: { path: { 'name': string }; query?: { 'after'?: string; 'limit'?: number }; }; answer: Detections };
   'GET /v1/queries/{name}/graph': { input: { path: { 'name': string }; }; answer: Graph };
   'GET /v1/queries/{name}/instances': { input: { path: { 'name': string }; query?: { 'key'?: string; 'waits_for'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: Instances };
   'GET /v1/queries/{name}/status': { input: { path: { 'name': string }; }; answer: Status };
@@ -31,13 +32,20 @@ export interface Info {
   'name': string;
   'params'?: Record<string, string>;
   'sql': string;
-  'state': 'recovering' | 'running' | 'finished' | 'stopped' | 'failed';
+  'state': 'recovering' | 'running' | 'finished' | 'stopped' | 'failed' | 'paused';
+  'version': number;
 }
 
 export interface Automata {
   'at': string;
   'partial'?: boolean;
   'patterns': Array<AutomatonView> | null;
+}
+
+export interface Detections {
+  'detections': Array<Detection> | null;
+  'gaps'?: Array<Gap> | null;
+  'next': string;
 }
 
 export interface Graph {
@@ -51,6 +59,7 @@ export interface Graph {
 }
 
 export interface Instances {
+  'cut_keys'?: number;
   'instances': Array<Instance> | null;
   'next'?: string;
   'partial'?: boolean;
@@ -71,6 +80,7 @@ export interface Status {
   'sources'?: Array<SourceStatus> | null;
   'state': string;
   'steps': number;
+  'version'?: number;
   'watermark'?: string;
 }
 
@@ -98,6 +108,7 @@ export interface Submission {
 export interface Outcome {
   'answers'?: Array<Answer> | null;
   'dropped'?: Array<string> | null;
+  'paused'?: Array<string> | null;
   'queries': Array<string> | null;
   'warnings'?: Array<Diagnostic> | null;
 }
@@ -134,6 +145,25 @@ export interface AutomatonView {
   'stage': number;
   'states': Array<StateView> | null;
   'variables': Array<VariableView> | null;
+}
+
+export interface Detection {
+  'change'?: '-U' | '+U' | '-D';
+  'columns': unknown;
+  'cursor': string;
+  'events'?: Array<DetectedEvent> | null;
+  'id': string;
+  'query': string;
+  'sink': string;
+  'time'?: string;
+  'version'?: number;
+}
+
+export interface Gap {
+  'missed'?: number;
+  'query': string;
+  'reason': 'evicted' | 'restarted' | 'rate';
+  'sink'?: string;
 }
 
 export interface GraphEdge {
@@ -288,6 +318,13 @@ export interface VariableView {
   'name': string;
   'rows': number;
   'waiting': number;
+}
+
+export interface DetectedEvent {
+  'offset': number;
+  'partition': number;
+  'table': string;
+  'variable'?: string;
 }
 
 export interface InstanceRow {

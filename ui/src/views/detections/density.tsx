@@ -1,7 +1,7 @@
 // How many detections came when, of those that are shown.
 import { useMemo } from 'preact/hooks';
 
-import type { Detection } from '../../api/coming';
+import type { Detection } from '../../api/schema';
 import { time } from '../../format';
 
 const bars = 60;

@@ -1,7 +1,7 @@
 // What queries find, as they find it.
 import { useMemo, useState } from 'preact/hooks';
 
-import type { Detection } from '../../api/coming';
+import type { Detection } from '../../api/schema';
 import { useStream } from '../../api/stream';
 import { count, pairs, time } from '../../format';
 import { Empty, Failure } from '../../parts/messages';

@@ -1,7 +1,7 @@
 // A detection with the events it was made of.
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
-import type { Detection } from '../../api/coming';
+import type { Detection } from '../../api/schema';
 import { show, time } from '../../format';
 import { Failure } from '../../parts/messages';
 import { TimeLine } from '../../parts/timeline';

@@ -1,0 +1,85 @@
+// As a user would: write a rule, see the error, fix it, deploy it, watch it.
+import { strict as assert } from 'node:assert';
+
+const tables = `CREATE TABLE logins (account STRING, ok BOOLEAN, ts TIMESTAMP(3), WATERMARK FOR ts AS ts)
+  WITH ('connector' = 'filesystem', 'path' = 'logins.csv', 'format' = 'csv', 'source.monitor-interval' = '1 s');
+CREATE TABLE takeovers (account STRING, tries BIGINT) WITH ('connector' = 'blackhole');
+`;
+const rule = (column) => `INSERT INTO takeovers SELECT account, tries FROM logins MATCH_RECOGNIZE (
+  PARTITION BY account ORDER BY ts
+  MEASURES COUNT(FAILED.ok) AS tries
+  PATTERN (FAILED{3,} WORKS) WITHIN INTERVAL '10' MINUTE
+  DEFINE FAILED AS NOT FAILED.${column}, WORKS AS WORKS.ok);`;
+
+const editor = (page) => page.getByRole('textbox', { name: 'Statements' });
+
+async function write(page, text) {
+  await editor(page).click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.insertText(text);
+}
+
+export const tests = {
+  async 'an empty server says what to do'(page) {
+    await page.goto('/');
+    await page.getByText('No query runs.').waitFor();
+    await page.getByRole('link', { name: 'New query' }).click();
+    await editor(page).waitFor();
+  },
+  async 'a mistake is shown with its place'(page) {
+    await write(page, tables + rule('okay'));
+    const finding = page.getByRole('listitem').filter({ hasText: 'unknown-column' });
+    await finding.waitFor();
+    assert.match(await finding.innerText(), /Line 8/);
+    await finding.getByRole('button').click();
+    await page.getByText('1 finding').waitFor();
+  },
+  async 'the mistake is fixed and the plan seen'(page) {
+    await write(page, tables + rule('ok'));
+    await page.getByText('No mistakes.').waitFor();
+    await page.getByRole('tab', { name: 'Plan' }).click();
+    await page.getByText('Match').first().waitFor();
+  },
+  async 'the rule is deployed from the keyboard'(page) {
+    await editor(page).click();
+    await page.keyboard.press('Control+Enter');
+    await page.getByText('Runs:').waitFor();
+    await page.getByRole('status').getByRole('link', { name: 'takeovers', exact: true }).click();
+    await page.getByRole('heading', { name: 'takeovers' }).waitFor();
+    await page.getByRole('region', { name: 'Operators', exact: true }).waitFor();
+  },
+  async 'its automaton counts the open matches'(page) {
+    await page.getByRole('tab', { name: 'Pattern' }).click();
+    await page.getByText('1 open match.').waitFor();
+  },
+  async 'the detection is seen with its values'(page) {
+    await page.getByRole('link', { name: 'Detections' }).last().click();
+    await page.getByText('account=ann, tries=3').waitFor();
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('account=bob');
+    await page.getByText('None of the last detections fits the filter.').waitFor();
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('ann');
+    await page.getByText('account=ann, tries=3').waitFor();
+  },
+  async 'it is asked why, and answers with the events'(page) {
+    await page.getByRole('link', { name: 'Why?' }).click();
+    await page.getByRole('heading', { name: /^Match/ }).waitFor();
+    assert.equal(await page.getByText('holds:').count(), 4);
+  },
+  async 'it is asked why not of another key'(page) {
+    await page.getByLabel('Key').fill('account=bob');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByRole('heading', { name: /^Open/ }).waitFor();
+  },
+  async 'the open match is listed with what it waits for'(page) {
+    await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click();
+    await page.getByLabel('Query').selectOption('takeovers');
+    await page.getByRole('button', { name: 'account=bob' }).click();
+    await page.getByRole('region', { name: 'Open match', exact: true }).getByText('Expires').first().waitFor();
+  },
+  async 'the query is dropped, but not by one click'(page) {
+    await page.goto('/#/queries/takeovers');
+    await page.getByRole('button', { name: 'Drop …' }).click();
+    await page.getByRole('button', { name: 'Drop it with its state' }).click();
+    await page.getByText('No query runs.').waitFor();
+  },
+};
