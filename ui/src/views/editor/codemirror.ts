@@ -57,7 +57,7 @@ export function createEditor(host: HTMLElement, text: string, hooks: Hooks): Edi
           ...lintKeymap,
           indentWithTab, // Escape, then Tab, leaves the editor
         ]),
-        EditorView.contentAttributes.of({ 'aria-label': 'Statements' }),
+        EditorView.contentAttributes.of({ 'aria-label': 'Statements', tabindex: '0' }),
         EditorView.updateListener.of((u) => {
           if (u.docChanged) hooks.changed(u.state.doc.toString());
         }),
