@@ -61,6 +61,7 @@ export const tests = {
   'axe finds nothing on a phone': sized(390, 800, 'dark'),
   async 'every view is reached by the keyboard'(page) {
     await page.setViewportSize({ width: 1200, height: 860 });
+    await page.goto('about:blank'); // nothing has the focus
     await look(page, '#/queries');
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
