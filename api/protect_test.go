@@ -290,7 +290,7 @@ func TestLogin(t *testing.T) {
 		t.Error("a cookie without a login", jar)
 	}
 	expect(browse("POST", "/login", "http://cepd.example", form(g.tokens[auth.Author]+"\n")), http.StatusSeeOther, "/", "")
-	expect(browse("GET", "/", "", nil), http.StatusOK, "", "Log out")
+	expect(browse("GET", "/", "", nil), http.StatusOK, "", `name="cepd-login" content="true"`)
 	expect(browse("GET", "/v1/queries", "", nil), http.StatusOK, "", "[]")
 	expect(browse("DELETE", "/v1/queries/x", "http://attacker.example", nil), http.StatusForbidden, "", "")
 	expect(browse("DELETE", "/v1/queries/x", "http://cepd.example", nil), http.StatusNotFound, "", "no query")
