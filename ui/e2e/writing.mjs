@@ -16,6 +16,7 @@ const editor = (page) => page.getByRole('textbox', { name: 'Statements' });
 async function write(page, text) {
   await editor(page).click();
   await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
   await page.keyboard.insertText(text);
 }
 
