@@ -59,6 +59,9 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/instances/{id}":    {auth.Author, false, "show-instance"},
 	"DELETE /v1/queries/{name}/instances/{id}": {auth.Operator, true, "end-instance"},
 
+	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
+	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
+
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
 	"GET /v1/detections/stream":                {auth.Author, false, "stream-all-detections"},
