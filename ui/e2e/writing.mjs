@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 
 const tables = `CREATE TABLE logins (account STRING, ok BOOLEAN, ts TIMESTAMP(3), WATERMARK FOR ts AS ts)
-  WITH ('connector' = 'filesystem', 'path' = 'logins.csv', 'format' = 'csv', 'source.monitor-interval' = '1 s');
+  WITH ('connector' = 'http', 'format' = 'json');
 CREATE TABLE takeovers (account STRING, tries BIGINT) WITH ('connector' = 'blackhole');
 `;
 const rule = (column) => `INSERT INTO takeovers SELECT account, tries FROM logins MATCH_RECOGNIZE (
@@ -10,6 +10,9 @@ const rule = (column) => `INSERT INTO takeovers SELECT account, tries FROM login
   MEASURES COUNT(FAILED.ok) AS tries
   PATTERN (FAILED{3,} WORKS) WITHIN INTERVAL '10' MINUTE
   DEFINE FAILED AS NOT FAILED.${column}, WORKS AS WORKS.ok);`;
+
+const logins = 'ann- ann- bob- ann- bob- ann+ bob- eve+'.split(' ').map((x, i) => ({ account: x.slice(0, 3), ok: x.endsWith('+'), ts: `2026-01-31 12:00:0${i}` }));
+const events = logins.map((e) => JSON.stringify(e)).join('\n');
 
 const editor = (page) => page.getByRole('textbox', { name: 'Statements' });
 
@@ -49,6 +52,19 @@ export const tests = {
     await page.getByRole('heading', { name: 'takeovers' }).waitFor();
     await page.getByRole('region', { name: 'Operators', exact: true }).waitFor();
   },
+  async 'events are sent'(page) {
+    await page.getByRole('navigation').getByRole('link', { name: 'Data' }).click();
+    await page.getByRole('link', { name: 'logins' }).click();
+    await page.getByLabel('Events').fill(events);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('8 events are kept').waitFor();
+  },
+  async 'an event that is none is refused'(page) {
+    await page.getByLabel('Events').fill('{"account": "ann", "ok": "perhaps"}');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByRole('alert').filter({ hasText: 'ok' }).waitFor();
+    await page.goto('/#/queries/takeovers');
+  },
   async 'its automaton counts the open matches'(page) {
     await page.getByRole('tab', { name: 'Pattern' }).click();
     await page.getByText('1 open match.').waitFor();
@@ -69,7 +85,7 @@ export const tests = {
   async 'it is asked why not of another key'(page) {
     await page.getByLabel('Key').fill('account=bob');
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
-    await page.getByRole('heading', { name: /^Open/ }).waitFor();
+    await page.getByRole('heading', { name: /^Open/ }).first().waitFor();
   },
   async 'the open match is listed with what it waits for'(page) {
     await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click();

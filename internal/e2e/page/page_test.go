@@ -2,25 +2,18 @@ package page
 
 import (
 	"bufio"
-	"context"
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/cepd/cepd/api"
-	"github.com/cepd/cepd/connectors/all"
-	"github.com/cepd/cepd/engine"
 )
 
 var shots = flag.String("shots", "", "folder for a picture of each test's end")
@@ -35,65 +28,66 @@ INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
   PARTITION BY card ORDER BY ts MEASURES A.amount AS low, B.amount AS high
   PATTERN (A B+ C) WITHIN INTERVAL '1' MINUTE DEFINE B AS B.amount > A.amount, C AS C.amount < A.amount)`
 
-// logins are three failures and a success of ann, three failures of bob.
-const logins = `ann,false,2026-01-31 12:00:00
-ann,false,2026-01-31 12:00:10
-bob,false,2026-01-31 12:00:11
-ann,false,2026-01-31 12:00:20
-bob,false,2026-01-31 12:00:21
-ann,true,2026-01-31 12:00:30
-bob,false,2026-01-31 12:00:31
-eve,true,2026-01-31 12:01:00
-`
-
 // TestPage runs the scenes of ui/e2e, each against a server of its own.
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
+	program := filepath.Join(t.TempDir(), "cepd")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	for _, scene := range []struct{ name, sql string }{{"writing", ""}, {"access", fast}} {
-		t.Run(scene.name, func(t *testing.T) { b.play(t, scene.name, newServer(t, scene.sql)) })
+		t.Run(scene.name, func(t *testing.T) {
+			url := serve(t, program)
+			if scene.sql != "" {
+				submit(t, url, scene.sql)
+			}
+			b.play(t, scene.name, url)
+		})
 	}
 }
 
-// newServer serves on a port of its own and runs a text; it gives its address.
-func newServer(t *testing.T, sql string) string {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "logins.csv"), []byte(logins), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	metrics := prometheus.NewRegistry()
-	e, err := engine.New(engine.Options{Registry: all.New(), Metrics: metrics, Dir: dir, DataDir: filepath.Join(dir, "state"), Log: log})
+var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)
+
+// serve starts a server on a port of its own; it gives its address.
+func serve(t *testing.T, program string) string {
+	c := exec.CommandContext(t.Context(), program, "serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir())
+	log, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := api.NewService(dir, api.EngineRunner{Engine: e}, log)
-	if err != nil {
+	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() {
-		served <- api.Serve(ctx, l, api.NewHandler(s, metrics, "v1.2.3", api.Protection{}), nil, log)
-	}()
+	lines := bufio.NewScanner(log)
 	t.Cleanup(func() {
-		cancel()
-		<-served // streams that do not end are cut off
-		end, stop := context.WithTimeout(context.Background(), time.Minute)
-		defer stop()
-		if err := s.Close(end); err != nil {
-			t.Error(err)
+		_ = c.Process.Signal(os.Interrupt)
+		for lines.Scan() { // until it has ended
 		}
+		_ = c.Wait()
 	})
-	if sql != "" {
-		if _, err := s.Submit(&api.Submission{SQL: sql, Name: "fast"}); err != nil {
-			t.Fatal(err)
+	for lines.Scan() {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			return m[1]
 		}
 	}
-	return "http://" + l.Addr().String()
+	t.Fatal("the server has not said where it listens")
+	return ""
+}
+
+// submit runs a text, whose query is called fast.
+func submit(t *testing.T, url, sql string) {
+	text, err := json.Marshal(map[string]string{"sql": sql, "name": "fast"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Post(url+"/v1/queries", "application/json", bytes.NewReader(text)) //nolint:gosec // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusCreated {
+		t.Fatal(answer.Status)
+	}
 }
 
 // browser is Chromium, with a script that uses it.

@@ -149,8 +149,8 @@ func (w *typist) input(r *route) string {
 	if len(in["query"]) > 0 {
 		parts = append(parts, "query?: { "+strings.Join(in["query"], "; ")+" }")
 	}
-	if r.RequestBody != nil {
-		for _, c := range sortedKeys(r.RequestBody.Content) {
+	if r.RequestBody != nil { // of several kinds the first, which is JSON
+		for _, c := range sortedKeys(r.RequestBody.Content)[:1] {
 			parts = append(parts, "body: "+w.of(r.RequestBody.Content[c].Schema))
 		}
 	}

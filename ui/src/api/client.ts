@@ -43,8 +43,9 @@ async function request(route: string, input: Plain, signal?: AbortSignal): Promi
   const { method, url } = address(route, input);
   const init: RequestInit = { method, signal: signal ?? null, headers: { Accept: 'application/json' } };
   if (input.body !== undefined) {
-    init.body = JSON.stringify(input.body);
-    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+    const text = typeof input.body === 'string'; // lines of events
+    init.body = text ? (input.body as string) : JSON.stringify(input.body);
+    init.headers = { ...init.headers, 'Content-Type': text ? 'application/x-ndjson' : 'application/json' };
   }
   const response = await fetch(url, init).catch((e: unknown) => {
     if (signal?.aborted) throw e;

@@ -2,17 +2,22 @@
 
 export interface Routes {
   'DELETE /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: unknown };
+  'DELETE /v1/queries/{name}/instances/{id}': { input: { path: { 'name': string; 'id': string }; query?: { 'reason'?: string }; }; answer: Instance };
+  'GET /v1/instances': { input: { query?: { 'query'?: Array<string> | null; 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: AllInstances };
   'GET /v1/queries': { input: { }; answer: Array<Info> | null };
   'GET /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: Info };
   'GET /v1/queries/{name}/automaton': { input: { path: { 'name': string }; }; answer: Automata };
   'GET /v1/queries/{name}/detections': { input: { path: { 'name': string }; query?: { 'after'?: string; 'limit'?: number }; }; answer: Detections };
   'GET /v1/queries/{name}/graph': { input: { path: { 'name': string }; }; answer: Graph };
-  'GET /v1/queries/{name}/instances': { input: { path: { 'name': string }; query?: { 'key'?: string; 'waits_for'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: Instances };
+  'GET /v1/queries/{name}/instances': { input: { path: { 'name': string }; query?: { 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: Instances };
   'GET /v1/queries/{name}/status': { input: { path: { 'name': string }; }; answer: Status };
+  'GET /v1/queries/{name}/versions': { input: { path: { 'name': string }; }; answer: Array<Version> | null };
   'GET /v1/queries/{name}/why': { input: { path: { 'name': string }; query?: { 'key'?: string; 'detection'?: string; 'from'?: string; 'to'?: string; 'limit'?: number }; }; answer: Report };
   'GET /v1/tables': { input: { }; answer: Array<Table> | null };
   'POST /v1/queries': { input: { body: Submission; }; answer: Outcome };
+  'POST /v1/queries/{name}/pause': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/queries/{name}/resume': { input: { path: { 'name': string }; }; answer: unknown };
+  'POST /v1/tables/{name}/events': { input: { path: { 'name': string }; body: unknown; }; answer: Posted };
   'POST /v1/validate': { input: { body: Submission; }; answer: Validation };
 }
 
@@ -24,6 +29,28 @@ export interface Problem {
   'status'?: number;
   'title'?: string;
   'type'?: string;
+}
+
+export interface Instance {
+  'complete'?: boolean;
+  'expires'?: string;
+  'id': string;
+  'key': Record<string, unknown>;
+  'measures': Record<string, unknown>;
+  'none_of'?: Array<string> | null;
+  'pattern'?: string;
+  'rows': Array<InstanceRow> | null;
+  'since': string;
+  'stage': number;
+  'waits_for'?: Array<string> | null;
+}
+
+export interface AllInstances {
+  'instances': Array<QueryInstance> | null;
+  'next'?: string;
+  'not_listed'?: Array<NotListed> | null;
+  'partial'?: boolean;
+  'total': number;
 }
 
 export interface Info {
@@ -84,6 +111,16 @@ export interface Status {
   'watermark'?: string;
 }
 
+export interface Version {
+  'by'?: string;
+  'created': string;
+  'number': number;
+  'params'?: Record<string, string>;
+  'settings'?: Record<string, string>;
+  'sql': string;
+  'state'?: string;
+}
+
 export interface Report {
   'patterns': Array<Pattern> | null;
   'query': string;
@@ -113,6 +150,13 @@ export interface Outcome {
   'warnings'?: Array<Diagnostic> | null;
 }
 
+export interface Posted {
+  'count': number;
+  'events': Array<EventRef> | null;
+  'received': string;
+  'table': string;
+}
+
 export interface Validation {
   'diagnostics'?: Array<Diagnostic> | null;
   'message'?: string;
@@ -135,6 +179,34 @@ export interface ErrorDetail {
   'location'?: string;
   'message'?: string;
   'value'?: unknown;
+}
+
+export interface InstanceRow {
+  'offset'?: number;
+  'partition'?: number;
+  'table'?: string;
+  'time': string;
+  'variable': string;
+}
+
+export interface QueryInstance {
+  'complete'?: boolean;
+  'expires'?: string;
+  'id': string;
+  'key': Record<string, unknown>;
+  'measures': Record<string, unknown>;
+  'none_of'?: Array<string> | null;
+  'pattern'?: string;
+  'query': string;
+  'rows': Array<InstanceRow> | null;
+  'since': string;
+  'stage': number;
+  'waits_for'?: Array<string> | null;
+}
+
+export interface NotListed {
+  'query': string;
+  'reason': string;
 }
 
 export interface AutomatonView {
@@ -192,20 +264,6 @@ export interface GraphNode {
   'units': number;
   'waiting_rows'?: number;
   'watermark'?: string;
-}
-
-export interface Instance {
-  'complete'?: boolean;
-  'expires'?: string;
-  'id': string;
-  'key': Record<string, unknown>;
-  'measures': Record<string, unknown>;
-  'none_of'?: Array<string> | null;
-  'pattern'?: string;
-  'rows': Array<InstanceRow> | null;
-  'since': string;
-  'stage': number;
-  'waits_for'?: Array<string> | null;
 }
 
 export interface DurabilityStatus {
@@ -302,6 +360,11 @@ export interface Answer {
   'text'?: string;
 }
 
+export interface EventRef {
+  'href': string;
+  'id': string;
+}
+
 export interface Plan {
   'name': string;
   'text': string;
@@ -325,14 +388,6 @@ export interface DetectedEvent {
   'partition': number;
   'table': string;
   'variable'?: string;
-}
-
-export interface InstanceRow {
-  'offset'?: number;
-  'partition'?: number;
-  'table'?: string;
-  'time': string;
-  'variable': string;
 }
 
 export interface LookupStatus {

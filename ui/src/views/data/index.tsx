@@ -1,4 +1,5 @@
 // Tables: their columns, a sample of their rows, and events to send.
+import { Send } from './send';
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
 import type { Column as TableColumn, Table as TableInfo } from '../../api/schema';
@@ -59,6 +60,7 @@ const described: Array<Column<TableColumn>> = [
 function One({ of }: { of: TableInfo }) {
   return (
     <>
+      {of.options['connector'] === 'http' && !of.options['url'] && <Send table={of} />}
       <h2>Columns</h2>
       <Table label="Columns" columns={described} rows={of.columns ?? []} id={(c) => c.name} />
       <h2>Options</h2>
