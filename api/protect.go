@@ -62,6 +62,13 @@ var rules = map[string]rule{
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
 
+	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
+	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
+	"POST /v1/language/hover":      {auth.Author, false, "language-hover"},
+	"POST /v1/language/definition": {auth.Author, false, "language-definition"},
+	"POST /v1/language/format":     {auth.Author, false, "language-format"},
+	"POST /v1/language/explain":    {auth.Author, false, "language-explain"},
+
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
 	"GET /v1/detections/stream":                {auth.Author, false, "stream-all-detections"},

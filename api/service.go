@@ -54,6 +54,8 @@ type Runner interface {
 	ReadFile(name string) ([]byte, error)
 	// Version is that of the program.
 	Version() string
+	// Connectors are those that tables may name.
+	Connectors() *connectors.Registry
 	// Status is how the query does; false when it was never started.
 	Status(name string) (engine.Status, bool)
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
