@@ -252,3 +252,12 @@ func (r EngineRunner) EndInstance(ctx context.Context, name, id string) (*engine
 	}
 	return q.EndInstance(ctx, id)
 }
+
+// EveryInstance describes the open matches of a query, at most so many.
+func (r EngineRunner) EveryInstance(ctx context.Context, name string, most int) ([]engine.Instance, bool, error) {
+	q, ok := r.Query(name)
+	if !ok {
+		return nil, false, engine.ErrEnded
+	}
+	return q.EveryInstance(ctx, most)
+}
