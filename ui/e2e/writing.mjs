@@ -11,7 +11,7 @@ const rule = (column) => `INSERT INTO takeovers SELECT account, tries FROM login
   PATTERN (FAILED{3,} WORKS) WITHIN INTERVAL '10' MINUTE
   DEFINE FAILED AS NOT FAILED.${column}, WORKS AS WORKS.ok);`;
 
-const logins = 'ann- ann- bob- ann- bob- ann+ bob- eve+'.split(' ').map((x, i) => ({ account: x.slice(0, 3), ok: x.endsWith('+'), ts: `2026-01-31 12:00:0${i}` }));
+const logins = 'ann- ann- bob- ann- bob- ann+ bob- cat- cat- cat+ eve+'.split(' ').map((x, i) => ({ account: x.slice(0, 3), ok: x.endsWith('+'), ts: `2026-01-31 12:00:${String(i).padStart(2, '0')}` }));
 const events = logins.map((e) => JSON.stringify(e)).join('\n');
 
 const editor = (page) => page.getByRole('textbox', { name: 'Statements' });
@@ -36,13 +36,28 @@ export const tests = {
     await finding.waitFor();
     assert.match(await finding.innerText(), /Line 8/);
     await finding.getByRole('button').click();
-    await page.getByText('1 finding').waitFor();
+    await page.getByText('1 mistake').waitFor();
   },
   async 'the mistake is fixed and the plan seen'(page) {
     await write(page, tables + rule('ok'));
     await page.getByText('No mistakes.').waitFor();
     await page.getByRole('tab', { name: 'Plan' }).click();
-    await page.getByText('Match').first().waitFor();
+    await page.getByText('Logical plan').waitFor();
+    await page.getByRole('region', { name: 'Automaton of takeovers' }).waitFor();
+  },
+  async 'what may come next is offered, from the catalog too'(page) {
+    await editor(page).click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('\nSELECT tries FROM take');
+    await page.getByRole('option', { name: /^takeovers/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('tries FROM takeovers').waitFor();
+  },
+  async 'the text is laid out'(page) {
+    await write(page, tables + rule('ok').replace('  PARTITION', '        PARTITION'));
+    await page.getByRole('button', { name: 'Format' }).click();
+    await page.getByText('PARTITION BY account').first().waitFor();
+    await page.waitForFunction(() => !localStorage.getItem('cepd.draft').includes('        PARTITION'));
   },
   async 'the rule is deployed from the keyboard'(page) {
     await editor(page).click();
@@ -57,7 +72,7 @@ export const tests = {
     await page.getByRole('link', { name: 'logins' }).click();
     await page.getByLabel('Events').fill(events);
     await page.getByRole('button', { name: 'Send' }).click();
-    await page.getByText('8 events are kept').waitFor();
+    await page.getByText('11 events are kept').waitFor();
   },
   async 'an event that is none is refused'(page) {
     await page.getByLabel('Events').fill('{"account": "ann", "ok": "perhaps"}');
@@ -92,6 +107,19 @@ export const tests = {
     await page.getByLabel('Query').selectOption('takeovers');
     await page.getByRole('button', { name: 'account=bob' }).click();
     await page.getByRole('region', { name: 'Open match', exact: true }).getByText('Expires').first().waitFor();
+  },
+  async 'it is changed, and the change compared on history'(page) {
+    await page.goto('/#/editor?query=takeovers');
+    await page.getByText('FAILED{3,}').waitFor();
+    await write(page, rule('ok').replace('{3,}', '{2,}'));
+    await page.getByText('FAILED{2,}').waitFor();
+    await page.getByRole('link', { name: 'Back-test', exact: true }).click();
+    await page.getByLabel('Try').selectOption('draft');
+    await page.getByLabel('Against').selectOption('takeovers');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByRole('heading', { name: 'Appear: 1' }).waitFor();
+    await page.getByText('"cat"').waitFor();
+    await page.getByRole('img', { name: 'Detections by day' }).waitFor();
   },
   async 'the query is dropped, but not by one click'(page) {
     await page.goto('/#/queries/takeovers');

@@ -1,8 +1,11 @@
 // Made from the server's description by go test ./internal/e2e/page -run Types -rewrite. Do not edit.
 
 export interface Routes {
+  'DELETE /v1/backtests/{id}': { input: { path: { 'id': string }; }; answer: unknown };
   'DELETE /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: unknown };
   'DELETE /v1/queries/{name}/instances/{id}': { input: { path: { 'name': string; 'id': string }; query?: { 'reason'?: string }; }; answer: Instance };
+  'GET /v1/backtests': { input: { }; answer: Array<Backtest> | null };
+  'GET /v1/backtests/{id}': { input: { path: { 'id': string }; }; answer: Backtest };
   'GET /v1/instances': { input: { query?: { 'query'?: Array<string> | null; 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: AllInstances };
   'GET /v1/queries': { input: { }; answer: Array<Info> | null };
   'GET /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: Info };
@@ -14,11 +17,16 @@ export interface Routes {
   'GET /v1/queries/{name}/versions': { input: { path: { 'name': string }; }; answer: Array<Version> | null };
   'GET /v1/queries/{name}/why': { input: { path: { 'name': string }; query?: { 'key'?: string; 'detection'?: string; 'from'?: string; 'to'?: string; 'limit'?: number }; }; answer: Report };
   'GET /v1/tables': { input: { }; answer: Array<Table> | null };
+  'POST /v1/backtests': { input: { body: BacktestRequest; }; answer: Backtest };
+  'POST /v1/language/complete': { input: { body: Place; }; answer: CompletionList };
+  'POST /v1/language/diagnose': { input: { body: Draft; }; answer: Diagnosis };
+  'POST /v1/language/explain': { input: { body: Draft; }; answer: ExplainedText };
+  'POST /v1/language/format': { input: { body: Draft; }; answer: Layout };
+  'POST /v1/language/hover': { input: { body: Place; }; answer: Meaning };
   'POST /v1/queries': { input: { body: Submission; }; answer: Outcome };
   'POST /v1/queries/{name}/pause': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/queries/{name}/resume': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/tables/{name}/events': { input: { path: { 'name': string }; body: unknown; }; answer: Posted };
-  'POST /v1/validate': { input: { body: Submission; }; answer: Validation };
 }
 
 export interface Problem {
@@ -43,6 +51,18 @@ export interface Instance {
   'since': string;
   'stage': number;
   'waits_for'?: Array<string> | null;
+}
+
+export interface Backtest {
+  'created': string;
+  'ended'?: string;
+  'error'?: string;
+  'id': string;
+  'progress'?: BacktestProgress;
+  'report'?: BacktestReport;
+  'request': BacktestRequest;
+  'started'?: string;
+  'state': 'queued' | 'running' | 'done' | 'failed';
 }
 
 export interface AllInstances {
@@ -133,6 +153,55 @@ export interface Table {
   'watermark'?: string;
 }
 
+export interface BacktestRequest {
+  'against'?: string;
+  'amount'?: string;
+  'by'?: string;
+  'from'?: string;
+  'label'?: string;
+  'limit'?: number;
+  'params'?: Record<string, string>;
+  'query'?: string;
+  'sql'?: string;
+  'to'?: string;
+}
+
+export interface Place {
+  'params'?: Record<string, string>;
+  'position': number;
+  'sql': string;
+}
+
+export interface CompletionList {
+  'items': Array<CompletionItem> | null;
+  'replace': Range;
+}
+
+export interface Draft {
+  'params'?: Record<string, string>;
+  'sql': string;
+}
+
+export interface Diagnosis {
+  'findings': Array<Finding> | null;
+}
+
+export interface ExplainedText {
+  'findings': Array<Finding> | null;
+  'queries': Array<Explanation> | null;
+}
+
+export interface Layout {
+  'sql': string;
+}
+
+export interface Meaning {
+  'doc'?: string;
+  'kind'?: 'table' | 'view' | 'column' | 'variable' | 'function' | 'keyword' | 'option' | 'setting';
+  'title'?: string;
+  'word'?: Range;
+}
+
 export interface Submission {
   'file'?: string;
   'from_savepoint'?: string;
@@ -155,13 +224,6 @@ export interface Posted {
   'events': Array<EventRef> | null;
   'received': string;
   'table': string;
-}
-
-export interface Validation {
-  'diagnostics'?: Array<Diagnostic> | null;
-  'message'?: string;
-  'queries'?: Array<Plan> | null;
-  'valid': boolean;
 }
 
 export interface Diagnostic {
@@ -187,6 +249,29 @@ export interface InstanceRow {
   'table'?: string;
   'time': string;
   'variable': string;
+}
+
+export interface BacktestProgress {
+  'detections': number;
+  'eta_seconds': number;
+  'part': 'labels' | 'after' | 'before';
+  'partitions': number;
+  'partitions_ended': number;
+  'rows': number;
+  'seconds': number;
+  'share': number;
+}
+
+export interface BacktestReport {
+  'after': BacktestVersion;
+  'appear': BacktestDifference;
+  'before'?: BacktestVersion;
+  'by'?: string;
+  'change': BacktestDifference;
+  'days': Array<BacktestPart> | null;
+  'disappear': BacktestDifference;
+  'same': number;
+  'segments'?: Array<BacktestPart> | null;
 }
 
 export interface QueryInstance {
@@ -354,6 +439,41 @@ export interface Column {
   'type': string;
 }
 
+export interface CompletionItem {
+  'detail'?: string;
+  'doc'?: string;
+  'kind': 'keyword' | 'table' | 'view' | 'column' | 'variable' | 'function' | 'option' | 'value' | 'setting' | 'type';
+  'label': string;
+}
+
+export interface Range {
+  'column': number;
+  'end': number;
+  'from': number;
+  'line': number;
+  'start': number;
+  'to': number;
+}
+
+export interface Finding {
+  'code': string;
+  'column': number;
+  'end': number;
+  'from': number;
+  'hint'?: string;
+  'line': number;
+  'message': string;
+  'severity': 'error' | 'warning';
+  'start': number;
+  'to': number;
+}
+
+export interface Explanation {
+  'patterns'?: Array<PatternExplanation> | null;
+  'query': string;
+  'text': string;
+}
+
 export interface Answer {
   'columns'?: Array<string> | null;
   'rows'?: Array<Array<string> | null> | null;
@@ -365,9 +485,25 @@ export interface EventRef {
   'id': string;
 }
 
-export interface Plan {
+export interface BacktestVersion {
+  'detections': number;
+  'rows': number;
+  'score'?: BacktestScore;
+  'seconds': number;
+}
+
+export interface BacktestDifference {
+  'count': number;
+  'first'?: Array<BacktestExample> | null;
+}
+
+export interface BacktestPart {
+  'after': number;
+  'appear': number;
+  'before': number;
+  'change': number;
+  'disappear': number;
   'name': string;
-  'text': string;
 }
 
 export interface StateView {
@@ -424,6 +560,31 @@ export interface Miss {
   'waited_for'?: Array<string> | null;
 }
 
+export interface PatternExplanation {
+  'name'?: string;
+  'samples'?: Samples;
+  'stage': number;
+  'states': Array<StateInfo> | null;
+}
+
+export interface BacktestScore {
+  'detections': number;
+  'found': number;
+  'found_worth'?: number;
+  'labelled': number;
+  'precision': number;
+  'recall': number;
+  'right': number;
+  'worth'?: number;
+}
+
+export interface BacktestExample {
+  'before'?: unknown;
+  'id': string;
+  'row'?: unknown;
+  'time'?: string;
+}
+
 export interface StepInfo {
   'condition': string;
   'notes'?: Array<string> | null;
@@ -441,9 +602,25 @@ export interface Row {
   'variable'?: string;
 }
 
+export interface Samples {
+  'accepts': Array<Sample> | null;
+  'notes'?: Array<string> | null;
+  'rejects': Array<Sample> | null;
+}
+
+export interface StateInfo {
+  'match'?: string;
+  'steps': Array<StepInfo> | null;
+}
+
 export interface Condition {
   'error'?: string;
   'holds': boolean;
   'text': string;
   'values'?: Record<string, unknown>;
+}
+
+export interface Sample {
+  'note'?: string;
+  'rows': Array<string> | null;
 }

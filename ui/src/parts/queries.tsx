@@ -14,15 +14,16 @@ interface Props {
   value: string;
   choose: (name: string) => void;
   all?: string;
+  label?: string;
 }
 
-export function QueryChoice({ value, choose, all }: Props) {
+export function QueryChoice({ value, choose, all, label }: Props) {
   const { data = [] } = useQueries();
   const names = data.map((q) => q.name);
   if (value && !names.includes(value)) names.unshift(value);
   return (
     <label class="field">
-      Query
+      {label ?? 'Query'}
       <select value={value} onChange={(e) => choose(e.currentTarget.value)}>
         <option value="">{all ?? 'Choose …'}</option>
         {names.map((n) => (

@@ -6,7 +6,7 @@ import { sql, SQLDialect } from '@codemirror/lang-sql';
 import { bracketMatching, syntaxHighlighting } from '@codemirror/language';
 import { forceLinting, linter, lintGutter, lintKeymap, type Diagnostic as Mark } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers, placeholder } from '@codemirror/view';
+import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers, placeholder } from '@codemirror/view';
 import { classHighlighter } from '@lezer/highlight';
 
 import { keywords, types } from './words';
@@ -15,6 +15,7 @@ export interface Hooks {
   changed: (text: string) => void;
   check: (text: string) => Promise<Mark[]>;
   complete: CompletionSource;
+  meaning: (text: string, at: number) => Promise<{ from: number; to: number; title: string; doc: string } | null>;
   deploy: () => void;
   format: () => void;
 }
@@ -46,6 +47,10 @@ export function createEditor(host: HTMLElement, text: string, hooks: Hooks): Edi
         autocompletion({ override: [hooks.complete] }),
         linter((view) => hooks.check(view.state.doc.toString()), { delay: 300 }),
         lintGutter(),
+        hoverTooltip(async (view, at) => {
+          const m = await hooks.meaning(view.state.doc.toString(), at);
+          return m && { pos: m.from, end: m.to, create: () => ({ dom: tip(m.title, m.doc) }) };
+        }),
         placeholder('CREATE TABLE …; INSERT INTO … SELECT * FROM … MATCH_RECOGNIZE (…)'),
         keymap.of([
           { key: 'Mod-Enter', run: command(hooks.deploy) },
@@ -77,3 +82,12 @@ export function goTo(view: EditorView, from: number, to: number) {
 }
 
 export const checkNow = (view: EditorView) => forceLinting(view);
+
+function tip(title: string, doc: string): HTMLElement {
+  const dom = document.createElement('div');
+  dom.className = 'cm-hint';
+  const head = dom.appendChild(document.createElement('strong'));
+  head.textContent = title;
+  dom.append(doc ? `\n${doc}` : '');
+  return dom;
+}

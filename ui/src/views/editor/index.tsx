@@ -4,16 +4,15 @@ import type { EditorView } from '@codemirror/view';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { call } from '../../api/client';
-import type { Outcome, Validation } from '../../api/schema';
+import type { Finding, Outcome } from '../../api/schema';
 import { kept } from '../../kept';
 import { Failure } from '../../parts/messages';
 import { QueryChoice } from '../../parts/queries';
 import { Tabs } from '../../parts/tabs';
 import { go, href, type Route } from '../../router';
 import { examples } from './examples';
-import { check, complete, marks } from './language';
-import { Findings, Plans } from './results';
-import { unitOf } from './text';
+import { complete, findings as ask, format as layout, marks, meaning } from './language';
+import { Explained, Findings } from './results';
 
 const draft = kept('draft');
 
@@ -25,7 +24,8 @@ export function Editor({ route }: { route: Route }) {
   const view = useRef<EditorView | null>(null);
   const tools = useRef<Editing | null>(null);
   const [name, setName] = useState('');
-  const [findings, setFindings] = useState<Validation>({ valid: true });
+  const [findings, setFindings] = useState<Finding[]>([]);
+  const [checked, setChecked] = useState('');
   const [outcome, setOutcome] = useState<Outcome>();
   const [error, setError] = useState<unknown>();
   const [tab, setTab] = useState('findings');
@@ -46,7 +46,11 @@ export function Editor({ route }: { route: Route }) {
       setOutcome(done);
       if (done.answers?.length) setTab('answers');
     });
-  const format = () => run('format', async () => {});
+  const format = () =>
+    run('format', async () => {
+      const laid = await layout(text());
+      if (view.current) tools.current?.replaceText(view.current, laid);
+    });
   const actions = useRef({ deploy, format });
   actions.current = { deploy, format };
 
@@ -59,11 +63,15 @@ export function Editor({ route }: { route: Route }) {
       view.current = made.createEditor(host.current, draft.read(), {
         changed: (t) => draft.write(t),
         check: async (sql) => {
-          const v = await check(sql).catch((e: unknown): Validation => (setError(e), { valid: false }));
-          if (!gone) setFindings(v);
-          return marks(sql, v.diagnostics ?? []);
+          const list = await ask(sql).catch((e: unknown): Finding[] => (setError(e), []));
+          if (!gone) {
+            setFindings(list);
+            setChecked(sql);
+          }
+          return marks(sql, list);
         },
         complete,
+        meaning,
         deploy: () => void actions.current.deploy(),
         format: () => void actions.current.format(),
       });
@@ -85,8 +93,8 @@ export function Editor({ route }: { route: Route }) {
     });
   }, [editing]);
 
-  const show = (start: number, end: number) => view.current && tools.current?.goTo(view.current, unitOf(text(), start), unitOf(text(), end));
-  const problems = findings.diagnostics ?? [];
+  const show = (from: number, to: number) => view.current && tools.current?.goTo(view.current, from, to);
+  const mistakes = findings.filter((f) => f.severity === 'error').length;
   return (
     <>
       <div class="head">
@@ -114,25 +122,33 @@ export function Editor({ route }: { route: Route }) {
         <button class="first" disabled={busy !== ''} onClick={deploy}>
           {busy === 'deploy' ? 'Deploying …' : 'Deploy'}
         </button>
+        <button disabled={busy !== ''} onClick={format}>
+          Format
+        </button>
+        {checked.trim() && (
+          <a class="button" href={href(['backtests'], { new: '1' })}>
+            Back-test
+          </a>
+        )}
         <span class="hint grow" role="status">
-          {problems.length === 0 ? (findings.valid ? 'No mistakes.' : findings.message) : `${problems.length} finding${problems.length > 1 ? 's' : ''}`}
+          {mistakes > 0 ? `${mistakes} mistake${mistakes > 1 ? 's' : ''}` : 'No mistakes.'}
         </span>
-        <span class="hint">Ctrl+Enter deploys, Ctrl+Space completes, Escape then Tab leaves.</span>
+        <span class="hint">Ctrl+Enter deploys, Ctrl+Space completes, Shift+Alt+F formats, Escape then Tab leaves.</span>
       </div>
       <Failure error={error} what="run the text" />
       {outcome && <Done outcome={outcome} />}
       <Tabs
         label="Results"
         names={[
-          ['findings', `Findings (${problems.length})`],
+          ['findings', `Findings (${findings.length})`],
           ['plan', 'Plan'],
           ['answers', 'Answers'],
         ]}
         at={tab}
         choose={setTab}
       >
-        {tab === 'findings' && <Findings list={problems} show={show} />}
-        {tab === 'plan' && <Plans of={findings} />}
+        {tab === 'findings' && <Findings list={findings} show={show} />}
+        {tab === 'plan' && <Explained sql={checked} />}
         {tab === 'answers' && <Answers outcome={outcome} />}
       </Tabs>
     </>

@@ -3,45 +3,50 @@ import type { Completion, CompletionContext, CompletionResult } from '@codemirro
 import type { Diagnostic as Mark } from '@codemirror/lint';
 
 import { call } from '../../api/client';
-import type { Diagnostic, Table, Validation } from '../../api/schema';
-import { unitOf } from './text';
-import { keywords, types } from './words';
+import type { CompletionItem, Finding } from '../../api/schema';
 
-/** check lets the server's parser and checker read the text. */
-export async function check(sql: string): Promise<Validation> {
-  if (!sql.trim()) return { valid: true };
-  return call('POST /v1/validate', { body: { sql } });
+/** findings are what the server's parser and checker say of the text. */
+export async function findings(sql: string): Promise<Finding[]> {
+  if (!sql.trim()) return [];
+  return (await call('POST /v1/language/diagnose', { body: { sql } })).findings ?? [];
 }
 
-export function marks(sql: string, list: Diagnostic[]): Mark[] {
-  return list.map((d) => {
-    const from = unitOf(sql, d.start);
-    const to = Math.max(unitOf(sql, d.end), Math.min(from + 1, sql.length));
-    return { from: Math.min(from, to), to, severity: d.severity, message: d.hint ? `${d.message}\n${d.hint}` : d.message, source: d.code };
+export const marks = (sql: string, list: Finding[]): Mark[] =>
+  list.map((f) => {
+    const from = Math.min(f.from, sql.length);
+    const to = Math.min(Math.max(f.to, from + 1), sql.length);
+    return { from, to: Math.max(from, to), severity: f.severity, message: f.hint ? `${f.message}\n${f.hint}` : f.message, source: f.code };
   });
-}
 
-const words: Completion[] = [
-  ...keywords.split(' ').map((w) => ({ label: w.toUpperCase(), type: 'keyword', boost: -2 })),
-  ...types.split(' ').map((w) => ({ label: w.toUpperCase(), type: 'type', boost: -3 })),
-];
-
-/** complete offers tables, columns and words. */
-export async function complete(context: CompletionContext): Promise<CompletionResult | null> {
-  const word = context.matchBefore(/[\w]*/);
-  const afterDot = word && word.from > 0 && context.state.sliceDoc(word.from - 1, word.from) === '.';
-  if (!word || (word.from === word.to && !context.explicit && !afterDot)) return null;
-  const tables = (await call('GET /v1/tables', {}).catch(() => null)) ?? [];
-  const options = afterDot ? columnsOf(tables) : [...tablesOf(tables), ...columnsOf(tables), ...words];
-  return { from: word.from, options, validFor: /^\w*$/ };
-}
-
-const tablesOf = (tables: Table[]): Completion[] => tables.map((t) => ({ label: t.name, type: 'class', detail: `table, ${t.options['connector'] ?? ''}`, boost: 3 }));
-
-const columnsOf = (tables: Table[]): Completion[] => {
-  const seen = new Map<string, Completion>();
-  for (const t of tables) {
-    for (const c of t.columns ?? []) if (!seen.has(c.name)) seen.set(c.name, { label: c.name, type: 'property', detail: `${c.type} in ${t.name}`, boost: 2 });
-  }
-  return [...seen.values()];
+const kinds: Record<CompletionItem['kind'], string> = {
+  keyword: 'keyword',
+  table: 'class',
+  view: 'class',
+  column: 'property',
+  variable: 'variable',
+  function: 'function',
+  option: 'property',
+  value: 'constant',
+  setting: 'property',
+  type: 'type',
 };
+
+/** complete asks what may be written at a place. */
+export async function complete(context: CompletionContext): Promise<CompletionResult | null> {
+  const sql = context.state.doc.toString();
+  if (!context.explicit && !context.matchBefore(/[\w.']/)) return null;
+  const list = await call('POST /v1/language/complete', { body: { sql, position: context.pos } }).catch(() => null);
+  const items = list?.items ?? [];
+  if (!list || items.length === 0) return null;
+  const options = items.map((x, i): Completion => ({ label: x.label, type: kinds[x.kind], ...(x.detail ? { detail: x.detail } : {}), ...(x.doc ? { info: x.doc } : {}), boost: -Math.min(99, i) }));
+  return { from: list.replace.from, to: Math.max(list.replace.to, context.pos), options, filter: false };
+}
+
+/** meaning is what a word means, for a tip. */
+export async function meaning(sql: string, position: number): Promise<{ from: number; to: number; title: string; doc: string } | null> {
+  const m = await call('POST /v1/language/hover', { body: { sql, position } }).catch(() => null);
+  return m?.word && m.title ? { from: m.word.from, to: m.word.to, title: m.title, doc: m.doc ?? '' } : null;
+}
+
+/** format puts a text into the standard layout. */
+export const format = async (sql: string): Promise<string> => (await call('POST /v1/language/format', { body: { sql } })).sql;

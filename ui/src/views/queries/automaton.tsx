@@ -66,7 +66,8 @@ export function shapeOf(states: StateView[]): Shape {
   return shape;
 }
 
-function Circle({ id, states }: { id: string; states: StateView[] }) {
+/** Circle is a state; quiet: nothing is counted. */
+export function Circle({ id, states, quiet }: { id: string; states: StateView[]; quiet?: boolean }) {
   const state = states[Number(id)];
   if (!state) {
     return (
@@ -88,7 +89,7 @@ function Circle({ id, states }: { id: string; states: StateView[] }) {
         {id === '0' ? 'start' : id}
       </text>
       <text class="live" text-anchor="middle" x={size / 2} y="38">
-        {id === '0' ? '' : final && state.open === 0 ? 'match' : count(state.open)}
+        {id === '0' ? '' : final && state.open === 0 ? 'match' : quiet ? '' : count(state.open)}
       </text>
     </>
   );
