@@ -24,7 +24,7 @@ interface Options<T> {
   keep: (item: T) => boolean;
 }
 
-const flushMs = 300; // some three times a second
+const flushMs = 400; // two and a half times a second
 const buffered = 2000;
 
 export function useStream<T>({ url, name, most, paused, keep }: Options<T>): Streamed<T> {

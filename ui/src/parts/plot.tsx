@@ -23,8 +23,8 @@ export function Bars({ label, names, series }: Props) {
       {
         width: at.clientWidth,
         height,
-        scales: { x: { time: false, range: [-0.6, names.length - 0.4] } },
-        axes: [{ ...axis, values: (_, at) => at.map((i) => names[i] ?? '') }, { ...axis, size: 60 }],
+        scales: { x: { time: false, range: [-0.6, names.length - 0.4] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+        axes: [{ ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, at) => at.map((i) => names[i] ?? '') }, { ...axis, size: 60 }],
         series: [
           { label: 'Part', value: (_, i) => (i === null ? '–' : (names[i] ?? '')) },
           ...series.map((s, i) => {

@@ -11,8 +11,8 @@ import { href, refine, type Route } from '../../router';
 import { One } from './one';
 import { Density } from './density';
 
-const most = 300;
-const perSecond = 100;
+const most = 150;
+const perSecond = 40;
 
 export function Detections({ route }: { route: Route }) {
   const query = route.params['query'] ?? '';
