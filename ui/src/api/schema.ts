@@ -123,6 +123,7 @@ export interface Status {
   'operators'?: Array<OperatorStatus> | null;
   'partitions': Array<PartitionStatus> | null;
   'rejected'?: Record<string, number>;
+  'shadow'?: string;
   'sinks': Array<SinkStatus> | null;
   'sources'?: Array<SourceStatus> | null;
   'state': string;
@@ -216,6 +217,7 @@ export interface Outcome {
   'dropped'?: Array<string> | null;
   'paused'?: Array<string> | null;
   'queries': Array<string> | null;
+  'shadows'?: Array<string> | null;
   'warnings'?: Array<Diagnostic> | null;
 }
 
