@@ -42,6 +42,7 @@ func register(api huma.API, s *Service) {
 	registerGraph(api, s)
 	registerWhy(api, s)
 	registerLanguage(api, s)
+	registerTests(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
