@@ -66,6 +66,11 @@ var rules = map[string]rule{
 	"GET /v1/backtests/{id}/report": {auth.Author, false, "backtest-report"},
 	"DELETE /v1/backtests/{id}":     {auth.Author, true, "drop-backtest"},
 
+	"POST /v1/queries/{name}/shadow":         {auth.Author, true, "create-shadow"},
+	"GET /v1/queries/{name}/shadow":          {auth.Author, false, "show-shadow"}, // has detections
+	"DELETE /v1/queries/{name}/shadow":       {auth.Author, true, "drop-shadow"},
+	"POST /v1/queries/{name}/shadow/promote": {auth.Author, true, "promote-shadow"},
+
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
 
