@@ -37,13 +37,6 @@ func (s *Statement) become(v *Version) {
 	s.Pending, s.Shadow = nil, nil
 }
 
-// with is the statement with another version in place of its own.
-func (s *Statement) with(v *Version) Statement {
-	other := *s
-	other.become(v)
-	return other
-}
-
 // settle ends changes that were under way when the server ended: the state of
 // the query says whether it is of the pending version.
 func (r *registry) settle(versionOf func(query string) (int, error)) error {

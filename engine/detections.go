@@ -53,7 +53,7 @@ type Gap struct {
 // ErrCursor says that an after makes no sense.
 var ErrCursor = errors.New("after")
 
-// FromOldest, as a cursor, is before all that is kept.
+// FromOldest is a cursor before all that is kept.
 const FromOldest = "0"
 
 // Watch reads what queries deliver. One goroutine at a time.
