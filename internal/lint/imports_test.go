@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -35,8 +35,8 @@ var layers = [][]string{
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
 	{"internal/history", "internal/explain"},
-	{"internal/why", "internal/systables", "internal/backtest", "internal/assist"},
-	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
+	{"internal/why", "internal/systables", "internal/backtest", "internal/assist", "internal/ruletest"},
+	{"internal/conformance", "internal/sim", "internal/lsp", "api"},
 	{"examples"},
 	{"internal/e2e", "internal/differential"},
 	{"internal/demo", "benchmarks"},
@@ -103,6 +103,7 @@ var only = map[string][]string{
 	"google.golang.org/protobuf":         {"connectors/formats/protobuf"},
 	"github.com/parquet-go/parquet-go":   {"connectors/formats/parquet"},
 	"github.com/danielgtaylor/huma":      {"api"},
+	"github.com/creachadair/jrpc2":       {"internal/lsp"},
 	"github.com/axiomhq/hyperloglog":     {"internal/sketch"},
 	"github.com/DataDog/sketches-go":     {"internal/sketch"},
 	"golang.org/x/oauth2":                {"connectors/kafka"},
