@@ -58,8 +58,12 @@ var rules = map[string]rule{
 	"POST /logout":                             {auth.None, false, "logout"},
 	"/":                                        {auth.Viewer, false, "unknown-path"},
 
-	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
-	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
+	"POST /v1/tables/{name}/events":                  {auth.Author, false, "post-events"}, // data, not a change: the log says who
+	"GET /v1/tables/{name}/events/{id}":              {auth.Author, false, "show-event"},  // has the event
+	"GET /v1/tables/{name}/parameters":               {auth.Viewer, false, "list-parameters"},
+	"PUT /v1/tables/{name}/parameters/{key}":         {auth.Author, true, "set-parameter"},
+	"DELETE /v1/tables/{name}/parameters/{key}":      {auth.Author, true, "delete-parameter"},
+	"GET /v1/tables/{name}/parameters/{key}/history": {auth.Viewer, false, "parameter-history"},
 
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
