@@ -24,6 +24,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -43,6 +44,10 @@ type fakeRunner struct {
 	version int // of all states
 
 	restored []string
+}
+
+func (r *fakeRunner) Backtest(context.Context, backtest.Request) (*backtest.Report, error) {
+	return &backtest.Report{}, nil
 }
 
 func (r *fakeRunner) Intake() *intake.Logs { return r.logs }

@@ -58,12 +58,25 @@ var rules = map[string]rule{
 	"POST /logout":                             {auth.None, false, "logout"},
 	"/":                                        {auth.Viewer, false, "unknown-path"},
 
+	"POST /v1/backtests":            {auth.Author, true, "start-backtest"},
+	"GET /v1/backtests":             {auth.Author, false, "list-backtests"},
+	"GET /v1/backtests/{id}":        {auth.Author, false, "show-backtest"}, // has events
+	"GET /v1/backtests/{id}/report": {auth.Author, false, "backtest-report"},
+	"DELETE /v1/backtests/{id}":     {auth.Author, true, "drop-backtest"},
+
 	"POST /v1/tables/{name}/events":                  {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}":              {auth.Author, false, "show-event"},  // has the event
 	"GET /v1/tables/{name}/parameters":               {auth.Viewer, false, "list-parameters"},
 	"PUT /v1/tables/{name}/parameters/{key}":         {auth.Author, true, "set-parameter"},
 	"DELETE /v1/tables/{name}/parameters/{key}":      {auth.Author, true, "delete-parameter"},
 	"GET /v1/tables/{name}/parameters/{key}/history": {auth.Viewer, false, "parameter-history"},
+
+	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
+	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
+	"POST /v1/language/hover":      {auth.Author, false, "language-hover"},
+	"POST /v1/language/definition": {auth.Author, false, "language-definition"},
+	"POST /v1/language/format":     {auth.Author, false, "language-format"},
+	"POST /v1/language/explain":    {auth.Author, false, "language-explain"},
 
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},

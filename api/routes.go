@@ -41,6 +41,8 @@ func register(api huma.API, s *Service) {
 	registerInstances(api, s)
 	registerGraph(api, s)
 	registerWhy(api, s)
+	registerBacktests(api, s)
+	registerLanguage(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)

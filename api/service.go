@@ -12,6 +12,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
@@ -54,6 +55,8 @@ type Runner interface {
 	ReadFile(name string) ([]byte, error)
 	// Version is that of the program.
 	Version() string
+	// Connectors are those that tables may name.
+	Connectors() *connectors.Registry
 	// Status is how the query does; false when it was never started.
 	Status(name string) (engine.Status, bool)
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
@@ -68,6 +71,8 @@ type Runner interface {
 	EndInstance(ctx context.Context, name, id string) (*engine.Instance, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
+	// Backtest tries a query on history, beside those that run.
+	Backtest(ctx context.Context, r backtest.Request) (*backtest.Report, error)
 	// Intake is the logs of tables that are posted to; nil: there are none.
 	Intake() *intake.Logs
 	// Connect is what the connector of a table gets.
@@ -90,6 +95,7 @@ type Service struct {
 	starts  *starts
 	posters posters
 
+	backtests *backtests
 	streams   chan struct{} // one per stream
 	heartbeat time.Duration // of streams
 
@@ -128,6 +134,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err := errors.Join(s.makeLogs(c.catalog), s.dropLogs(c.catalog)); err != nil {
 		return nil, err
 	}
+	if s.backtests, err = newBacktests(dir, runner, func() time.Time { return s.now() }, log); err != nil {
+		return nil, err
+	}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
@@ -150,6 +159,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.ready = false
 	s.mu.Unlock()
+	s.backtests.close()
 	s.starts.close()
 	return s.runner.Close(ctx)
 }

@@ -126,7 +126,8 @@ func (f *clientFlags) call(ctx context.Context, method, path string, in, out any
 	return c.call(ctx, method, path, in, out)
 }
 
-// call sends in (nil: no body) and reads the answer into out (nil: none).
+// call sends in (nil: no body) and reads the answer into out (nil: none; a
+// *strings.Builder: as it is).
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, clientTimeout))
 	defer cancel()
@@ -168,6 +169,10 @@ func read(resp *http.Response, out any) error {
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		return problem(resp.Status, b)
+	}
+	if text, ok := out.(*strings.Builder); ok {
+		text.Write(b)
+		return nil
 	}
 	if out == nil {
 		return nil
