@@ -142,6 +142,21 @@ func (r *fakeRunner) EndInstance(ctx context.Context, name, id string) (*engine.
 	return r.Instance(ctx, name, id)
 }
 
+func (r *fakeRunner) Produce(_ context.Context, t *catalog.Table, object []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restored = append(r.restored, fmt.Sprintf("%s in %s", object, t.Name))
+	return nil
+}
+
+func (r *fakeRunner) EveryInstance(_ context.Context, name string, most int) ([]engine.Instance, bool, error) {
+	var list []engine.Instance
+	for i := range 3 {
+		list = append(list, engine.Instance{ID: fmt.Sprint(i), Since: "2026-01-01T00:00:00Z", Rows: []engine.InstanceRow{{Variable: "A"}}, WaitsFor: []string{"B"}})
+	}
+	return list, most < 3, nil
+}
+
 func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, asked why.Request) (*why.Report, error) {
 	if asked.Key == "" {
 		return nil, fmt.Errorf("%w: give a key", why.ErrRequest)

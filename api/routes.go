@@ -40,6 +40,8 @@ func register(api huma.API, s *Service) {
 	registerLife(api, s)
 	registerInstances(api, s)
 	registerGraph(api, s)
+	registerSelect(api, s)
+	registerRaise(api, s)
 	registerWhy(api, s)
 	registerBacktests(api, s)
 	registerLanguage(api, s)

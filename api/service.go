@@ -69,6 +69,10 @@ type Runner interface {
 	// Instance looks at one of them, EndInstance ends it.
 	Instance(ctx context.Context, name, id string) (*engine.Instance, error)
 	EndInstance(ctx context.Context, name, id string) (*engine.Instance, error)
+	// Produce writes a row, a JSON object, to where a table is read from.
+	Produce(ctx context.Context, t *catalog.Table, object []byte) error
+	// EveryInstance describes open matches in no order, at most so many.
+	EveryInstance(ctx context.Context, name string, most int) (list []engine.Instance, more bool, err error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Backtest tries a query on history, beside those that run.

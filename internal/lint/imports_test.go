@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
 	{"internal/history", "internal/explain"},
-	{"internal/why", "internal/backtest", "internal/assist"},
+	{"internal/why", "internal/systables", "internal/backtest", "internal/assist"},
 	{"internal/conformance", "internal/ruletest", "internal/sim", "api"},
 	{"examples"},
 	{"internal/e2e", "internal/differential"},
