@@ -44,6 +44,8 @@ type fakeRunner struct {
 	version int // of all states
 
 	restored []string
+	shadows  map[string]engine.ShadowStart
+	promoted string
 }
 
 func (r *fakeRunner) Backtest(context.Context, backtest.Request) (*backtest.Report, error) {
@@ -100,6 +102,37 @@ func (r *fakeRunner) Start(_ context.Context, q *query.Query, _ *catalog.Catalog
 func (r *fakeRunner) Stop(_ context.Context, name string) error { return r.Drop(name) }
 
 func (r *fakeRunner) StateVersion(string) (int, error) { return r.version, nil }
+
+func (r *fakeRunner) StartShadow(_ context.Context, q *query.Query, _ *catalog.Catalog, how engine.ShadowStart) error {
+	if q.Name == r.refuse {
+		return fmt.Errorf("query %s: %w", q.Name, engine.ErrShadow)
+	}
+	r.shadows[q.Name] = how
+	return nil
+}
+
+func (r *fakeRunner) Shadow(name string) (engine.ShadowStatus, bool) {
+	how, ok := r.shadows[name]
+	phase := engine.ShadowComparing
+	if how.Uncompared {
+		phase = engine.ShadowCaughtUp
+	}
+	return engine.ShadowStatus{Phase: phase}, ok
+}
+
+func (r *fakeRunner) DropShadow(name string) error {
+	delete(r.shadows, name)
+	return nil
+}
+
+func (r *fakeRunner) Promote(_ context.Context, name string, version int) error {
+	if r.panics {
+		return engine.ErrNotPromoted
+	}
+	delete(r.shadows, name)
+	r.promoted = fmt.Sprintf("%s %d", name, version)
+	return nil
+}
 
 func (r *fakeRunner) Drop(name string) error {
 	r.mu.Lock()
@@ -223,7 +256,7 @@ type server struct {
 }
 
 func (s *server) start() {
-	s.runner = &fakeRunner{running: map[string]string{}, refuse: "refused"}
+	s.runner = &fakeRunner{running: map[string]string{}, shadows: map[string]engine.ShadowStart{}, refuse: "refused"}
 	service, err := NewService(s.dir, s.runner, slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)

@@ -72,6 +72,10 @@ var rules = map[string]rule{
 	"PUT /v1/tables/{name}/parameters/{key}":         {auth.Author, true, "set-parameter"},
 	"DELETE /v1/tables/{name}/parameters/{key}":      {auth.Author, true, "delete-parameter"},
 	"GET /v1/tables/{name}/parameters/{key}/history": {auth.Viewer, false, "parameter-history"},
+	"POST /v1/queries/{name}/shadow":                 {auth.Author, true, "create-shadow"},
+	"GET /v1/queries/{name}/shadow":                  {auth.Author, false, "show-shadow"}, // has detections
+	"DELETE /v1/queries/{name}/shadow":               {auth.Author, true, "drop-shadow"},
+	"POST /v1/queries/{name}/shadow/promote":         {auth.Author, true, "promote-shadow"},
 
 	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
 	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
