@@ -51,6 +51,7 @@ func register(api huma.API, s *Service) {
 	registerSavepoints(api, s)
 	registerBackups(api, s)
 	registerEvents(api, s)
+	registerParameters(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
 		func(context.Context, *struct{}) (*body[[]Table], error) { return answer(s.Tables(), nil) })
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}", "show-table", "One table", 0),

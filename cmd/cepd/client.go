@@ -32,7 +32,8 @@ type client struct {
 	token string       // "": none
 	http  *http.Client // nil: the default one
 
-	patience time.Duration // for an answer; 0: clientTimeout
+	patience time.Duration     // for an answer; 0: clientTimeout
+	header   map[string]string // of requests
 }
 
 // longTimeout is for requests that take as long as there is state.
@@ -143,6 +144,9 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return usagef("--server %s: %w", c.base, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	for name, value := range c.header {
+		req.Header.Set(name, value)
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

@@ -36,7 +36,7 @@ func newServer(t testing.TB) http.Handler {
 		t.Fatal(err)
 	}
 	logs := intake.New(clock.Wall{})
-	e, err := engine.New(engine.Options{Registry: all.New(posted.New(logs)), Access: nothing, Workers: 1})
+	e, err := engine.New(engine.Options{Registry: all.New(posted.New(logs), posted.NewParameters(logs)), Access: nothing, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
