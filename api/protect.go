@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/shadow":                  {auth.Author, false, "show-shadow"}, // has detections
 	"DELETE /v1/queries/{name}/shadow":               {auth.Author, true, "drop-shadow"},
 	"POST /v1/queries/{name}/shadow/promote":         {auth.Author, true, "promote-shadow"},
+	"POST /v1/queries/{name}/replace":                {auth.Author, true, "replace-query"},
 
 	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
 	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},

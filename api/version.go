@@ -42,8 +42,7 @@ func (s *Statement) become(v *Version) {
 func (r *registry) settle(versionOf func(query string) (int, error)) error {
 	list := slices.Clone(r.statements)
 	changed := false
-	for i := range list {
-		s := &list[i]
+	for _, s := range r.statements {
 		if s.Pending == nil {
 			continue
 		}
@@ -51,10 +50,13 @@ func (r *registry) settle(versionOf func(query string) (int, error)) error {
 		if err != nil {
 			return err
 		}
-		if changed = true; n == s.Pending.Number {
-			s.become(s.Pending)
+		changed = true
+		i := find(list, kindQuery, s.Name)
+		if n == s.Pending.Number {
+			list = promoted(list, i)
+		} else {
+			list[i].Pending = nil
 		}
-		s.Pending = nil
 	}
 	if !changed {
 		return nil
