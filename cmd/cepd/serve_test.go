@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/cepd/cepd/engine"
 )
 
 // testServer is a server on a directory; stop ends it in order.
@@ -129,7 +132,24 @@ INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY
 	if out := list("--limit", "0"); !strings.HasPrefix(out, "exit 1") {
 		t.Error(out)
 	}
-	if out := cepd([]string{"query", "why", "pumps", "--key", "pump", "--server", address}, ""); !strings.Contains(out, "  F    2026-01-01T00:00:07Z  a 0@6\n       yes  F.x = 7    [F.x = 7]\n  L    2026-01-02T01:00:00Z  a 0@89999\n") {
+	told := "query pumps, version 1\ndevice = \"pump\"  100000 rows\n"
+	rows := "  F    2026-01-01T00:00:07Z  a 0@6\n       yes  F.x = 7    [F.x = 7]\n  L    2026-01-02T01:00:00Z  a 0@89999\n"
+	for _, args := range [][]string{{"query", "why", "pumps", "--key", "pump"}, {"why", "--query", "pumps", "--key", "pump"}} {
+		if out := cepd(append(args, "--server", address), ""); !strings.Contains(out, told) || !strings.Contains(out, rows) {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+	var delivered engine.Detections
+	waitFor(t, func() bool {
+		return json.Unmarshal([]byte(get(t, address+"/v1/queries/pumps/detections")), &delivered) == nil && len(delivered.Detections) == 1
+	})
+	if d := delivered.Detections[0]; d.Version != 1 {
+		t.Errorf("%+v", d)
+	}
+	if out := cepd([]string{"why", delivered.Detections[0].ID, "--server", address}, ""); !strings.Contains(out, "detection "+delivered.Detections[0].ID) || !strings.Contains(out, rows) {
+		t.Error(out)
+	}
+	if out := cepd([]string{"why", strings.Repeat("0f", 16), "--server", address}, ""); !strings.Contains(out, "name the query by --query") {
 		t.Error(out)
 	}
 }
