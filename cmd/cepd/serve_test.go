@@ -113,10 +113,12 @@ func TestInstances(t *testing.T) {
 WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '100000', 'fields.device.values' = 'pump');
 CREATE TABLE b (device STRING, x BIGINT, y BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
-  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 90000);`)
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 90000);
+INSERT INTO b /*+ NAME('early') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '1' DAY DEFINE F AS F.x = 7, L AS L.x = 20);`)
 	address, stop := testServer(t, "data")
 	defer stop()
-	expect(t, "exit 0\nquery pumps runs\n", "query", "submit", "q.sql", "--server", address)
+	expect(t, "exit 0\nquery pumps runs\nquery early runs\n", "query", "submit", "q.sql", "--server", address)
 	list := func(more ...string) string {
 		return cepd(append([]string{"query", "instances", "pumps", "--server", address}, more...), "")
 	}
@@ -141,12 +143,12 @@ INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY
 	}
 	var delivered engine.Detections
 	waitFor(t, func() bool {
-		return json.Unmarshal([]byte(get(t, address+"/v1/queries/pumps/detections")), &delivered) == nil && len(delivered.Detections) == 1
+		return json.Unmarshal([]byte(get(t, address+"/v1/queries/early/detections")), &delivered) == nil && len(delivered.Detections) == 1
 	})
 	if d := delivered.Detections[0]; d.Version != 1 {
 		t.Errorf("%+v", d)
 	}
-	if out := cepd([]string{"why", delivered.Detections[0].ID, "--server", address}, ""); !strings.Contains(out, "detection "+delivered.Detections[0].ID) || !strings.Contains(out, rows) {
+	if out := cepd([]string{"why", delivered.Detections[0].ID, "--server", address}, ""); !strings.Contains(out, "detection "+delivered.Detections[0].ID) || !strings.Contains(out, "query early, version 1") || !strings.Contains(out, "yes  L.x = 20    [L.x = 20]") {
 		t.Error(out)
 	}
 	if out := cepd([]string{"why", strings.Repeat("0f", 16), "--server", address}, ""); !strings.Contains(out, "name the query by --query") {
