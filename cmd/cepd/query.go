@@ -190,6 +190,9 @@ func printStatus(w io.Writer, s *engine.Status) {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}
+	if s.Next != nil {
+		fmt.Fprintf(w, "  %s\n", s.Next)
+	}
 	t := api.Sum(s)
 	fmt.Fprintf(w, "events %d, detections %d, lag %s, late %d, watermark %s\n", t.Events, t.Detections, known(t.Lag), t.Late, orNone(s.Watermark))
 	for _, src := range s.Sources {
