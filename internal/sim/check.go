@@ -140,7 +140,7 @@ func (x *process) checkMemory() error {
 }
 
 // checkSpilled demands that a step lets go of keys when the state is above its
-// budget and the store has all of it.
+// budget and the store has some of it as it is.
 func (x *process) checkSpilled() error {
 	before := x.pressed
 	x.pressed = -1

@@ -115,7 +115,7 @@ func (x *process) openPipeline(s state.Store) error {
 	if !x.calm {
 		o.ReportGroups = x.r.sc.Report
 		if x.r.sc.Tiny {
-			o.MemoryBudget = 1
+			o.MemoryBudget = 16 // a byte or more of each shard
 		}
 	}
 	x.p, err = engine.OpenPipeline(context.Background(), o, c.Root, c.Catalog, s)
@@ -181,10 +181,13 @@ func (x *process) between() error {
 	if x.lot(x.r.sc.SnapshotEvery) > 0 && !(pressed && x.lot(3) == 0) {
 		return nil
 	}
+	x.pressed = -1 // until the write is done, nothing can be let go of
 	write, _, err := x.p.Snapshot()
 	if err == nil && pressed && x.lot(2) == 0 { // as for a step that waits for the write
-		x.pressed = x.letGo()
-		return write()
+		if err = write(); err == nil {
+			x.pressed = x.letGo()
+		}
+		return err
 	}
 	x.write = write
 	return err

@@ -18,7 +18,7 @@ type Scenario struct {
 	Forgetful     bool // the source cannot replay
 	Idle          bool // some partitions are silent and turn idle
 	Again         bool // a finished query is started once more
-	Tiny          bool // the budget of the state is a byte: all that can be is let go of
+	Tiny          bool // the budget of the state is a few bytes: all that can be is let go of
 	Report        int  // groups of a window that a shard reports in a step; 0: as ever
 }
 

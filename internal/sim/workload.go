@@ -136,7 +136,7 @@ func (w *workload) script(idle, tiny bool) string {
 		text += "SET 'state.ttl' = '40 s';\n"
 	}
 	if tiny && w.told {
-		text += "SET 'state.memory.budget' = '1 b';\n"
+		text += "SET 'state.memory.budget' = '16 b';\n"
 	}
 	if w.name == "limits" {
 		text += "SET 'state.ttl' = '7 s'; SET 'state.limit-policy' = 'drop-oldest'; SET 'state.max-rows-per-key' = '6';\n"
