@@ -108,6 +108,20 @@ func (r *fakeRunner) Instances(_ context.Context, _ string, f engine.InstanceFil
 	return &engine.Instances{Total: f.Limit, Next: fmt.Sprint(f.Key, f.WaitsFor, f.Before), Instances: []engine.Instance{}}, nil
 }
 
+func (r *fakeRunner) Instance(_ context.Context, name, id string) (*engine.Instance, error) {
+	if id != "17" {
+		return nil, engine.ErrNoInstance
+	}
+	return &engine.Instance{ID: id, Pattern: name}, nil
+}
+
+func (r *fakeRunner) EndInstance(ctx context.Context, name, id string) (*engine.Instance, error) {
+	if id == "busy" {
+		return nil, engine.ErrBusy
+	}
+	return r.Instance(ctx, name, id)
+}
+
 func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, asked why.Request) (*why.Report, error) {
 	if asked.Key == "" {
 		return nil, fmt.Errorf("%w: give a key", why.ErrRequest)

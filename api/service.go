@@ -61,6 +61,9 @@ type Runner interface {
 	// engine.ErrEnded when it does not run.
 	Graph(ctx context.Context, name string) (*engine.Graph, error)
 	Automata(ctx context.Context, name string) (*engine.Automata, error)
+	// Instance looks at one of them, EndInstance ends it.
+	Instance(ctx context.Context, name, id string) (*engine.Instance, error)
+	EndInstance(ctx context.Context, name, id string) (*engine.Instance, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Watch reads what a query (empty: any) delivers, behind a cursor.

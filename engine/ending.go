@@ -79,7 +79,7 @@ func (q *Query) instance(ctx context.Context, id string, f func(p *Pipeline, at 
 	if err != nil {
 		return nil, ErrNoInstance
 	}
-	l := look{page: &instancePage{out: &Instances{}}}
+	l := survey{page: &instancePage{out: &Instances{}}}
 	for more := true; more && out == nil; {
 		err := q.ask(ctx, func(p *Pipeline) error {
 			l.page.each = func(at place, x *operators.Instance) bool {
@@ -105,9 +105,9 @@ func (q *Query) instance(ctx context.Context, id string, f func(p *Pipeline, at 
 func (p *Pipeline) end(e ending) error {
 	switch {
 	case p.recovery != nil:
-		return errors.New("the query replays its journal: try again when it runs")
+		return fmt.Errorf("%w: the query replays its journal: try again when it runs", ErrBusy)
 	case len(p.endings) == maxEndings:
-		return fmt.Errorf("%d matches wait to be ended: the query does not go on", maxEndings)
+		return fmt.Errorf("%w: %d matches wait to be ended: the query does not go on", ErrBusy, maxEndings)
 	}
 	p.endings = append(p.endings, e)
 	return nil

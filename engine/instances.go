@@ -18,8 +18,10 @@ import (
 type InstanceFilter struct {
 	Key      string     // "17" or "card=17": the value of a partition column
 	WaitsFor string     // a variable
+	Reached  string     // the variable of the last row
 	Before   event.Time // the first row is older; 0: any
 	After    string     // Next of the page before
+	Again    bool       // what is at that place itself is wanted too
 	Limit    int        // at most so many; 0: DefaultInstances
 }
 
@@ -52,7 +54,15 @@ type Instance struct {
 	NoneOf   []string                   `json:"none_of,omitempty" doc:"Variables of which no row may come"`
 	Complete bool                       `json:"complete,omitempty" doc:"It is a match already: it may grow, or waits for others that began earlier"`
 	Measures map[string]json.RawMessage `json:"measures" doc:"The output columns as of now"`
+
+	at instanceAt
 }
+
+// Compare is the order of lists: the oldest first.
+func (x *Instance) Compare(y *Instance) int { return x.at.compare(y.at) }
+
+// Place is where the match stands in that order, as an After.
+func (x *Instance) Place() string { return x.at.String() }
 
 // InstanceRow is a row of a match. A row that is itself a detection has no
 // table, partition and offset.
@@ -67,21 +77,21 @@ type InstanceRow struct {
 // Instances looks at the open matches of the query, portion by portion: rows are
 // read in between. So of more than a portion the page is not of one moment.
 func (q *Query) Instances(ctx context.Context, f InstanceFilter) (*Instances, error) {
-	look, err := newLook(f)
+	survey, err := newSurvey(f)
 	if err != nil {
 		return nil, err
 	}
 	for more := true; more; {
 		err := q.ask(ctx, func(p *Pipeline) error {
-			more = look.portion(p, portionMatches)
+			more = survey.portion(p, portionMatches)
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	err = q.ask(ctx, func(p *Pipeline) error { look.describe(p); return nil })
-	return look.page.out, err
+	err = q.ask(ctx, func(p *Pipeline) error { survey.describe(p); return nil })
+	return survey.page.out, err
 }
 
 // ErrEnded says that a query does not run, ErrFilter that a filter makes no
@@ -89,6 +99,8 @@ func (q *Query) Instances(ctx context.Context, f InstanceFilter) (*Instances, er
 var (
 	ErrEnded  = errors.New("it does not run")
 	ErrFilter = errors.New("open matches")
+	// ErrBusy says that a query cannot do it now, but will be able to.
+	ErrBusy = errors.New("not now")
 )
 
 // ask lets the run loop call f between two steps.
@@ -112,18 +124,18 @@ func (q *Query) ask(ctx context.Context, f func(p *Pipeline) error) error {
 
 // Instances looks at the open matches between two steps.
 func (p *Pipeline) Instances(f InstanceFilter) (*Instances, error) {
-	look, err := newLook(f)
+	survey, err := newSurvey(f)
 	if err != nil {
 		return nil, err
 	}
-	for look.portion(p, maxVisited) {
+	for survey.portion(p, maxVisited) {
 	}
-	look.describe(p)
-	return look.page.out, nil
+	survey.describe(p)
+	return survey.page.out, nil
 }
 
-// look is a look at the open matches of a pipeline, on its way.
-type look struct {
+// survey is a look at the open matches of a pipeline, on its way.
+type survey struct {
 	page    *instancePage
 	shard   int // the next one, over all stages
 	at      operators.Look
@@ -134,14 +146,14 @@ type look struct {
 // goes on: some milliseconds.
 const portionMatches = 2000
 
-func newLook(f InstanceFilter) (*look, error) {
+func newSurvey(f InstanceFilter) (*survey, error) {
 	page, err := newInstancePage(f)
-	return &look{page: page}, err
+	return &survey{page: page}, err
 }
 
 // portion looks at the next open matches, about so many, and says whether there
 // are more.
-func (l *look) portion(p *Pipeline, matches int) bool {
+func (l *survey) portion(p *Pipeline, matches int) bool {
 	before, shards := l.visited, p.inspected()
 	for ; l.shard < len(shards); l.shard, l.at = l.shard+1, (operators.Look{}) {
 		at := shards[l.shard]
@@ -165,7 +177,7 @@ func (l *look) portion(p *Pipeline, matches int) bool {
 }
 
 // describe writes out the open matches of the page that are open still.
-func (l *look) describe(p *Pipeline) {
+func (l *survey) describe(p *Pipeline) {
 	shards := p.inspected()
 	out := l.page.out
 	out.Instances = []Instance{}
@@ -226,6 +238,7 @@ func (p *Pipeline) describe(at place, x *operators.Instance) Instance {
 		ID: strconv.FormatUint(x.ID, 16), Stage: at.stage.index, Pattern: x.Pattern, Since: showTime(x.Since), Expires: showTime(x.Expires), Rows: []InstanceRow{},
 		WaitsFor: slices.Clone(x.Waits), NoneOf: slices.Clone(x.Absent), Complete: x.Complete,
 		Key: values(at.inspector.KeyFields(), x.Key), Measures: values(x.Out, x.Measures),
+		at: instanceAt{since: x.Since, id: x.ID, stage: at.stage.index},
 	}
 	for _, r := range x.Rows {
 		row := InstanceRow{Variable: r.Variable, Time: showTime(r.Time)}

@@ -41,6 +41,7 @@ type instancePage struct {
 	column string // of the key; empty: any
 	value  string
 	after  *instanceAt
+	least  int          // of a comparison with after
 	list   []instanceAt // a heap, the last on top
 	more   bool
 	out    *Instances
@@ -63,7 +64,10 @@ func newInstancePage(f InstanceFilter) (*instancePage, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.after = &after
+		p.after, p.least = &after, 1
+		if f.Again {
+			p.least = 0
+		}
 	}
 	return p, nil
 }
@@ -72,6 +76,9 @@ func newInstancePage(f InstanceFilter) (*instancePage, error) {
 func (p *instancePage) wants(x *operators.Instance) bool {
 	f := &p.filter
 	if f.WaitsFor != "" && !slices.ContainsFunc(x.Waits, func(v string) bool { return strings.EqualFold(v, f.WaitsFor) }) {
+		return false
+	}
+	if n := len(x.Rows); f.Reached != "" && (n == 0 || !strings.EqualFold(x.Rows[n-1].Variable, f.Reached)) {
 		return false
 	}
 	return f.Before == 0 || x.Since < f.Before
@@ -106,7 +113,7 @@ func (p *instancePage) visit(at place, x *operators.Instance) bool {
 // offer takes an open match if it is among the first behind after.
 func (p *instancePage) offer(x instanceAt) {
 	switch {
-	case p.after != nil && x.compare(*p.after) <= 0:
+	case p.after != nil && x.compare(*p.after) < p.least:
 	case len(p.list) < p.filter.Limit:
 		x.name = slices.Clone(x.name)
 		heap.Push(p, x)

@@ -72,6 +72,8 @@ func TestInstances(t *testing.T) {
 		{engine.InstanceFilter{WaitsFor: "c"}, n / 2},
 		{engine.InstanceFilter{WaitsFor: "B"}, n / 2},
 		{engine.InstanceFilter{WaitsFor: "A"}, 0},
+		{engine.InstanceFilter{Reached: "b"}, n / 2},
+		{engine.InstanceFilter{Reached: "C"}, 0},
 		{engine.InstanceFilter{Key: "card=42"}, 1},
 		{engine.InstanceFilter{Key: "42"}, 1},
 		{engine.InstanceFilter{Key: "amount=42"}, 0},

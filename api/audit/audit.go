@@ -34,7 +34,7 @@ type Entry struct {
 	Action    string    `json:"action"` // such as submit
 	Object    string    `json:"object"` // path
 	Status    int       `json:"status,omitempty"`
-	Reason    string    `json:"reason,omitempty"` // of a refusal
+	Reason    string    `json:"reason,omitempty"` // of a refusal, or that was given for what was done
 	Added     []string  `json:"added,omitempty"`  // queries
 	Dropped   []string  `json:"dropped,omitempty"`
 }

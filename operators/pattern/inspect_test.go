@@ -57,7 +57,7 @@ func openMatches(t *testing.T, table, rows, clause string) string {
 // everyOneIsSomewhere finds each open match in the automaton.
 func everyOneIsSomewhere(t *testing.T, p *pattern.Program, m operators.Stateful) {
 	a := p.Automaton()
-	m.(operators.Inspector).Inspect(func(x *operators.Instance) bool {
+	m.(operators.Inspector).Inspect(&operators.Look{}, math.MaxInt, func(x *operators.Instance) bool {
 		var bound []string
 		for _, r := range x.Rows {
 			bound = append(bound, r.Variable)
