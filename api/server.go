@@ -43,7 +43,7 @@ func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Prote
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("/", notThere)
-	return p.protect(mux)
+	return p.protect(mux, newReplays(s.dir, s.now, s.log))
 }
 
 func notThere(w http.ResponseWriter, r *http.Request) {

@@ -68,6 +68,8 @@ type Runner interface {
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
 	// Watch reads what a query (empty: any) delivers, behind a cursor.
 	Watch(query, after string) (*engine.Watch, error)
+	// Sample reads some rows of a table.
+	Sample(ctx context.Context, cat *catalog.Catalog, table string, r engine.SampleRequest) (*engine.Sample, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -80,6 +82,7 @@ type Service struct {
 	asking chan struct{} // full while a history is read
 	starts *starts
 
+	samples   chan struct{} // one per sample that is being read
 	streams   chan struct{} // one per stream
 	heartbeat time.Duration // of streams
 
@@ -114,7 +117,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), samples: make(chan struct{}, maxSamples), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
