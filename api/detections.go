@@ -30,19 +30,19 @@ func registerDetections(api huma.API, s *Service) {
 			if err != nil {
 				return nil, asProblem(err)
 			}
-			return s.stream(ctx, info.Name, &in.streamQuery)
+			return s.stream(ctx, info.Name, &in.StreamQuery)
 		})
 	huma.Register(api, streaming("/v1/detections/stream", "stream-all-detections",
 		"Rows as any query delivers them, as server-sent events"),
 		func(ctx context.Context, in *allStream) (*huma.StreamResponse, error) {
 			if in.Query == "" {
-				return s.stream(ctx, "", &in.streamQuery)
+				return s.stream(ctx, "", &in.StreamQuery)
 			}
 			info, err := s.Query(in.Query)
 			if err != nil {
 				return nil, asProblem(err)
 			}
-			return s.stream(ctx, info.Name, &in.streamQuery)
+			return s.stream(ctx, info.Name, &in.StreamQuery)
 		})
 }
 

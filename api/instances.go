@@ -15,8 +15,8 @@ import (
 	"github.com/cepd/cepd/engine"
 )
 
-// instancesFilter chooses open matches.
-type instancesFilter struct {
+// InstancesFilter chooses open matches.
+type InstancesFilter struct {
 	Key      string    `query:"key" doc:"Value of a partition column, such as 17 or card=17" maxLength:"1024"`
 	WaitsFor string    `query:"waits_for" doc:"Variable of which a row may be next" maxLength:"256"`
 	Reached  string    `query:"reached" doc:"Variable of its last row" maxLength:"256"`
@@ -25,7 +25,7 @@ type instancesFilter struct {
 	Limit    int       `query:"limit" doc:"At most so many" minimum:"1" maximum:"1000" default:"100"`
 }
 
-func (in *instancesFilter) filter() engine.InstanceFilter {
+func (in *InstancesFilter) filter() engine.InstanceFilter {
 	f := engine.InstanceFilter{Key: in.Key, WaitsFor: in.WaitsFor, Reached: in.Reached, After: in.After, Limit: in.Limit}
 	if !in.Before.IsZero() {
 		f.Before = in.Before.UnixMicro()
@@ -35,21 +35,21 @@ func (in *instancesFilter) filter() engine.InstanceFilter {
 
 type instancesQuery struct {
 	Name string `path:"name" doc:"Name of the query" maxLength:"256"`
-	instancesFilter
+	InstancesFilter
 }
 
 type allInstancesQuery struct {
 	Query []string `query:"query" doc:"Only those of these queries" maxItems:"100"`
-	instancesFilter
+	InstancesFilter
 }
 
-type instancePath struct {
+type InstancePath struct {
 	Name string `path:"name" doc:"Name of the query" maxLength:"256"`
 	ID   string `path:"id" doc:"ID of the open match, as in a list" maxLength:"64"`
 }
 
 type endInstance struct {
-	instancePath
+	InstancePath
 	Reason string `query:"reason" doc:"Why it is ended: it is written to the audit log" maxLength:"1024"`
 }
 
@@ -65,7 +65,7 @@ func registerInstances(api huma.API, s *Service) {
 			return answer(s.AllInstances(ctx, in.Query, in.filter()))
 		})
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}/instances/{id}", "show-instance", "One open match", 0),
-		func(ctx context.Context, in *instancePath) (*body[*engine.Instance], error) {
+		func(ctx context.Context, in *InstancePath) (*body[*engine.Instance], error) {
 			return answer(s.Instance(ctx, in.Name, in.ID))
 		})
 	huma.Register(api, operation(http.MethodDelete, "/v1/queries/{name}/instances/{id}", "end-instance",

@@ -24,8 +24,8 @@ const (
 	streamAge      = time.Hour        // then who reads has to come again, and say who they are
 )
 
-// streamQuery says where a stream begins.
-type streamQuery struct {
+// StreamQuery says where a stream begins.
+type StreamQuery struct {
 	After       string `query:"after" doc:"The next or cursor of an earlier answer; 0: the oldest kept. Left out: what comes from now on" maxLength:"4096"`
 	Rate        int    `query:"rate" doc:"At most so many a second: the newest, and a gap tells how many were skipped. 0: all" minimum:"0" maximum:"100000"`
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event, as browsers send it; in place of after" maxLength:"4096"`
@@ -33,12 +33,12 @@ type streamQuery struct {
 
 type queryStream struct {
 	Name string `path:"name" doc:"Name of the query" maxLength:"256"`
-	streamQuery
+	StreamQuery
 }
 
 type allStream struct {
 	Query string `query:"query" doc:"Only those of this query" maxLength:"256"`
-	streamQuery
+	StreamQuery
 }
 
 // StreamEnd is the last event of a stream that the server ends.
@@ -59,7 +59,7 @@ func streaming(path, id, summary string) huma.Operation {
 }
 
 // stream begins a stream; after headers are sent there are no errors any more.
-func (s *Service) stream(ctx context.Context, query string, in *streamQuery) (*huma.StreamResponse, error) {
+func (s *Service) stream(ctx context.Context, query string, in *StreamQuery) (*huma.StreamResponse, error) {
 	after := in.After
 	if in.LastEventID != "" {
 		after = in.LastEventID

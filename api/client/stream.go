@@ -62,7 +62,7 @@ func (c *Client) stream(ctx context.Context, k call, o StreamOptions) iter.Seq2[
 		k.query.Set("query", o.Query)
 	}
 	return func(yield func(Event, error) bool) {
-		pause := s.retry
+		pause := firstPause
 		for {
 			before := s.id
 			err := s.connect(ctx, k, yield)
@@ -73,12 +73,12 @@ func (c *Client) stream(ctx context.Context, k call, o StreamOptions) iter.Seq2[
 				yield(Event{}, err)
 				return
 			case s.id != before:
-				pause = s.retry
+				pause = firstPause
 			}
 			if !wait(ctx, pause) {
 				return
 			}
-			pause = min(2*pause, mostPause)
+			pause = min(max(2*pause, s.retry), mostPause)
 		}
 	}
 }
