@@ -27,6 +27,7 @@ import (
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
 )
 
@@ -38,9 +39,23 @@ type fakeRunner struct {
 	started int
 	panics  bool   // no query opens
 	refuse  string // name of a query that does not start
-	version int    // of all states
+	logs    *intake.Logs
+	version int // of all states
 
 	restored []string
+}
+
+func (r *fakeRunner) Intake() *intake.Logs { return r.logs }
+
+func (r *fakeRunner) Connect(t *catalog.Table) (connectors.Table, error) {
+	return connectors.Table{Name: t.Name, Options: map[string]string{}}, nil
+}
+
+func (r *fakeRunner) Event(_ context.Context, name string, at engine.RowAt) (*engine.EventTrace, error) {
+	if name == "elsewhere" {
+		return nil, nil
+	}
+	return &engine.EventTrace{Taken: at.Offset == 0}, nil
 }
 
 func (r *fakeRunner) ValidateTables(*query.Result) error { return nil }

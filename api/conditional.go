@@ -99,7 +99,7 @@ func headersOf(method, path string) (list []*huma.Param) {
 	add := func(name, doc string, most int) {
 		list = append(list, &huma.Param{Name: name, In: "header", Description: doc, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &most}})
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost && !strings.HasSuffix(path, ownKeys) {
 		add(idempotencyHeader, "The same request with the same key gets the same answer, for 24 hours, and changes nothing a second time", maxKeyLength)
 	}
 	for _, s := range single {

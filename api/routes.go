@@ -48,6 +48,7 @@ func register(api huma.API, s *Service) {
 	registerConnectors(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
+	registerEvents(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
 		func(_ context.Context, in *listQuery) (*pageOf[Table], error) {
 			return paged("/v1/tables", in, s.Tables(), func(t *Table) string { return t.Name })

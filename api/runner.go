@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
 )
 
@@ -15,7 +16,10 @@ import (
 const startTimeout = 30 * time.Second
 
 // EngineRunner runs queries on an engine.
-type EngineRunner struct{ *engine.Engine }
+type EngineRunner struct {
+	*engine.Engine
+	Logs *intake.Logs // of tables that are posted to; nil: there are none
+}
 
 // WithSettings is the catalog as a query saw it: with the SET statements before
 // it and none of those after.
@@ -70,10 +74,23 @@ func (r EngineRunner) Stop(ctx context.Context, name string) error {
 
 // Drop stops the query and deletes its state.
 func (r EngineRunner) Drop(name string) error {
+	drop := func() error { return r.DropState(name) }
 	if q, ok := r.Query(name); ok {
-		return q.Drop()
+		drop = q.Drop
 	}
-	return r.DropState(name)
+	err := drop()
+	if err == nil && r.Logs != nil {
+		err = r.Logs.Forget(name)
+	}
+	return err
+}
+
+// Close stops all queries, after what is posted to tables.
+func (r EngineRunner) Close(ctx context.Context) error {
+	if r.Logs != nil {
+		r.Logs.Close()
+	}
+	return r.Engine.Close(ctx)
 }
 
 // Savepoint writes the state of a query.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/why"
@@ -17,6 +18,7 @@ import (
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
+	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
 )
 
@@ -66,6 +68,13 @@ type Runner interface {
 	EndInstance(ctx context.Context, name, id string) (*engine.Instance, error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
+	// Intake is the logs of tables that are posted to; nil: there are none.
+	Intake() *intake.Logs
+	// Connect is what the connector of a table gets.
+	Connect(t *catalog.Table) (connectors.Table, error)
+	// Event says what has become of a record in a query, which runs
+	// (engine.ErrEnded); nil when it does not read the table.
+	Event(ctx context.Context, name string, at engine.RowAt) (*engine.EventTrace, error)
 	// Watch reads what a query (empty: any) delivers, behind a cursor.
 	Watch(query, after string) (*engine.Watch, error)
 	// Sample reads some rows of a table.
@@ -76,11 +85,12 @@ type Runner interface {
 
 // Service is the queries of a server.
 type Service struct {
-	runner Runner
-	log    *slog.Logger
-	now    func() time.Time
-	asking chan struct{} // full while a history is read
-	starts *starts
+	runner  Runner
+	log     *slog.Logger
+	now     func() time.Time
+	asking  chan struct{} // full while a history is read
+	starts  *starts
+	posters posters
 
 	samples   chan struct{} // one per sample that is being read
 	streams   chan struct{} // one per stream
@@ -118,6 +128,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
 	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), samples: make(chan struct{}, maxSamples), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
+	if err := errors.Join(s.makeLogs(c.catalog), s.dropLogs(c.catalog)); err != nil {
+		return nil, err
+	}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
@@ -255,7 +268,7 @@ func (s *Service) carryOut(ch *change) error {
 	if err != nil {
 		return err
 	}
-	if err := s.keep(ch.list); err != nil {
+	if err := errors.Join(s.makeLogs(c.catalog), s.keep(ch.list)); err != nil {
 		return err
 	}
 	for i, name := range ch.added {
@@ -266,7 +279,7 @@ func (s *Service) carryOut(ch *change) error {
 	s.mu.Lock()
 	s.catalog = c.catalog
 	s.mu.Unlock()
-	return s.dropAll(ch.dropped)
+	return errors.Join(s.dropAll(ch.dropped), s.dropLogs(c.catalog))
 }
 
 func (s *Service) compile(ch *change, before []Statement) (*compiled, error) {

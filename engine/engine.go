@@ -62,6 +62,10 @@ func (e *Engine) diskFull(full bool) {
 // Options are those of the engine, with their defaults.
 func (e *Engine) Options() Options { return e.options }
 
+// Store has the state of the queries, and what belongs with it; nil: none is kept.
+// Keys of queries begin with 'q'. It is open as long as the engine.
+func (e *Engine) Store() state.Store { return e.store }
+
 // Start opens a query and runs it until its bounded input ends, it fails, or it
 // is stopped; ctx limits the opening only. A query whose name has state goes on
 // from there.

@@ -20,6 +20,7 @@ type InstanceFilter struct {
 	WaitsFor string     // a variable
 	Reached  string     // the variable of the last row
 	Before   event.Time // the first row is older; 0: any
+	Row      *RowAt     // it has this row; nil: any
 	After    string     // Next of the page before
 	Again    bool       // what is at that place itself is wanted too
 	Limit    int        // at most so many; 0: DefaultInstances
@@ -155,6 +156,9 @@ func newSurvey(f InstanceFilter) (*survey, error) {
 // are more.
 func (l *survey) portion(p *Pipeline, matches int) bool {
 	before, shards := l.visited, p.inspected()
+	if row := l.page.filter.Row; row != nil {
+		l.page.rows = p.rowIDs(*row)
+	}
 	for ; l.shard < len(shards); l.shard, l.at = l.shard+1, (operators.Look{}) {
 		at := shards[l.shard]
 		if l.page.filter.Key != "" {

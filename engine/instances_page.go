@@ -40,6 +40,7 @@ type instancePage struct {
 	filter InstanceFilter
 	column string // of the key; empty: any
 	value  string
+	rows   []event.ID // with filter.Row: what it is in the query
 	after  *instanceAt
 	least  int          // of a comparison with after
 	list   []instanceAt // a heap, the last on top
@@ -81,7 +82,14 @@ func (p *instancePage) wants(x *operators.Instance) bool {
 	if n := len(x.Rows); f.Reached != "" && (n == 0 || !strings.EqualFold(x.Rows[n-1].Variable, f.Reached)) {
 		return false
 	}
-	return f.Before == 0 || x.Since < f.Before
+	return (f.Before == 0 || x.Since < f.Before) && (f.Row == nil || p.has(x))
+}
+
+// has says whether an open match has the row of the filter.
+func (p *instancePage) has(x *operators.Instance) bool {
+	return slices.ContainsFunc(x.Rows, func(r operators.BoundRow) bool {
+		return slices.ContainsFunc(p.rows, func(id event.ID) bool { return sameRow(r.ID, id) })
+	})
 }
 
 func (p *instancePage) ofKey(fields []event.Field, key []event.Value) bool {

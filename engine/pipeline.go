@@ -56,6 +56,7 @@ type Pipeline struct {
 	takeBack    func(i int)
 
 	stageRejects [rejectKindCount]int64
+	lastRejects  rejections
 	steps        int64
 	snapshots    snapshotInfo
 	diskBytes    atomic.Int64 // about what the state takes

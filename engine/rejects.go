@@ -205,6 +205,7 @@ func (p *Pipeline) settle(number uint64) error {
 }
 
 func (p *Pipeline) route(r *reject, number uint64) error {
+	p.lastRejects.add(&r.Reject)
 	src := p.sourceOf(r)
 	box := src.deadLetters
 	switch r.Kind {

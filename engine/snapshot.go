@@ -96,12 +96,13 @@ func (p *Pipeline) Snapshot() (write func() error, size int, err error) {
 	size = b.Len()
 	p.rebase()
 	p.budget.writes.Add(1)
+	tell := p.keeping()
 	return func() error {
 		if err := b.Commit(true); err != nil {
 			return fmt.Errorf("write a snapshot: %w", err)
 		}
 		p.budget.writes.Add(-1)
-		return nil
+		return tell()
 	}, size, nil
 }
 

@@ -92,7 +92,7 @@ type call struct {
 	vars    []string
 	query   url.Values
 	header  http.Header
-	in      any  // nil: no body
+	in      any  // nil: no body; []byte goes as it is
 	long    bool // it takes as long as there is state
 }
 
@@ -133,8 +133,8 @@ func (c *Client) send(ctx context.Context, method, path string, k call, out any)
 		ctx, cancel = context.WithTimeout(ctx, c.options.Timeout)
 		defer cancel()
 	}
-	var text []byte
-	if k.in != nil {
+	text, raw := k.in.([]byte)
+	if k.in != nil && !raw {
 		var err error
 		if text, err = json.Marshal(k.in); err != nil {
 			return err
@@ -164,10 +164,10 @@ func (c *Client) request(ctx context.Context, method, path string, header http.H
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Content-Type", "application/json")
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	req.Header.Set("Content-Type", "application/json")
 	if c.options.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	}

@@ -41,7 +41,7 @@ func setTime(v url.Values, name string, t time.Time) {
 	}
 }
 
-// Keyed is a call's Idempotency-Key: the call may be tried again. "": none.
+// keyed is a call's Idempotency-Key: the call may be tried again. "": none.
 func keyed(key string) http.Header {
 	if key == "" {
 		return nil
@@ -277,4 +277,25 @@ func (c *Client) EndInstance(ctx context.Context, query, id, reason string) (*en
 func (c *Client) Versions(ctx context.Context, name string) ([]api.Version, error) {
 	var out []api.Version
 	return out, c.do(ctx, call{pattern: "GET /v1/queries/{name}/versions", vars: []string{name}}, &out)
+}
+
+// PostEvents keeps events for the queries that read a table, as JSON, lines of
+// JSON, or what else the content type says ("": one JSON event or an array). With a
+// key, the same events are kept once.
+func (c *Client) PostEvents(ctx context.Context, table, contentType string, events []byte, key string) (*api.Posted, error) {
+	h := http.Header{}
+	if key != "" {
+		h.Set("Idempotency-Key", key)
+	}
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	out := &api.Posted{}
+	return out, c.do(ctx, call{pattern: "POST /v1/tables/{name}/events", vars: []string{table}, in: events, header: h}, out)
+}
+
+// Event is an event that was posted, and what has become of it.
+func (c *Client) Event(ctx context.Context, table, id string) (*api.Event, error) {
+	out := &api.Event{}
+	return out, c.do(ctx, call{pattern: "GET /v1/tables/{name}/events/{id}", vars: []string{table, id}}, out)
 }

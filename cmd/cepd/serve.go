@@ -16,7 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/connectors/all"
+	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/state/intake"
 )
 
 func newServe(g *global) *cobra.Command {
@@ -132,13 +136,20 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	if cfg.DataDir != "" {
 		o.DataDir = filepath.Join(cfg.DataDir, "state")
 	}
+	logs := intake.New(clock.Wall{})
+	o.Registry = all.New(http.New(logs))
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, errors.Join(err, s.protection.Audit.Close())
 	}
-	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e}, s.log); err != nil {
+	if err := logs.Open(e.Store()); err != nil {
 		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
 	}
+	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e, Logs: logs}, s.log); err != nil {
+		logs.Close()
+		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
+	}
+	s.metrics.MustRegister(api.IntakeMetrics(logs))
 	s.service.UseBackups(cfg.Backup.To)
 	return s, nil
 }

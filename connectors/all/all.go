@@ -24,7 +24,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.New(formats.NewEncoder)},
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
-		http.New(),
+		http.New(nil),
 		jdbc.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),

@@ -22,7 +22,7 @@ func TestConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := map[string]string{"format": "json", optURL: s.URL + "/{id}"}
-	l, err := New().(connectors.Asked).Looker(connectors.Table{Name: "t", Columns: columns, Physical: columns, Options: options, Access: p}, keys[:1])
+	l, err := New(nil).(connectors.Asked).Looker(connectors.Table{Name: "t", Columns: columns, Physical: columns, Options: options, Access: p}, keys[:1])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,9 @@
-// Package http is the connector 'http': tables whose rows a web service gives, asked
-// for by key.
+// Package http is the connector 'http'. With 'url' it is tables whose rows a web
+// service gives, asked for by key; without, tables that events are posted to on a
+// server, which keeps them in a log (state/intake).
 //
 //	key {id: 7} --> GET https://crm/customers/7?region=EU --> 200 {"id":7,…} or [{…},…]
 //	                                                          404, 204: no rows
+//
+//	POST /v1/tables/t/events --> Poster: records, each tried --> log --> source
 package http

@@ -5,6 +5,8 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/state/intake"
 )
 
 const (
@@ -12,20 +14,28 @@ const (
 	optHeader = "http.source.lookup.header."
 )
 
-type connector struct{}
+type connector struct{ logs *intake.Logs }
 
-// New is the connector 'http'.
-func New() connectors.Connector { return connector{} }
+// New is the connector 'http': with 'url' a table is asked for rows, without it
+// events are posted to it, into logs. Without logs (nil: it is no server) such a
+// table cannot be read.
+func New(logs *intake.Logs) connectors.Connector { return connector{logs} }
 
-func (connector) Name() string                        { return "http" }
-func (connector) Metadata() []connectors.MetadataSpec { return nil }
+func (connector) Name() string { return "http" }
+
+func (connector) Metadata() []connectors.MetadataSpec {
+	return []connectors.MetadataSpec{
+		{Key: "partition", Type: event.TInt32}, {Key: "offset", Type: event.TInt64},
+		{Key: "timestamp", Type: event.Type{Kind: event.TimestampLTZ, Precision: 3}},
+	}
+}
 
 func (connector) Options() []connectors.OptionSpec {
-	return append([]connectors.OptionSpec{
-		{Name: optURL, Required: true, Doc: "Of the rows of a key. {column} stands for its value; columns of the key that are not named so become parameters of the query.", Check: checkURL},
+	return append(append([]connectors.OptionSpec{
+		{Name: optURL, Doc: "Of the rows of a key; without it events are posted to the table. {column} stands for its value; columns of the key that are not named so become parameters of the query.", Check: checkURL},
 		{Name: optHeader, Prefix: true, Doc: "A header of the requests, such as http.source.lookup.header.Authorization."},
 		formats.Spec(),
-	}, connectors.LookupSpecs()...)
+	}, connectors.LookupSpecs()...), postedSpecs...)
 }
 
 func checkURL(value string) error {
@@ -33,18 +43,17 @@ func checkURL(value string) error {
 	return err
 }
 
-func (connector) Source(connectors.Table) (connectors.Source, error) {
-	return nil, notRead
-}
-
 func (connector) Sink(connectors.Table) (connectors.Sink, error) {
 	return nil, connectors.ErrNotSink
 }
 
-var notRead = connectors.OptionError{Key: "connector", Message: "a table with 'connector' = 'http' is not read, it is asked for the rows of a key", Hint: "write JOIN t FOR SYSTEM_TIME AS OF s.proc ON t.id = s.id"}
+var notRead = connectors.OptionError{Key: "connector", Message: "a table with 'connector' = 'http' and 'url' is not read, it is asked for the rows of a key", Hint: "write JOIN t FOR SYSTEM_TIME AS OF s.proc ON t.id = s.id"}
 
 // Looker implements connectors.Asked.
 func (connector) Looker(t connectors.Table, keys []connectors.Column) (connectors.Looker, error) {
+	if err := keepApart(t, ofPosted, "a table with 'url' is asked for rows, and nothing is posted to it"); err != nil {
+		return nil, err
+	}
 	url, err := parseTemplate(t.Options[optURL])
 	if err != nil {
 		return nil, connectors.OptionError{Key: optURL, Message: "option 'url': " + err.Error()}

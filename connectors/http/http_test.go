@@ -25,7 +25,7 @@ var (
 func ask(t *testing.T, options map[string]string, id int64, region string) ([]string, error) {
 	t.Helper()
 	options["format"] = "json"
-	l, err := New().(connectors.Asked).Looker(connectors.Table{Name: "t", Columns: columns, Physical: columns, Options: options}, keys)
+	l, err := New(nil).(connectors.Asked).Looker(connectors.Table{Name: "t", Columns: columns, Physical: columns, Options: options}, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestOptions(t *testing.T) {
 		"http://h/\x00{id}":       "no URL",
 		"http://h/{id}/{id}{id}?": "",
 	} {
-		_, err := New().(connectors.Asked).Looker(connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"url": url, "format": "json"}}, keys)
+		_, err := New(nil).(connectors.Asked).Looker(connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"url": url, "format": "json"}}, keys)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p")) {
 			t.Errorf("%q: %v", url, err)
 		}

@@ -62,7 +62,9 @@ func endsByItself(t *catalog.Table) bool {
 
 func isAsked(t *catalog.Table) bool {
 	switch t.Option("connector", "") {
-	case "http", "jdbc":
+	case "http":
+		return t.Option("url", "") != "" // without, events are posted to it
+	case "jdbc":
 		return true
 	}
 	return false

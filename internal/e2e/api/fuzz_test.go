@@ -21,8 +21,11 @@ import (
 
 	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/connectors/all"
+	posted "github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/access"
+	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // newServer is a server whose queries reach nothing outside the process.
@@ -32,11 +35,15 @@ func newServer(t testing.TB) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Options{Registry: all.New(), Access: nothing, Workers: 1})
+	logs := intake.New(clock.Wall{})
+	e, err := engine.New(engine.Options{Registry: all.New(posted.New(logs)), Access: nothing, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := api.NewService("", api.EngineRunner{Engine: e}, slog.New(slog.DiscardHandler))
+	if err := logs.Open(nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := api.NewService("", api.EngineRunner{Engine: e, Logs: logs}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +202,8 @@ func (g *generator) request(o *operation) (method, target string, header http.He
 			text = strconv.FormatFloat(g.number(&p.Schema), 'f', -1, 64)
 		}
 		switch {
+		case p.In == "path" && p.Name == "id" && g.IntN(2) == 0:
+			path = strings.ReplaceAll(path, "{id}", pick(g, "0-0", "0-1", "1-0", "0-9223372036854775807"))
 		case p.In == "path":
 			if text == "" || g.IntN(2) == 0 {
 				text = "q"
@@ -222,6 +231,10 @@ func (g *generator) request(o *operation) (method, target string, header http.He
 		case 2:
 			body = bytes.Repeat([]byte("["), 100_000)
 		}
+	}
+	if strings.HasSuffix(o.path, "/events") && g.IntN(2) == 0 {
+		body = []byte(pick(g, `{"x":1}`, `[{"x":1},{"x":2}]`, "{\"x\":1}\n{\"x\":2}", `{"x":"y"}`, "[[]]", "1"))
+		header.Set("Content-Type", pick(g, "application/json", "application/x-ndjson", "text/csv", "application/octet-stream", "a/b"))
 	}
 	method = o.method
 	if g.IntN(20) == 0 {

@@ -3,7 +3,7 @@ package api
 // statements are texts to begin with.
 var statements = []string{
 	"CREATE TABLE a (x BIGINT, s STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen', 'number-of-rows' = '10');\nCREATE TABLE b (x BIGINT) WITH ('connector' = 'blackhole');\nINSERT INTO b /*+ NAME('q') */ SELECT x FROM a;",
-	"CREATE TABLE IF NOT EXISTS b (x BIGINT) WITH ('connector' = 'blackhole'); INSERT INTO b /*+ NAME('q') */ VALUES (1), (2)",
+	"CREATE TABLE IF NOT EXISTS b (x BIGINT) WITH ('connector' = 'blackhole'); CREATE TABLE IF NOT EXISTS q (x BIGINT) WITH ('connector' = 'http', 'format' = 'json', 'http.rate-limit' = '20'); INSERT INTO b /*+ NAME('q') */ SELECT x FROM q",
 	"CREATE TABLE IF NOT EXISTS a (x BIGINT, s STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND) WITH ('connector' = 'datagen', 'rows-per-second' = '100');\nCREATE TABLE IF NOT EXISTS b (x BIGINT) WITH ('connector' = 'blackhole');\n" +
 		"INSERT INTO b /*+ NAME('q') */ SELECT n FROM a MATCH_RECOGNIZE (PARTITION BY s ORDER BY ts MEASURES COUNT(A.x) AS n, LAST(B.x) AS l ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (A{2,5}? (B | C)* $) WITHIN INTERVAL '1' HOUR DEFINE A AS A.x < 10, B AS B.x > AVG(A.x), C AS PREV(C.x, 2) IS NULL);",
 	"SELECT s, COUNT(*) FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY s, window_start, window_end",

@@ -11,7 +11,9 @@ import (
 
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/internal/broker"
+	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/kafkatest"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // feeder gives records to a table of a connector.
@@ -33,7 +35,7 @@ var feeders = map[string][]feeder{
 	"datagen":      {{why: "it makes its own rows"}},
 	"blackhole":    {{why: "it is only written"}},
 	"stdout":       {{why: "it is only written"}},
-	"http":         {{why: "it is only looked up in"}},
+	"http":         {{feed: kept}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
@@ -106,6 +108,26 @@ func inMemory(t *testing.T, b *bed, records [][]byte) map[string]string {
 	}
 	in.Close()
 	return map[string]string{"name": "in"}
+}
+
+// kept has the records in the log of the table, as if they had been posted before
+// its format was another: a post would be refused.
+func kept(t *testing.T, b *bed, records [][]byte) map[string]string {
+	b.logs = intake.New(clock.Wall{})
+	if err := b.logs.Open(nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.logs.Close)
+	l, err := b.logs.Log("t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if _, err := l.Append(t.Context(), &intake.Post{Records: []intake.Record{{Value: append([]byte{}, r...)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return map[string]string{"scan.bounded.mode": "latest-offset"}
 }
 
 func newStore() *memory.Store { return memory.NewStore(0) }

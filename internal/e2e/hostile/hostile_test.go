@@ -16,6 +16,7 @@ import (
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/formats/formattest"
+	posted "github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/event"
@@ -24,6 +25,7 @@ import (
 	"github.com/cepd/cepd/internal/schemaregistry/registrytest"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/intake"
 )
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
@@ -49,6 +51,7 @@ type bed struct {
 	columns []connectors.Column
 	store   *memory.Store
 	stdin   io.Reader
+	logs    *intake.Logs
 }
 
 func newBed(t *testing.T, format string) *bed {
@@ -147,7 +150,7 @@ INSERT INTO seen SELECT * FROM t`, strings.Join(columns, ", "), strings.Join(wit
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Options{Registry: all.New(memory.New(b.store)), Stdin: b.stdin})
+	e, err := engine.New(engine.Options{Registry: all.New(memory.New(b.store), posted.New(b.logs)), Stdin: b.stdin})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,3 @@
+// Package intake tests a server process that events are posted to, and that is
+// killed.
+package intake

@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL) WITH ('connector' = 'http', 'format' = 'json');
+CREATE TABLE seen (n BIGINT, place BIGINT) WITH ('connector' = 'file', 'path' = 'seen.jsonl', 'format' = 'json');
+INSERT INTO seen /*+ NAME('all') */ SELECT n, place FROM orders;`
+
+// server is a process.
+type server struct {
+	t       *testing.T
+	bin     string
+	dir     string
+	address atomic.Value // string
+	cmd     *exec.Cmd
+	done    chan error
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{t: t, bin: filepath.Join(t.TempDir(), "cepd"), dir: t.TempDir()}
+	if out, err := exec.Command("go", "build", "-o", s.bin, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)
+
+// start starts the process and waits for its address.
+func (s *server) start() {
+	s.cmd = exec.Command(s.bin, "serve", "--data-dir", s.dir, "--listen", "127.0.0.1:0")
+	log, err := s.cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			s.address.Store(m[1])
+			break
+		}
+	}
+	s.done = make(chan error, 1)
+	go func() {
+		_, _ = io.Copy(io.Discard, log)
+		s.done <- s.cmd.Wait()
+	}()
+}
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// call sends a request to the process as it is now; code 0: no answer.
+func (s *server) call(method, path, body string, header ...string) (code int, text []byte) {
+	r, err := http.NewRequest(method, s.address.Load().(string)+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	if text, err = io.ReadAll(resp.Body); err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, text
+}
+
+// waitFor polls until a minute has passed.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	over := time.After(time.Minute)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !ok() {
+		select {
+		case <-over:
+			t.Fatalf("%s: it does not come", what)
+		case <-look.C:
+		}
+	}
+}
+
+// post posts until it is answered, as senders do, and gives the offset.
+func (s *server) post(n int64) (offset int64) {
+	waitFor(s.t, "an answer", func() bool {
+		code, text := s.call(http.MethodPost, "/v1/tables/orders/events", fmt.Sprintf(`{"n":%d}`, n), "Idempotency-Key", fmt.Sprint("order-", n))
+		if code != http.StatusAccepted {
+			return false
+		}
+		var out struct{ Events []struct{ ID string } }
+		if err := json.Unmarshal(text, &out); err != nil || len(out.Events) != 1 {
+			s.t.Errorf("%s", text)
+			return true
+		}
+		_, place, _ := strings.Cut(out.Events[0].ID, "-")
+		offset, _ = strconv.ParseInt(place, 10, 64)
+		return true
+	})
+	return offset
+}
+
+// rows are the rows of the sink, by offset.
+func (s *server) rows() map[int64]int64 {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "files", "seen.jsonl"))
+	rows := map[int64]int64{}
+	for line := range bytes.Lines(text) {
+		var r struct{ N, Place int64 }
+		if json.Unmarshal(line, &r) != nil {
+			continue // written half when the process was killed; it is delivered again
+		}
+		if n, known := rows[r.Place]; known && n != r.N {
+			s.t.Errorf("offset %d is order %d and order %d", r.Place, n, r.N)
+		}
+		rows[r.Place] = r.N
+	}
+	return rows
+}
+
+// TestKillLosesNoEvent kills the server while many post: what was answered is
+// there once, and reaches the query.
+func TestKillLosesNoEvent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of a server process; not with -short")
+	}
+	s := newServer(t)
+	text, _ := json.Marshal(map[string]string{"sql": statements})
+	if code, answer := s.call(http.MethodPost, "/v1/queries", string(text)); code != http.StatusCreated {
+		t.Fatalf("%d %s", code, answer)
+	}
+	const senders, each = 4, 100
+	var mu sync.Mutex
+	places := map[int64]int64{} // by offset
+	var posted atomic.Int64
+	var wg sync.WaitGroup
+	for w := range int64(senders) {
+		wg.Go(func() {
+			for i := range int64(each) {
+				n := w*each + i
+				at := s.post(n)
+				mu.Lock()
+				if other, taken := places[at]; taken {
+					t.Errorf("offset %d is order %d and order %d", at, other, n)
+				}
+				places[at] = n
+				mu.Unlock()
+				posted.Add(1)
+			}
+		})
+	}
+	for kill := range int64(4) {
+		waitFor(t, "posts", func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
+		s.kill()
+		s.start()
+	}
+	wg.Wait()
+	waitFor(t, "all rows", func() bool { return len(s.rows()) >= senders*each })
+	rows := s.rows()
+	if len(rows) != senders*each || len(places) != senders*each {
+		t.Errorf("%d rows, %d places of %d orders", len(rows), len(places), senders*each)
+	}
+	for at, n := range places {
+		if rows[at] != n {
+			t.Errorf("offset %d: order %d was answered, order %d is there", at, n, rows[at])
+		}
+	}
+}
