@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-instances open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -79,6 +79,9 @@ bench-windows: ## TUMBLE, HOP and SESSION of 10 million keys under a budget: pea
 
 open-state: ## GIB=1: builds state of so many GiB and measures how long opening it takes
 	$(GO) run ./tools/openstate -gib $(or $(GIB),1) -dir $(or $(DIR),/tmp)
+
+bench-instances: ## how long it takes to list and filter 10,000 and a million open matches
+	@$(GO) test ./engine -run '^$$' -bench BenchmarkInstances -benchtime 2s
 
 bench-page: ## tables and plots of docs/benchmarks from benchmarks/results
 	@cd benchmarks/plot && $(GO) run . ../results ../../docs/benchmarks

@@ -24,6 +24,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -43,6 +44,10 @@ type fakeRunner struct {
 	version int // of all states
 
 	restored []string
+}
+
+func (r *fakeRunner) Backtest(context.Context, backtest.Request) (*backtest.Report, error) {
+	return &backtest.Report{}, nil
 }
 
 func (r *fakeRunner) Intake() *intake.Logs { return r.logs }
@@ -137,6 +142,21 @@ func (r *fakeRunner) EndInstance(ctx context.Context, name, id string) (*engine.
 	return r.Instance(ctx, name, id)
 }
 
+func (r *fakeRunner) Produce(_ context.Context, t *catalog.Table, object []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restored = append(r.restored, fmt.Sprintf("%s in %s", object, t.Name))
+	return nil
+}
+
+func (r *fakeRunner) EveryInstance(_ context.Context, name string, most int) ([]engine.Instance, bool, error) {
+	var list []engine.Instance
+	for i := range 3 {
+		list = append(list, engine.Instance{ID: fmt.Sprint(i), Since: "2026-01-01T00:00:00Z", Rows: []engine.InstanceRow{{Variable: "A"}}, WaitsFor: []string{"B"}})
+	}
+	return list, most < 3, nil
+}
+
 func (r *fakeRunner) Why(_ context.Context, q *query.Query, _ *catalog.Catalog, asked why.Request) (*why.Report, error) {
 	if asked.Key == "" {
 		return nil, fmt.Errorf("%w: give a key", why.ErrRequest)
@@ -174,11 +194,11 @@ func (r *fakeRunner) Watch(query, after string) (*engine.Watch, error) {
 	return e.Watch(query, after)
 }
 
-func (r *fakeRunner) Sample(_ context.Context, _ *catalog.Catalog, table string, asked engine.SampleRequest) (*engine.Sample, error) {
+func (r *fakeRunner) Sample(_ context.Context, _ *catalog.Catalog, table string, asked engine.SampleRequest) (*engine.TableSample, error) {
 	if asked.Rows == 13 {
 		return nil, fmt.Errorf("%w of %s: unlucky", engine.ErrSample, table)
 	}
-	return &engine.Sample{Table: table, Rows: make([]engine.SampleRow, 0, asked.Rows), Incomplete: asked.Latest}, nil
+	return &engine.TableSample{Table: table, Rows: make([]engine.SampleRow, 0, asked.Rows), Incomplete: asked.Latest}, nil
 }
 
 func (r *fakeRunner) Version() string { return "v9" }

@@ -39,7 +39,7 @@ type instancesQuery struct {
 }
 
 type allInstancesQuery struct {
-	Query []string `query:"query" doc:"Only those of these queries" maxItems:"100"`
+	Query []string `query:"query,explode" doc:"Only those of these queries" maxItems:"100"`
 	InstancesFilter
 }
 
@@ -251,4 +251,13 @@ func (r EngineRunner) EndInstance(ctx context.Context, name, id string) (*engine
 		return nil, engine.ErrEnded
 	}
 	return q.EndInstance(ctx, id)
+}
+
+// EveryInstance describes the open matches of a query, at most so many.
+func (r EngineRunner) EveryInstance(ctx context.Context, name string, most int) ([]engine.Instance, bool, error) {
+	q, ok := r.Query(name)
+	if !ok {
+		return nil, false, engine.ErrEnded
+	}
+	return q.EveryInstance(ctx, most)
 }

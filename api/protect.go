@@ -26,41 +26,56 @@ type rule struct {
 
 // rules are those of all routes, by their patterns.
 var rules = map[string]rule{
-	"POST /v1/queries":                         {auth.Author, true, "submit"},
-	"GET /v1/queries":                          {auth.Viewer, false, "list-queries"},
-	"GET /v1/queries/{name}":                   {auth.Viewer, false, "show-query"},
-	"DELETE /v1/queries/{name}":                {auth.Author, true, "drop-query"},
-	"GET /v1/queries/{name}/status":            {auth.Viewer, false, "query-status"},
-	"GET /v1/queries/{name}/graph":             {auth.Viewer, false, "query-graph"},
-	"GET /v1/queries/{name}/automaton":         {auth.Viewer, false, "query-automaton"},
-	"GET /v1/queries/{name}/instances":         {auth.Author, false, "list-instances"}, // has events
-	"GET /v1/instances":                        {auth.Author, false, "list-all-instances"},
-	"GET /v1/queries/{name}/instances/{id}":    {auth.Author, false, "show-instance"},
-	"DELETE /v1/queries/{name}/instances/{id}": {auth.Operator, true, "end-instance"},
-	"GET /v1/queries/{name}/why":               {auth.Author, false, "why"}, // has events, and reads a history
-	"POST /v1/queries/{name}/pause":            {auth.Author, true, "pause-query"},
-	"POST /v1/queries/{name}/resume":           {auth.Author, true, "resume-query"},
-	"GET /v1/queries/{name}/versions":          {auth.Viewer, false, "query-versions"},
-	"GET /v1/savepoints":                       {auth.Viewer, false, "list-savepoints"},
-	"GET /v1/savepoints/{name}":                {auth.Viewer, false, "show-savepoint"},
-	"POST /v1/savepoints":                      {auth.Operator, true, "create-savepoint"},
-	"DELETE /v1/savepoints/{name}":             {auth.Operator, true, "drop-savepoint"},
-	"POST /v1/savepoints/{name}/restore":       {auth.Operator, true, "restore-savepoint"},
-	"POST /v1/backups":                         {auth.Admin, true, "create-backup"}, // goes where the request says
-	"GET /v1/tables":                           {auth.Viewer, false, "list-tables"},
-	"GET /v1/tables/{name}":                    {auth.Viewer, false, "show-table"},
-	"POST /v1/validate":                        {auth.Author, false, "validate"}, // asks brokers, names what files there are
-	"GET /metrics":                             {auth.Viewer, false, "metrics"},
-	"GET /{$}":                                 {auth.Viewer, false, "page"},
-	"GET /healthz":                             {auth.None, false, "healthz"},
-	"GET /readyz":                              {auth.None, false, "readyz"},
-	"GET /login":                               {auth.None, false, "login-page"},
-	"POST /login":                              {auth.None, false, "login"}, // writes down by itself
-	"POST /logout":                             {auth.None, false, "logout"},
-	"/":                                        {auth.Viewer, false, "unknown-path"},
+	"POST /v1/queries":                              {auth.Author, true, "submit"},
+	"GET /v1/queries":                               {auth.Viewer, false, "list-queries"},
+	"GET /v1/queries/{name}":                        {auth.Viewer, false, "show-query"},
+	"DELETE /v1/queries/{name}":                     {auth.Author, true, "drop-query"},
+	"GET /v1/queries/{name}/status":                 {auth.Viewer, false, "query-status"},
+	"GET /v1/queries/{name}/graph":                  {auth.Viewer, false, "query-graph"},
+	"GET /v1/queries/{name}/automaton":              {auth.Viewer, false, "query-automaton"},
+	"GET /v1/queries/{name}/instances":              {auth.Author, false, "list-instances"}, // has events
+	"POST /v1/select":                               {auth.Author, false, "select"},         // has events
+	"POST /v1/queries/{name}/instances/{id}/events": {auth.Operator, true, "raise-event"},
+	"GET /v1/instances":                             {auth.Author, false, "list-all-instances"},
+	"GET /v1/queries/{name}/instances/{id}":         {auth.Author, false, "show-instance"},
+	"DELETE /v1/queries/{name}/instances/{id}":      {auth.Operator, true, "end-instance"},
+	"GET /v1/queries/{name}/why":                    {auth.Author, false, "why"}, // has events, and reads a history
+	"POST /v1/queries/{name}/pause":                 {auth.Author, true, "pause-query"},
+	"POST /v1/queries/{name}/resume":                {auth.Author, true, "resume-query"},
+	"GET /v1/queries/{name}/versions":               {auth.Viewer, false, "query-versions"},
+	"GET /v1/savepoints":                            {auth.Viewer, false, "list-savepoints"},
+	"GET /v1/savepoints/{name}":                     {auth.Viewer, false, "show-savepoint"},
+	"POST /v1/savepoints":                           {auth.Operator, true, "create-savepoint"},
+	"DELETE /v1/savepoints/{name}":                  {auth.Operator, true, "drop-savepoint"},
+	"POST /v1/savepoints/{name}/restore":            {auth.Operator, true, "restore-savepoint"},
+	"POST /v1/backups":                              {auth.Admin, true, "create-backup"}, // goes where the request says
+	"GET /v1/tables":                                {auth.Viewer, false, "list-tables"},
+	"GET /v1/tables/{name}":                         {auth.Viewer, false, "show-table"},
+	"POST /v1/validate":                             {auth.Author, false, "validate"}, // asks brokers, names what files there are
+	"GET /metrics":                                  {auth.Viewer, false, "metrics"},
+	"GET /{$}":                                      {auth.Viewer, false, "page"},
+	"GET /healthz":                                  {auth.None, false, "healthz"},
+	"GET /readyz":                                   {auth.None, false, "readyz"},
+	"GET /login":                                    {auth.None, false, "login-page"},
+	"POST /login":                                   {auth.None, false, "login"}, // writes down by itself
+	"POST /logout":                                  {auth.None, false, "logout"},
+	"/":                                             {auth.Viewer, false, "unknown-path"},
+
+	"POST /v1/backtests":            {auth.Author, true, "start-backtest"},
+	"GET /v1/backtests":             {auth.Author, false, "list-backtests"},
+	"GET /v1/backtests/{id}":        {auth.Author, false, "show-backtest"}, // has events
+	"GET /v1/backtests/{id}/report": {auth.Author, false, "backtest-report"},
+	"DELETE /v1/backtests/{id}":     {auth.Author, true, "drop-backtest"},
 
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
+
+	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
+	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
+	"POST /v1/language/hover":      {auth.Author, false, "language-hover"},
+	"POST /v1/language/definition": {auth.Author, false, "language-definition"},
+	"POST /v1/language/format":     {auth.Author, false, "language-format"},
+	"POST /v1/language/explain":    {auth.Author, false, "language-explain"},
 
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
@@ -104,6 +105,9 @@ func (r EngineRunner) Savepoint(ctx context.Context, name string, w io.Writer, h
 
 // Version is that of the program.
 func (r EngineRunner) Version() string { return r.Options().Version }
+
+// Connectors are those of the engine.
+func (r EngineRunner) Connectors() *connectors.Registry { return r.Options().Registry }
 
 // Status is how the query does.
 func (r EngineRunner) Status(name string) (engine.Status, bool) {

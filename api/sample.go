@@ -26,13 +26,13 @@ type sampleQuery struct {
 func registerSample(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}/sample", "sample-table",
 		"Some rows of a table, with those that are rejected and why; read by a reader of its own, for at most 10 seconds", 0),
-		func(ctx context.Context, in *sampleQuery) (*body[*engine.Sample], error) {
+		func(ctx context.Context, in *sampleQuery) (*body[*engine.TableSample], error) {
 			return answer(s.Sample(ctx, in.Name, engine.SampleRequest{Rows: in.Rows, Latest: in.From == "latest"}))
 		})
 }
 
 // Sample reads some rows of a table.
-func (s *Service) Sample(ctx context.Context, name string, r engine.SampleRequest) (*engine.Sample, error) {
+func (s *Service) Sample(ctx context.Context, name string, r engine.SampleRequest) (*engine.TableSample, error) {
 	if _, err := s.Table(name); err != nil {
 		return nil, err
 	}

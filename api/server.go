@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cepd/cepd/internal/backtest"
 )
 
 // The limits of a request.
@@ -33,6 +36,7 @@ func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Prote
 	config.Info.Description = "Complex event processing: queries over streams, submitted, listed, inspected and dropped."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/v1/openapi", "", ""
 	config.CreateHooks = nil
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = securitySchemes
 	register(humago.New(mux, config), s)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -44,6 +48,19 @@ func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Prote
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("/", notThere)
 	return p.protect(mux, newReplays(s.dir, s.now, s.log))
+}
+
+// schemaName is that of a type: those of back-tests say so, as others of the same
+// names are about something else.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[backtest.Report]().PkgPath() {
+		name = "Backtest" + name
+	}
+	return name
 }
 
 func notThere(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
@@ -54,6 +55,8 @@ type Runner interface {
 	ReadFile(name string) ([]byte, error)
 	// Version is that of the program.
 	Version() string
+	// Connectors are those that tables may name.
+	Connectors() *connectors.Registry
 	// Status is how the query does; false when it was never started.
 	Status(name string) (engine.Status, bool)
 	// Instances looks at the open matches of a query; engine.ErrEnded when it
@@ -66,8 +69,14 @@ type Runner interface {
 	// Instance looks at one of them, EndInstance ends it.
 	Instance(ctx context.Context, name, id string) (*engine.Instance, error)
 	EndInstance(ctx context.Context, name, id string) (*engine.Instance, error)
+	// Produce writes a row, a JSON object, to where a table is read from.
+	Produce(ctx context.Context, t *catalog.Table, object []byte) error
+	// EveryInstance describes open matches in no order, at most so many.
+	EveryInstance(ctx context.Context, name string, most int) (list []engine.Instance, more bool, err error)
 	// Why reads the history of a query, started or not, and answers from it.
 	Why(ctx context.Context, q *query.Query, cat *catalog.Catalog, r why.Request) (*why.Report, error)
+	// Backtest tries a query on history, beside those that run.
+	Backtest(ctx context.Context, r backtest.Request) (*backtest.Report, error)
 	// Intake is the logs of tables that are posted to; nil: there are none.
 	Intake() *intake.Logs
 	// Connect is what the connector of a table gets.
@@ -78,7 +87,7 @@ type Runner interface {
 	// Watch reads what a query (empty: any) delivers, behind a cursor.
 	Watch(query, after string) (*engine.Watch, error)
 	// Sample reads some rows of a table.
-	Sample(ctx context.Context, cat *catalog.Catalog, table string, r engine.SampleRequest) (*engine.Sample, error)
+	Sample(ctx context.Context, cat *catalog.Catalog, table string, r engine.SampleRequest) (*engine.TableSample, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -92,6 +101,7 @@ type Service struct {
 	starts  *starts
 	posters posters
 
+	backtests *backtests
 	samples   chan struct{} // one per sample that is being read
 	streams   chan struct{} // one per stream
 	heartbeat time.Duration // of streams
@@ -131,6 +141,9 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err := errors.Join(s.makeLogs(c.catalog), s.dropLogs(c.catalog)); err != nil {
 		return nil, err
 	}
+	if s.backtests, err = newBacktests(dir, runner, func() time.Time { return s.now() }, log); err != nil {
+		return nil, err
+	}
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
@@ -153,6 +166,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.ready = false
 	s.mu.Unlock()
+	s.backtests.close()
 	s.starts.close()
 	return s.runner.Close(ctx)
 }

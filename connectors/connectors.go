@@ -49,6 +49,7 @@ type OptionSpec struct {
 	Default  string
 	Doc      string
 	Secret   bool                     // the value is not to be shown, nor to stand in the text on a server
+	Values   []string                 // that it may have; nil: those that Check accepts
 	Check    func(value string) error // nil: any text
 }
 

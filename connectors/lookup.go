@@ -71,13 +71,13 @@ func LookupSpecs() []OptionSpec {
 		{Name: optCache, Default: "NONE", Doc: "NONE, or PARTIAL: answers are kept.", Check: checkCache},
 		{Name: optCacheRows, Default: strconv.Itoa(defaultCacheRows), Doc: "Rows that a shard keeps; the oldest go first.", Check: CheckInt(1, 10_000_000)},
 		{Name: optExpire, Doc: "After which an answer is asked for anew. Default: never.", Check: checkDuration},
-		{Name: optCacheMissing, Default: "true", Doc: "Whether it is kept that a key has no rows.", Check: CheckBool},
+		{Name: optCacheMissing, Default: "true", Doc: "Whether it is kept that a key has no rows.", Values: Booleans},
 		{Name: optRetries, Default: strconv.Itoa(defaultRetries), Doc: "How often it is asked again after an error.", Check: CheckInt(0, 1000)},
 		{Name: optDelay, Default: "1 s", Doc: "Between an error and asking again.", Check: checkDuration},
 		{Name: optTimeout, Default: "10 s", Doc: "After which a question has failed.", Check: checkDuration},
-		{Name: optAsync, Default: "true", Doc: "Whether several questions are on their way at once. The order of rows is the same.", Check: CheckBool},
+		{Name: optAsync, Default: "true", Doc: "Whether several questions are on their way at once. The order of rows is the same.", Values: Booleans},
 		{Name: optInFlight, Default: strconv.Itoa(defaultInFlight), Doc: "How many, of a shard.", Check: CheckInt(1, 1024)},
-		{Name: optOnError, Default: "fail", Doc: "When a key has no answer: fail the query, null (as if there were no rows), or reject (the row goes the way of 'scan.error-policy').", Check: CheckOneOf("fail", "null", "reject")},
+		{Name: optOnError, Default: "fail", Doc: "When a key has no answer: fail the query, null (as if there were no rows), or reject (the row goes the way of 'scan.error-policy').", Values: []string{"fail", "null", "reject"}},
 	}
 }
 

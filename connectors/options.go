@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// CheckBool accepts true and false.
-func CheckBool(value string) error { return CheckOneOf("true", "false")(value) }
+// Booleans are the Values of an option that is true or false.
+var Booleans = []string{"true", "false"}
 
 // CheckOneOf accepts the values listed.
 func CheckOneOf(values ...string) func(string) error {

@@ -118,16 +118,36 @@ func check(c Connector, specs []OptionSpec, key, value string) []OptionError {
 	names := make([]string, 0, len(specs))
 	for _, s := range specs {
 		if s.Name == key || s.Prefix && strings.HasPrefix(key, s.Name) && key != s.Name {
-			if s.Check != nil {
-				if err := s.Check(value); err != nil {
-					return []OptionError{{Key: key, Message: fmt.Sprintf("option '%s': %v", key, err)}}
-				}
+			if err := s.Accepts(value); err != nil {
+				return []OptionError{{Key: key, Message: fmt.Sprintf("option '%s': %v", key, err)}}
 			}
 			return nil
 		}
 		names = append(names, s.Name)
 	}
 	return []OptionError{{Key: key, Message: fmt.Sprintf("connector '%s' has no option '%s'", c.Name(), key), Hint: nearest(key, names, "")}}
+}
+
+// Accepts says why a value is wrong.
+func (s *OptionSpec) Accepts(value string) error {
+	switch {
+	case s.Values != nil:
+		return CheckOneOf(s.Values...)(value)
+	case s.Check != nil:
+		return s.Check(value)
+	}
+	return nil
+}
+
+// Specs are the options that a table of these options may have: those of its
+// connector, and of the formats that it chooses. None without a connector.
+func (r *Registry) Specs(options map[string]string) []OptionSpec {
+	c, ok := r.connectors[options["connector"]]
+	if !ok {
+		return nil
+	}
+	specs, _ := r.specs(c, options)
+	return specs
 }
 
 // specs is the connector's options and those of the formats chosen in 'format',
@@ -147,7 +167,7 @@ func (r *Registry) specs(c Connector, options map[string]string) ([]OptionSpec, 
 			name = s.Default
 		}
 		f, known := r.formats[name]
-		if name != "" && !known && s.Check == nil {
+		if name != "" && !known && s.Check == nil && s.Values == nil {
 			errs = append(errs, OptionError{Key: s.Name, Message: fmt.Sprintf("unknown format '%s'", name), Hint: nearest(name, r.Formats(), "one of ")})
 		}
 		for _, o := range f.Options {

@@ -65,7 +65,7 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 			if o.Doc == "" {
 				t.Errorf("%s: option %s", name, o.Name)
 			}
-			if o.Check != nil && o.Default != "" && o.Check(o.Default) != nil {
+			if o.Default != "" && o.Accepts(o.Default) != nil {
 				t.Errorf("%s: default '%s' of %s is refused", name, o.Default, o.Name)
 			}
 		}

@@ -72,33 +72,55 @@ func (q *Query) endedBefore(durable <-chan struct{}) error {
 	}
 }
 
-// instance finds an open match, portion by portion, and calls f while it is
-// being visited.
+// EveryInstance describes the open matches of the query in no order, at most so
+// many; more says that there are more.
+func (q *Query) EveryInstance(ctx context.Context, most int) (list []Instance, more bool, err error) {
+	err = q.survey(ctx, func(p *Pipeline, at place, x *operators.Instance) bool {
+		if more = len(list) >= most; more {
+			return false
+		}
+		at.inspector.Measure(x)
+		list = append(list, p.describe(at, x))
+		return true
+	})
+	return list, more, err
+}
+
+// instance finds an open match and calls f while it is being visited.
 func (q *Query) instance(ctx context.Context, id string, f func(p *Pipeline, at place, x *operators.Instance) *Instance) (out *Instance, err error) {
 	want, err := strconv.ParseUint(id, 16, 64)
 	if err != nil {
 		return nil, ErrNoInstance
 	}
-	l := survey{page: &instancePage{out: &Instances{}}}
-	for more := true; more && out == nil; {
+	err = q.survey(ctx, func(p *Pipeline, at place, x *operators.Instance) bool {
+		if x.ID == want {
+			out = f(p, at, x)
+		}
+		return out == nil
+	})
+	if err == nil && out == nil {
+		err = ErrNoInstance
+	}
+	return out, err
+}
+
+// survey visits the open matches, portion by portion, until visit says no.
+func (q *Query) survey(ctx context.Context, visit func(p *Pipeline, at place, x *operators.Instance) bool) error {
+	s := survey{page: &instancePage{out: &Instances{}}}
+	for more, enough := true, false; more && !enough; {
 		err := q.ask(ctx, func(p *Pipeline) error {
-			l.page.each = func(at place, x *operators.Instance) bool {
-				if x.ID == want {
-					out = f(p, at, x)
-				}
-				return out == nil
+			s.page.each = func(at place, x *operators.Instance) bool {
+				enough = !visit(p, at, x)
+				return !enough
 			}
-			more = l.portion(p, portionMatches)
+			more = s.portion(p, portionMatches)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if out == nil {
-		return nil, ErrNoInstance
-	}
-	return out, nil
+	return nil
 }
 
 // end has the next step end an open match.

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/cepd/cepd/operators"
 )
@@ -37,4 +38,20 @@ func (p *Pipeline) EndFirst() (bool, error) {
 		return false, nil
 	}
 	return true, p.end(first)
+}
+
+// Survey looks at all open matches, portion by portion, and says how many
+// portions that took and how long the longest did.
+func (p *Pipeline) Survey(f InstanceFilter) (page *Instances, portions int, longest time.Duration, err error) {
+	s, err := newSurvey(f)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	for more := true; more; portions++ {
+		began := time.Now()
+		more = s.portion(p, portionMatches)
+		longest = max(longest, time.Since(began))
+	}
+	s.describe(p)
+	return s.page.out, portions, longest, nil
 }

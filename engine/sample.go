@@ -30,8 +30,8 @@ type SampleRequest struct {
 	Latest bool // the last of each partition, where its end is known; else the first
 }
 
-// Sample is rows of a table as its connector and format give them.
-type Sample struct {
+// TableSample is rows of a table as its connector and format give them.
+type TableSample struct {
 	Table      string      `json:"table"`
 	Rows       []SampleRow `json:"rows"`
 	Incomplete bool        `json:"incomplete,omitempty" doc:"Time ran out before there were enough"`
@@ -52,12 +52,12 @@ var ErrSample = errors.New("sample")
 
 // Sample reads some rows of a table with a reader of its own, which commits no
 // offsets and disturbs no query. When ctx ends first, it gives what there is.
-func (e *Engine) Sample(ctx context.Context, cat *catalog.Catalog, table string, r SampleRequest) (*Sample, error) {
+func (e *Engine) Sample(ctx context.Context, cat *catalog.Catalog, table string, r SampleRequest) (*TableSample, error) {
 	t, ok := cat.Table(table)
 	if !ok {
 		return nil, fmt.Errorf("%w: there is no table %q", ErrSample, table)
 	}
-	s := &sampler{engine: e, request: r, out: &Sample{Table: t.Name, Rows: []SampleRow{}}, ready: make(chan struct{}, 1)}
+	s := &sampler{engine: e, request: r, out: &TableSample{Table: t.Name, Rows: []SampleRow{}}, ready: make(chan struct{}, 1)}
 	err := callAt("the sample of "+t.Name, func() error { return s.read(ctx, cat, t) })
 	if err != nil {
 		return nil, e.options.Access.RedactError(fmt.Errorf("%w of %s: %w", ErrSample, t.Name, err))
@@ -69,7 +69,7 @@ func (e *Engine) Sample(ctx context.Context, cat *catalog.Catalog, table string,
 type sampler struct {
 	engine  *Engine
 	request SampleRequest
-	out     *Sample
+	out     *TableSample
 	table   connectors.Table
 	source  connectors.Source
 	schema  *event.Schema

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators/join"
@@ -157,6 +158,25 @@ const (
 	optDelivery      = "sink.delivery-guarantee"
 )
 
-var engineOptions = []string{optIdleTimeout, optErrorPolicy, optDeadLetters, optLateRows, optAlignGroup, optAlignDrift, optAlignInterval}
+// TableOptions are those of all tables, which no connector has to know.
+var TableOptions = []connectors.OptionSpec{
+	{Name: optIdleTimeout, Default: "5 s", Doc: "A partition that gives nothing for so long is left out of the watermark."},
+	{Name: optErrorPolicy, Values: []string{"fail", "skip", "dead-letter"}, Doc: "What becomes of records that cannot be used, and of rows that fail. Default: table.exec.error-policy."},
+	{Name: optDeadLetters, Doc: "With error policy dead-letter: the table that such a record and the reason go to."},
+	{Name: optLateRows, Doc: "Table that rows behind the watermark go to."},
+	{Name: optAlignGroup, Doc: "Tables of a query with the same group are aligned: one that is ahead of the others waits."},
+	{Name: optAlignDrift, Doc: "How far ahead of its group a partition may be, such as 1 min."},
+	{Name: optAlignInterval, Default: "0", Doc: "How often the others of the group are looked at; 0: in each step."},
+}
+
+var engineOptions = optionNames(TableOptions)
+
+func optionNames(specs []connectors.OptionSpec) []string {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	return names
+}
 
 const defaultIdleTimeout = 5 * time.Second

@@ -103,6 +103,28 @@ func CompileText(cat *catalog.Catalog, file, text string, params map[string]stri
 // become plans. The error is a *diag.List with all mistakes and warnings; the
 // catalog is then as it was.
 func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, error) {
+	c := compile(cat, script, opts)
+	if err := c.list.Err(); err != nil {
+		return nil, err
+	}
+	cat.Become(c.cat)
+	return &c.result, nil
+}
+
+// Draft is what can be made of a text that may have mistakes.
+type Draft struct {
+	Result                   // of the statements that are right; its Warnings are all findings
+	Catalog *catalog.Catalog // with the definitions that are right
+}
+
+// CompileDraft binds the statements as Compile does, and keeps what is right. The
+// catalog that it is given stays as it is.
+func CompileDraft(cat *catalog.Catalog, script *ast.Script, opts Options) *Draft {
+	c := compile(cat, script, opts)
+	return &Draft{c.result, c.cat}
+}
+
+func compile(cat *catalog.Catalog, script *ast.Script, opts Options) *compiler {
 	list := &diag.List{File: opts.File, Source: opts.Text}
 	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}}
 	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold})
@@ -110,13 +132,9 @@ func Compile(cat *catalog.Catalog, script *ast.Script, opts Options) (*Result, e
 		c.statement(s)
 	}
 	list.Sort()
-	if err := list.Err(); err != nil {
-		return nil, err
-	}
-	cat.Become(c.cat)
 	c.result.Params = c.check.Used()
 	c.result.Warnings = list
-	return &c.result, nil
+	return c
 }
 
 // fold is kernel.Fold with the place of the error apart.

@@ -110,7 +110,8 @@ func (k *call) path() (method, path string) {
 	return method, path
 }
 
-// do makes a call and reads the answer into out (nil: none).
+// do makes a call and reads the answer into out (nil: none; a *strings.Builder: as
+// it is).
 func (c *Client) do(ctx context.Context, k call, out any) error {
 	method, path := k.path()
 	return c.send(ctx, method, path, k, out)
@@ -218,6 +219,10 @@ func read(resp *http.Response, out any) error {
 		return refusal(resp.StatusCode, text)
 	}
 	if out == nil || len(text) == 0 {
+		return nil
+	}
+	if b, ok := out.(*strings.Builder); ok {
+		b.Write(text)
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {

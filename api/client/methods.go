@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backup"
+	"github.com/cepd/cepd/internal/systables"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/state/savepoint"
 )
@@ -168,7 +170,7 @@ func (c *Client) Table(ctx context.Context, name string) (*api.Table, error) {
 }
 
 // Sample reads some rows of a table: the latest, or the first.
-func (c *Client) Sample(ctx context.Context, table string, r engine.SampleRequest) (*engine.Sample, error) {
+func (c *Client) Sample(ctx context.Context, table string, r engine.SampleRequest) (*engine.TableSample, error) {
 	v := url.Values{"from": {"earliest"}}
 	if r.Latest {
 		v.Set("from", "latest")
@@ -176,7 +178,7 @@ func (c *Client) Sample(ctx context.Context, table string, r engine.SampleReques
 	if r.Rows > 0 {
 		v.Set("rows", strconv.Itoa(r.Rows))
 	}
-	out := &engine.Sample{}
+	out := &engine.TableSample{}
 	return out, c.do(ctx, call{pattern: "GET /v1/tables/{name}/sample", vars: []string{table}, query: v}, out)
 }
 
@@ -298,4 +300,49 @@ func (c *Client) PostEvents(ctx context.Context, table, contentType string, even
 func (c *Client) Event(ctx context.Context, table, id string) (*api.Event, error) {
 	out := &api.Event{}
 	return out, c.do(ctx, call{pattern: "GET /v1/tables/{name}/events/{id}", vars: []string{table, id}}, out)
+}
+
+// Selected is the answer of Select.
+type Selected = systables.Selected
+
+// Select answers a SELECT over the system tables.
+func (c *Client) Select(ctx context.Context, sql string) (*Selected, error) {
+	out := &Selected{}
+	return out, c.do(ctx, call{pattern: "POST /v1/select", in: api.Selection{SQL: sql}}, out)
+}
+
+// Raise raises an event for an open match; with a key, once.
+func (c *Client) Raise(ctx context.Context, query, id string, r *api.Raise, key string) (*api.Raised, error) {
+	out := &api.Raised{}
+	return out, c.do(ctx, call{pattern: "POST /v1/queries/{name}/instances/{id}/events", vars: []string{query, id}, in: r, header: keyed(key)}, out)
+}
+
+// StartBacktest tries a query, or a change of one, on the history of its sources.
+func (c *Client) StartBacktest(ctx context.Context, r *api.BacktestRequest) (*api.Backtest, error) {
+	out := &api.Backtest{}
+	return out, c.do(ctx, call{pattern: "POST /v1/backtests", in: r}, out)
+}
+
+// Backtests lists the back-tests, the newest first.
+func (c *Client) Backtests(ctx context.Context) ([]api.Backtest, error) {
+	var out []api.Backtest
+	return out, c.do(ctx, call{pattern: "GET /v1/backtests"}, &out)
+}
+
+// Backtest is how far a back-test is, or what it found.
+func (c *Client) Backtest(ctx context.Context, id string) (*api.Backtest, error) {
+	out := &api.Backtest{}
+	return out, c.do(ctx, call{pattern: "GET /v1/backtests/{id}", vars: []string{id}}, out)
+}
+
+// DropBacktest stops a back-test, and forgets it.
+func (c *Client) DropBacktest(ctx context.Context, id string) error {
+	return c.do(ctx, call{pattern: "DELETE /v1/backtests/{id}", vars: []string{id}}, nil)
+}
+
+// BacktestReport is what a back-test found, as a page with plots.
+func (c *Client) BacktestReport(ctx context.Context, id string) (string, error) {
+	var page strings.Builder
+	err := c.do(ctx, call{pattern: "GET /v1/backtests/{id}/report", vars: []string{id}}, &page)
+	return page.String(), err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/cepd/cepd/internal/explain"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 )
@@ -9,7 +10,7 @@ import (
 func (r *runCommand) answer(a *query.Action) error {
 	switch s := a.Statement.(type) {
 	case *ast.Explain:
-		return r.print(nil, nil, explain(a.Plan).text())
+		return r.print(nil, nil, explain.Of(a.Plan).Text())
 	case *ast.Show:
 		return r.show(s, a)
 	case *ast.Drop:

@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"strconv"
@@ -16,8 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/cepd/cepd/api"
-	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/history"
 	"github.com/cepd/cepd/query/catalog"
@@ -34,6 +30,8 @@ type backtestCommand struct {
 	from, to string
 	report   string
 	output   string
+	reach    clientFlags
+	remote   bool // a server does it
 }
 
 func newBacktest(g *global) *cobra.Command {
@@ -51,12 +49,19 @@ share of such rows that are part of a detection; --amount sums what they are wor
 
 Nothing is written and no offset is committed. --from and --to choose Kafka records
 by their timestamps; files are read whole. What is open at the end is decided as if
-nothing more came.`,
+nothing more came.
+
+With --server, that server does it, beside its queries: --against is then the name
+of a query that it has, and tables of the server need not be in the files.`,
 		Example: `  cepd backtest fraud.sql --from 720h
   cepd backtest fraud-new.sql --against fraud.sql --by country --report report.html
   cepd backtest fraud.sql --param least=750 --against-param least=500
-  cepd backtest fraud.sql --label is_fraud --amount amount`,
-		RunE: func(c *cobra.Command, args []string) error { return b.run(c.Context(), args) },
+  cepd backtest fraud.sql --label is_fraud --amount amount
+  cepd backtest fraud-new.sql --server http://127.0.0.1:8080 --against fraud`,
+		RunE: func(c *cobra.Command, args []string) error {
+			b.remote = c.Flags().Changed("server")
+			return b.run(c.Context(), args)
+		},
 	}
 	c.Flags().StringVar(&b.query, "query", "", "name of the query, when the files have several")
 	c.Flags().StringVar(&b.against, "against", "", "file with the version before")
@@ -69,11 +74,18 @@ nothing more came.`,
 	c.Flags().IntVar(&b.request.Limit, "limit", 10, "detections to list of each kind")
 	c.Flags().StringVar(&b.report, "report", "", "also write a page for a browser to this file")
 	outputFlag(c, &b.output)
+	b.reach.add(c.Flags())
 	b.bindings = newBindings(c)
 	return c
 }
 
 func (b *backtestCommand) run(ctx context.Context, names []string) error {
+	if err := checkOutput(b.output); err != nil {
+		return err
+	}
+	if b.remote {
+		return b.onServer(ctx, names)
+	}
 	if err := b.prepare(names); err != nil {
 		return err
 	}
@@ -82,7 +94,7 @@ func (b *backtestCommand) run(ctx context.Context, names []string) error {
 		return err
 	}
 	if terminal, ok := b.std.err.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(terminal.Fd())) {
-		b.request.Progress = func(part string, s engine.Status) { fmt.Fprintf(b.std.err, "\r\x1b[K%s", bar(part, &s)) }
+		b.request.Progress = func(p backtest.Progress) { fmt.Fprintf(b.std.err, "\r\x1b[K%s", bar(&p)) }
 		defer fmt.Fprint(b.std.err, "\r\x1b[K")
 	}
 	r, err := backtest.Run(ctx, b.request, engineOptions(log))
@@ -90,10 +102,14 @@ func (b *backtestCommand) run(ctx context.Context, names []string) error {
 		return err
 	}
 	if b.report != "" {
-		if err := writeFile(b.report, func(w io.Writer) error { return writeReport(w, names[0], cmp.Or(b.against, names[0]), r) }); err != nil {
+		if err := writeFile(b.report, func(w io.Writer) error { return r.WriteReport(w, names[0], cmp.Or(b.against, names[0])) }); err != nil {
 			return err
 		}
 	}
+	return b.print(r)
+}
+
+func (b *backtestCommand) print(r *backtest.Report) error {
 	if b.output == "json" {
 		return writeJSON(b.std.out, r)
 	}
@@ -103,9 +119,6 @@ func (b *backtestCommand) run(ctx context.Context, names []string) error {
 
 // prepare compiles the versions.
 func (b *backtestCommand) prepare(names []string) error {
-	if err := checkOutput(b.output); err != nil {
-		return err
-	}
 	now := time.Now()
 	var errs [2]error
 	b.request.From, errs[0] = instant("--from", b.from, now)
@@ -145,21 +158,16 @@ func (b *backtestCommand) before(names []string) (*history.Query, error) {
 	return chosenQuery(programs, b.query)
 }
 
-// bar shows how far a part is.
-func bar(part string, s *engine.Status) string {
-	var read, all int64
-	for _, p := range s.Partitions {
-		read += p.Position
-		all += max(p.End, p.Position)
-	}
+// bar shows how far a back-test is.
+func bar(p *backtest.Progress) string {
 	const width = 30
-	share := 0.0
-	if all > 0 {
-		share = float64(read) / float64(all)
+	full := min(width, int(p.Share*width))
+	left := ""
+	if p.ETASeconds > 0 {
+		left = ", " + (time.Duration(p.ETASeconds) * time.Second).String() + " left"
 	}
-	full := int(share * width)
-	t := api.Sum(s)
-	return fmt.Sprintf("%-6s [%s%s] %3.0f %%  %d events, %d detections", part, strings.Repeat("█", full), strings.Repeat(" ", width-full), 100*share, t.Events, t.Detections)
+	return fmt.Sprintf("%-6s [%s%s] %3.0f %%  %d events, %d detections, %d of %d partitions%s", p.Part, strings.Repeat("█", full), strings.Repeat(" ", width-full),
+		100*p.Share, p.Rows, p.Detections, p.Ended, p.Partitions, left)
 }
 
 // printBacktest writes a report for a person.
@@ -225,22 +233,4 @@ func printDifference(w io.Writer, what string, d *backtest.Difference) {
 	if more := d.Count - len(d.First); more > 0 {
 		fmt.Fprintf(w, "%s  %d more: --limit lists them\n", what, more)
 	}
-}
-
-//go:embed backtest.html
-var backtestPage string
-
-var backtestTemplate = template.Must(template.New("backtest").Funcs(template.FuncMap{
-	"percent": func(n int, parts []backtest.Part) float64 {
-		most := 1
-		for _, p := range parts {
-			most = max(most, p.After, p.Before)
-		}
-		return 100 * float64(n) / float64(most)
-	},
-}).Parse(strings.TrimSpace(backtestPage)))
-
-// writeReport writes the page: by itself, without a script.
-func writeReport(w io.Writer, file, against string, r *backtest.Report) error {
-	return backtestTemplate.Execute(w, map[string]any{"File": file, "Against": against, "Report": r})
 }

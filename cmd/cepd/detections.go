@@ -154,7 +154,7 @@ they are (Kafka), or the first.`,
 	return c
 }
 
-func printSample(w io.Writer, s *engine.Sample) {
+func printSample(w io.Writer, s *engine.TableSample) {
 	var rows [][]string
 	for _, r := range s.Rows {
 		text := string(r.Columns)

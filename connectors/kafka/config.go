@@ -76,8 +76,8 @@ func readOptions(values map[string]string) *options {
 		switch {
 		case !set && s.Required:
 			o.fail(s.Name, fmt.Errorf("is missing"))
-		case set && s.Check != nil:
-			if err := s.Check(value); err != nil {
+		case set:
+			if err := s.Accepts(value); err != nil {
 				o.fail(s.Name, err)
 			}
 		}

@@ -25,7 +25,9 @@ type Request struct {
 	Label    string         // source column that marks the rows to be found; "": none
 	Amount   string         // source column with what a marked row is worth; "": none
 	Limit    int            // detections to list of each kind
-	Progress func(part string, s engine.Status)
+	Progress func(Progress)
+
+	meter *meter
 }
 
 // ErrRequest says that a request makes no sense.
@@ -39,6 +41,7 @@ func Run(ctx context.Context, r Request, o engine.Options) (*Report, error) {
 	if r.Amount != "" && r.Label == "" {
 		return nil, fmt.Errorf("%w: an amount is that of rows with a label", ErrRequest)
 	}
+	r.meter = r.newMeter(o.Clock)
 	labels, err := r.labels(ctx, o)
 	if err != nil {
 		return nil, err
@@ -58,9 +61,7 @@ func Run(ctx context.Context, r Request, o engine.Options) (*Report, error) {
 
 func (r *Request) replay(part string, o engine.Options) *history.Replay {
 	x := &history.Replay{Options: o, From: r.From, To: r.To}
-	if r.Progress != nil {
-		x.Progress = func(s engine.Status) { r.Progress(part, s) }
-	}
+	x.Progress = func(s engine.Status) { r.meter.tell(part, s) }
 	return x
 }
 

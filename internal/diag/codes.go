@@ -30,6 +30,7 @@ const (
 	MissingOption     Code = "missing-option"
 	BadOption         Code = "bad-option"
 	MissingTime       Code = "missing-time"
+	SystemTable       Code = "system-table" // in a query that goes on
 	UnboundedState    Code = "unbounded-state"
 	Changelog         Code = "changelog" // rows that are taken back where they have to stay
 	SchemaMismatch    Code = "schema-mismatch"

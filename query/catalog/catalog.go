@@ -13,6 +13,9 @@ import (
 	"github.com/cepd/cepd/query/ast"
 )
 
+// SystemSchema is before the names of system tables: cepd.instances.
+const SystemSchema = "cepd"
+
 // ColumnKind says where a column's values come from.
 type ColumnKind uint8
 

@@ -197,9 +197,23 @@ func dotted(parts []ast.Ident) string {
 	return strings.Join(names, ".")
 }
 
+// systemTable is the name of a system table, where there are such tables.
+func (c *Checker) systemTable(n ast.Name) (string, bool) {
+	name := catalog.SystemSchema + "." + strings.ToLower(n.Parts[1].Name)
+	if _, ok := c.cat.Table(catalog.SystemSchema + ".instances"); ok {
+		return name, true
+	}
+	c.add(diag.SystemTable, n.Pos(), "%s is a system table: it has the rows of a moment, and a query that goes on cannot read it", name).
+		WithHint("ask a server: cepd select 'SELECT … FROM %s'", name)
+	return "", false
+}
+
 // tableName is the one part of a table's name; catalogs and databases are not
 // distinguished.
 func (c *Checker) tableName(n ast.Name) (string, bool) {
+	if len(n.Parts) == 2 && strings.EqualFold(n.Parts[0].Name, catalog.SystemSchema) {
+		return c.systemTable(n)
+	}
 	if len(n.Parts) != 1 {
 		c.unsupported(n.Pos(), "a qualified table name").WithHint("write %s", n.Parts[len(n.Parts)-1].Name)
 		return "", false

@@ -60,6 +60,13 @@ func (c *Checker) ordered(q *ast.Ordered) *relation {
 func (c *Checker) with(q *ast.With) *relation {
 	outer := c.ctes
 	defer func() { c.ctes = outer }()
+	c.withTables(q)
+	return c.query(q.Query)
+}
+
+// withTables makes the tables of WITH known.
+func (c *Checker) withTables(q *ast.With) {
+	outer := c.ctes
 	for i := range q.Tables {
 		t := &q.Tables[i]
 		for w := c.ctes; w != outer; w = w.next {
@@ -75,7 +82,6 @@ func (c *Checker) with(q *ast.With) *relation {
 		}
 		c.ctes = &cte{name: t.Name.Name, rel: rel, cost: cost, next: c.ctes}
 	}
-	return c.query(q.Query)
 }
 
 // ---- SELECT

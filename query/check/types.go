@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
@@ -47,6 +48,9 @@ func (c *Checker) resolveType(t *ast.Type) (event.Type, bool) {
 	hint(c.add(diag.TypeMismatch, t.Pos(), "there is no type %s", t.Name), t.Name, typeNames)
 	return event.Type{}, false
 }
+
+// TypeNames are the names of the types.
+func TypeNames() []string { return slices.Clone(typeNames) }
 
 var typeNames = []string{"BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "CHAR", "VARCHAR", "STRING",
 	"BINARY", "VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY", "MAP", "ROW"}

@@ -18,18 +18,41 @@ const (
 // Parse reads the statements of a file. file is the name to show in errors. The
 // error is a *diag.List with the first mistake of each statement.
 func Parse(file, text string) (*ast.Script, error) {
+	return result(Partial(file, text))
+}
+
+// Partial reads what it can of a text with mistakes: the statements that have
+// none, and the first mistake of each of the others.
+func Partial(file, text string) (*ast.Script, *diag.List) {
 	errs := &diag.List{File: file, Source: text}
-	tokens, comments := scan(text, errs)
+	tokens, comments := scanPartly(text, errs)
 	script := &ast.Script{Comments: comments}
 	script.Span = diag.Span{End: len(text)}
-	for _, part := range split(tokens) {
-		if tree := parseTokens(part, text, errs, (*gen.CEPParser).OneStatement); tree != nil {
-			script.Statements = append(script.Statements, build(text, errs, func(b *builder) ast.Statement {
-				return b.statement(tree.Statement())
-			}))
+	parts := split(tokens)
+	if errs.HasErrors() && len(parts) > 0 {
+		parts = parts[:len(parts)-1] // it ends in the midst of a word
+	}
+	for _, part := range parts {
+		if s := statement(part, text, errs); s != nil {
+			script.Statements = append(script.Statements, s)
 		}
 	}
-	return result(script, errs)
+	errs.Sort()
+	return script, errs
+}
+
+// statement reads one; nil after a mistake.
+func statement(tokens []token, text string, errs *diag.List) ast.Statement {
+	before := len(errs.Items)
+	tree := parseTokens(tokens, text, errs, (*gen.CEPParser).OneStatement)
+	if tree == nil {
+		return nil
+	}
+	s := build(text, errs, func(b *builder) ast.Statement { return b.statement(tree.Statement()) })
+	if len(errs.Items) > before {
+		return nil
+	}
+	return s
 }
 
 // Query reads one query, without a semicolon.
@@ -63,15 +86,23 @@ func result[T any](tree T, errs *diag.List) (T, error) {
 	return tree, nil
 }
 
-// scan makes the tokens of a text within the limits.
+// scan makes the tokens of a text within the limits; none after a mistake.
 func scan(text string, errs *diag.List) (tokens []token, comments []ast.Comment) {
+	if tokens, comments = scanPartly(text, errs); errs.HasErrors() {
+		return nil, nil
+	}
+	return tokens, comments
+}
+
+// scanPartly makes the tokens up to the first that no statement can contain.
+func scanPartly(text string, errs *diag.List) (tokens []token, comments []ast.Comment) {
 	defer recoverDefect(errs)
 	if len(text) > MaxTextBytes {
 		errs.Add(diag.Limit, diag.Span{Start: MaxTextBytes, End: MaxTextBytes}, "the text is longer than %d bytes", MaxTextBytes)
 		return nil, nil
 	}
 	tokens, comments = lex(text, errs)
-	if errs.HasErrors() || !nest(tokens, errs) {
+	if !nest(tokens, errs) {
 		return nil, nil
 	}
 	contextual(text, tokens)

@@ -15,12 +15,12 @@ const (
 func Specs(format string) []connectors.OptionSpec {
 	specs := []connectors.OptionSpec{
 		{Name: format + ".schema", Check: checkSchema, Doc: "Avro schema as JSON text; without it the table's columns make one. Of avro, records are as it says; of avro-confluent, it is the reader's schema, with aliases and defaults, and the one that a sink registers."},
-		{Name: format + ".timestamp_mapping.legacy", Default: "true", Check: connectors.CheckBool, Doc: "In the schema that columns make, TIMESTAMP is a timestamp-…; false makes it a local-timestamp-…."},
+		{Name: format + ".timestamp_mapping.legacy", Default: "true", Values: connectors.Booleans, Doc: "In the schema that columns make, TIMESTAMP is a timestamp-…; false makes it a local-timestamp-…."},
 	}
 	if format == Confluent {
 		return append(specs, confluent.Specs(Confluent)...)
 	}
-	return append(specs, connectors.OptionSpec{Name: "avro.encoding", Default: "binary", Check: connectors.CheckOneOf("binary"), Doc: "Encoding of records; JSON is not supported yet."})
+	return append(specs, connectors.OptionSpec{Name: "avro.encoding", Default: "binary", Values: []string{"binary"}, Doc: "Encoding of records; JSON is not supported yet."})
 }
 
 func checkSchema(text string) error {

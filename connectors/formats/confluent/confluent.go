@@ -48,9 +48,9 @@ func Specs(format string) []connectors.OptionSpec {
 	return []connectors.OptionSpec{
 		{Name: format + ".url", Required: true, Check: checkURLs, Doc: "Schema registries to ask: URLs, separated by commas."},
 		{Name: format + ".subject", Doc: "Subject under which a sink registers its schema; of Kafka, the topic followed by -value unless set."},
-		{Name: format + ".basic-auth.credentials-source", Check: connectors.CheckOneOf("USER_INFO"), Doc: "Where user and password come from: USER_INFO, the option."},
+		{Name: format + ".basic-auth.credentials-source", Values: []string{"USER_INFO"}, Doc: "Where user and password come from: USER_INFO, the option."},
 		{Name: format + ".basic-auth.user-info", Secret: true, Check: checkUserInfo, Doc: "user:password for the registry."},
-		{Name: format + ".bearer-auth.credentials-source", Check: connectors.CheckOneOf("STATIC_TOKEN"), Doc: "Where the token comes from: STATIC_TOKEN, the option."},
+		{Name: format + ".bearer-auth.credentials-source", Values: []string{"STATIC_TOKEN"}, Doc: "Where the token comes from: STATIC_TOKEN, the option."},
 		{Name: format + ".bearer-auth.token", Secret: true, Doc: "Token for the registry."},
 		{Name: format + ".ssl.truststore.location", Doc: "PEM file of certificates that may sign the registry's; the system's unless set."},
 		{Name: format + ".ssl.keystore.location", Doc: "PEM file with a certificate and its key, to show to the registry."},

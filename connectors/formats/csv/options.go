@@ -23,13 +23,13 @@ func Specs() []connectors.OptionSpec {
 	return []connectors.OptionSpec{
 		{Name: "csv.field-delimiter", Default: ",", Check: checkByte, Doc: `Between fields, one ASCII character; \t is the tabulator.`},
 		{Name: "csv.quote-character", Default: `"`, Check: checkByte, Doc: "Around fields that hold delimiters or line breaks."},
-		{Name: "csv.disable-quote-character", Default: "false", Check: connectors.CheckBool, Doc: "No character is a quote."},
+		{Name: "csv.disable-quote-character", Default: "false", Values: connectors.Booleans, Doc: "No character is a quote."},
 		{Name: "csv.escape-character", Check: checkByte, Doc: "Takes the meaning from the character after it. Default: none."},
-		{Name: "csv.allow-comments", Default: "false", Check: connectors.CheckBool, Doc: "Lines that start with # are passed over in files."},
-		{Name: "csv.ignore-parse-errors", Default: "false", Check: connectors.CheckBool, Doc: "Take NULL for a field that does not have the column's type, instead of rejecting the record."},
+		{Name: "csv.allow-comments", Default: "false", Values: connectors.Booleans, Doc: "Lines that start with # are passed over in files."},
+		{Name: "csv.ignore-parse-errors", Default: "false", Values: connectors.Booleans, Doc: "Take NULL for a field that does not have the column's type, instead of rejecting the record."},
 		{Name: "csv.null-literal", Doc: "Text that means NULL. Default: none; a field without text is NULL unless its column is STRING."},
 		{Name: "csv.array-element-delimiter", Default: ";", Check: checkByte, Doc: "Between the elements of an ARRAY."},
-		{Name: "csv.header", Default: "false", Check: connectors.CheckBool, Doc: "The first line of a file names the columns; it is passed over when reading, written when writing."},
+		{Name: "csv.header", Default: "false", Values: connectors.Booleans, Doc: "The first line of a file names the columns; it is passed over when reading, written when writing."},
 	}
 }
 

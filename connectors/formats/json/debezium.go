@@ -11,7 +11,7 @@ import (
 // DebeziumSpecs lists the options of tables of format 'debezium-json'.
 func DebeziumSpecs() []connectors.OptionSpec {
 	specs := []connectors.OptionSpec{
-		{Name: "debezium-json.schema-include", Default: "false", Check: connectors.CheckBool, Doc: "Records have the change as 'payload', beside a 'schema'."},
+		{Name: "debezium-json.schema-include", Default: "false", Values: connectors.Booleans, Doc: "Records have the change as 'payload', beside a 'schema'."},
 	}
 	for _, s := range Specs() {
 		if s.Name != "json.fail-on-missing-field" {

@@ -17,10 +17,10 @@ type Options struct {
 // Specs lists the options of tables.
 func Specs() []connectors.OptionSpec {
 	return []connectors.OptionSpec{
-		{Name: "json.fail-on-missing-field", Default: "false", Check: connectors.CheckBool, Doc: "Reject a record that lacks the field of a column, instead of taking NULL."},
-		{Name: "json.ignore-parse-errors", Default: "false", Check: connectors.CheckBool, Doc: "Take NULL for a field that does not have the column's type, instead of rejecting the record."},
-		{Name: "json.timestamp-format.standard", Default: "SQL", Check: connectors.CheckOneOf("SQL", "ISO-8601"), Doc: "Text of times: SQL is 2024-01-02 03:04:05.123, ISO-8601 is 2024-01-02T03:04:05.123. Numbers are milliseconds since the epoch in both."},
-		{Name: "json.encode.ignore-null-fields", Default: "false", Check: connectors.CheckBool, Doc: "Leave NULL columns out of written records."},
+		{Name: "json.fail-on-missing-field", Default: "false", Values: connectors.Booleans, Doc: "Reject a record that lacks the field of a column, instead of taking NULL."},
+		{Name: "json.ignore-parse-errors", Default: "false", Values: connectors.Booleans, Doc: "Take NULL for a field that does not have the column's type, instead of rejecting the record."},
+		{Name: "json.timestamp-format.standard", Default: "SQL", Values: []string{"SQL", "ISO-8601"}, Doc: "Text of times: SQL is 2024-01-02 03:04:05.123, ISO-8601 is 2024-01-02T03:04:05.123. Numbers are milliseconds since the epoch in both."},
+		{Name: "json.encode.ignore-null-fields", Default: "false", Values: connectors.Booleans, Doc: "Leave NULL columns out of written records."},
 	}
 }
 

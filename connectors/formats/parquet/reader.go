@@ -50,7 +50,7 @@ type Reader struct {
 	next    int64   // row of the file
 	end     int64
 	rejects []connectors.Reject
-	broken  error // the file is damaged as a whole
+	broken  *damage // the file is damaged as a whole
 }
 
 // group is a row group, whose first row is row first of the file.
@@ -64,8 +64,8 @@ type group struct {
 func Open(in io.ReaderAt, size int64, columns []connectors.Column, split, splits int, from int64) (*Reader, error) {
 	r := &Reader{columns: columns, next: from}
 	f, err := open(in, size)
-	if r.broken = err; f == nil {
-		r.end = 1
+	if f == nil {
+		r.broken, r.end = &damage{err}, 1
 		return r, nil
 	}
 	if err := r.bind(f); err != nil {
@@ -179,10 +179,16 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 		return nil
 	}
 	if r.broken != nil {
-		r.spoil(dst, 0, r.broken)
+		r.spoil(dst, 0, r.broken.err)
 		r.next = r.end
 		return nil
 	}
+	r.read(limit, until, dst)
+	return nil
+}
+
+// read reads rows of a row group. Damage is the last of them.
+func (r *Reader) read(limit int, until int64, dst *event.Batch) {
 	g := &r.groups[r.at]
 	n := min(int64(limit), event.MaxRows, g.first+g.rows-r.next)
 	if until >= 0 {
@@ -202,7 +208,6 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 	for i := range dst.ID {
 		dst.ID[i] = event.ID{Lo: uint64(first) + uint64(i)}
 	}
-	return nil
 }
 
 // leave ends a row group; what follows is the first row of the next.

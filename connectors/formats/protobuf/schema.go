@@ -31,7 +31,7 @@ func Specs(format string) []connectors.OptionSpec {
 		{Name: format + ".message-class-name", Doc: "Full name of the message; may be left out where the schema has one only."},
 		{Name: format + ".schema", Doc: "Text of the .proto file that has the message."},
 		{Name: format + ".schema-file", Doc: "The .proto file that has the message; what it imports is looked for beside it."},
-		{Name: format + ".read-default-values", Default: "false", Check: connectors.CheckBool, Doc: "Take the default for a field that has presence and is not in the record, instead of NULL."},
+		{Name: format + ".read-default-values", Default: "false", Values: connectors.Booleans, Doc: "Take the default for a field that has presence and is not in the record, instead of NULL."},
 	}
 	if format == Confluent {
 		return append(specs, confluent.Specs(Confluent)...)

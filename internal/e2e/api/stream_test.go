@@ -269,7 +269,7 @@ func TestStreamsAreLimited(t *testing.T) {
 // TestClientHasEveryOperation compares the client with the description.
 func TestClientHasEveryOperation(t *testing.T) {
 	var text strings.Builder
-	for _, name := range []string{"methods.go", "stream.go"} {
+	for _, name := range []string{"methods.go", "language.go", "stream.go"} {
 		part, err := os.ReadFile("../../../api/client/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func TestClientHasEveryOperation(t *testing.T) {
 		text.Write(part)
 	}
 	var got, want []string
-	for _, m := range regexp.MustCompile(`"((?:GET|POST|PUT|DELETE) /v1/[^"]*)"`).FindAllStringSubmatch(text.String(), -1) {
+	for _, m := range regexp.MustCompile(`"((?:GET|POST|PUT|PATCH|DELETE) /v1/[^"]*)"`).FindAllStringSubmatch(text.String(), -1) {
 		got = append(got, m[1])
 	}
 	for _, o := range describe(t, newServer(t)).operations {
