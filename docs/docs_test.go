@@ -50,6 +50,7 @@ func runTests(m *testing.M) int {
 //	```sql error          fails `cepd check`; the next output block is the message
 //	```sql values         one expression a line, its value as JSON after --
 //	```sh run             is run by sh with cepd in PATH; output as above
+//	```sh tutorial        is run by TestTutorial, which has a server; output as above
 //	```json file=NAME     is a file beside the examples of the page; sql, yaml too
 //	```output             what the block before prints
 type block struct {

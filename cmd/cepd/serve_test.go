@@ -64,7 +64,7 @@ INSERT INTO b /*+ NAME('numbers') */ SELECT x FROM a;`)
 		return strings.Contains(get(t, address+"/metrics"), `cepd_source_records_total{partition="0",query="numbers",table="a"}`)
 	})
 	expect(t, "exit 0\n", "query", "drop", "numbers", "--server", address)
-	expect(t, "exit 0\nQUERY  STATE  CREATED  ERROR\n", "query", "list", "--server", address)
+	expect(t, "exit 0\nQUERY  STATE  VERSION  CREATED  ERROR\n", "query", "list", "--server", address)
 }
 
 func expect(t *testing.T, want string, args ...string) {
