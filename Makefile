@@ -41,6 +41,7 @@ build: ## bin/cepd, static
 test: tools build ## everything a release needs, with a real Kafka broker
 	@rm -f $(TALLY)
 	@scripts/need-java.sh
+	@scripts/need-browser.sh
 	-@$(STEP) -step 'generated code is current' scripts/generate.sh --check
 	-@$(STEP) -step gofmt scripts/gofmt.sh
 	-@$(STEP) -step vet $(GO) vet ./...
@@ -124,8 +125,9 @@ torture-mutants: ## plants bugs and says whether the faults find them
 	@scripts/need-java.sh
 	@$(GO) test ./internal/e2e/torture -v -count 1 -timeout 0 -run TestPlantedBugs -torture.bugs
 
-generate: ## the parser from its grammar: needs Java and Maven
+generate: ## the parser from its grammar, the web page from its source: needs Java and Maven, Node 20 and npm
 	@scripts/need-java.sh
+	@scripts/need-browser.sh
 	@scripts/generate.sh
 
 example-functions: ## the WebAssembly module of examples/functions: needs Rust with the target wasm32-unknown-unknown

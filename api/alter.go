@@ -35,6 +35,9 @@ func (s *Service) alterQuery(sub *Submission, a *ast.AlterQuery) (*Outcome, erro
 		return &Outcome{Queries: []string{}, Paused: []string{name}}, s.Pause(context.Background(), name)
 	case "RESUME":
 		return &Outcome{Queries: []string{name}}, s.Resume(name)
+	case "PROMOTE":
+		_, err := s.Promote(context.Background(), name)
+		return &Outcome{Queries: []string{name}}, err
 	}
 	return nil, badRequest("ALTER QUERY … %s is not supported yet", a.Action)
 }

@@ -1,5 +1,5 @@
 // Package api is the HTTP server: queries submitted, listed, inspected and
-// dropped under /v1, metrics, health, and a status page.
+// dropped under /v1, metrics, health, and the web page.
 //
 //	client --JSON--> /v1/queries --> Registry --> Runner (the engine)
 //	                                   |

@@ -2,43 +2,78 @@ package api
 
 import (
 	"bytes"
-	_ "embed"
+	"compress/gzip"
 	"html/template"
+	"io/fs"
+	"mime"
 	"net/http"
+	"path"
+	"strings"
 
-	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/ui"
 )
 
-//go:embed page.html
-var pageText string
+// pagePolicy lets the page load its own files, call its own server, and nothing
+// else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
-
-type pageQuery struct {
-	engine.Status
-	Totals
-}
-
-// page is the status page: what runs, and where to look further. It asks
-// nothing of other hosts and has no script.
-func page(s *Service, version string) http.HandlerFunc {
+// page is the web page. What it shows it asks of the routes under /v1.
+func page(version string, login bool) http.HandlerFunc {
+	files := ui.Files()
+	var text bytes.Buffer
+	t := template.Must(template.ParseFS(files, "index.html"))
+	if err := t.Execute(&text, struct {
+		Version string
+		Login   bool
+	}{version, login}); err != nil {
+		panic(err) // of constants and a version
+	}
 	return func(w http.ResponseWriter, _ *http.Request) {
-		data := struct {
-			Version string
-			Queries []pageQuery
-			Tables  []Table
-		}{Version: version, Tables: s.Tables()}
-		for _, q := range s.Queries() {
-			if status, err := s.Status(q.Name); err == nil {
-				data.Queries = append(data.Queries, pageQuery{status, Sum(&status)})
-			}
-		}
-		var text bytes.Buffer
-		if err := pageTemplate.Execute(&text, data); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
 		pageHeaders(w)
+		w.Header().Set("Content-Security-Policy", pagePolicy)
 		_, _ = w.Write(text.Bytes())
 	}
+}
+
+// asset is a file of the page, packed.
+type asset struct{ kind, packed string }
+
+// assets are the files of the page, by name.
+func assets() http.HandlerFunc {
+	list := map[string]asset{}
+	files := ui.Files()
+	names, err := fs.Glob(files, "*")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, name := range names {
+		if text, err := fs.ReadFile(files, name); err == nil && name != "index.html" {
+			list[name] = asset{mime.TypeByExtension(path.Ext(name)), packed(text)}
+		}
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, ok := list[r.PathValue("file")]
+		if !ok {
+			notThere(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", a.kind)
+		w.Header().Set("Content-Encoding", "gzip") // which every browser takes
+		w.Header().Set("Cache-Control", "private, max-age=3600")
+		if strings.Contains(r.PathValue("file"), "-") { // the name has a hash of the content
+			w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+		}
+		_, _ = w.Write([]byte(a.packed))
+	}
+}
+
+func packed(text []byte) string {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	_, _ = z.Write(text) // into memory
+	_ = z.Close()
+	return b.String()
 }

@@ -34,12 +34,7 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/graph":                  {auth.Viewer, false, "query-graph"},
 	"GET /v1/queries/{name}/automaton":              {auth.Viewer, false, "query-automaton"},
 	"GET /v1/queries/{name}/instances":              {auth.Author, false, "list-instances"}, // has events
-	"POST /v1/select":                               {auth.Author, false, "select"},         // has events
-	"POST /v1/queries/{name}/instances/{id}/events": {auth.Operator, true, "raise-event"},
-	"GET /v1/instances":                             {auth.Author, false, "list-all-instances"},
-	"GET /v1/queries/{name}/instances/{id}":         {auth.Author, false, "show-instance"},
-	"DELETE /v1/queries/{name}/instances/{id}":      {auth.Operator, true, "end-instance"},
-	"GET /v1/queries/{name}/why":                    {auth.Author, false, "why"}, // has events, and reads a history
+	"GET /v1/queries/{name}/why":                    {auth.Author, false, "why"},            // has events, and reads a history
 	"POST /v1/queries/{name}/pause":                 {auth.Author, true, "pause-query"},
 	"POST /v1/queries/{name}/resume":                {auth.Author, true, "resume-query"},
 	"GET /v1/queries/{name}/versions":               {auth.Viewer, false, "query-versions"},
@@ -53,6 +48,7 @@ var rules = map[string]rule{
 	"GET /v1/tables/{name}":                         {auth.Viewer, false, "show-table"},
 	"POST /v1/validate":                             {auth.Author, false, "validate"}, // asks brokers, names what files there are
 	"GET /metrics":                                  {auth.Viewer, false, "metrics"},
+	"GET /assets/{file}":                            {auth.None, false, "page-file"}, // the same for everybody
 	"GET /{$}":                                      {auth.Viewer, false, "page"},
 	"GET /healthz":                                  {auth.None, false, "healthz"},
 	"GET /readyz":                                   {auth.None, false, "readyz"},
@@ -60,12 +56,21 @@ var rules = map[string]rule{
 	"POST /login":                                   {auth.None, false, "login"}, // writes down by itself
 	"POST /logout":                                  {auth.None, false, "logout"},
 	"/":                                             {auth.Viewer, false, "unknown-path"},
+	"GET /v1/instances":                             {auth.Author, false, "list-all-instances"},
+	"GET /v1/queries/{name}/instances/{id}":         {auth.Author, false, "show-instance"},
+	"DELETE /v1/queries/{name}/instances/{id}":      {auth.Operator, true, "end-instance"},
+	"POST /v1/select":                               {auth.Author, false, "select"}, // has events
+	"POST /v1/queries/{name}/instances/{id}/events": {auth.Operator, true, "raise-event"},
+	"POST /v1/backtests":                            {auth.Author, true, "start-backtest"},
+	"GET /v1/backtests":                             {auth.Author, false, "list-backtests"},
+	"GET /v1/backtests/{id}":                        {auth.Author, false, "show-backtest"}, // has events
+	"GET /v1/backtests/{id}/report":                 {auth.Author, false, "backtest-report"},
+	"DELETE /v1/backtests/{id}":                     {auth.Author, true, "drop-backtest"},
 
-	"POST /v1/backtests":            {auth.Author, true, "start-backtest"},
-	"GET /v1/backtests":             {auth.Author, false, "list-backtests"},
-	"GET /v1/backtests/{id}":        {auth.Author, false, "show-backtest"}, // has events
-	"GET /v1/backtests/{id}/report": {auth.Author, false, "backtest-report"},
-	"DELETE /v1/backtests/{id}":     {auth.Author, true, "drop-backtest"},
+	"POST /v1/queries/{name}/shadow":         {auth.Author, true, "create-shadow"},
+	"GET /v1/queries/{name}/shadow":          {auth.Author, false, "show-shadow"}, // has detections
+	"DELETE /v1/queries/{name}/shadow":       {auth.Author, true, "drop-shadow"},
+	"POST /v1/queries/{name}/shadow/promote": {auth.Author, true, "promote-shadow"},
 
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event

@@ -142,7 +142,7 @@ func TestOnlyTheseAreOpen(t *testing.T) {
 		}
 	}
 	slices.Sort(open)
-	if want := []string{"GET /healthz", "GET /login", "GET /readyz", "POST /login", "POST /logout"}; !slices.Equal(open, want) {
+	if want := []string{"GET /assets/{file}", "GET /healthz", "GET /login", "GET /readyz", "POST /login", "POST /logout"}; !slices.Equal(open, want) {
 		t.Errorf("open: %q, want %q", open, want)
 	}
 	for _, path := range []string{"/", "/metrics", "/v1/openapi.json", "/v1/openapi.yaml", "/v1/openapi-3.0.json", "/nothing", "/v1", "/v1/queries/", "/docs", "/schemas/Info.json", "//v1/queries", "/healthz/", "/login/x", "/healthz/../metrics"} {
@@ -290,7 +290,7 @@ func TestLogin(t *testing.T) {
 		t.Error("a cookie without a login", jar)
 	}
 	expect(browse("POST", "/login", "http://cepd.example", form(g.tokens[auth.Author]+"\n")), http.StatusSeeOther, "/", "")
-	expect(browse("GET", "/", "", nil), http.StatusOK, "", "Log out")
+	expect(browse("GET", "/", "", nil), http.StatusOK, "", `name="cepd-login" content="true"`)
 	expect(browse("GET", "/v1/queries", "", nil), http.StatusOK, "", "[]")
 	expect(browse("DELETE", "/v1/queries/x", "http://attacker.example", nil), http.StatusForbidden, "", "")
 	expect(browse("DELETE", "/v1/queries/x", "http://cepd.example", nil), http.StatusNotFound, "", "no query")

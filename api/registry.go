@@ -51,6 +51,7 @@ type Statement struct {
 	Paused  bool      `json:"paused,omitempty"`
 	Past    []Version `json:"past,omitempty"`    // earlier versions, the oldest first
 	Pending *Version  `json:"pending,omitempty"` // what it is being changed to: the state knows whether it was
+	Shadow  *Shadow   `json:"shadow,omitempty"`  // what runs beside it
 }
 
 // The kinds of statements that are kept.
@@ -209,6 +210,11 @@ func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
 			q.Name = s.Name
 			c.queries = append(c.queries, q)
 		}
+		if s.Shadow != nil {
+			if _, err := s.Shadow.compile(s.Name, c.catalog); err != nil {
+				return nil, &brokenError{statement: s, err: fmt.Errorf("its shadow: %w", err)}
+			}
+		}
 	}
 	c.catalog.Settings = map[string]string{}
 	return c, nil
@@ -222,7 +228,7 @@ func (s *Statement) compile(cat *catalog.Catalog) (*query.Result, error) {
 		return nil, err
 	}
 	return query.Compile(cat, script, query.Options{
-		File: s.Name, Text: s.SQL, Params: s.Params, ReadFile: func(string) ([]byte, error) { return s.Module, nil },
+		File: s.Name, Text: s.SQL, Params: s.Params, Shadows: true, ReadFile: func(string) ([]byte, error) { return s.Module, nil },
 	})
 }
 
@@ -355,7 +361,7 @@ func parseSubmission(base *catalog.Catalog, sub *Submission, readFile func(strin
 	if script, err = parse.Parse(sub.File, sub.SQL); err != nil {
 		return nil, nil, nil, err
 	}
-	result, err = query.Compile(cat, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params, ReadFile: readFile})
+	result, err = query.Compile(cat, script, query.Options{File: sub.File, Text: sub.SQL, Params: sub.Params, ReadFile: readFile, Shadows: true})
 	if err != nil {
 		return nil, nil, nil, err
 	}

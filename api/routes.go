@@ -41,6 +41,7 @@ func register(api huma.API, s *Service) {
 		func(_ context.Context, in *named) (*body[engine.Status], error) { return answer(s.Status(in.Name)) })
 	registerLife(api, s)
 	registerInstances(api, s)
+	registerShadows(api, s)
 	registerGraph(api, s)
 	registerSelect(api, s)
 	registerRaise(api, s)

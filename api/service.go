@@ -43,6 +43,15 @@ type Runner interface {
 	// StateVersion is the version of the query's text that made its state; 0: there
 	// is none.
 	StateVersion(name string) (int, error)
+	// StartShadow starts another text of a query beside it.
+	StartShadow(ctx context.Context, q *query.Query, cat *catalog.Catalog, how engine.ShadowStart) error
+	// Shadow is how the shadow of a query does; false when it was never started.
+	Shadow(name string) (engine.ShadowStatus, bool)
+	// DropShadow ends a shadow and deletes its state.
+	DropShadow(name string) error
+	// Promote makes the shadow's state the query's, of a version; both have then
+	// ended. After an error, either may have.
+	Promote(ctx context.Context, name string, version int) error
 	// Drop stops the query and deletes its state, also of one that did not start.
 	Drop(name string) error
 	// Savepoint writes the state of a query that was started.
@@ -99,6 +108,7 @@ type Service struct {
 	now     func() time.Time
 	asking  chan struct{} // full while a history is read
 	starts  *starts
+	shadows shadows
 	posters posters
 
 	backtests *backtests
@@ -159,7 +169,12 @@ const lookEvery = time.Second
 
 // Retry starts queries again that fail, or did not start, until the context
 // ends.
-func (s *Service) Retry(ctx context.Context) { s.starts.watch(ctx, lookEvery) }
+func (s *Service) Retry(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.watchShadows(ctx, lookEvery) })
+	s.starts.watch(ctx, lookEvery)
+	wg.Wait()
+}
 
 // Close stops the queries, keeping their state.
 func (s *Service) Close(ctx context.Context) error {
@@ -196,6 +211,7 @@ type Outcome struct {
 	Queries  []string     `json:"queries" doc:"Queries started"`
 	Dropped  []string     `json:"dropped,omitempty" doc:"Queries dropped"`
 	Paused   []string     `json:"paused,omitempty" doc:"Queries paused"`
+	Shadows  []string     `json:"shadows,omitempty" doc:"Queries that have got a shadow"`
 	Answers  []Answer     `json:"answers,omitempty" doc:"Of EXPLAIN, DESCRIBE and SHOW"`
 	Warnings []Diagnostic `json:"warnings,omitempty"`
 }
@@ -211,6 +227,9 @@ type Answer struct {
 // error, none.
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
 	if out, done, err := s.alter(sub); done || err != nil {
+		return out, err
+	}
+	if out, done, err := s.submitShadow(sub); done {
 		return out, err
 	}
 	s.changes.Lock()

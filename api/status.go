@@ -87,6 +87,17 @@ func (s *Service) status(name string) (engine.Status, bool) {
 	return s.statusOf(list[i].Name), true
 }
 
+// shadowPhase is where the shadow of a query stands; "": there is none.
+func (s *Service) shadowPhase(st *Statement) string {
+	if st.Shadow == nil {
+		return ""
+	}
+	if x, ok := s.runner.Shadow(st.Name); ok {
+		return x.Phase
+	}
+	return engine.ShadowFailed
+}
+
 func (s *Service) statusOf(name string) engine.Status {
 	list := s.statements()
 	i := find(list, kindQuery, name)
@@ -99,6 +110,7 @@ func (s *Service) statusOf(name string) engine.Status {
 	status, ok := s.runner.Status(name)
 	status = s.starts.state(name, status, ok)
 	status.Name, status.Version = name, list[i].number()
+	status.Shadow = s.shadowPhase(&list[i])
 	return status
 }
 

@@ -34,7 +34,7 @@ func (s *Statement) become(v *Version) {
 	past := append(slices.Clone(s.Past), s.version())
 	s.Past = past[max(0, len(past)-MaxVersions+1):]
 	s.Number, s.SQL, s.Params, s.Settings, s.Created, s.By, s.State = v.Number, v.SQL, v.Params, v.Settings, v.Created, v.By, v.State
-	s.Pending = nil
+	s.Pending, s.Shadow = nil, nil
 }
 
 // with is the statement with another version in place of its own.

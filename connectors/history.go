@@ -9,3 +9,9 @@ type Historian interface {
 	// time: at the beginning) and ends at to (zero: at the end as it is found).
 	History(options map[string]string, from, to time.Time)
 }
+
+// Rewinder is a Connector whose tables can be read from a time on.
+type Rewinder interface {
+	// Rewind changes a table's options so that reading begins at a time.
+	Rewind(options map[string]string, from time.Time)
+}

@@ -234,7 +234,7 @@ func (p *Pipeline) checkDisk() error {
 	if !ok {
 		return nil
 	}
-	from := queryRange(p.name)
+	from := p.journal.root.Prefix
 	n, err := sizer.Size(from, state.PrefixEnd(from))
 	if err != nil {
 		return err

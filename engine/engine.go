@@ -23,9 +23,11 @@ type Engine struct {
 	metrics *metrics
 	turns   *turns
 
-	mu      sync.Mutex
-	queries map[string]*Query
-	closed  bool
+	mu          sync.Mutex
+	queries     map[string]*Query
+	shadows     map[string]*Shadow     // by query; nil: being opened
+	comparisons map[string]*comparison // by query
+	closed      bool
 }
 
 // New opens the data directory, if there is one.
@@ -38,7 +40,8 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{options: o, store: o.Store, metrics: m, turns: newTurns(o.Workers, o.Clock), queries: map[string]*Query{}}
+	e := &Engine{options: o, store: o.Store, metrics: m, turns: newTurns(o.Workers, o.Clock), queries: map[string]*Query{},
+		shadows: map[string]*Shadow{}, comparisons: map[string]*comparison{}}
 	if e.store == nil && o.DataDir != "" {
 		if e.disk, err = pebblestore.Open(o.DataDir, pebblestore.Options{Full: e.diskFull}); err != nil {
 			return nil, err
@@ -79,7 +82,7 @@ func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Cata
 	if err := e.reserve(root.Name); err != nil {
 		return nil, err
 	}
-	p, err := OpenPipeline(ctx, e.options, root, cat, e.store)
+	p, err := e.openQuery(ctx, root, cat)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err == nil && e.closed {
@@ -96,6 +99,18 @@ func (e *Engine) Start(ctx context.Context, root *plan.Insert, cat *catalog.Cata
 	e.queries[root.Name] = q
 	go q.run()
 	return q, nil
+}
+
+// openQuery opens a query, for its shadow to be compared with.
+func (e *Engine) openQuery(ctx context.Context, root *plan.Insert, cat *catalog.Catalog) (*Pipeline, error) {
+	p, err := OpenPipeline(ctx, e.options, root, cat, e.store)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.compareAgain(p); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }
 
 var errClosed = errors.New("the engine is closed")
@@ -153,7 +168,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	if e.disk != nil { // a full disk must not hold up the end
 		defer context.AfterFunc(ctx, e.disk.Abandon)()
 	}
-	queries := e.Queries()
+	queries := append(e.Queries(), e.endShadows()...)
 	errs := make([]error, len(queries))
 	var wg sync.WaitGroup
 	for i, q := range queries {
@@ -173,7 +188,7 @@ func (e *Engine) DropState(name string) error {
 		return err
 	}
 	defer e.release(name)
-	return e.dropState(name)
+	return errors.Join(e.forgetShadow(name), e.dropState(name))
 }
 
 // dropState deletes a query's range.

@@ -58,6 +58,7 @@ const (
 	sectionRestored = 'r' // what the state was restored from, until it has run
 	sectionState    = 'u' // + stage + shard + operator
 	sectionOther    = 'v' // the same, written by a change of the query's text
+	// beside them: sectionGenerations, sectionComparison
 )
 
 // stateSection is where the operators' state lies. A change writes the other half.

@@ -17,7 +17,7 @@ type metrics struct {
 	spilled, reads, loaded, unusable, turns, paced            *prometheus.CounterVec
 	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
-	cold, budget, disk, running                               *prometheus.GaugeVec
+	cold, budget, disk, running, shadow                       *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 	lookup                                                    lookupMetrics
 }
@@ -71,6 +71,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		step:          histogram("cepd_query_step_duration_seconds", "Duration of a step."),
 		commit:        histogram("cepd_journal_commit_duration_seconds", "Duration of a synced journal write."),
 		snapshot:      histogram("cepd_snapshot_write_duration_seconds", "Duration of a snapshot's write in the background."),
+		shadow:        gauge("cepd_shadow_compared_rows", "Detections of a query and its shadow, by how they compare.", "query", "outcome"),
 		snapshotBytes: gauge("cepd_snapshot_size_bytes", "Size of the last snapshot's changes.", "query"),
 	}
 	m.lookup = newLookupMetrics(&all)
@@ -237,4 +238,18 @@ func (t *meter) close() {
 		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.disk, t.m.running} {
 		g.DeletePartialMatch(labels)
 	}
+}
+
+// compared shows how a query and its shadow compare.
+func (m *metrics) compared(query string) func(*Outcomes) {
+	return func(o *Outcomes) {
+		for outcome, n := range map[string]int64{"same": o.Same, DifferenceOnlyOld: o.OnlyOld, DifferenceOnlyNew: o.OnlyNew, DifferenceChanged: o.Changed} {
+			m.shadow.WithLabelValues(query, outcome).Set(float64(n))
+		}
+	}
+}
+
+// uncompared forgets a comparison.
+func (m *metrics) uncompared(query string) {
+	m.shadow.DeletePartialMatch(prometheus.Labels{"query": query})
 }

@@ -26,27 +26,45 @@ type opener struct {
 	cat     *catalog.Catalog
 	root    *plan.Insert
 	p       *Pipeline
+	shadow  *opening // nil: the query itself
 }
 
 // OpenPipeline opens the sources and sinks of a query and restores its state
 // from store (nil: none is kept). Steps of the journal are replayed by the
 // first calls of Step. The caller closes the pipeline.
 func OpenPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalog.Catalog, store state.Store) (*Pipeline, error) {
+	prefix, err := stateRange(store, root.Name)
+	if err != nil {
+		return nil, err
+	}
+	return openPipeline(ctx, o, root, cat, store, prefix, nil)
+}
+
+func openPipeline(ctx context.Context, o Options, root *plan.Insert, cat *catalog.Catalog, store state.Store, prefix []byte, shadow *opening) (*Pipeline, error) {
 	o = o.withDefaults()
 	set, err := parseSettings(cat.Settings, o.bounds())
 	if err != nil {
 		return nil, err
 	}
 	p := &Pipeline{
-		name: root.Name, root: root, version: o.Version, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
-		journal: journal{store: store, root: state.Under{Prefix: queryRange(root.Name)}, due: make(chan struct{}, 1)},
+		root: root, version: o.Version, settings: set, clock: o.Clock, ready: make(chan struct{}, 1),
+		journal: journal{store: store, root: state.Under{Prefix: prefix}, due: make(chan struct{}, 1)},
 	}
-	b := &opener{options: &o, cat: cat, root: root, p: p}
+	b := &opener{options: &o, cat: cat, root: root, p: p, shadow: shadow}
+	p.name = b.name()
 	if err := callAt("the opening of the query", func() error { return b.open(ctx) }); err != nil {
 		_ = p.Close() // the error that counts is the first
 		return nil, err
 	}
 	return p, nil
+}
+
+// name is the query's in logs and metrics, and to brokers.
+func (b *opener) name() string {
+	if b.shadow != nil {
+		return shadowName(b.root.Name)
+	}
+	return b.root.Name
 }
 
 func saltOf(name string) event.ID {
@@ -125,7 +143,7 @@ func (b *opener) start(ctx context.Context) error {
 	p.carry()
 	ready := func() { signal(p.ready) }
 	for i, u := range p.units {
-		from := connectors.Start
+		from := b.shadow.start(u)
 		if u.known {
 			from = p.readFrom(i)
 			if u.src.static() && p.readToEnd(i) {
@@ -137,6 +155,7 @@ func (b *opener) start(ctx context.Context) error {
 		}
 		if !u.known {
 			u.position = u.reader.Position()
+			b.shadow.clock(u)
 		}
 	}
 	switch {
@@ -234,12 +253,14 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 			table.Writer++
 		}
 	}
-	sink, err := c.Sink(table)
-	if err != nil {
-		return fmt.Errorf("table %s: %w", t.Name, err)
+	var sink connectors.Sink = nowhere{}
+	if b.shadow == nil {
+		if sink, err = c.Sink(table); err != nil {
+			return fmt.Errorf("table %s: %w", t.Name, err)
+		}
 	}
-	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.p.settings.sinkRate)
-	if a := b.options.arrivals; a != nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s)
+	if a := b.options.arrivals; a != nil && b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
 	}
 	b.p.boxes = append(b.p.boxes, o)
@@ -247,6 +268,14 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}
 	return nil
+}
+
+// sinkRate is that of the settings; nobody waits for a shadow.
+func (b *opener) sinkRate() int64 {
+	if b.shadow != nil {
+		return 0
+	}
+	return b.p.settings.sinkRate
 }
 
 // rejectBox is the outbox of a dead-letter or late table; tables that several
@@ -289,7 +318,7 @@ func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connector
 	}
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Key: keyColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
-		Log: b.options.Log.With("query", b.root.Name, "table", t.Name), Query: b.root.Name, Delivery: delivery(options[optDelivery]),
+		Log: b.options.Log.With("query", b.name(), "table", t.Name), Query: b.name(), Delivery: delivery(options[optDelivery]),
 		Access: b.options.Access,
 	}, nil
 }
@@ -416,6 +445,7 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
 		return err
 	}
+	b.shadow.rewind(c, &table)
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {
 		return err

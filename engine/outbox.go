@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -38,6 +39,10 @@ type outbox struct {
 	place map[int32]int64 // behind the rows known to be delivered, by partition of the sink
 	again *again          // nil: the sink has nothing that this state does not know of
 
+	columns []connectors.Column
+	changes bool                // rows are updated and deleted
+	tap     atomic.Pointer[tap] // nil: nobody compares what is delivered
+
 	mu     sync.Mutex
 	queue  []item // oldest first
 	bytes  int64
@@ -71,6 +76,12 @@ func (o *outbox) limited(rate int64) *outbox {
 	if o.rate = rate; rate > 0 {
 		o.most = int(min(rate, event.MaxRows))
 	}
+	return o
+}
+
+// of says what the outbox is for.
+func (o *outbox) of(s *sinkSpec) *outbox {
+	o.columns, o.changes = s.columns, s.changes
 	return o
 }
 
@@ -186,6 +197,9 @@ func (o *outbox) position() uint64 {
 // a time.
 func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err error) {
 	items := o.claim(c.step, most)
+	if t := o.tap.Load(); t != nil {
+		t.take(items, c, !o.behind(c.step))
+	}
 	if len(items) == 0 {
 		return 0, nil
 	}
@@ -222,6 +236,13 @@ func (o *outbox) claim(durable uint64, most int64) []item {
 	}
 	o.taken = n
 	return o.queue[:n:n]
+}
+
+// behind says whether items of steps up to one are left beside those claimed.
+func (o *outbox) behind(step uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) > o.taken && o.queue[o.taken].step <= step
 }
 
 func (o *outbox) acknowledge(n int) {

@@ -51,6 +51,8 @@ type Pipeline struct {
 	endings     []ending   // of the next step
 	failed      error      // of the step that failed
 	done        bool       // the input has ended and all is put
+	held        bool       // there is a bound: see Until
+	adopted     bool       // the next step has a moment to tell
 	recovery    *recovery  // nil: live
 	takeLive    func(i int)
 	takeBack    func(i int)
@@ -110,7 +112,7 @@ func (p *Pipeline) step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	for _, u := range p.units {
-		if !u.heard() || u.paused {
+		if !u.heard() || u.paused || u.atBound() {
 			u.seen = now
 		}
 		u.turnsIdle = u.becomesIdle(now)
@@ -206,6 +208,9 @@ func (p *Pipeline) taken() error {
 // worth says whether the step changes anything: it has rows, a partition ended
 // or turned idle, or time itself moves the query.
 func (p *Pipeline) worth(now event.Time) bool {
+	if p.adopted {
+		return true
+	}
 	if p.proctime() && now-p.ticked >= tickInterval.Microseconds() {
 		return true
 	}
@@ -223,7 +228,7 @@ func (p *Pipeline) worth(now event.Time) bool {
 // advance is the step after the taking: accounting, stages, output, journal. It
 // is the same live and in a replay.
 func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
-	p.now, p.ticked = now, now
+	p.now, p.ticked, p.adopted = now, now, false
 	if err := p.beginLookups(ctx); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Query struct {
 	cancel    context.CancelCauseFunc
 	stop      chan struct{} // closed by Stop
 	stopOnce  sync.Once
+	left      chan struct{} // closed when no step is taken any more
 	done      chan struct{} // closed when everything has ended
 	helpers   sync.WaitGroup
 	writes    chan func() error // snapshots to write; one at a time
@@ -37,6 +38,7 @@ type Query struct {
 	delivered chan struct{} // signalled by deliveries
 	asks      chan func()   // looks at the pipeline between two steps
 	saves     []saving      // wanted with the next snapshot; the run loop's
+	whens     []*when       // awaited; the run loop's
 
 	published atomic.Pointer[Status]
 	next      *reading // the run loop's
@@ -55,7 +57,7 @@ type Query struct {
 func newQuery(e *Engine, p *Pipeline) (*Query, error) {
 	q := &Query{
 		engine: e, name: p.name, p: p, log: e.options.Log.With("query", p.name), meter: e.metrics.query(p), turn: newTurn(p.settings.cpuShare), stirred: make(chan struct{}, 1),
-		stop: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
+		stop: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{}), writes: make(chan func() error, 1), written: make(chan struct{}, 1), delivered: make(chan struct{}, 1), asks: make(chan func()),
 		state: StateRunning, lastSnap: p.now,
 	}
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
@@ -130,7 +132,7 @@ func (q *Query) Drop() error {
 	q.meter.forget()
 	q.forgetMarks()
 	q.p.forgetRecent()
-	return e.dropState(q.name)
+	return errors.Join(e.forgetShadow(q.name), e.dropState(q.name))
 }
 
 // Status is how the query stood at most a fraction of a second ago.
@@ -161,6 +163,7 @@ func (q *Query) run() {
 	defer close(q.done)
 	q.start()
 	err := panics.Call(q.loop)
+	close(q.left)
 	whole := err == nil // the last step was finished
 	if whole {
 		err = panics.Call(q.drain)
@@ -320,6 +323,7 @@ func (q *Query) now() event.Time { return q.engine.options.Clock.Now() }
 // after does what is due between two steps.
 func (q *Query) after(idle bool) error {
 	now := q.now()
+	q.settleWhens()
 	if !idle {
 		signal(q.stirred)
 	}

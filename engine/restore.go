@@ -55,12 +55,17 @@ func restoreState(store state.Store, name string, r *savepoint.Reader, sinks Sin
 		return fmt.Errorf("the savepoint was written by a newer cepd (%s, state format %d; this one reads up to format %d): run that version or a later one", h.Cepd, h.Format, formatVersion)
 	}
 	root := state.Under{R: store, Prefix: queryRange(name)}
-	if _, found, err := root.Get([]byte{sectionMeta}); err != nil || found {
+	prefix, err := stateRange(store, name)
+	if err != nil {
+		return err
+	}
+	inForce := state.Under{R: store, Prefix: prefix}
+	if _, found, err := inForce.Get([]byte{sectionMeta}); err != nil || found {
 		return errors.Join(err, fmt.Errorf("query %q: %w", name, ErrHasState))
 	}
 	w := &restoring{store: store, prefix: root.Prefix}
 	w.begin()
-	err := w.root().DeleteRange(nil, nil)
+	err = w.root().DeleteRange(nil, nil)
 	if err == nil {
 		err = w.putJSON(sectionMeta, meta{Format: h.Format, Fingerprint: h.Fingerprint, Partial: true})
 	}
@@ -152,7 +157,11 @@ func (e *Engine) StateVersion(name string) (int, error) {
 	if e.store == nil {
 		return 0, nil
 	}
-	root := state.Under{R: e.store, Prefix: queryRange(name)}
+	prefix, err := stateRange(e.store, name)
+	if err != nil {
+		return 0, err
+	}
+	root := state.Under{R: e.store, Prefix: prefix}
 	text, found, err := root.Get([]byte{sectionSnapshot})
 	if err != nil || !found {
 		return 0, err
@@ -176,7 +185,11 @@ func ChooseSinks(store state.Store, names []string, sinks Sinks, at time.Time) (
 		names = all
 	}
 	for _, name := range names {
-		root := state.Under{R: store, Prefix: queryRange(name)}
+		prefix, err := stateRange(store, name)
+		if err != nil {
+			return nil, err
+		}
+		root := state.Under{R: store, Prefix: prefix}
 		if _, found, err := root.Get([]byte{sectionMeta}); err != nil || !found {
 			return nil, errors.Join(err, fmt.Errorf("there is no state of a query %q; there is of %q", name, all))
 		}
@@ -210,7 +223,11 @@ func VerifyState(r state.Reader) (names []string, err error) {
 	}
 	var errs []error
 	for _, name := range names {
-		errs = append(errs, verifyQuery(&state.Under{R: r, Prefix: queryRange(name)}, name))
+		prefix, err := stateRange(r, name)
+		if err == nil {
+			err = verifyQuery(&state.Under{R: r, Prefix: prefix}, name)
+		}
+		errs = append(errs, err)
 	}
 	return names, errors.Join(errs...)
 }

@@ -140,7 +140,7 @@ func (p *Pipeline) export(w io.Writer, s saved, h *savepoint.Header, live bool) 
 	}
 	err = u.Scan(nil, nil, func(key, value []byte) error {
 		switch {
-		case live && key[0] == sectionJournal:
+		case live && key[0] == sectionJournal, key[0] == sectionGenerations:
 			return nil
 		case live && key[0] == sectionAcked:
 			value = be64(min(fromBE64(value), s.head.Put[key[1]]))

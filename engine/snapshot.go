@@ -38,7 +38,8 @@ type header struct {
 	Done   bool         `json:"done"`
 	Units  []unitState  `json:"units"`
 	Stages []stageState `json:"stages"`
-	Put    []uint64     `json:"put"` // rows numbered, per outbox
+	Put    []uint64     `json:"put"`              // rows numbered, per outbox
+	Tables []string     `json:"tables,omitempty"` // of the units
 
 	// Where in the sinks the rows begin that this snapshot does not know of.
 	Places []map[int32]int64 `json:"places,omitempty"`
@@ -67,6 +68,7 @@ type stageState struct {
 func (p *Pipeline) header() header {
 	h := header{Step: p.number, Now: p.now, Done: p.done, Version: p.textVersion, Half: p.half}
 	for _, u := range p.units {
+		h.Tables = append(h.Tables, u.src.name)
 		h.Units = append(h.Units, unitState{u.src.index, u.part, u.position, u.eof, u.mark, u.idle, u.ready, u.seen})
 	}
 	for _, s := range p.stages {

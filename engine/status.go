@@ -29,6 +29,7 @@ type Status struct {
 	Name       string            `json:"name"`
 	State      State             `json:"state"`
 	Version    int               `json:"version,omitempty"` // of the query's text; told by the server
+	Shadow     string            `json:"shadow,omitempty"`  // the phase of its shadow; told by the server
 	Error      string            `json:"error,omitempty"`
 	Failure    *FailureStatus    `json:"failure,omitempty"`
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out

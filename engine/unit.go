@@ -59,6 +59,8 @@ type unit struct {
 	newest    event.Time // of the rows so far
 	disorder  disorder
 	paused    bool // it is ahead of its group
+	held      bool // it takes records before until only
+	until     int64
 	err       error
 }
 
@@ -87,11 +89,11 @@ func (u *unit) begin(now event.Time) {
 // takeLive polls once.
 func (u *unit) takeLive() {
 	defer panics.RecoverAt(&u.err, u.atWork)
-	if u.eof || u.paused {
+	if u.eof || u.paused && !u.held || u.atBound() { // to a bound it goes whatever its group does
 		return
 	}
 	progress := false
-	if progress, u.err = u.poll(u.max, -1); u.err == nil {
+	if progress, u.err = u.poll(u.max, u.bound()); u.err == nil {
 		u.takeMark()
 	}
 	r, reloads := u.reader.(connectors.Reloader)

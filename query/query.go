@@ -39,6 +39,8 @@ type Options struct {
 	// ReadFile reads the modules of functions. Nil: from the disk, relative to the
 	// folder of File.
 	ReadFile func(path string) ([]byte, error)
+	// Shadows says that CREATE QUERY … SHADOW is understood.
+	Shadows bool
 }
 
 // readFile reads a file as a text named File means it.
@@ -126,7 +128,7 @@ func CompileDraft(cat *catalog.Catalog, script *ast.Script, opts Options) *Draft
 
 func compile(cat *catalog.Catalog, script *ast.Script, opts Options) *compiler {
 	list := &diag.List{File: opts.File, Source: opts.Text}
-	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}}
+	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}, shadows: opts.Shadows}
 	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold})
 	for _, s := range script.Statements {
 		c.statement(s)
@@ -161,11 +163,12 @@ func foldQuietly(e expr.Expr) expr.Expr {
 }
 
 type compiler struct {
-	cat    *catalog.Catalog
-	list   *diag.List
-	check  *check.Checker
-	names  map[string]bool // of queries
-	result Result
+	cat     *catalog.Catalog
+	list    *diag.List
+	check   *check.Checker
+	names   map[string]bool // of queries
+	shadows bool
+	result  Result
 }
 
 func (c *compiler) statement(s ast.Statement) {
@@ -209,8 +212,8 @@ func (c *compiler) root(s ast.Statement) (root *plan.Insert, print bool) {
 	case *ast.Insert:
 		root = c.check.Insert(s)
 	case *ast.CreateQuery:
-		if s.Shadow {
-			c.list.Add(diag.NotSupported, s.Pos(), "CREATE QUERY … SHADOW is not supported yet")
+		if s.Shadow && !c.shadows {
+			c.list.Add(diag.NotSupported, s.Pos(), "CREATE QUERY … SHADOW is for a server that runs the query: submit it alone (cepd query shadow)")
 		}
 		if root = c.check.Insert(s.Insert); root != nil {
 			root.Name = s.Name.Name

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Generates query/parse/gen from the grammars of query/parse.
+# Generates query/parse/gen from the grammars of query/parse, and ui/dist, the web
+# page, from ui/src.
 #
-#   scripts/generate.sh           write the Go files and the hash of the grammars
+#   scripts/generate.sh           write the files and the hash of the grammars
 #   scripts/generate.sh --check   generate elsewhere and compare; exit 1 on a difference
 #
 # Needs Java 11 or newer; the ANTLR tool is fetched once with mvn, or set
-# ANTLR_JAR to its "complete" jar.
+# ANTLR_JAR to its "complete" jar. The page needs Node 20 and npm; where they are
+# missing scripts/need-browser.sh has said so, and it is left as it is.
 set -eu
 
 version=4.13.1
@@ -40,8 +42,22 @@ awk '
 	}' "$out/gen/cep_parser.go" >"$out/parser" && mv "$out/parser" "$out/gen/cep_parser.go"
 gofmt -w "$out"/gen/*.go
 
+page() {
+	if ! command -v npm >/dev/null 2>&1; then
+		[ "${CI:-}" != true ] || { echo 'the web page cannot be built without npm' >&2; exit 1; }
+		echo 'ui/dist is not looked at: there is no npm'
+		return
+	fi
+	cd ../../ui
+	[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent
+	node scripts/build.mjs "$1"
+}
+
 if [ "${1:-}" = --check ]; then
 	diff -r gen "$out/gen" && echo "query/parse/gen is current"
+	page "$out/dist"
+	[ ! -d "$out/dist" ] || { diff -r dist "$out/dist" && echo "ui/dist is current"; }
 else
 	rm -rf gen && mv "$out/gen" gen
+	page dist
 fi

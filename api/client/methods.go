@@ -346,3 +346,26 @@ func (c *Client) BacktestReport(ctx context.Context, id string) (string, error) 
 	err := c.do(ctx, call{pattern: "GET /v1/backtests/{id}/report", vars: []string{id}}, &page)
 	return page.String(), err
 }
+
+// CreateShadow runs another text beside a query, on the same input.
+func (c *Client) CreateShadow(ctx context.Context, name string, s *api.NewShadow) (*api.ShadowInfo, error) {
+	out := &api.ShadowInfo{}
+	return out, c.do(ctx, call{pattern: "POST /v1/queries/{name}/shadow", vars: []string{name}, in: s, long: true}, out)
+}
+
+// Shadow is the shadow of a query, and how the two compare.
+func (c *Client) Shadow(ctx context.Context, name string) (*api.ShadowInfo, error) {
+	out := &api.ShadowInfo{}
+	return out, c.do(ctx, call{pattern: "GET /v1/queries/{name}/shadow", vars: []string{name}}, out)
+}
+
+// DropShadow ends the shadow of a query.
+func (c *Client) DropShadow(ctx context.Context, name string) error {
+	return c.do(ctx, call{pattern: "DELETE /v1/queries/{name}/shadow", vars: []string{name}}, nil)
+}
+
+// PromoteShadow has the shadow take the query's place.
+func (c *Client) PromoteShadow(ctx context.Context, name string) (*api.Info, error) {
+	out := &api.Info{}
+	return out, c.do(ctx, call{pattern: "POST /v1/queries/{name}/shadow/promote", vars: []string{name}, long: true}, out)
+}

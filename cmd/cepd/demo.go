@@ -38,7 +38,7 @@ code is 1 when a fraud was missed or something else was reported.`,
 	c.Flags().DurationVar(&o.Duration, "duration", 0, "end after this time (default: at Ctrl-C)")
 	c.Flags().IntVar(&o.Rate, "rate", 20_000, "payments per second, on average")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "the same seed gives the same payments")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the status page and API; when it is taken, another port")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the web page and API; when it is taken, another port")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := o.Validate(); err != nil {
 			return usageError{err}

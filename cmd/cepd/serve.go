@@ -33,7 +33,7 @@ client. With --data-dir its tables, queries and their state are kept, and a
 restart goes on with them; without, they are gone with the process.
 
 Paths: /v1/queries, /v1/tables, /v1/validate (described by /v1/openapi.json),
-/metrics for Prometheus, /healthz, /readyz, and / with a status page.
+/metrics for Prometheus, /healthz, /readyz, and / with the web page.
 
 The default address is reachable from this machine only, and whoever reaches it
 may do everything. Other addresses want a login (auth) and encryption (tls) in the

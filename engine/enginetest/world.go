@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -354,4 +355,15 @@ func Text(b *event.Batch, row int) string {
 		text = c.String() + " " + text
 	}
 	return text
+}
+
+// Records are all that the table has, by partition.
+func (in *Input) Records() [][]string {
+	in.world.mu.Lock()
+	defer in.world.mu.Unlock()
+	var out [][]string
+	for _, p := range in.partitions {
+		out = append(out, slices.Clone(p))
+	}
+	return out
 }

@@ -1,0 +1,201 @@
+package page
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var shots = flag.String("shots", "", "folder for a picture of each test's end")
+
+const uiDir = "../../../ui"
+
+// fast is a query under load.
+const fast = `
+CREATE TABLE ticks (card INT, amount DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.card.min' = '1', 'fields.card.max' = '50');
+CREATE TABLE rises (card INT, low DOUBLE, high DOUBLE) WITH ('connector' = 'blackhole');
+INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
+  PARTITION BY card ORDER BY ts MEASURES A.amount AS low, B.amount AS high
+  PATTERN (A B+ C) WITHIN INTERVAL '1' MINUTE DEFINE B AS B.amount > A.amount, C AS C.amount < A.amount)`
+
+// TestPage runs the scenes of ui/e2e, each against a server of its own.
+func TestPage(t *testing.T) {
+	b := newBrowser(t)
+	program := filepath.Join(t.TempDir(), "cepd")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, scene := range []struct{ name, sql string }{{"writing", ""}, {"access", fast}} {
+		t.Run(scene.name, func(t *testing.T) {
+			url := serve(t, program)
+			if scene.sql != "" {
+				submit(t, url, scene.sql)
+			}
+			b.play(t, scene.name, url)
+		})
+	}
+}
+
+var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)
+
+// serve starts a server on a port of its own; it gives its address.
+func serve(t *testing.T, program string) string {
+	c := exec.CommandContext(t.Context(), program, "serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir())
+	log, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(log)
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		for lines.Scan() { // until it has ended
+		}
+		_ = c.Wait()
+	})
+	for lines.Scan() {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			return m[1]
+		}
+	}
+	t.Fatal("the server has not said where it listens")
+	return ""
+}
+
+// submit runs a text, whose query is called fast.
+func submit(t *testing.T, url, sql string) {
+	text, err := json.Marshal(map[string]string{"sql": sql, "name": "fast"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Post(url+"/v1/queries", "application/json", bytes.NewReader(text)) //nolint:gosec // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusCreated {
+		t.Fatal(answer.Status)
+	}
+}
+
+// browser is Chromium, with a script that uses it.
+type browser struct {
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+// need says that something is missing: a reason to skip, but not where all is
+// tested.
+func need(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what + ": scripts/need-browser.sh installs it")
+	}
+	t.Skip(what + ": scripts/need-browser.sh installs it")
+}
+
+// needNode makes sure that npm's packages are there.
+func needNode(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		need(t, "there is no Node")
+	}
+	if _, err := os.Stat(filepath.Join(uiDir, "node_modules", "playwright-core")); err != nil {
+		need(t, "the packages of the page are not installed")
+	}
+}
+
+func newBrowser(t *testing.T) *browser {
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	needNode(t)
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		need(t, "there is no Chromium")
+	}
+	c := exec.CommandContext(t.Context(), "node", "e2e/run.mjs", path)
+	c.Dir, c.Stderr = uiDir, os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := c.Wait(); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	})
+	b := &browser{in: in, out: bufio.NewScanner(out)}
+	b.out.Buffer(nil, 1<<20)
+	return b
+}
+
+// play lets a scene run; each of its tests is one here.
+func (b *browser) play(t *testing.T, scene, url string) {
+	line, err := json.Marshal(map[string]string{"scene": scene, "url": url, "shots": *shots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(b.in, "%s\n", line); err != nil {
+		t.Fatal(err)
+	}
+	for b.out.Scan() {
+		var said struct{ Test, Error, Done string }
+		if err := json.Unmarshal(b.out.Bytes(), &said); err != nil {
+			t.Fatalf("%s: %v", b.out.Text(), err)
+		}
+		if said.Done != "" {
+			return
+		}
+		t.Run(said.Test, func(t *testing.T) {
+			if said.Error != "" {
+				t.Error(said.Error)
+			}
+		})
+	}
+	t.Fatal("the browser's script has ended")
+}
+
+// TestUnits runs the type checker and the unit tests of the page.
+func TestUnits(t *testing.T) {
+	needNode(t)
+	run := func(t *testing.T, args ...string) string {
+		c := exec.CommandContext(t.Context(), "node", args...)
+		c.Dir = uiDir
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	t.Run("types", func(t *testing.T) { run(t, "node_modules/typescript/bin/tsc", "--noEmit") })
+	for line := range strings.Lines(run(t, "scripts/test.mjs")) {
+		if result, name, ok := strings.Cut(strings.TrimSpace(line), " - "); ok && strings.Contains(result, "ok ") {
+			t.Run(name, func(t *testing.T) {
+				if strings.HasPrefix(result, "not ") {
+					t.Error("see above")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,98 @@
+// Every view, in both sets of colours, on a desk and on a phone: axe finds
+// nothing, nothing is wider than the screen, and the keyboard reaches all.
+import { strict as assert } from 'node:assert';
+import { createRequire } from 'node:module';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const views = [
+  ['queries', '#/queries'],
+  ['a query', '#/queries/fast'],
+  ['a pattern', '#/queries/fast?tab=automaton'],
+  ['partitions', '#/queries/fast?tab=partitions'],
+  ['a text', '#/queries/fast?tab=text'],
+  ['editor', '#/editor?query=fast'],
+  ['detections', '#/detections'],
+  ['instances', '#/instances?query=fast'],
+  ['why', '#/why?query=fast&key=1'],
+  ['back-tests', '#/backtests'],
+  ['tests', '#/tests'],
+  ['data', '#/data'],
+  ['connectors', '#/connectors'],
+  ['a query that is not there', '#/queries/nothing'],
+];
+
+async function look(page, address) {
+  await page.goto(`/${address}`);
+  await page.locator('main h1').waitFor();
+  await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => {}); // a stream is never idle
+}
+
+/** violations runs axe in the page's isolated world: its policy lets no other script in. */
+async function violations(page) {
+  const session = await page.context().newCDPSession(page);
+  const { frameTree } = await session.send('Page.getFrameTree');
+  const { executionContextId: contextId } = await session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
+  const { readFile } = await import('node:fs/promises');
+  await session.send('Runtime.evaluate', { contextId, expression: await readFile(axe, 'utf8') });
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    contextId, awaitPromise: true, returnByValue: true,
+    expression: `axe.run(document, { resultTypes: ['violations'], preload: false }).then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; ')))`,
+  });
+  await session.detach();
+  assert.equal(exceptionDetails, undefined);
+  return result.value;
+}
+
+const sized = (width, height, colorScheme) => async (page) => {
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme });
+  for (const [name, address] of views) {
+    await look(page, address);
+    assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}, ${width} wide`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${name} is ${wide} px wider than a screen of ${width}`);
+  }
+};
+
+export const tests = {
+  'axe finds nothing in light': sized(1200, 860, 'light'),
+  'axe finds nothing in dark': sized(1200, 860, 'dark'),
+  'axe finds nothing on a phone': sized(390, 800, 'dark'),
+  async 'every view is reached by the keyboard'(page) {
+    await page.setViewportSize({ width: 1200, height: 860 });
+    await page.goto('about:blank'); // nothing has the focus
+    await look(page, '#/queries');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+    await page.keyboard.press('Tab'); // the name
+    for (const title of ['Queries', 'Editor', 'Detections', 'Instances', 'Why', 'Back-tests', 'Tests', 'Data', 'Connectors']) {
+      await page.keyboard.press('Tab');
+      assert.equal(await page.evaluate(() => document.activeElement.textContent), title);
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, 'none', `the focus on ${title} is seen`);
+    }
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Connectors', level: 1 }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  },
+  async 'tabs are moved by arrows'(page) {
+    await look(page, '#/queries/fast');
+    await page.getByRole('tab', { name: 'Operators' }).focus();
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getByRole('tab', { name: 'Pattern' }).getAttribute('aria-selected'), 'true');
+    await page.getByRole('heading', { name: /PATTERN/ }).waitFor();
+  },
+  async 'the chosen colours stay'(page) {
+    await page.emulateMedia({ colorScheme: 'light' });
+    await look(page, '#/queries');
+    await page.getByRole('combobox', { name: 'Colours' }).selectOption('dark');
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await ground();
+    await page.reload();
+    await page.locator('main h1').waitFor();
+    assert.equal(await ground(), dark);
+    await page.getByRole('combobox', { name: 'Colours' }).selectOption('system');
+    assert.notEqual(await ground(), dark);
+  },
+};
