@@ -10,9 +10,9 @@ import (
 // alter carries out ALTER QUERY, which stands alone in a submission; done says
 // that the text was one.
 func (s *Service) alter(sub *Submission) (out *Outcome, done bool, err error) {
-	script, wrong := parse.Parse(sub.File, sub.SQL)
-	if wrong != nil { // Submit says what it is
-		return nil, false, nil
+	script, err := parse.Parse(sub.File, sub.SQL)
+	if err != nil {
+		return nil, false, nil //nolint:nilerr // Submit says what is wrong
 	}
 	for _, st := range script.Statements {
 		a, ok := st.(*ast.AlterQuery)
