@@ -48,6 +48,7 @@ func register(api huma.API, s *Service) {
 	registerWhy(api, s)
 	registerBacktests(api, s)
 	registerLanguage(api, s)
+	registerTests(api, s)
 	registerDetections(api, s)
 	registerSample(api, s)
 	registerConnectors(api, s)

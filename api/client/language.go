@@ -41,3 +41,9 @@ func (c *Client) Explain(ctx context.Context, d *api.Draft) (*api.ExplainedText,
 	out := &api.ExplainedText{}
 	return out, c.do(ctx, call{pattern: "POST /v1/language/explain", in: d}, out)
 }
+
+// RunTests runs rule tests, in memory and in virtual time.
+func (c *Client) RunTests(ctx context.Context, t *api.RuleTests) (*api.TestResults, error) {
+	out := &api.TestResults{}
+	return out, c.do(ctx, call{pattern: "POST /v1/tests", in: t}, out)
+}
