@@ -83,6 +83,7 @@ var rules = map[string]rule{
 	"POST /v1/language/definition": {auth.Author, false, "language-definition"},
 	"POST /v1/language/format":     {auth.Author, false, "language-format"},
 	"POST /v1/language/explain":    {auth.Author, false, "language-explain"},
+	"POST /v1/tests":               {auth.Author, false, "run-tests"},
 
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},

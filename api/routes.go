@@ -46,6 +46,7 @@ func register(api huma.API, s *Service) {
 	registerWhy(api, s)
 	registerBacktests(api, s)
 	registerLanguage(api, s)
+	registerTests(api, s)
 	registerDetections(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)

@@ -105,6 +105,7 @@ type Service struct {
 	log     *slog.Logger
 	now     func() time.Time
 	asking  chan struct{} // full while a history is read
+	testing chan struct{} // full while rule tests run
 	starts  *starts
 	shadows shadows
 	posters posters
@@ -144,7 +145,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), testing: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
 	if err := errors.Join(s.makeLogs(c.catalog), s.dropLogs(c.catalog)); err != nil {
 		return nil, err
 	}

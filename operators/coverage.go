@@ -57,3 +57,35 @@ func (c *Coverage) Count() (seen, all int) {
 	}
 	return seen, all
 }
+
+// Missing says what no row has shown: of each condition that it holds and that it
+// fails, and of each step that it is taken.
+func (c *Coverage) Missing() (list []string) {
+	for i := range c.Variables {
+		list = append(list, c.Variables[i].missing()...)
+	}
+	for _, s := range c.Steps {
+		if s.Taken == 0 {
+			list = append(list, "step "+s.Text+": never taken")
+		}
+	}
+	return list
+}
+
+func (v *VariableCoverage) missing() (list []string) {
+	for _, c := range v.Conditions {
+		what := ""
+		switch {
+		case c.Held == 0 && c.Failed == 0:
+			what = " was never tested"
+		case c.Held == 0:
+			what = " never holds"
+		case c.Failed == 0:
+			what = " never fails"
+		default:
+			continue
+		}
+		list = append(list, v.Name+": "+c.Text+what)
+	}
+	return list
+}

@@ -103,6 +103,7 @@ func (t *token) word(text string) Word {
 
 // Keywords are all words of the grammar, ascending.
 func Keywords() []string {
+	gen.CEPLexerInit()
 	var list []string
 	for kind := gen.CEPParserABSENT; kind <= gen.CEPParserWITHIN; kind++ {
 		list = append(list, keywordText(kind))
