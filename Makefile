@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-instances open-state bench-page page-load bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-backtest bench-instances open-state bench-page page-load bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -77,6 +77,9 @@ bench-scale: ## keys, window, rules, cores, skew: tables, and benchmarks/results
 
 bench-windows: ## TUMBLE, HOP and SESSION of 10 million keys under a budget: peak memory, rate
 	@$(GO) run ./benchmarks/cmd/windows $(BENCH_FLAGS)
+
+bench-backtest: ## a pattern on a topic by a server, beside back-tests of the topic and of files: Java, Maven
+	@$(GO) run ./benchmarks/cmd/backtest $(BENCH_FLAGS)
 
 open-state: ## GIB=1: builds state of so many GiB and measures how long opening it takes
 	$(GO) run ./tools/openstate -gib $(or $(GIB),1) -dir $(or $(DIR),/tmp)

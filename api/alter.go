@@ -39,5 +39,13 @@ func (s *Service) alterQuery(sub *Submission, a *ast.AlterQuery) (*Outcome, erro
 		_, err := s.Promote(context.Background(), name)
 		return &Outcome{Queries: []string{name}}, err
 	}
-	return nil, badRequest("ALTER QUERY … %s is not supported yet", a.Action)
+	r := &Replacement{File: sub.File, SQL: sub.SQL, Params: sub.Params, By: sub.By}
+	done, err := s.Replace(context.Background(), name, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case !done.Done:
+		return nil, done.undone()
+	}
+	return &Outcome{Queries: []string{done.Query}, Warnings: done.Warnings}, nil
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/connectors"
@@ -31,6 +32,7 @@ import (
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/state/intake"
+	"github.com/cepd/cepd/state/pebblestore"
 	"github.com/cepd/cepd/state/savepoint"
 )
 
@@ -44,6 +46,9 @@ type fakeRunner struct {
 	refuse  string // name of a query that does not start
 	logs    *intake.Logs
 	version int // of all states
+
+	replaced []string
+	broken   error // of replacing
 
 	restored []string
 	shadows  map[string]engine.ShadowStart
@@ -102,6 +107,25 @@ func (r *fakeRunner) Start(_ context.Context, q *query.Query, _ *catalog.Catalog
 }
 
 func (r *fakeRunner) Stop(_ context.Context, name string) error { return r.Drop(name) }
+
+func (r *fakeRunner) Compare(c *engine.Change) (*engine.Verdict, error) {
+	store, err := pebblestore.Open("db", pebblestore.Options{FS: vfs.NewMem()})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	e, err := engine.New(engine.Options{Registry: connectors.NewRegistry(nil), Store: store})
+	if err != nil {
+		return nil, err
+	}
+	return e.Compare(c)
+}
+
+func (r *fakeRunner) Replace(c *engine.Change) error {
+	r.replaced = append(r.replaced, fmt.Sprintf("%s to version %d", c.To.Root.Name, c.Version))
+	r.version = c.Version
+	return r.broken
+}
 
 func (r *fakeRunner) StateVersion(string) (int, error) { return r.version, nil }
 
@@ -243,7 +267,7 @@ func (r *fakeRunner) String() string {
 		names = append(names, q+" -> "+t)
 	}
 	sort.Strings(names)
-	return strings.Join(append(names, r.restored...), "\n") + "\n"
+	return strings.Join(slices.Concat(names, r.restored, r.replaced), "\n") + "\n"
 }
 
 // server is a server on a directory that can be started again.

@@ -89,6 +89,15 @@ func registerLife(api huma.API, s *Service) {
 		func(ctx context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Pause(ctx, in.Name)) })
 	huma.Register(api, operation(http.MethodPost, "/v1/queries/{name}/resume", "resume-query", "Start a query again that is paused or has failed", http.StatusNoContent),
 		func(_ context.Context, in *named) (*struct{}, error) { return nil, asProblem(s.Resume(in.Name)) })
+	replace := operation(http.MethodPost, "/v1/queries/{name}/replace", "replace-query", "Give a query another text, and say what becomes of its state", 0)
+	replace.Middlewares = huma.Middlewares{unhurried}
+	huma.Register(api, replace, func(ctx context.Context, in *struct {
+		Name string `path:"name" doc:"Name of the query" maxLength:"256"`
+		Body Replacement
+	}) (*body[*ReplaceAnswer], error) {
+		in.Body.By = whoOf(ctx)
+		return answer(s.Replace(ctx, in.Name, &in.Body))
+	})
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}/versions", "query-versions", "The versions of a query, the current one first", 0),
 		func(_ context.Context, in *named) (*body[[]Version], error) {
 			list, err := s.Versions(in.Name)

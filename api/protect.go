@@ -71,6 +71,8 @@ var rules = map[string]rule{
 	"DELETE /v1/queries/{name}/shadow":       {auth.Author, true, "drop-shadow"},
 	"POST /v1/queries/{name}/shadow/promote": {auth.Author, true, "promote-shadow"},
 
+	"POST /v1/queries/{name}/replace": {auth.Author, true, "replace-query"},
+
 	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
 

@@ -43,6 +43,10 @@ type Runner interface {
 	// StateVersion is the version of the query's text that made its state; 0: there
 	// is none.
 	StateVersion(name string) (int, error)
+	// Compare says what a change of the text does to the state.
+	Compare(c *engine.Change) (*engine.Verdict, error)
+	// Replace makes the state of a query that is stopped that of another version.
+	Replace(c *engine.Change) error
 	// StartShadow starts another text of a query beside it.
 	StartShadow(ctx context.Context, q *query.Query, cat *catalog.Catalog, how engine.ShadowStart) error
 	// Shadow is how the shadow of a query does; false when it was never started.

@@ -37,20 +37,12 @@ func (s *Statement) become(v *Version) {
 	s.Pending, s.Shadow = nil, nil
 }
 
-// with is the statement with another version in place of its own.
-func (s *Statement) with(v *Version) Statement {
-	other := *s
-	other.become(v)
-	return other
-}
-
 // settle ends changes that were under way when the server ended: the state of
 // the query says whether it is of the pending version.
 func (r *registry) settle(versionOf func(query string) (int, error)) error {
 	list := slices.Clone(r.statements)
 	changed := false
-	for i := range list {
-		s := &list[i]
+	for _, s := range r.statements {
 		if s.Pending == nil {
 			continue
 		}
@@ -58,10 +50,13 @@ func (r *registry) settle(versionOf func(query string) (int, error)) error {
 		if err != nil {
 			return err
 		}
-		if changed = true; n == s.Pending.Number {
-			s.become(s.Pending)
+		changed = true
+		i := find(list, kindQuery, s.Name)
+		if n == s.Pending.Number {
+			list = promoted(list, i)
+		} else {
+			list[i].Pending = nil
 		}
-		s.Pending = nil
 	}
 	if !changed {
 		return nil

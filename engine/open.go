@@ -82,21 +82,11 @@ func InputID(query string, out event.ID) event.ID {
 
 func (b *opener) open(ctx context.Context) error {
 	p := b.p
-	outputs, sinks := b.outputs()
-	schemas := make([]*event.Schema, len(sinks))
-	for i := range sinks {
-		schemas[i] = columnSchema(sinks[i].columns)
-	}
-	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
-		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
-		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
-		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
-	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
-		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions})
+	sinks, err := b.graph()
 	if err != nil {
 		return err
 	}
-	p.graph = graph
+	graph := p.graph
 	for _, s := range sinks {
 		if err := b.openSink(ctx, s); err != nil {
 			return err
@@ -122,6 +112,27 @@ func (b *opener) open(ctx context.Context) error {
 	}
 	p.takeBack = func(i int) { p.units[i].takeAgain(&p.recovery.back[i]) }
 	return b.start(ctx)
+}
+
+// graph builds the stages of the query, and says what they write.
+func (b *opener) graph() ([]sinkSpec, error) {
+	p := b.p
+	outputs, sinks := b.outputs()
+	schemas := make([]*event.Schema, len(sinks))
+	for i := range sinks {
+		schemas[i] = columnSchema(sinks[i].columns)
+	}
+	graph, err := build.Build(outputs, schemas, build.Options{Zone: p.settings.zone, Pattern: pattern.Options{
+		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
+		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
+		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
+	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
+		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions})
+	if err != nil {
+		return nil, err
+	}
+	p.graph = graph
+	return sinks, nil
 }
 
 // start restores the state and opens the readers where it ends.

@@ -443,17 +443,20 @@ func (p *Pipeline) Close() error {
 func (p *Pipeline) operatorsOf(visit func(place []byte, op snapshotter) error) error {
 	for _, s := range p.stages {
 		for _, h := range s.shards {
-			place := []byte{stateSection(p.half), byte(s.index >> 8), byte(s.index), byte(h.index >> 8), byte(h.index), 0}
-			if err := visit(place, h.order); err != nil {
+			if err := visit(operatorPlace(p.half, s.index, h.index, 0), h.order); err != nil {
 				return err
 			}
-			place[len(place)-1] = 1
-			if err := visit(place, h.op); err != nil {
+			if err := visit(operatorPlace(p.half, s.index, h.index, 1), h.op); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// operatorPlace is where a shard keeps its order buffer (0) or operator (1).
+func operatorPlace(half, stage, shard, operator int) []byte {
+	return []byte{stateSection(half), byte(stage >> 8), byte(stage), byte(shard >> 8), byte(shard), byte(operator)}
 }
 
 // snapshotter is what operators.Stateful and order.Buffer have in common.

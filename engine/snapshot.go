@@ -21,7 +21,9 @@ import (
 //	   query has to leave out; the range says which cepd wrote it
 //	5  a window with many groups is reported in several steps
 //	6  a step may end open matches; a pattern's row may say that nothing begins with it
-const formatVersion = 6
+//	7  the header of a snapshot says which version of the text made the state, and
+//	   where the operators' state lies
+const formatVersion = 7
 
 // meta says what a query's range was written by.
 type meta struct {

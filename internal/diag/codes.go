@@ -32,7 +32,8 @@ const (
 	MissingTime       Code = "missing-time"
 	SystemTable       Code = "system-table" // in a query that goes on
 	UnboundedState    Code = "unbounded-state"
-	Changelog         Code = "changelog" // rows that are taken back where they have to stay
+	StateNotKept      Code = "state-not-kept" // a query is to be replaced
+	Changelog         Code = "changelog"      // rows that are taken back where they have to stay
 	SchemaMismatch    Code = "schema-mismatch"
 	Limit             Code = "limit"
 	MissingParameter  Code = "missing-parameter"

@@ -63,6 +63,7 @@ const KindWindow = "window"
 // operators. One unit per shard.
 type Stage struct {
 	Kind     string        // for EXPLAIN: Match …
+	Nodes    []plan.Node   // what it carries out: one, or the patterns that run together
 	Prepared *event.Schema // of its input
 	Key      []int         // columns of Prepared; empty: one shard
 	Order    []order.Key
@@ -246,6 +247,7 @@ func (b *builder) alone(n *plan.Match, o pattern.Options, above Chain, to int) e
 	}
 	m := Stage{
 		Kind:     "match",
+		Nodes:    []plan.Node{n},
 		Prepared: program.Prepared(),
 		Key:      program.Key(),
 		Proctime: n.Proctime,
@@ -277,6 +279,9 @@ func (b *builder) fed(s Stage, inputs func(to int) error) error {
 	const pending = math.MaxInt
 	if err := inputs(pending); err != nil {
 		return err
+	}
+	if len(s.Nodes) == 0 {
+		s.Nodes = []plan.Node{b.above[len(b.above)-1]}
 	}
 	self := len(b.graph.Stages)
 	for i := range b.graph.Sources[sources:] {

@@ -278,6 +278,7 @@ func (b *builder) jointStage(g *group, list []*joined, program *pattern.Program,
 		s.Order = append(s.Order, order.Key(k))
 	}
 	for _, j := range list {
+		s.Nodes = append(s.Nodes, j.own)
 		s.Members = append(s.Members, Member{j.options.Name, func() (*pattern.Program, error) { return pattern.Compile(j.own, j.options) }})
 	}
 	b.output = branches[0].Output

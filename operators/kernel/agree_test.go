@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -68,6 +69,23 @@ func checkProgram(t *testing.T, g generator, e expr.Expr, zone *time.Location) {
 				t.Errorf("row %d: vector %s (failed %v), scalar %s (%v)", i, Format(e.Type(), got), ctx.Failed(int32(i)), Format(e.Type(), want), err)
 				return
 			}
+		}
+	}
+}
+
+// TestInstants: whole numbers as instants, in range and out of it.
+func TestInstants(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(1, 2))}
+	x := &expr.Column{Base: base(event.TInt64), Index: 4, Name: "n2"}
+	number := func(n int64) expr.Expr { return &expr.Const{Base: base(event.TInt64), Value: event.IntValue(n)} }
+	factor := number(math.MaxInt64 / 4000)
+	for _, args := range [][]expr.Expr{
+		{x}, {x, number(0)}, {x, number(3)}, {x, number(1)}, {x, x},
+		{&expr.Arith{Base: base(event.TInt64), Op: expr.Mul, X: x, Y: factor}},
+		{&expr.Arith{Base: base(event.TInt64), Op: expr.Add, X: x, Y: number(math.MaxInt64 / 1000)}},
+	} {
+		for range 50 {
+			checkProgram(t, g, call("TO_TIMESTAMP_LTZ", ltz, args...), time.UTC)
 		}
 	}
 }

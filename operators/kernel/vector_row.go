@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"math"
+
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
@@ -19,7 +21,8 @@ type rowNode struct {
 }
 
 func compileRow(e expr.Expr) (node, error) {
-	if call, ok := e.(*expr.Call); ok && call.Fn.Batch != nil && call.Fn.NullArgs {
+	call, _ := e.(*expr.Call)
+	if call != nil && call.Fn.Batch != nil && call.Fn.NullArgs {
 		return compileBatch(call)
 	}
 	f, err := rowFuncOf(e)
@@ -36,6 +39,9 @@ func compileRow(e expr.Expr) (node, error) {
 	}
 	n.cols = make([]*event.Vec, len(args))
 	n.values = make([]event.Value, len(args))
+	if scale := instantScale(call); scale > 0 {
+		return &instantNode{rows: n, scale: scale, limit: math.MaxInt64 / scale}, nil
+	}
 	return n, nil
 }
 

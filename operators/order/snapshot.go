@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
 )
 
@@ -86,4 +87,19 @@ func uvarint(p []byte) (uint64, []byte, error) {
 		return 0, nil, fmt.Errorf("corrupt order buffer")
 	}
 	return x, p[n:], nil
+}
+
+// Rewrite copies what the Snapshots of a buffer have left, with each batch made
+// over, for a buffer of another schema.
+func Rewrite(r state.Reader, w state.Writer, schema *event.Schema, over func(*event.Batch) *event.Batch) error {
+	return r.Scan(nil, nil, func(key, value []byte) error {
+		if len(key) == 0 || key[0] != 'c' {
+			return w.Put(key, value)
+		}
+		b := event.NewBatch(schema)
+		if err := state.ReadBatch(value, b); err != nil {
+			return fmt.Errorf("corrupt order buffer: %w", err)
+		}
+		return w.Put(key, state.AppendBatch(nil, over(b)))
+	})
 }

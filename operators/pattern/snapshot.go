@@ -420,6 +420,9 @@ func (m *Matcher) resume(index int32, k *keyState) error {
 		return err
 	}
 	m.start(index, k)
-	_, err := m.feed(k)
+	decided, err := m.feed(k)
+	if decided && err == nil && m.settled(k) { // by conditions that have changed since
+		m.timers.set(timer{deadline: deadline(m.past, 1), id: m.rowID(k, int(k.start)), key: index})
+	}
 	return err
 }

@@ -45,6 +45,12 @@ func explain(b *strings.Builder, n Node, depth int, modes bool) {
 	}
 }
 
+// Title names an operator, as EXPLAIN does.
+func Title(n Node) string {
+	title, _ := describe(n)
+	return title
+}
+
 // describe is a node's line, and lines of what it does.
 func describe(n Node) (title string, details []string) {
 	switch n := n.(type) {
