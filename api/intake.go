@@ -9,6 +9,7 @@ import (
 
 	"github.com/cepd/cepd/api/audit"
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/state/intake"
@@ -18,6 +19,8 @@ import (
 type posters struct {
 	mu   sync.Mutex
 	list map[*catalog.Table]*poster
+
+	parameters map[*catalog.Table]*parameters
 }
 
 // poster is a table that is posted to.
@@ -31,7 +34,7 @@ type poster struct {
 // loggedBy says by which connector events of a table are kept here; empty: they
 // are not.
 func loggedBy(t *catalog.Table) string {
-	if c := t.Option("connector", ""); c == "http" && t.Option("url", "") == "" {
+	if c := t.Option("connector", ""); c == formats.Parameters || c == "http" && t.Option("url", "") == "" {
 		return c
 	}
 	return ""
@@ -50,6 +53,10 @@ func (s *Service) makeLogs(cat *catalog.Catalog) error {
 		l, err := logs.Log(t.Name)
 		if err != nil {
 			return err
+		}
+		if loggedBy(t) == formats.Parameters {
+			l.Limit(http.ParameterLimits)
+			continue
 		}
 		var options connectors.Table
 		if options, err = s.runner.Connect(t); err != nil {
@@ -74,6 +81,7 @@ func (s *Service) dropLogs(cat *catalog.Catalog) error {
 	}
 	s.posters.mu.Lock()
 	clear(s.posters.list)
+	clear(s.posters.parameters)
 	s.posters.mu.Unlock()
 	return errors.Join(errs...)
 }

@@ -311,7 +311,7 @@ func shadowText(script *ast.Script) (name string, ok bool) {
 func (s *Service) submitShadow(sub *Submission) (out *Outcome, done bool, err error) {
 	script, err := parse.Parse(sub.File, sub.SQL)
 	if err != nil {
-		return nil, false, nil // Submit says what is wrong
+		return nil, true, err
 	}
 	name, ok := shadowText(script)
 	if !ok {

@@ -167,6 +167,15 @@ type Reloader interface {
 	Loaded() bool
 }
 
+// Beside is a Reader of a table that stands beside streams, such as parameters:
+// where its versions are joined, no row of a stream is judged before it is caught
+// up for the first time, and after that nothing waits for its time. A version that
+// comes when the watermark has passed its time is valid from the watermark on.
+type Beside interface {
+	// CaughtUp says whether all has been read that was there when it was opened.
+	CaughtUp() bool
+}
+
 // Listener is a Reader that knows whether its partition can be heard: that of
 // one which nobody answers for may have rows, so its silence does not count.
 type Listener interface {

@@ -140,7 +140,14 @@ func (r *branch) dropLate() {
 		for k := range candidates {
 			l := &candidates[k]
 			bound := max(r.floor, min(l.own, others))
+			if r.beside() {
+				bound = r.floor // its own time makes nothing late, and nor does
+			}
 			if l.time > bound {
+				continue
+			}
+			if r.beside() { // the time of others: it is valid from now on
+				x.place(l.row, bound)
 				continue
 			}
 			if r.domain.due(l.time) > bound {

@@ -26,7 +26,9 @@ func metadataFiller(key string, c int) (fillMetadata, error) {
 		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = int64(raw.Part) }), nil
 	case "offset", "line":
 		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] }), nil
-	case "timestamp":
+	case "version":
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] + 1 }), nil
+	case "timestamp", "valid-from":
 		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Time[i] }), nil
 	case "timestamp-type":
 		return per(setTimestampType), nil

@@ -331,7 +331,7 @@ func (p *Pipeline) ended() bool {
 		return false
 	}
 	for _, u := range p.units {
-		if !u.eof && !(u.ready && u.src.static()) {
+		if !u.eof && !(u.ready && u.src.static()) && !u.lookedUp() {
 			return false
 		}
 	}

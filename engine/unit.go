@@ -36,6 +36,7 @@ type unit struct {
 	ready    bool       // it has ended, or been read once
 	seen     event.Time // clock of the last step with rows
 	known    bool       // named by the snapshot
+	beside   bool       // its reader is a connectors.Beside
 
 	// The step at hand.
 	max       int // rows to poll
@@ -100,7 +101,17 @@ func (u *unit) takeLive() {
 	for reloads && progress && u.err == nil && !r.Loaded() { // all of it in one step
 		progress, u.err = u.poll(u.max, -1)
 	}
-	u.loaded = reloads && r.Loaded()
+	u.loaded = reloads && r.Loaded() || u.err == nil && u.catchesUp()
+}
+
+// catchesUp says, once, that a table beside the streams has been read to the end
+// that it had. The journal keeps it: after a crash that end is another one.
+func (u *unit) catchesUp() bool {
+	if !u.beside || u.ready || !u.reader.(connectors.Beside).CaughtUp() {
+		return false
+	}
+	u.took = true
+	return true
 }
 
 // takeMark takes what the reader itself knows of time, when it has nothing
@@ -268,6 +279,7 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 		return fmt.Errorf("open %s: %w", u, err)
 	}
 	u.reader = r
+	_, u.beside = r.(connectors.Beside)
 	if err := u.checkReload(r); err != nil {
 		return err
 	}

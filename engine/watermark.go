@@ -192,7 +192,7 @@ func (d *domain) advance(now event.Time) {
 
 // loading says whether a table that is read before all else has not ended.
 func (d *domain) loading() bool {
-	return slices.ContainsFunc(d.branches, func(r *branch) bool { return r.plan.Static && !r.unit.ready })
+	return slices.ContainsFunc(d.branches, func(r *branch) bool { return (r.plan.Static || r.beside()) && !r.unit.ready })
 }
 
 // reloaded says whether a table has been read anew in this step.
@@ -202,7 +202,15 @@ func (d *domain) reloaded() bool {
 
 // lookedUp says whether the branch is of a table that has been read: nothing
 // waits for it any more.
-func (r *branch) lookedUp() bool { return r.plan.Static && r.unit.ready }
+func (r *branch) lookedUp() bool { return (r.plan.Static || r.beside()) && r.unit.ready }
+
+// beside says whether the branch is of versions that nothing waits for.
+func (r *branch) beside() bool { return r.plan.Versions && r.unit.beside }
+
+// lookedUp says whether nothing waits for the unit any more, in no stage.
+func (u *unit) lookedUp() bool {
+	return !slices.ContainsFunc(u.branches, func(r *branch) bool { return !r.lookedUp() })
+}
 
 // becomesIdle says whether the unit turns idle in a live step: it has been
 // silent for its table's time-out, and no record of it is known to wait. The

@@ -25,6 +25,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
 		http.New(nil),
+		http.NewParameters(nil),
 		jdbc.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),

@@ -84,11 +84,14 @@ func choice(t connectors.Table) (f format, get func(string) string, err error) {
 
 // NewDecoder makes the decoder of a source's records.
 func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
+	if t.Options["connector"] == Parameters {
+		t.Options = map[string]string{"connector": Parameters, "format": "json", "key.format": "json"}
+	}
 	f, get, err := choice(t)
 	if err != nil {
 		return nil, err
 	}
-	if t.Options["connector"] == Upserts {
+	if IsUpserts(t.Options["connector"]) {
 		return newUpsertDecoder(t, func(t connectors.Table) (connectors.Decoder, error) { return f.decoder(t, get) })
 	}
 	return f.decoder(t, get)

@@ -14,6 +14,12 @@ import (
 // where they have no value.
 const Upserts = "upsert-kafka"
 
+// Parameters is the connector of rows by key that the server keeps: upserts in JSON.
+const Parameters = "parameters"
+
+// IsUpserts says whether the records of a connector's tables are upserts.
+func IsUpserts(connector string) bool { return connector == Upserts || connector == Parameters }
+
 // upserts decodes values with a format, and keys where there is no value, or the
 // value does not have them.
 type upserts struct {

@@ -5,5 +5,8 @@
 //	key {id: 7} --> GET https://crm/customers/7?region=EU --> 200 {"id":7,…} or [{…},…]
 //	                                                          404, 204: no rows
 //
+// And it is the connector 'parameters': rows by key that are set over HTTP, kept in
+// the same logs.
+//
 //	POST /v1/tables/t/events --> Poster: records, each tried --> log --> source
 package http

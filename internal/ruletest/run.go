@@ -505,7 +505,7 @@ func (r *records) encode(object map[string]json.RawMessage) ([]byte, error) {
 	return out.Buf, err
 }
 
-func isUpserts(def *catalog.Table) bool { return def.Option("connector", "") == formats.Upserts }
+func isUpserts(def *catalog.Table) bool { return formats.IsUpserts(def.Option("connector", "")) }
 
 // deletes says whether the op of an input row deletes what has its key.
 func deletes(def *catalog.Table, n *yaml.Node) (bool, error) {

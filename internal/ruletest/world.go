@@ -99,7 +99,7 @@ func (c stand) Source(t connectors.Table) (connectors.Source, error) {
 	if _, err := c.Connector.Source(t); err != nil {
 		return nil, err
 	}
-	return &source{c.world, c.world.table(t.Name)}, nil
+	return &source{c.world, c.world.table(t.Name), t.Options["connector"] == formats.Parameters}, nil
 }
 
 // Sink implements connectors.Connector.
@@ -137,7 +137,7 @@ func withFormat(t connectors.Table) connectors.Table {
 
 // asRecords is a table whose records say by themselves what they change.
 func asRecords(t connectors.Table) connectors.Table {
-	if t.Options["connector"] == formats.Upserts {
+	if formats.IsUpserts(t.Options["connector"]) {
 		t.Changes = false
 	}
 	return t
@@ -145,7 +145,7 @@ func asRecords(t connectors.Table) connectors.Table {
 
 // keyEncoder writes the keys of a table of upserts, as JSON; nil for other tables.
 func keyEncoder(t connectors.Table) (connectors.Encoder, error) {
-	if t.Options["connector"] != formats.Upserts {
+	if !formats.IsUpserts(t.Options["connector"]) {
 		return nil, nil
 	}
 	key := asJSON(t)
@@ -164,7 +164,10 @@ func asJSON(t connectors.Table) connectors.Table {
 }
 
 func newDecoder(t connectors.Table) (connectors.Decoder, error) {
-	if t.Options["connector"] == formats.Upserts {
+	if t.Options["connector"] == formats.Parameters {
+		return formats.NewDecoder(t)
+	}
+	if formats.IsUpserts(t.Options["connector"]) {
 		t.Options = maps.Clone(t.Options)
 		t.Options["key.format"] = "json" // as keys are written here
 	}
@@ -174,8 +177,9 @@ func newDecoder(t connectors.Table) (connectors.Decoder, error) {
 // ---- reading
 
 type source struct {
-	world *world
-	table *table
+	world  *world
+	table  *table
+	beside bool // it has parameters
 }
 
 func (s *source) Partitions(context.Context) ([]int32, error) {
@@ -193,8 +197,17 @@ func (s *source) Close() error     { return nil }
 // Open implements connectors.Source.
 func (s *source) Open(_ context.Context, part int32, _ int64, ready func()) (connectors.Reader, error) {
 	s.table.ready = append(s.table.ready, ready)
+	if s.beside {
+		return &besideReader{reader{source: s, part: part}}, nil
+	}
 	return &reader{source: s, part: part}, nil
 }
+
+// besideReader implements connectors.Beside: parameters of a step are there before
+// its rows are judged.
+type besideReader struct{ reader }
+
+func (r *besideReader) CaughtUp() bool { return r.Position() >= r.End() }
 
 type reader struct {
 	*source

@@ -48,6 +48,8 @@ type Branch struct {
 	// Static: the rows have no time and come before all that have; the stage
 	// takes no others until the source has ended.
 	Static bool
+	// Versions: the rows are versions of a table that others are joined with.
+	Versions bool
 }
 
 // try makes the operators once.

@@ -45,7 +45,8 @@ func (b *builder) join(n *plan.Join, above Chain, to int) error {
 			return err
 		}
 		for i := range b.graph.Sources[sources:] {
-			b.graph.Sources[sources+i].Branches[0].Static = n.Mode == plan.Static
+			first := &b.graph.Sources[sources+i].Branches[0]
+			first.Static, first.Versions = n.Mode == plan.Static, n.Mode == plan.Versioned
 		}
 		return nil
 	})

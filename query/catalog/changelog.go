@@ -17,7 +17,7 @@ const debezium = "debezium-json"
 // Gives is the mode of the rows that are read from the table.
 func (t *Table) Gives() Changelog {
 	switch {
-	case t.Option("connector", "") == "upsert-kafka",
+	case t.Option("connector", "") == "upsert-kafka", t.Option("connector", "") == "parameters",
 		t.format() == debezium && len(t.PrimaryKey) > 0:
 		return Upsert
 	}

@@ -70,8 +70,8 @@ func (c *Checker) fitsTable(e *ast.Insert, n plan.Node, t *catalog.Table) bool {
 
 // keyedTable demands the primary key that upserts are by.
 func (c *Checker) keyedTable(t *catalog.Table, span diag.Span) {
-	if t.Option("connector", "") == "upsert-kafka" && len(t.PrimaryKey) == 0 {
-		c.add(diag.SchemaMismatch, span, "a table of 'connector' = 'upsert-kafka' needs the key that its rows are updated by").
+	if k := t.Option("connector", ""); (k == "upsert-kafka" || k == "parameters") && len(t.PrimaryKey) == 0 {
+		c.add(diag.SchemaMismatch, span, "a table of 'connector' = '%s' needs the key that its rows are updated by", k).
 			WithHint("add PRIMARY KEY (column) NOT ENFORCED")
 	}
 }

@@ -17,9 +17,10 @@ var metadataTypes = map[string]event.Type{
 	"topic": event.TString, "partition": event.TInt32, "offset": event.TInt64, "leader-epoch": event.TInt32,
 	"timestamp": {Kind: event.TimestampLTZ, Precision: 3}, "timestamp-type": event.TString,
 	"key": event.TBytes, "headers": {Kind: event.Map, Key: &event.TString, Elem: &event.TBytes},
+	"valid-from": {Kind: event.TimestampLTZ, Precision: 3}, "version": event.TInt64,
 }
 
-var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers"}
+var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
@@ -124,6 +125,7 @@ func (c *Checker) columns(t *catalog.Table, e *ast.CreateTable) {
 		col := catalog.Column{Name: def.Name.Name, NotNull: def.NotNull || def.Primary, Virtual: def.Virtual, Span: def.Pos()}
 		if def.Type != nil {
 			col.Type, _ = c.resolveType(def.Type)
+			c.adviseMoney(&col, def)
 		}
 		switch {
 		case def.As != nil:

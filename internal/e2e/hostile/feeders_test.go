@@ -36,6 +36,7 @@ var feeders = map[string][]feeder{
 	"blackhole":    {{why: "it is only written"}},
 	"stdout":       {{why: "it is only written"}},
 	"http":         {{feed: kept}},
+	"parameters":   {{why: "its rows are tried by the API before they are kept"}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }

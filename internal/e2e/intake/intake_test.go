@@ -19,9 +19,16 @@ import (
 	"time"
 )
 
-const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL) WITH ('connector' = 'http', 'format' = 'json');
-CREATE TABLE seen (n BIGINT, place BIGINT) WITH ('connector' = 'file', 'path' = 'seen.jsonl', 'format' = 'json');
-INSERT INTO seen /*+ NAME('all') */ SELECT n, place FROM orders;`
+const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR ts AS ts)
+  WITH ('connector' = 'http', 'format' = 'json');
+CREATE TABLE rates (kind INT, rate INT, since TIMESTAMP_LTZ(3) METADATA FROM 'valid-from' VIRTUAL, version BIGINT METADATA VIRTUAL,
+  WATERMARK FOR since AS since, PRIMARY KEY (kind) NOT ENFORCED) WITH ('connector' = 'parameters');
+CREATE TABLE seen (n BIGINT, place BIGINT, version BIGINT) WITH ('connector' = 'file', 'path' = 'seen.jsonl', 'format' = 'json');`
+
+const insert = `INSERT INTO seen /*+ NAME('all') */ SELECT o.n, o.place, r.version FROM orders AS o
+  LEFT JOIN rates FOR SYSTEM_TIME AS OF o.ts AS r ON r.kind = o.n * 0;`
+
+type row struct{ N, Place, Version int64 }
 
 // server is a process.
 type server struct {
@@ -130,33 +137,35 @@ func (s *server) post(n int64) (offset int64) {
 }
 
 // rows are the rows of the sink, by offset.
-func (s *server) rows() map[int64]int64 {
+func (s *server) rows() map[int64]row {
 	text, _ := os.ReadFile(filepath.Join(s.dir, "files", "seen.jsonl"))
-	rows := map[int64]int64{}
+	rows := map[int64]row{}
 	for line := range bytes.Lines(text) {
-		var r struct{ N, Place int64 }
+		var r row
 		if json.Unmarshal(line, &r) != nil {
 			continue // written half when the process was killed; it is delivered again
 		}
-		if n, known := rows[r.Place]; known && n != r.N {
-			s.t.Errorf("offset %d is order %d and order %d", r.Place, n, r.N)
+		if before, known := rows[r.Place]; known && before != r {
+			s.t.Errorf("offset %d is %+v and %+v", r.Place, before, r)
 		}
-		rows[r.Place] = r.N
+		rows[r.Place] = r
 	}
 	return rows
 }
 
 // TestKillLosesNoEvent kills the server while many post: what was answered is
-// there once, and reaches the query.
+// there once, reaches the query, and is judged by the parameters once, also where
+// it is delivered again. Those that are there before the query are there for its
+// first row.
 func TestKillLosesNoEvent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of a server process; not with -short")
 	}
 	s := newServer(t)
-	text, _ := json.Marshal(map[string]string{"sql": statements})
-	if code, answer := s.call(http.MethodPost, "/v1/queries", string(text)); code != http.StatusCreated {
-		t.Fatalf("%d %s", code, answer)
-	}
+	s.submit(statements)
+	s.setRate(1)
+	first := s.post(-1)
+	s.submit(insert)
 	const senders, each = 4, 100
 	var mu sync.Mutex
 	places := map[int64]int64{} // by offset
@@ -181,16 +190,44 @@ func TestKillLosesNoEvent(t *testing.T) {
 		waitFor(t, "posts", func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
 		s.kill()
 		s.start()
+		s.setRate(kill + 2)
 	}
 	wg.Wait()
-	waitFor(t, "all rows", func() bool { return len(s.rows()) >= senders*each })
+	last := s.post(-2) // in whose time those before it are over
+	waitFor(t, "all rows", func() bool { return int64(len(s.rows())) >= last })
 	rows := s.rows()
-	if len(rows) != senders*each || len(places) != senders*each {
-		t.Errorf("%d rows, %d places of %d orders", len(rows), len(places), senders*each)
+	if len(places) != senders*each || first != 0 || last != senders*each+1 {
+		t.Errorf("%d places of %d orders, from %d to %d", len(places), senders*each, first, last)
 	}
 	for at, n := range places {
-		if rows[at] != n {
-			t.Errorf("offset %d: order %d was answered, order %d is there", at, n, rows[at])
+		if rows[at].N != n {
+			t.Errorf("offset %d: order %d was answered, %+v is there", at, n, rows[at])
 		}
+	}
+	var version int64 = 1
+	for at := first; at < last; at++ {
+		if v := rows[at].Version; v < version {
+			t.Errorf("offset %d was judged by version %d, the one before by %d", at, v, version)
+		} else {
+			version = v
+		}
+	}
+	if version != 5 {
+		t.Errorf("the last version is %d", version)
+	}
+}
+
+func (s *server) submit(sql string) {
+	s.t.Helper()
+	text, _ := json.Marshal(map[string]string{"sql": sql})
+	if code, answer := s.call(http.MethodPost, "/v1/queries", string(text)); code != http.StatusCreated {
+		s.t.Fatalf("%d %s", code, answer)
+	}
+}
+
+func (s *server) setRate(n int64) {
+	s.t.Helper()
+	if code, answer := s.call(http.MethodPut, "/v1/tables/rates/parameters/0", fmt.Sprintf(`{"values":{"rate":%d}}`, n)); code != http.StatusOK {
+		s.t.Fatalf("%d %s", code, answer)
 	}
 }

@@ -139,6 +139,7 @@ export interface Status {
   'held_back_by'?: string;
   'hint'?: string;
   'name': string;
+  'next_output'?: NextStatus;
   'operators'?: Array<OperatorStatus> | null;
   'partitions': Array<PartitionStatus> | null;
   'rejected'?: Record<string, number>;
@@ -164,6 +165,7 @@ export interface Version {
 export interface Report {
   'patterns': Array<Pattern> | null;
   'query': string;
+  'version'?: number;
 }
 
 export interface Table {
@@ -450,6 +452,15 @@ export interface FailureStatus {
   'where'?: string;
 }
 
+export interface NextStatus {
+  'clock'?: string;
+  'needs'?: Array<string> | null;
+  'others'?: number;
+  'reason': string;
+  'stage': number;
+  'watermark'?: string;
+}
+
 export interface OperatorStatus {
   'budget_bytes'?: number;
   'bytes': number;
@@ -470,6 +481,7 @@ export interface OperatorStatus {
 export interface PartitionStatus {
   'end': number;
   'ended': boolean;
+  'filtered': number;
   'idle': boolean;
   'lag': number;
   'late': number;
