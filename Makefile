@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-backtest bench-instances open-state bench-page bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-backtest bench-instances open-state bench-page page-load bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -89,6 +89,10 @@ bench-instances: ## how long it takes to list and filter 10,000 and a million op
 
 bench-page: ## tables and plots of docs/benchmarks from benchmarks/results
 	@cd benchmarks/plot && $(GO) run . ../results ../../docs/benchmarks
+
+page-load: ## how the web page responds under RATE=120000 events per second: frames, long tasks, calls
+	@scripts/need-browser.sh
+	@$(GO) test ./internal/e2e/page -run 'TestPage$$' -count 1 -v -rate $(or $(RATE),120000)
 
 bench-instructions: ## instructions per event: needs Valgrind
 	@mkdir -p $(CACHE)

@@ -12,7 +12,7 @@ import (
 func (s *Service) alter(sub *Submission) (out *Outcome, done bool, err error) {
 	script, err := parse.Parse(sub.File, sub.SQL)
 	if err != nil {
-		return nil, false, nil // Submit says what is wrong
+		return nil, false, nil //nolint:nilerr // Submit says what is wrong
 	}
 	for _, st := range script.Statements {
 		a, ok := st.(*ast.AlterQuery)

@@ -253,6 +253,13 @@ func (r *fakeRunner) Watch(query, after string) (*engine.Watch, error) {
 	return e.Watch(query, after)
 }
 
+func (r *fakeRunner) Sample(_ context.Context, _ *catalog.Catalog, table string, asked engine.SampleRequest) (*engine.TableSample, error) {
+	if asked.Rows == 13 {
+		return nil, fmt.Errorf("%w of %s: unlucky", engine.ErrSample, table)
+	}
+	return &engine.TableSample{Table: table, Rows: make([]engine.SampleRow, 0, asked.Rows), Incomplete: asked.Latest}, nil
+}
+
 func (r *fakeRunner) Version() string { return "v9" }
 
 func (r *fakeRunner) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }

@@ -63,10 +63,22 @@ func (s *Service) Detections(name, after string, limit int) (*engine.Detections,
 	}
 	defer w.Close()
 	out := w.Next(limit, newest)
+	s.number(out.Detections)
 	if newest {
 		out.Gaps = nil // those before are not asked for
 	}
 	return out, nil
+}
+
+// number says which version of its query made each row: the one that runs, for what
+// can be read is forgotten when another begins.
+func (s *Service) number(rows []engine.Detection) {
+	list := s.statements()
+	for i := range rows {
+		if k := find(list, kindQuery, rows[i].Query); k >= 0 {
+			rows[i].Version = list[k].number()
+		}
+	}
 }
 
 func (s *Service) watch(query, after string) (*engine.Watch, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,20 +67,24 @@ var rules = map[string]rule{
 	"GET /v1/backtests/{id}/report":                 {auth.Author, false, "backtest-report"},
 	"DELETE /v1/backtests/{id}":                     {auth.Author, true, "drop-backtest"},
 
+	"POST /v1/tables/{name}/events":                  {auth.Author, false, "post-events"}, // data, not a change: the log says who
+	"GET /v1/tables/{name}/events/{id}":              {auth.Author, false, "show-event"},  // has the event
+
 	"POST /v1/queries/{name}/shadow":         {auth.Author, true, "create-shadow"},
 	"GET /v1/queries/{name}/shadow":          {auth.Author, false, "show-shadow"}, // has detections
 	"DELETE /v1/queries/{name}/shadow":       {auth.Author, true, "drop-shadow"},
 	"POST /v1/queries/{name}/shadow/promote": {auth.Author, true, "promote-shadow"},
-
 	"POST /v1/queries/{name}/replace": {auth.Author, true, "replace-query"},
-
-	"POST /v1/tables/{name}/events":     {auth.Author, false, "post-events"}, // data, not a change: the log says who
-	"GET /v1/tables/{name}/events/{id}": {auth.Author, false, "show-event"},  // has the event
-
 	"GET /v1/tables/{name}/parameters":               {auth.Viewer, false, "list-parameters"},
 	"PUT /v1/tables/{name}/parameters/{key}":         {auth.Author, true, "set-parameter"},
 	"DELETE /v1/tables/{name}/parameters/{key}":      {auth.Author, true, "delete-parameter"},
 	"GET /v1/tables/{name}/parameters/{key}/history": {auth.Viewer, false, "parameter-history"},
+	"POST /v1/queries/{name}/shadow":                 {auth.Author, true, "create-shadow"},
+	"GET /v1/queries/{name}/shadow":                  {auth.Author, false, "show-shadow"}, // has detections
+	"DELETE /v1/queries/{name}/shadow":               {auth.Author, true, "drop-shadow"},
+	"POST /v1/queries/{name}/shadow/promote":         {auth.Author, true, "promote-shadow"},
+	"POST /v1/queries/{name}/replace":                {auth.Author, true, "replace-query"},
+
 
 	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
 	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
@@ -92,6 +97,8 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
 	"GET /v1/detections/stream":                {auth.Author, false, "stream-all-detections"},
+	"GET /v1/tables/{name}/sample":             {auth.Author, false, "sample-table"}, // has events, and asks brokers
+	"GET /v1/connectors":                       {auth.Viewer, false, "list-connectors"},
 }
 
 // ruleOf is the rule of a pattern. A route that nobody has thought of is the
@@ -126,10 +133,14 @@ type Protection struct {
 // gate stands before all routes.
 type gate struct {
 	Protection
-	mux *http.ServeMux
+	mux      *http.ServeMux
+	replays  *replays
+	changing sync.Mutex // held across a change with If-Match
 }
 
-func (p Protection) protect(mux *http.ServeMux) http.Handler { return &gate{p, mux} }
+func (p Protection) protect(mux *http.ServeMux, r *replays) http.Handler {
+	return &gate{Protection: p, mux: mux, replays: r}
+}
 
 func (p *Protection) open() bool { return p.Auth == nil || p.Auth.Open() }
 
@@ -155,14 +166,23 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	e.Who, e.Role = who.Name, who.Role.String()
-	switch {
-	case who.Role < rule.role:
+	if who.Role < rule.role {
 		g.refuse(w, &e, newProblem(http.StatusForbidden, "this needs the role "+rule.role.String()+"; "+who.Name+" has the role "+who.Role.String()))
-	case rule.audit && g.Audit != nil:
-		g.change(w, r, &e)
-	default:
-		g.mux.ServeHTTP(w, r)
+		return
 	}
+	replays := g.replays
+	if strings.HasSuffix(pattern, ownKeys) {
+		replays = nil
+	}
+	replays.serve(w, r, who.Name, func(w http.ResponseWriter, r *http.Request) {
+		g.conditional(w, r, pattern, func(w http.ResponseWriter, r *http.Request) {
+			if rule.audit && g.Audit != nil {
+				g.change(w, r, &e)
+				return
+			}
+			g.mux.ServeHTTP(w, r)
+		})
+	})
 }
 
 // maxObject bounds a path in the audit log.

@@ -27,7 +27,9 @@ func register(api huma.API, s *Service) {
 			return answer(out, err)
 		})
 	huma.Register(api, operation(http.MethodGet, "/v1/queries", "list-queries", "List the queries", 0),
-		func(context.Context, *struct{}) (*body[[]Info], error) { return answer(maskInfos(s.Queries()), nil) })
+		func(_ context.Context, in *listQuery) (*pageOf[Info], error) {
+			return paged("/v1/queries", in, maskInfos(s.Queries()), func(q *Info) string { return q.Name })
+		})
 	huma.Register(api, operation(http.MethodGet, "/v1/queries/{name}", "show-query", "One query", 0),
 		func(_ context.Context, in *named) (*body[Info], error) {
 			q, err := s.Query(in.Name)
@@ -48,12 +50,16 @@ func register(api huma.API, s *Service) {
 	registerLanguage(api, s)
 	registerTests(api, s)
 	registerDetections(api, s)
+	registerSample(api, s)
+	registerConnectors(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
 	registerEvents(api, s)
 	registerParameters(api, s)
 	huma.Register(api, operation(http.MethodGet, "/v1/tables", "list-tables", "List the tables", 0),
-		func(context.Context, *struct{}) (*body[[]Table], error) { return answer(s.Tables(), nil) })
+		func(_ context.Context, in *listQuery) (*pageOf[Table], error) {
+			return paged("/v1/tables", in, s.Tables(), func(t *Table) string { return t.Name })
+		})
 	huma.Register(api, operation(http.MethodGet, "/v1/tables/{name}", "show-table", "One table", 0),
 		func(_ context.Context, in *named) (*body[Table], error) { return answer(s.Table(in.Name)) })
 	huma.Register(api, operation(http.MethodPost, "/v1/validate", "validate", "Check statements without running them", 0),
@@ -64,7 +70,7 @@ func register(api huma.API, s *Service) {
 
 func operation(method, path, id, summary string, status int) huma.Operation {
 	r := ruleOf(method + " " + path)
-	return huma.Operation{Extensions: map[string]any{"x-cepd-role": r.role.String()}, Security: anyScheme, Method: method, Path: path, OperationID: id, Summary: summary, DefaultStatus: status, MaxBodyBytes: maxBodyBytes, BodyReadTimeout: readTimeout,
+	return huma.Operation{Extensions: map[string]any{"x-cepd-role": r.role.String()}, Security: anyScheme, Method: method, Path: path, OperationID: id, Summary: summary, DefaultStatus: status, Parameters: headersOf(method, path), MaxBodyBytes: maxBodyBytes, BodyReadTimeout: readTimeout,
 		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity}}
 }
 

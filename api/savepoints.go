@@ -277,12 +277,15 @@ func registerSavepoints(api huma.API, s *Service) {
 		return answer(maskSavepoint(info), err)
 	})
 	huma.Register(api, operation(http.MethodGet, "/v1/savepoints", "list-savepoints", "List the savepoints", 0),
-		func(context.Context, *struct{}) (*body[[]savepoint.Entry], error) {
+		func(_ context.Context, in *listQuery) (*pageOf[savepoint.Entry], error) {
 			list, err := s.Savepoints()
+			if err != nil {
+				return nil, asProblem(err)
+			}
 			for i := range list {
 				list[i] = maskSavepoint(list[i])
 			}
-			return answer(list, err)
+			return paged("/v1/savepoints", in, list, func(e *savepoint.Entry) string { return e.Name })
 		})
 	huma.Register(api, operation(http.MethodGet, "/v1/savepoints/{name}", "show-savepoint", "One savepoint", 0),
 		func(_ context.Context, in *savepointNamed) (*body[savepoint.Entry], error) {

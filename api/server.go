@@ -48,7 +48,7 @@ func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Prote
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.HandleFunc("/", notThere)
-	return p.protect(mux)
+	return p.protect(mux, newReplays(s.dir, s.now, s.log))
 }
 
 // schemaName is that of a type: those of back-tests say so, as others of the same

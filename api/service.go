@@ -99,6 +99,8 @@ type Runner interface {
 	Event(ctx context.Context, name string, at engine.RowAt) (*engine.EventTrace, error)
 	// Watch reads what a query (empty: any) delivers, behind a cursor.
 	Watch(query, after string) (*engine.Watch, error)
+	// Sample reads some rows of a table.
+	Sample(ctx context.Context, cat *catalog.Catalog, table string, r engine.SampleRequest) (*engine.TableSample, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -115,6 +117,7 @@ type Service struct {
 	posters posters
 
 	backtests *backtests
+	samples   chan struct{} // one per sample that is being read
 	streams   chan struct{} // one per stream
 	heartbeat time.Duration // of streams
 
@@ -149,7 +152,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reg.file, err)
 	}
-	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), testing: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
+	s := &Service{dir: dir, runner: runner, log: log, now: time.Now, asking: make(chan struct{}, 1), testing: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), samples: make(chan struct{}, maxSamples), heartbeat: heartbeatEvery, registry: reg, catalog: c.catalog}
 	if err := errors.Join(s.makeLogs(c.catalog), s.dropLogs(c.catalog)); err != nil {
 		return nil, err
 	}

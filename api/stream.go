@@ -85,7 +85,7 @@ func (s *Service) stream(ctx context.Context, query string, in *StreamQuery) (*h
 		}
 		events := &eventWriter{to: out, control: http.NewResponseController(out)}
 		_ = events.control.SetReadDeadline(time.Time{}) // that of a request would end the stream
-		f := &feed{watch: w, events: events, rate: in.Rate, heartbeat: s.heartbeat, alive: func() bool {
+		f := &feed{watch: w, events: events, rate: in.Rate, heartbeat: s.heartbeat, number: s.number, alive: func() bool {
 			_, err := s.Query(query)
 			return query == "" || err == nil
 		}}
@@ -103,6 +103,7 @@ type feed struct {
 	rate      int
 	heartbeat time.Duration
 	alive     func() bool
+	number    func([]engine.Detection)
 }
 
 // run ends with the reader, or gives the reason for which the server ends it.
@@ -152,6 +153,7 @@ func (f *feed) page() (more bool, err error) {
 		limit = max(1, f.rate*int(ratedPause)/int(time.Second))
 	}
 	page := f.watch.Next(limit, f.rate > 0)
+	f.number(page.Detections)
 	for _, g := range page.Gaps {
 		if err := f.events.event("gap", "", g); err != nil {
 			return false, err

@@ -37,7 +37,7 @@ func registerWhy(api huma.API, s *Service) {
 
 // Why answers from the history of a query, one request at a time.
 func (s *Service) Why(ctx context.Context, name string, r why.Request) (*why.Report, error) {
-	q, cat, err := s.compiledQuery(name)
+	q, cat, version, err := s.compiledVersion(name)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,9 @@ func (s *Service) Why(ctx context.Context, name string, r why.Request) (*why.Rep
 		return nil, newProblem(http.StatusServiceUnavailable, "another request reads a history")
 	}
 	report, err := s.runner.Why(ctx, q, cat, r)
+	if err == nil {
+		report.Version = version
+	}
 	switch {
 	case errors.Is(err, why.ErrRequest):
 		return nil, badRequest("%v", err)
@@ -61,16 +64,22 @@ func (s *Service) Why(ctx context.Context, name string, r why.Request) (*why.Rep
 
 // compiledQuery is a query with the catalog it sees.
 func (s *Service) compiledQuery(name string) (*query.Query, *catalog.Catalog, error) {
+	q, cat, _, err := s.compiledVersion(name)
+	return q, cat, err
+}
+
+// compiledVersion is a query with the catalog it sees, and the number of its text.
+func (s *Service) compiledVersion(name string) (*query.Query, *catalog.Catalog, int, error) {
 	list := s.statements()
 	i := find(list, kindQuery, name)
 	if i < 0 {
-		return nil, nil, notFound("there is no query %q", name)
+		return nil, nil, 0, notFound("there is no query %q", name)
 	}
 	c, err := extend(s.definitions(), list[i:i+1])
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	return &c.queries[0], c.catalog, nil
+	return &c.queries[0], c.catalog, list[i].number(), nil
 }
 
 // Why implements Runner.

@@ -53,7 +53,7 @@ type Gap struct {
 // ErrCursor says that an after makes no sense.
 var ErrCursor = errors.New("after")
 
-// FromOldest, as a cursor, is before all that is kept.
+// FromOldest is a cursor before all that is kept.
 const FromOldest = "0"
 
 // Watch reads what queries deliver. One goroutine at a time.
@@ -190,7 +190,7 @@ func (w *Watch) read(f foundRow) Detection {
 	w.at = f.at
 	w.seen[f.look.ring.at] = rowPlace{f.look.end.born, f.base + uint64(f.row) + 1}
 	d := f.look.ring.describe(f.b, f.row)
-	d.Cursor = w.Cursor()
+	d.Cursor, d.Version = w.Cursor(), f.version
 	return d
 }
 

@@ -142,6 +142,11 @@ func (b *opener) start(ctx context.Context) error {
 	if err := errors.Join(p.checkDisk(), p.load()); err != nil {
 		return err
 	}
+	for _, o := range p.boxes {
+		if o.recent != nil {
+			o.recent.version = max(1, p.textVersion)
+		}
+	}
 	p.budget.divide(p.settings.memory, b.options.MemoryBudget, p.stages, p.journal.store != nil)
 	if err := p.takeMarks(ctx); err != nil {
 		return err

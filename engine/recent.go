@@ -79,6 +79,7 @@ type recent struct {
 	query    string
 	table    string
 	schema   *event.Schema
+	version  int // of the query's text, from 1
 
 	mu       sync.Mutex
 	born     event.Time // clock of the step that made the first row; 0: there is none
@@ -95,6 +96,7 @@ type segment struct {
 	b       *event.Batch
 	from    int       // first row that counts
 	base    uint64    // number of row i is base + i + 1
+	version int       // of the query's text
 	arrived []arrival // of rows, ascending
 	bytes   int64
 	pins    int  // readers that look at it
@@ -141,7 +143,7 @@ func (r *recent) take(it *item) *event.Batch {
 	if k := len(r.segments); k > 0 {
 		r.segments[k-1].sealed = true
 	}
-	s := &segment{b: it.b, from: it.b.N - live, base: it.last - uint64(it.b.N), sealed: true}
+	s := &segment{b: it.b, from: it.b.N - live, base: it.last - uint64(it.b.N), version: r.version, sealed: true}
 	it.b.Sel = nil
 	r.segments = append(r.segments, s)
 	r.grow(s, live)
@@ -191,7 +193,7 @@ func (r *recent) open(n int, behind uint64) *segment {
 		b = event.NewBatch(r.schema)
 	}
 	b.Reset(0)
-	s := &segment{b: b, base: behind}
+	s := &segment{b: b, base: behind, version: r.version}
 	r.segments = append(r.segments, s)
 	return s
 }
@@ -264,7 +266,7 @@ type recentHeader struct {
 
 // save writes what is new since the last snapshot; part of a snapshot.
 //
-//	0 -> header; number of the first row -> length | arrivals | rows
+//	0 -> header; number of the first row -> length | header of the segment | rows
 func (r *recent) save(w state.Writer) error {
 	if r == nil {
 		return nil
@@ -291,8 +293,13 @@ func (r *recent) save(w state.Writer) error {
 	return errors.Join(w.DeleteRange(be64(1), be64(r.segments[0].firstRow())), w.Put(be64(0), header))
 }
 
+type segmentHeader struct {
+	Version int       `json:"version"`
+	Arrived []arrival `json:"arrived"`
+}
+
 func (s *segment) encode() []byte {
-	text, _ := json.Marshal(s.arrived) // numbers always encode
+	text, _ := json.Marshal(segmentHeader{s.version, s.arrived}) // numbers always encode
 	b := append(binary.AppendUvarint(nil, uint64(len(text))), text...)
 	whole := *s.b
 	whole.Sel = event.Rows(s.from, s.b.N)
@@ -330,10 +337,11 @@ var errCorruptRecent = errors.New("the kept detections are corrupt")
 func decodeSegment(schema *event.Schema, first uint64, value []byte) (*segment, error) {
 	in := reader{src: value}
 	text := in.bytes(in.uvarint())
-	s := &segment{b: event.NewBatch(schema), base: first - 1, sealed: true, saved: true}
-	if in.bad || json.Unmarshal(text, &s.arrived) != nil || len(s.arrived) == 0 {
+	var h segmentHeader
+	if in.bad || json.Unmarshal(text, &h) != nil || len(h.Arrived) == 0 {
 		return nil, errCorruptRecent
 	}
+	s := &segment{b: event.NewBatch(schema), base: first - 1, version: h.Version, arrived: h.Arrived, sealed: true, saved: true}
 	from := s.arrived[0].Row
 	for i := range s.arrived {
 		s.arrived[i].Row -= from

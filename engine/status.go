@@ -35,6 +35,7 @@ type Status struct {
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out
 	Watermark  string            `json:"watermark,omitempty"`
 	HeldBackBy string            `json:"held_back_by,omitempty"` // the partition with the least mark
+	Next       *NextStatus       `json:"next_output,omitempty"`  // when time decides something; nil: nothing waits for it
 	Sources    []SourceStatus    `json:"sources,omitempty"`
 	Partitions []PartitionStatus `json:"partitions"`
 	Operators  []OperatorStatus  `json:"operators,omitempty"`
@@ -66,6 +67,7 @@ type PartitionStatus struct {
 	Rows      int64  `json:"rows"` // since the process started
 	Rejects   int64  `json:"rejects"`
 	Late      int64  `json:"late"`
+	Filtered  int64  `json:"filtered"`         // rows that no way of the query takes: WHERE, or that no variable can be
 	Newest    string `json:"newest,omitempty"` // event time
 	Paused    bool   `json:"paused,omitempty"` // it is too far ahead of its group: see alignment
 }
@@ -132,7 +134,7 @@ func showTime(t event.Time) string {
 
 // Status looks at the pipeline between two steps.
 func (p *Pipeline) Status() Status {
-	s := Status{Name: p.name, State: StateRunning, Steps: p.steps, HeldBackBy: p.holdback(), Hint: p.hint(), Rejected: map[string]int64{}}
+	s := Status{Name: p.name, State: StateRunning, Steps: p.steps, HeldBackBy: p.holdback(), Next: p.next(), Hint: p.hint(), Rejected: map[string]int64{}}
 	if p.recovery != nil {
 		s.State = StateRecovering
 	}
@@ -142,7 +144,7 @@ func (p *Pipeline) Status() Status {
 	for _, u := range p.units {
 		s.Partitions = append(s.Partitions, PartitionStatus{
 			Table: u.src.name, Partition: u.part, Position: u.position, End: u.reader.End(), Lag: u.lag(), Watermark: showTime(u.mark),
-			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late, Newest: showTime(u.newest), Paused: u.paused,
+			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late, Filtered: u.filtered(), Newest: showTime(u.newest), Paused: u.paused,
 		})
 	}
 	for kind, n := range p.rejected() {
@@ -284,6 +286,16 @@ func (p *Pipeline) silence(rows int64) string {
 		case size.Keys > 0 && s.plan.Kind == build.KindWindow:
 			return fmt.Sprintf("the windows of %d groups are open; the watermark is %s", size.Keys, formatTime(s.domain.combined))
 		}
+	}
+	var filtered int64
+	for _, u := range p.units {
+		filtered += u.filtered()
+	}
+	switch {
+	case filtered == rows:
+		return fmt.Sprintf("all %d rows were filtered out", rows)
+	case filtered > 0:
+		return fmt.Sprintf("%d rows were read, %d of them filtered out, and no match has begun", rows, filtered)
 	}
 	return fmt.Sprintf("%d rows were read and no match has begun", rows)
 }

@@ -168,6 +168,9 @@ func (c *timeTest) step() string {
 	if s.HeldBackBy != "" {
 		fmt.Fprintf(&b, "\nheld back: %s", s.HeldBackBy)
 	}
+	if s.Next != nil {
+		fmt.Fprintf(&b, "\n%s", s.Next)
+	}
 	if s.Hint != "" {
 		fmt.Fprintf(&b, "\nhint: %s", s.Hint)
 	}

@@ -84,6 +84,14 @@ type Clocked interface {
 	Wake() event.Time
 }
 
+// Timed is a Stateful in which time alone decides something, without a row.
+type Timed interface {
+	Stateful
+	// Due is a watermark before which it decides nothing of what is held: mostly
+	// the very one at which it does. MaxTime: nothing waits for time.
+	Due() event.Time
+}
+
 // Reloader is a Stateful that looks rows up in a table which is read again.
 type Reloader interface {
 	// Reload says that the rows of the table which come next are all there are.

@@ -61,7 +61,7 @@ func (b *backtestCommand) follow(ctx context.Context, path string, job *api.Back
 	for job.State == api.BacktestQueued || job.State == api.BacktestRunning {
 		select {
 		case <-ctx.Done():
-			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), clientTimeout)
+			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 			defer cancel()
 			return errors.Join(ctx.Err(), b.reach.call(leave, http.MethodDelete, path, nil, nil))
 		case <-t.C:

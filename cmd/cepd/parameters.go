@@ -106,19 +106,6 @@ func (n *changeFlags) time() (t time.Time, err error) {
 	return t, nil
 }
 
-// change sends a change.
-func (n *changeFlags) change(ctx context.Context, f *queryFlags, method, path string, in any) (*api.Parameter, error) {
-	c, err := f.client()
-	if err != nil {
-		return nil, err
-	}
-	if n.version > 0 {
-		c.header = map[string]string{"If-Match": `"` + strconv.FormatInt(n.version, 10) + `"`}
-	}
-	var out api.Parameter
-	return &out, c.call(ctx, method, path, in, &out)
-}
-
 func newParametersSet(g *global, f *queryFlags) *cobra.Command {
 	n := &changeFlags{}
 	c := &cobra.Command{Use: "set TABLE KEY COLUMN=VALUE…", Short: "Set a row: the next version of it", Args: cobra.MinimumNArgs(3),
@@ -140,7 +127,11 @@ func newParametersSet(g *global, f *queryFlags) *cobra.Command {
 			return err
 		}
 		in := api.NewValues{Values: jsonValues(types, values), ValidFrom: from}
-		p, err := n.change(c.Context(), f, http.MethodPut, parametersPath(args[0])+"/"+url.PathEscape(args[1]), in)
+		cl, err := f.client()
+		if err != nil {
+			return err
+		}
+		p, err := cl.SetParameter(c.Context(), args[0], args[1], in, n.version)
 		if err != nil {
 			return err
 		}
@@ -192,11 +183,11 @@ func newParametersDelete(g *global, f *queryFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		path := parametersPath(args[0]) + "/" + url.PathEscape(args[1])
-		if !from.IsZero() {
-			path += "?" + url.Values{"valid_from": {from.Format(time.RFC3339Nano)}}.Encode()
+		cl, err := f.client()
+		if err != nil {
+			return err
 		}
-		p, err := n.change(c.Context(), f, http.MethodDelete, path, nil)
+		p, err := cl.DeleteParameter(c.Context(), args[0], args[1], from, n.version)
 		if err != nil {
 			return err
 		}
@@ -228,6 +219,10 @@ line that is refused ends it: those before it are set.`}
 		if err != nil {
 			return err
 		}
+		cl, err := f.client()
+		if err != nil {
+			return err
+		}
 		types, err := columnTypes(c.Context(), f, args[0])
 		if err != nil {
 			return err
@@ -239,7 +234,7 @@ line that is refused ends it: those before it are set.`}
 		defer file.Close()
 		rows, err := loadRows(file, func(line int, key string, values map[string]string) error {
 			in := api.NewValues{Values: jsonValues(types, values), ValidFrom: from}
-			if _, err := n.change(c.Context(), f, http.MethodPut, parametersPath(args[0])+"/"+url.PathEscape(key), in); err != nil {
+			if _, err := cl.SetParameter(c.Context(), args[0], key, in, 0); err != nil {
 				return fmt.Errorf("%s:%d: %w", args[1], line, err)
 			}
 			return nil

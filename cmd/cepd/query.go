@@ -38,7 +38,7 @@ func newQuery(g *global) *cobra.Command {
 	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
-	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newEnd(g, f), newRaise(g, f), newQueryWhy(g, f), newReplace(g, f), newPause(f), newResume(f), newVersions(g, f), newDrop(g, f))
+	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newEnd(g, f), newRaise(g, f), newQueryWhy(g, f), newDetections(g, f), newReplace(g, f), newPause(f), newResume(f), newVersions(g, f), newDrop(g, f))
 	c.AddCommand(newShadow(g, f), newPromote(g, f), newUnshadow(f))
 	return c
 }
@@ -189,6 +189,9 @@ func printStatus(w io.Writer, s *engine.Status) {
 		if line != "" {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
+	}
+	if s.Next != nil {
+		fmt.Fprintf(w, "  %s\n", s.Next)
 	}
 	t := api.Sum(s)
 	fmt.Fprintf(w, "events %d, detections %d, lag %s, late %d, watermark %s\n", t.Events, t.Detections, known(t.Lag), t.Late, orNone(s.Watermark))

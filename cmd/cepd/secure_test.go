@@ -187,20 +187,20 @@ func TestSecureServer(t *testing.T) {
 	if out := cepd([]string{"audit", "data/audit/audit.jsonl", "--refused", "--who", "viewer", "--since", "1h", "--output", "json"}, ""); strings.Count(out, `"request_id"`) != 1 {
 		t.Error(out)
 	}
-	renewed(t, ca, address, viewer)
+	renewed(t, ca, address)
 }
 
 // renewed gives the server another certificate while it runs.
-func renewed(t *testing.T, ca *authority, address, token string) {
+func renewed(t *testing.T, ca *authority, address string) {
 	t.Helper()
 	writeTestFile(t, "q2.sql", "SHOW QUERIES;")
 	ca.server(99)
 	waitFor(t, func() bool {
-		c, err := (&clientFlags{server: address, tokenFile: token, ca: ca.file}).client()
+		c, err := (&clientFlags{ca: ca.file}).http()
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := c.http.Get(address + "/healthz")
+		res, err := c.Get(address + "/healthz")
 		if err != nil {
 			return false // the file is being written
 		}

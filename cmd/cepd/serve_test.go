@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/cepd/cepd/engine"
 )
 
 // testServer is a server on a directory; stop ends it in order.
@@ -110,10 +113,12 @@ func TestInstances(t *testing.T) {
 WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.x.kind' = 'sequence', 'fields.x.start' = '1', 'fields.x.end' = '100000', 'fields.device.values' = 'pump');
 CREATE TABLE b (device STRING, x BIGINT, y BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
-  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 90000);`)
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '365' DAY DEFINE F AS F.x = 7, L AS L.x = 90000);
+INSERT INTO b /*+ NAME('early') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY device ORDER BY ts
+  MEASURES F.x AS first, L.x AS last PATTERN (F -> L) WITHIN INTERVAL '1' DAY DEFINE F AS F.x = 7, L AS L.x = 20);`)
 	address, stop := testServer(t, "data")
 	defer stop()
-	expect(t, "exit 0\nquery pumps runs\n", "query", "submit", "q.sql", "--server", address)
+	expect(t, "exit 0\nquery pumps runs\nquery early runs\n", "query", "submit", "q.sql", "--server", address)
 	list := func(more ...string) string {
 		return cepd(append([]string{"query", "instances", "pumps", "--server", address}, more...), "")
 	}
@@ -129,7 +134,24 @@ INSERT INTO b /*+ NAME('pumps') */ SELECT * FROM a MATCH_RECOGNIZE (PARTITION BY
 	if out := list("--limit", "0"); !strings.HasPrefix(out, "exit 1") {
 		t.Error(out)
 	}
-	if out := cepd([]string{"query", "why", "pumps", "--key", "pump", "--server", address}, ""); !strings.Contains(out, "  F    2026-01-01T00:00:07Z  a 0@6\n       yes  F.x = 7    [F.x = 7]\n  L    2026-01-02T01:00:00Z  a 0@89999\n") {
+	told := "query pumps, version 1\ndevice = \"pump\"  100000 rows\n"
+	rows := "  F    2026-01-01T00:00:07Z  a 0@6\n       yes  F.x = 7    [F.x = 7]\n  L    2026-01-02T01:00:00Z  a 0@89999\n"
+	for _, args := range [][]string{{"query", "why", "pumps", "--key", "pump"}, {"why", "--query", "pumps", "--key", "pump"}} {
+		if out := cepd(append(args, "--server", address), ""); !strings.Contains(out, told) || !strings.Contains(out, rows) {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+	var delivered engine.Detections
+	waitFor(t, func() bool {
+		return json.Unmarshal([]byte(get(t, address+"/v1/queries/early/detections")), &delivered) == nil && len(delivered.Detections) == 1
+	})
+	if d := delivered.Detections[0]; d.Version != 1 {
+		t.Errorf("%+v", d)
+	}
+	if out := cepd([]string{"why", delivered.Detections[0].ID, "--server", address}, ""); !strings.Contains(out, "detection "+delivered.Detections[0].ID) || !strings.Contains(out, "query early, version 1") || !strings.Contains(out, "yes  L.x = 20    [L.x = 20]") {
+		t.Error(out)
+	}
+	if out := cepd([]string{"why", strings.Repeat("0f", 16), "--server", address}, ""); !strings.Contains(out, "name the query by --query") {
 		t.Error(out)
 	}
 }

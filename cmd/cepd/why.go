@@ -24,6 +24,7 @@ type whyCommand struct {
 	*whyFlags
 	query  string
 	output string
+	remote clientFlags
 }
 
 // whyFlags are what is asked.
@@ -54,7 +55,7 @@ func (f *whyFlags) asked(now time.Time) (why.Request, error) {
 func newWhy(g *global) *cobra.Command {
 	w := &whyCommand{global: g}
 	c := &cobra.Command{
-		Use: "why FILE...", Short: "Say why a rule fired, or why it did not", Args: files,
+		Use: "why FILE... | DETECTION | --query NAME", Short: "Say why a rule fired, or why it did not",
 		Long: `why reads the history of a query's sources again and says what became of the rows
 of one key: what each match was made of, with partition and offset and the values
 of the conditions; and of the matches that began and came to nothing, which
@@ -62,15 +63,21 @@ condition failed on which row, or what ran out of time. With --detection it tell
 of that detection alone; its id is in the header cepd-id of a Kafka record.
 
 Nothing is written, no offset is committed, and the query that runs is left alone.
---from and --to choose Kafka records by their timestamps; files are read whole.`,
+--from and --to choose Kafka records by their timestamps; files are read whole.
+
+Without FILE the question goes to a server that runs the query: --query names it; of
+the id of a detection that was delivered lately the server knows the query itself.`,
 		Example: `  cepd why fraud.sql --key 4083023
   cepd why fraud.sql --key card=4083023 --from 2026-03-01T00:00:00Z
-  cepd why fraud.sql --detection 9f86d081884c7d659a2feaa0c55ad015`,
+  cepd why fraud.sql --detection 9f86d081884c7d659a2feaa0c55ad015
+  cepd why 9f86d081884c7d659a2feaa0c55ad015
+  cepd why --query card_testing --key 4083023 --from 2h`,
 		RunE: func(c *cobra.Command, args []string) error { return w.run(c, args) },
 	}
-	c.Flags().StringVar(&w.query, "query", "", "name of the query, when the files have several")
+	c.Flags().StringVar(&w.query, "query", "", "name of the query: of the server, or when the files have several")
 	w.whyFlags = newWhyFlags(c)
 	outputFlag(c, &w.output)
+	w.addServer(c)
 	w.bindings = newBindings(c)
 	return c
 }
@@ -82,6 +89,15 @@ func (w *whyCommand) run(c *cobra.Command, names []string) error {
 	request, err := w.asked(time.Now())
 	if err != nil {
 		return err
+	}
+	switch {
+	case isDetection(names):
+		request.Detection = names[0]
+		return w.ask(c, request)
+	case len(names) == 0 && (w.query != "" || request.Detection != ""):
+		return w.ask(c, request)
+	case len(names) == 0:
+		return files(c, names)
 	}
 	log, err := w.logger()
 	if err != nil {
@@ -155,6 +171,9 @@ func chosenQuery(programs []program, name string) (*history.Query, error) {
 
 // printReport writes a report for a person.
 func printReport(w io.Writer, r *why.Report) {
+	if r.Version > 0 {
+		fmt.Fprintf(w, "query %s, version %d\n", r.Query, r.Version)
+	}
 	if len(r.Patterns) == 0 {
 		fmt.Fprintf(w, "query %s: no row of that key reached its pattern: none was read, or WHERE left them out\n", r.Query)
 	}

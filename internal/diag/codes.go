@@ -43,5 +43,7 @@ const (
 	NeverTrue   Code = "never-true"
 	AlwaysTrue  Code = "always-true"
 	Unreachable Code = "unreachable-variable"
+	FloatMoney  Code = "float-money"
+	MissingKey  Code = "missing-key"
 	Advice      Code = "advice"
 )

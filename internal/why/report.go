@@ -14,6 +14,7 @@ import (
 // Report is what became of the rows of one key.
 type Report struct {
 	Query    string    `json:"query"`
+	Version  int       `json:"version,omitempty" doc:"Of the query's text, which the history was read by; told by the server"`
 	Patterns []Pattern `json:"patterns" doc:"Those that had rows of the key"`
 }
 

@@ -208,6 +208,14 @@ func (a *aggregator) Wake() event.Time {
 	return a.timers.clock[0].At
 }
 
+// Due implements operators.Timed: a window ends then, or its lateness.
+func (a *aggregator) Due() event.Time {
+	if len(a.timers.mark) == 0 {
+		return event.MaxTime
+	}
+	return a.timers.mark[0].At
+}
+
 // tick shows the windows that the clock has come to.
 func (a *aggregator) tick(ctx *operators.Context) error {
 	a.pop(&a.timers.clock, ctx.Now)

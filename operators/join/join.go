@@ -319,6 +319,18 @@ func (j *Join) expire(t event.Time) error {
 	}
 }
 
+// Due implements operators.Timed: a row that comes out without a partner can have
+// none any more then.
+func (j *Join) Due() event.Time {
+	t := event.MaxTime
+	for s := range j.logs {
+		if j.p.plan.Mode == plan.Interval && j.p.sides[s].keeps {
+			t = min(t, j.deadline(s))
+		}
+	}
+	return t
+}
+
 // deadline is the last time that a partner of the oldest row held of a side
 // may have; MaxTime: there is no row.
 func (j *Join) deadline(s int) event.Time {

@@ -216,6 +216,15 @@ func (m *Matcher) fire(t event.Time) error {
 	return nil
 }
 
+// Due implements operators.Timed: the first open match has no more time then. Of
+// patterns that run together, time only forgets.
+func (m *Matcher) Due() event.Time {
+	if t := m.timers.first(); m.joint == nil && t < event.MaxTime {
+		return t - 1
+	}
+	return event.MaxTime
+}
+
 // timeUp is the timer of a key. An attempt that waits for rows after it (NEXT)
 // goes on when they come, or its time to live ends.
 func (m *Matcher) timeUp(index int32, k *keyState) error {

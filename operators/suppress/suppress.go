@@ -207,6 +207,16 @@ func (o *Suppress) deadline(w *window) event.Time {
 	return w.start + o.spec.For
 }
 
+// Due implements operators.Timed: a window with rows withheld ends then.
+func (o *Suppress) Due() event.Time {
+	for _, w := range o.queue.open() {
+		if t := o.deadline(w); w.count > 0 && t < event.MaxTime {
+			return t - 1
+		}
+	}
+	return event.MaxTime
+}
+
 // end closes the oldest window, with its summary.
 func (o *Suppress) end(out operators.Collector) error {
 	w := o.queue.pop()

@@ -227,6 +227,20 @@ func (a *aligned) Unfinished() bool {
 	return len(a.order) > 0 && a.order[0].end-1 <= a.wm
 }
 
+// Due implements operators.Timed: a window ends then.
+func (a *aligned) Due() event.Time {
+	if a.running != nil || a.whole != nil {
+		if end, ok := a.nextEnd(); ok {
+			return end - 1
+		}
+		return event.MaxTime
+	}
+	if len(a.order) == 0 {
+		return event.MaxTime
+	}
+	return a.order[0].end - 1
+}
+
 // report emits groups of a pane that is a window, from slot from on.
 func (a *aligned) report(ctx *operators.Context, pn *pane, from, to int32, out operators.Collector) error {
 	for ; from < to; from += event.MaxRows {

@@ -234,6 +234,14 @@ func (o *sessions) Advance(ctx *operators.Context, wm event.Time, out operators.
 // Unfinished implements operators.Lasting.
 func (o *sessions) Unfinished() bool { return o.resume < event.MaxTime }
 
+// Due implements operators.Timed: a session may end then.
+func (o *sessions) Due() event.Time {
+	if len(o.timers) == 0 {
+		return o.asleep()
+	}
+	return min(o.timers[0].At, o.asleep())
+}
+
 // nextEnd is the first end of a session up to the watermark; MaxTime: there is
 // none. Its session, and all others of that end, are in memory.
 func (o *sessions) nextEnd() (event.Time, error) {

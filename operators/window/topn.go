@@ -216,6 +216,14 @@ func (t *topN) Advance(_ *operators.Context, wm event.Time, out operators.Collec
 	return nil
 }
 
+// Due implements operators.Timed: a window ends then.
+func (t *topN) Due() event.Time {
+	if len(t.order) == 0 {
+		return event.MaxTime
+	}
+	return t.order[0].end - 1
+}
+
 func (t *topN) report(w *topWindow, out operators.Collector) error {
 	t.out.Reset(0)
 	for g := range w.groups {

@@ -304,7 +304,7 @@ func (m *matcher) advisePartition() {
 	}
 	for _, f := range m.in.schema().Fields {
 		if strings.HasSuffix(strings.ToLower(f.Name), "_id") {
-			m.list.Warn(diag.Advice, clauseSpan(m.ast), "without PARTITION BY all rows are one sequence: rows of every %s stand between each other, and one core does the work", f.Name).
+			m.list.Warn(diag.MissingKey, clauseSpan(m.ast), "without PARTITION BY all rows are one sequence: rows of every %s stand between each other, and one core does the work", f.Name).
 				WithHint("add PARTITION BY %s if a pattern is about one %s", f.Name, f.Name)
 			return
 		}

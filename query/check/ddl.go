@@ -125,6 +125,7 @@ func (c *Checker) columns(t *catalog.Table, e *ast.CreateTable) {
 		col := catalog.Column{Name: def.Name.Name, NotNull: def.NotNull || def.Primary, Virtual: def.Virtual, Span: def.Pos()}
 		if def.Type != nil {
 			col.Type, _ = c.resolveType(def.Type)
+			c.adviseMoney(&col, def)
 		}
 		switch {
 		case def.As != nil:

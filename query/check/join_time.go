@@ -161,7 +161,8 @@ func (j *joiner) bounded() bool {
 			WithHint("add AND %s BETWEEN %s - INTERVAL '1' HOUR AND %s + INTERVAL '1' HOUR to the condition; or SET 'state.ttl' = '1 d', which is then how far apart partners may be", r, l, l)
 		return false
 	case o.Lower > o.Upper:
-		j.add(diag.NumberOutOfRange, j.at, "no two rows can fulfil the bounds on the time between them")
+		j.add(diag.NumberOutOfRange, j.at, "no two rows can fulfil the bounds on the time between them").
+			WithHint("BETWEEN takes the earlier bound first")
 		return false
 	}
 	return true

@@ -195,7 +195,8 @@ func (c *Checker) panes(w *plan.Window, args map[string]ast.Expr) bool {
 		}
 	case plan.Hop:
 		if w.Slide > w.Size {
-			c.add(diag.NumberOutOfRange, args["SLIDE"].Pos(), "the slide of HOP is longer than its size: rows between windows would be in none")
+			c.add(diag.NumberOutOfRange, args["SLIDE"].Pos(), "the slide of HOP is longer than its size: rows between windows would be in none").
+				WithHint("the slide comes before the size: HOP(TABLE …, DESCRIPTOR(…), slide, size)")
 			return false
 		}
 		pane := w.Size

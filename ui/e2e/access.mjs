@@ -11,6 +11,9 @@ const views = [
   ['a pattern', '#/queries/fast?tab=automaton'],
   ['partitions', '#/queries/fast?tab=partitions'],
   ['a text', '#/queries/fast?tab=text'],
+  ['versions', '#/queries/fast?tab=versions'],
+  ['a shadow', '#/queries/fast?tab=shadow'],
+  ['a table', '#/data?table=ticks'],
   ['editor', '#/editor?query=fast'],
   ['detections', '#/detections'],
   ['instances', '#/instances?query=fast'],
@@ -25,7 +28,7 @@ const views = [
 async function look(page, address) {
   await page.goto(`/${address}`);
   await page.locator('main h1').waitFor();
-  await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => {}); // a stream is never idle
+  await page.waitForLoadState('networkidle', { timeout: 600 }).catch(() => {}); // a stream is never idle
 }
 
 /** violations runs axe in the page's isolated world: its policy lets no other script in. */

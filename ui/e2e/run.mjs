@@ -1,6 +1,6 @@
 // Uses the page in Chromium: node e2e/run.mjs BROWSER, with scenes named on
 // stdin, one a line: {"scene": "writing", "url": "http://…", "shots": "dir"}.
-// For each test of the scene a line comes out: {"test": …, "error": …}.
+// For each test of the scene a line comes out: {"test": …, "error": …, "note": …}.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,8 +18,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   const complaints = watch(page, url);
   for (const [name, run] of Object.entries(tests)) {
     let error = '';
+    let note = '';
     try {
-      await run(page, url);
+      note = (await run(page, url)) ?? '';
       error = complaints.splice(0).join('\n');
     } catch (e) {
       error = `${e.stack}\n${complaints.splice(0).join('\n')}`;
@@ -29,7 +30,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       await page.screenshot({ path: join(shots, `${scene}-${name.replaceAll(/\W+/g, '-')}.png`) });
       complaints.splice(0); // of the style with which Playwright hides the caret
     }
-    say({ test: name, error });
+    say({ test: name, error, note });
     if (error) break; // those that follow build on it
   }
   await context.close();

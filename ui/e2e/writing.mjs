@@ -121,6 +121,14 @@ export const tests = {
     await page.getByText('"cat"').waitFor();
     await page.getByRole('img', { name: 'Detections by day' }).waitFor();
   },
+  async 'the changed rule runs beside the old one'(page) {
+    await page.goto('/#/queries/takeovers?tab=shadow');
+    await page.getByRole('button', { name: "Run the editor's text beside it" }).click();
+    await page.getByRole('button', { name: 'End it' }).waitFor();
+    await page.getByText('FAILED{2,}').waitFor();
+    await page.getByRole('button', { name: 'End it' }).click();
+    await page.getByText('No other text runs beside this query.').waitFor();
+  },
   async 'the query is dropped, but not by one click'(page) {
     await page.goto('/#/queries/takeovers');
     await page.getByRole('button', { name: 'Drop …' }).click();

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { address } from '../src/api/client';
 import { bytes, compare, count, span, time } from '../src/format';
 import { layout } from '../src/parts/drawing';
+import { differences } from '../src/lines';
 import { href, parseRoute } from '../src/router';
 import { histogram } from '../src/views/detections/density';
 import { byteOf, unitOf } from '../src/views/editor/text';
@@ -70,4 +71,10 @@ test('an automaton is laid out from left to right, loops above their state', () 
   assert.equal(at.edges.length, 4);
   assert.ok(at.edges[1]!.label.y < at.nodes.get('1')!.y - 29);
   assert.ok(at.edges[3]!.dashed);
+});
+
+test('two texts differ by whole lines', () => {
+  const text = (list: ReturnType<typeof differences>) => list.map((l) => l.sign + l.text).join('|');
+  assert.equal(text(differences('a\nb\nc\n', 'a\nx\nc\nd\n')), ' a|-b|+x| c|+d');
+  assert.equal(text(differences('a', 'a')), ' a');
 });

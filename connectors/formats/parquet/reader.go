@@ -181,7 +181,7 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 	if r.broken != nil {
 		r.spoil(dst, 0, r.broken.err)
 		r.next = r.end
-		return nil
+		return nil //nolint:nilerr // it is a rejected row
 	}
 	r.read(limit, until, dst)
 	return nil

@@ -193,8 +193,8 @@ func (g *generator) statements() string {
 }
 
 // request makes one for an operation.
-func (g *generator) request(o *operation) (method, target, contentType string, body []byte) {
-	path, query := o.path, url.Values{}
+func (g *generator) request(o *operation) (method, target string, header http.Header, body []byte) {
+	path, query, header := o.path, url.Values{}, http.Header{}
 	for i := range o.Parameters {
 		p := &o.Parameters[i]
 		text := g.text(&p.Schema)
@@ -209,25 +209,32 @@ func (g *generator) request(o *operation) (method, target, contentType string, b
 				text = "q"
 			}
 			path = strings.ReplaceAll(path, "{"+p.Name+"}", url.PathEscape(text))
-		case g.IntN(2) == 0:
+		case p.In == "header" && g.IntN(3) == 0:
+			header.Set(p.Name, strings.Map(func(r rune) rune { // others a client cannot send
+				if r < ' ' || r == 0x7f {
+					return -1
+				}
+				return r
+			}, text))
+		case p.In == "query" && g.IntN(2) == 0:
 			query.Add(p.Name, text)
 		}
 	}
-	contentType = "application/json"
+	header.Set("Content-Type", "application/json")
 	for _, c := range o.RequestBody.Content {
 		body, _ = json.Marshal(g.value("", &c.Schema, 0))
 		switch g.IntN(15) {
 		case 0:
 			body = body[:g.IntN(len(body)+1)]
 		case 1:
-			contentType = pick(g, "", "text/plain", "application/cbor", "application/json; charset=utf-16", "multipart/form-data")
+			header.Set("Content-Type", pick(g, "", "text/plain", "application/cbor", "application/json; charset=utf-16", "multipart/form-data"))
 		case 2:
 			body = bytes.Repeat([]byte("["), 100_000)
 		}
 	}
 	if strings.HasSuffix(o.path, "/events") && g.IntN(2) == 0 {
 		body = []byte(pick(g, `{"x":1}`, `[{"x":1},{"x":2}]`, "{\"x\":1}\n{\"x\":2}", `{"x":"y"}`, "[[]]", "1"))
-		contentType = pick(g, "application/json", "application/x-ndjson", "text/csv", "application/octet-stream", "a/b")
+		header.Set("Content-Type", pick(g, "application/json", "application/x-ndjson", "text/csv", "application/octet-stream", "a/b"))
 	}
 	method = o.method
 	if g.IntN(20) == 0 {
@@ -236,18 +243,23 @@ func (g *generator) request(o *operation) (method, target, contentType string, b
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return method, path, contentType, body
+	return method, path, header, body
 }
 
 // answer sends a request and wants JSON, and no internal error.
 func answer(t testing.TB, h http.Handler, method, target, contentType string, body []byte) int {
+	t.Helper()
+	return answerTo(t, h, method, target, http.Header{"Content-Type": {contentType}}, body)
+}
+
+func answerTo(t testing.TB, h http.Handler, method, target string, header http.Header, body []byte) int {
 	t.Helper()
 	r, err := http.NewRequest(method, target, bytes.NewReader(body))
 	if err != nil {
 		return 0 // a client cannot send it
 	}
 	r.RemoteAddr = "192.0.2.1:1"
-	r.Header.Set("Content-Type", contentType)
+	r.Header = header
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	rec := httptest.NewRecorder()
@@ -255,7 +267,7 @@ func answer(t testing.TB, h http.Handler, method, target, contentType string, bo
 	text := rec.Body.Bytes()
 	fits := len(text) == 0 || json.Valid(text) || rec.Code < 400 && !strings.Contains(rec.Header().Get("Content-Type"), "json")
 	if rec.Code >= 500 || rec.Code >= 400 && rec.Header().Get("Content-Type") != "application/problem+json" || !fits {
-		t.Errorf("%s %s (%s)\n%.2000q\nanswers %d %s\n%.2000s", method, target, contentType, body, rec.Code, rec.Header().Get("Content-Type"), text)
+		t.Errorf("%s %s %v\n%.2000q\nanswers %d %s\n%.2000s", method, target, header, body, rec.Code, rec.Header().Get("Content-Type"), text)
 	}
 	return rec.Code
 }
@@ -308,8 +320,8 @@ func TestEveryOperation(t *testing.T) {
 		}
 		for i := range g.operations {
 			o := &g.operations[i]
-			method, target, contentType, body := g.request(o)
-			code := answer(t, h, method, target, contentType, body)
+			method, target, header, body := g.request(o)
+			code := answerTo(t, h, method, target, header, body)
 			if codes[o.path] == nil {
 				codes[o.path] = map[int]int{}
 			}

@@ -18,11 +18,13 @@ import (
 
 var shots = flag.String("shots", "", "folder for a picture of each test's end")
 
+var rate = flag.Int("rate", 0, "events per second: measures how the page responds under them, in place of the tests")
+
 const uiDir = "../../../ui"
 
 // fast is a query under load.
 const fast = `
-CREATE TABLE ticks (card INT, amount DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen', 'rows-per-second' = '1000', 'fields.card.min' = '1', 'fields.card.max' = '50');
+CREATE TABLE ticks (card INT, amount DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen', 'rows-per-second' = '%d', 'fields.card.min' = '1', 'fields.card.max' = '1000');
 CREATE TABLE rises (card INT, low DOUBLE, high DOUBLE) WITH ('connector' = 'blackhole');
 INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
   PARTITION BY card ORDER BY ts MEASURES A.amount AS low, B.amount AS high
@@ -35,7 +37,11 @@ func TestPage(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, scene := range []struct{ name, sql string }{{"writing", ""}, {"access", fast}} {
+	scenes := []struct{ name, sql string }{{"writing", ""}, {"access", fmt.Sprintf(fast, 1000)}}
+	if *rate > 0 {
+		scenes = append(scenes[:0], struct{ name, sql string }{"load", fmt.Sprintf(fast, *rate)})
+	}
+	for _, scene := range scenes {
 		t.Run(scene.name, func(t *testing.T) {
 			url := serve(t, program)
 			if scene.sql != "" {
@@ -160,7 +166,7 @@ func (b *browser) play(t *testing.T, scene, url string) {
 		t.Fatal(err)
 	}
 	for b.out.Scan() {
-		var said struct{ Test, Error, Done string }
+		var said struct{ Test, Error, Note, Done string }
 		if err := json.Unmarshal(b.out.Bytes(), &said); err != nil {
 			t.Fatalf("%s: %v", b.out.Text(), err)
 		}
@@ -170,6 +176,9 @@ func (b *browser) play(t *testing.T, scene, url string) {
 		t.Run(said.Test, func(t *testing.T) {
 			if said.Error != "" {
 				t.Error(said.Error)
+			}
+			if said.Note != "" {
+				t.Log(said.Note)
 			}
 		})
 	}

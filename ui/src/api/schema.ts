@@ -4,6 +4,7 @@ export interface Routes {
   'DELETE /v1/backtests/{id}': { input: { path: { 'id': string }; }; answer: unknown };
   'DELETE /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: unknown };
   'DELETE /v1/queries/{name}/instances/{id}': { input: { path: { 'name': string; 'id': string }; query?: { 'reason'?: string }; }; answer: Instance };
+  'DELETE /v1/queries/{name}/shadow': { input: { path: { 'name': string }; }; answer: unknown };
   'GET /v1/backtests': { input: { }; answer: Array<Backtest> | null };
   'GET /v1/backtests/{id}': { input: { path: { 'id': string }; }; answer: Backtest };
   'GET /v1/instances': { input: { query?: { 'query'?: Array<string> | null; 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: AllInstances };
@@ -13,6 +14,7 @@ export interface Routes {
   'GET /v1/queries/{name}/detections': { input: { path: { 'name': string }; query?: { 'after'?: string; 'limit'?: number }; }; answer: Detections };
   'GET /v1/queries/{name}/graph': { input: { path: { 'name': string }; }; answer: Graph };
   'GET /v1/queries/{name}/instances': { input: { path: { 'name': string }; query?: { 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: Instances };
+  'GET /v1/queries/{name}/shadow': { input: { path: { 'name': string }; }; answer: ShadowInfo };
   'GET /v1/queries/{name}/status': { input: { path: { 'name': string }; }; answer: Status };
   'GET /v1/queries/{name}/versions': { input: { path: { 'name': string }; }; answer: Array<Version> | null };
   'GET /v1/queries/{name}/why': { input: { path: { 'name': string }; query?: { 'key'?: string; 'detection'?: string; 'from'?: string; 'to'?: string; 'limit'?: number }; }; answer: Report };
@@ -26,6 +28,8 @@ export interface Routes {
   'POST /v1/queries': { input: { body: Submission; }; answer: Outcome };
   'POST /v1/queries/{name}/pause': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/queries/{name}/resume': { input: { path: { 'name': string }; }; answer: unknown };
+  'POST /v1/queries/{name}/shadow': { input: { path: { 'name': string }; body: NewShadow; }; answer: ShadowInfo };
+  'POST /v1/queries/{name}/shadow/promote': { input: { path: { 'name': string }; }; answer: Info };
   'POST /v1/tables/{name}/events': { input: { path: { 'name': string }; body: unknown; }; answer: Posted };
 }
 
@@ -113,6 +117,19 @@ export interface Instances {
   'total': number;
 }
 
+export interface ShadowInfo {
+  'behind': number;
+  'comparison'?: Comparison;
+  'error'?: string;
+  'from': string;
+  'hint'?: string;
+  'name': string;
+  'phase': 'catching-up' | 'caught-up' | 'comparing' | 'failed';
+  'promote'?: boolean;
+  'query': Status;
+  'version': Version;
+}
+
 export interface Status {
   'durability': DurabilityStatus;
   'error'?: string;
@@ -120,6 +137,7 @@ export interface Status {
   'held_back_by'?: string;
   'hint'?: string;
   'name': string;
+  'next_output'?: NextStatus;
   'operators'?: Array<OperatorStatus> | null;
   'partitions': Array<PartitionStatus> | null;
   'rejected'?: Record<string, number>;
@@ -145,6 +163,7 @@ export interface Version {
 export interface Report {
   'patterns': Array<Pattern> | null;
   'query': string;
+  'version'?: number;
 }
 
 export interface Table {
@@ -219,6 +238,14 @@ export interface Outcome {
   'queries': Array<string> | null;
   'shadows'?: Array<string> | null;
   'warnings'?: Array<Diagnostic> | null;
+}
+
+export interface NewShadow {
+  'file'?: string;
+  'from'?: string;
+  'params'?: Record<string, string>;
+  'promote'?: boolean;
+  'sql': string;
 }
 
 export interface Posted {
@@ -353,6 +380,21 @@ export interface GraphNode {
   'watermark'?: string;
 }
 
+export interface Comparison {
+  'changed': number;
+  'columns': Array<ColumnChanges> | null;
+  'days': Array<DayOutcomes> | null;
+  'differences': Array<Difference> | null;
+  'error'?: string;
+  'only_new': number;
+  'only_old': number;
+  'same': number;
+  'since': string;
+  'uncompared': number;
+  'waiting_new': number;
+  'waiting_old': number;
+}
+
 export interface DurabilityStatus {
   'durable_step': number;
   'kept': boolean;
@@ -369,6 +411,15 @@ export interface FailureStatus {
   'panic'?: boolean;
   'restarts': number;
   'where'?: string;
+}
+
+export interface NextStatus {
+  'clock'?: string;
+  'needs'?: Array<string> | null;
+  'others'?: number;
+  'reason': string;
+  'stage': number;
+  'watermark'?: string;
 }
 
 export interface OperatorStatus {
@@ -391,6 +442,7 @@ export interface OperatorStatus {
 export interface PartitionStatus {
   'end': number;
   'ended': boolean;
+  'filtered': number;
   'idle': boolean;
   'lag': number;
   'late': number;
@@ -526,6 +578,29 @@ export interface DetectedEvent {
   'partition': number;
   'table': string;
   'variable'?: string;
+}
+
+export interface ColumnChanges {
+  'column': string;
+  'rows': number;
+}
+
+export interface DayOutcomes {
+  'changed': number;
+  'day': string;
+  'only_new': number;
+  'only_old': number;
+  'same': number;
+}
+
+export interface Difference {
+  'columns'?: Array<string> | null;
+  'id': string;
+  'kind': 'only_old' | 'only_new' | 'changed';
+  'new'?: unknown;
+  'old'?: unknown;
+  'table': string;
+  'time'?: string;
 }
 
 export interface LookupStatus {

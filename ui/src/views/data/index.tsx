@@ -1,4 +1,5 @@
 // Tables: their columns, a sample of their rows, and events to send.
+import { Sample } from './sample';
 import { Send } from './send';
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
@@ -61,6 +62,7 @@ function One({ of }: { of: TableInfo }) {
   return (
     <>
       {of.options['connector'] === 'http' && !of.options['url'] && <Send table={of} />}
+      <Sample table={of.name} />
       <h2>Columns</h2>
       <Table label="Columns" columns={described} rows={of.columns ?? []} id={(c) => c.name} />
       <h2>Options</h2>

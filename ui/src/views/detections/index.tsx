@@ -11,7 +11,7 @@ import { href, refine, type Route } from '../../router';
 import { One } from './one';
 import { Density } from './density';
 
-const most = 150;
+const most = 100;
 const perSecond = 40;
 
 export function Detections({ route }: { route: Route }) {

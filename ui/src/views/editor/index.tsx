@@ -10,6 +10,7 @@ import { Failure } from '../../parts/messages';
 import { QueryChoice } from '../../parts/queries';
 import { Tabs } from '../../parts/tabs';
 import { go, href, type Route } from '../../router';
+import { Change } from './change';
 import { examples } from './examples';
 import { complete, findings as ask, format as layout, marks, meaning } from './language';
 import { Explained, Findings } from './results';
@@ -137,6 +138,7 @@ export function Editor({ route }: { route: Route }) {
       </div>
       <Failure error={error} what="run the text" />
       {outcome && <Done outcome={outcome} />}
+      {editing && <Change key={editing} name={editing} text={text} />}
       <Tabs
         label="Results"
         names={[

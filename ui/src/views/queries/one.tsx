@@ -11,12 +11,16 @@ import { go, href, refine } from '../../router';
 import { AutomatonTab } from './automaton';
 import { GraphTab } from './graph';
 import { Partitions } from './partitions';
+import { ShadowTab } from './shadow';
+import { Versions } from './versions';
 
 const tabs: Array<[string, string]> = [
   ['graph', 'Operators'],
   ['automaton', 'Pattern'],
   ['partitions', 'Partitions'],
   ['text', 'Text'],
+  ['versions', 'Versions'],
+  ['shadow', 'Shadow'],
 ];
 
 export function One({ name, tab }: { name: string; tab: string }) {
@@ -42,6 +46,8 @@ export function One({ name, tab }: { name: string; tab: string }) {
         {tab === 'graph' && <GraphTab name={name} />}
         {tab === 'automaton' && <AutomatonTab name={name} />}
         {tab === 'partitions' && <Partitions status={status.data} />}
+        {tab === 'versions' && <Versions name={name} />}
+        {tab === 'shadow' && <ShadowTab name={name} />}
         {tab === 'text' && <pre tabIndex={0}>{info.data?.sql}</pre>}
       </Tabs>
     </>
@@ -82,9 +88,10 @@ function Actions({ info, changed }: { info: Info; changed: () => void }) {
     await what().then(then, setError);
   };
   const path = { name: info.name };
-  const stopped = info.state === 'failed' || info.state === 'stopped';
+  const stopped = ['failed', 'stopped', 'paused'].includes(info.state);
   return (
     <>
+      {info.state === 'running' && <button onClick={() => act(() => call('POST /v1/queries/{name}/pause', { path }), changed)}>Pause</button>}
       {stopped && <button onClick={() => act(() => call('POST /v1/queries/{name}/resume', { path }), changed)}>Resume</button>}
       {!sure && (
         <button class="danger" onClick={() => setSure(true)}>
