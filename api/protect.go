@@ -69,12 +69,6 @@ var rules = map[string]rule{
 
 	"POST /v1/tables/{name}/events":                  {auth.Author, false, "post-events"}, // data, not a change: the log says who
 	"GET /v1/tables/{name}/events/{id}":              {auth.Author, false, "show-event"},  // has the event
-
-	"POST /v1/queries/{name}/shadow":         {auth.Author, true, "create-shadow"},
-	"GET /v1/queries/{name}/shadow":          {auth.Author, false, "show-shadow"}, // has detections
-	"DELETE /v1/queries/{name}/shadow":       {auth.Author, true, "drop-shadow"},
-	"POST /v1/queries/{name}/shadow/promote": {auth.Author, true, "promote-shadow"},
-	"POST /v1/queries/{name}/replace": {auth.Author, true, "replace-query"},
 	"GET /v1/tables/{name}/parameters":               {auth.Viewer, false, "list-parameters"},
 	"PUT /v1/tables/{name}/parameters/{key}":         {auth.Author, true, "set-parameter"},
 	"DELETE /v1/tables/{name}/parameters/{key}":      {auth.Author, true, "delete-parameter"},
@@ -84,7 +78,6 @@ var rules = map[string]rule{
 	"DELETE /v1/queries/{name}/shadow":               {auth.Author, true, "drop-shadow"},
 	"POST /v1/queries/{name}/shadow/promote":         {auth.Author, true, "promote-shadow"},
 	"POST /v1/queries/{name}/replace":                {auth.Author, true, "replace-query"},
-
 
 	"POST /v1/language/diagnose":   {auth.Author, false, "language-diagnose"}, // reads modules of functions
 	"POST /v1/language/complete":   {auth.Author, false, "language-complete"},
