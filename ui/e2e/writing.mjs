@@ -121,6 +121,17 @@ export const tests = {
     await page.getByText('"cat"').waitFor();
     await page.getByRole('img', { name: 'Detections by day' }).waitFor();
   },
+  async 'its tests run, one fails, and say what they leave out'(page) {
+    await page.goto('/#/tests');
+    await page.getByRole('button', { name: 'An example' }).click();
+    await page.getByRole('button', { name: 'Run the tests' }).click();
+    await page.getByText('2 passed, 0 failed.').waitFor();
+    const tests = page.getByLabel('Tests, in YAML');
+    await tests.fill((await tests.inputValue()).replace('tries: 3', 'tries: 4'));
+    await page.getByRole('button', { name: 'Run the tests' }).click();
+    await page.getByText('1 passed, 1 failed.').waitFor();
+    await page.getByRole('region', { name: 'Coverage' }).waitFor();
+  },
   async 'the changed rule runs beside the old one'(page) {
     await page.goto('/#/queries/takeovers?tab=shadow');
     await page.getByRole('button', { name: "Run the editor's text beside it" }).click();
@@ -128,6 +139,17 @@ export const tests = {
     await page.getByText('FAILED{2,}').waitFor();
     await page.getByRole('button', { name: 'End it' }).click();
     await page.getByText('No other text runs beside this query.').waitFor();
+  },
+  async 'it is replaced, once it is clear what becomes of its state'(page) {
+    await page.goto('/#/editor?query=takeovers');
+    await page.getByText('FAILED{3,}').waitFor();
+    await write(page, rule('ok').replace("'10' MINUTE", "'20' MINUTE"));
+    await page.getByRole('button', { name: 'What would this text do to takeovers?' }).click();
+    await page.getByRole('region', { name: 'State of the operators' }).waitFor();
+    await page.getByRole('button', { name: 'Replace, without the state' }).click();
+    await page.getByText('takeovers runs version 2 now.').waitFor();
+    await page.goto('/#/queries/takeovers?tab=versions');
+    await page.getByRole('heading', { name: 'Version 2, compared with 1' }).waitFor();
   },
   async 'the query is dropped, but not by one click'(page) {
     await page.goto('/#/queries/takeovers');

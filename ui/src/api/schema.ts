@@ -27,10 +27,12 @@ export interface Routes {
   'POST /v1/language/hover': { input: { body: Place; }; answer: Meaning };
   'POST /v1/queries': { input: { body: Submission; }; answer: Outcome };
   'POST /v1/queries/{name}/pause': { input: { path: { 'name': string }; }; answer: unknown };
+  'POST /v1/queries/{name}/replace': { input: { path: { 'name': string }; body: Replacement; }; answer: ReplaceAnswer };
   'POST /v1/queries/{name}/resume': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/queries/{name}/shadow': { input: { path: { 'name': string }; body: NewShadow; }; answer: ShadowInfo };
   'POST /v1/queries/{name}/shadow/promote': { input: { path: { 'name': string }; }; answer: Info };
   'POST /v1/tables/{name}/events': { input: { path: { 'name': string }; body: unknown; }; answer: Posted };
+  'POST /v1/tests': { input: { body: RuleTests; }; answer: TestResults };
 }
 
 export interface Problem {
@@ -240,6 +242,31 @@ export interface Outcome {
   'warnings'?: Array<Diagnostic> | null;
 }
 
+export interface Replacement {
+  'dry_run'?: boolean;
+  'file'?: string;
+  'from'?: string;
+  'mapping'?: Record<string, string>;
+  'mode'?: 'keep' | 'drop' | 'replay';
+  'params'?: Record<string, string>;
+  'settings'?: Record<string, string>;
+  'sql': string;
+  'version'?: number;
+}
+
+export interface ReplaceAnswer {
+  'advice': 'keep' | 'replay' | 'drop';
+  'done': boolean;
+  'notes'?: Array<string> | null;
+  'operators': Array<Kept> | null;
+  'query': string;
+  'reasons'?: Array<ReplaceReason> | null;
+  'replay_from'?: string;
+  'replaying'?: boolean;
+  'version': number;
+  'warnings'?: Array<Diagnostic> | null;
+}
+
 export interface NewShadow {
   'file'?: string;
   'from'?: string;
@@ -253,6 +280,18 @@ export interface Posted {
   'events': Array<EventRef> | null;
   'received': string;
   'table': string;
+}
+
+export interface RuleTests {
+  'sql': string;
+  'tests': string;
+}
+
+export interface TestResults {
+  'covered': Array<CoveredPattern> | null;
+  'failed': number;
+  'passed': number;
+  'results': Array<TestResult> | null;
 }
 
 export interface Diagnostic {
@@ -534,9 +573,38 @@ export interface Answer {
   'text'?: string;
 }
 
+export interface Kept {
+  'operator': string;
+  'stage': number;
+  'state': 'kept' | 'moved' | 'lost';
+}
+
+export interface ReplaceReason {
+  'column'?: number;
+  'line'?: number;
+  'remedy'?: string;
+  'text': string;
+  'variable'?: string;
+}
+
 export interface EventRef {
   'href': string;
   'id': string;
+}
+
+export interface CoveredPattern {
+  'missing'?: Array<string> | null;
+  'query': string;
+  'seen': number;
+  'stage': number;
+  'total': number;
+}
+
+export interface TestResult {
+  'failures'?: Array<string> | null;
+  'millis': number;
+  'name': string;
+  'passed': boolean;
 }
 
 export interface BacktestVersion {

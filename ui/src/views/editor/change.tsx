@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { call } from '../../api/client';
-import type { ReplaceAnswer, Replacement } from '../../api/soon';
+import type { ReplaceAnswer, Replacement } from '../../api/schema';
 import { time } from '../../format';
 import { Failure } from '../../parts/messages';
 import { Table } from '../../parts/table';

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 
 import { call } from '../../api/client';
-import type { CoveredPattern, TestResult, TestResults } from '../../api/soon';
+import type { CoveredPattern, TestResult, TestResults } from '../../api/schema';
 import { percent } from '../../format';
 import { kept } from '../../kept';
 import { Badge, Empty, Failure } from '../../parts/messages';
