@@ -13,10 +13,17 @@ import (
 // answers.
 var single = []string{"/v1/queries/{name}", "/v1/tables/{name}", "/v1/savepoints/{name}"}
 
+// ownTags is the end of the paths of resources that have ETags of their own, which
+// their operations look after.
+const ownTags = "/parameters/{key}"
+
 // resourceOf is the path of the resource that a request to a pattern is about;
 // empty: it has no ETag.
 func resourceOf(pattern string, r *http.Request) string {
 	_, path, _ := strings.Cut(pattern, " ")
+	if strings.HasSuffix(path, ownTags) {
+		return ""
+	}
 	for _, s := range single {
 		if path != s && !strings.HasPrefix(path, s+"/") {
 			continue
@@ -106,6 +113,7 @@ func headersOf(method, path string) (list []*huma.Param) {
 		switch {
 		case method == http.MethodGet && path == s:
 			add("If-None-Match", "The ETag of an earlier answer: 304 when nothing has changed", 1024)
+		case strings.HasSuffix(path, ownTags): // it describes them
 		case method != http.MethodGet && (path == s || strings.HasPrefix(path, s+"/")):
 			add("If-Match", "The ETag of what is to be changed: 412 when it is not as it was", 1024)
 		}
