@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -11,7 +13,9 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
+	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -84,6 +88,29 @@ func (s *Service) dropLogs(cat *catalog.Catalog) error {
 	clear(s.posters.parameters)
 	s.posters.mu.Unlock()
 	return errors.Join(errs...)
+}
+
+// forgetUnread has a query hold nothing back of the tables that its new text does
+// not read.
+func (s *Service) forgetUnread(q *query.Query) error {
+	logs := s.runner.Intake()
+	if logs == nil {
+		return nil
+	}
+	var errs []error
+	for _, l := range logs.All() {
+		if !slices.ContainsFunc(q.Insert.All(), func(n *plan.Insert) bool { return reads(n.Input, l.Name()) }) {
+			errs = append(errs, l.Forget(q.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func reads(n plan.Node, table string) bool {
+	if s, ok := n.(*plan.Scan); ok {
+		return strings.EqualFold(s.Table.Name, table)
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return reads(in, table) })
 }
 
 // poster finds the table to post to.

@@ -332,7 +332,7 @@ func (s *Service) act(ctx context.Context, w *replacing) error {
 		return replaceProblem(err)
 	}
 	s.log.Info("query replaced", "query", name, "version", w.next.Number, "state", w.next.State)
-	return nil
+	return s.forgetUnread(w.query)
 }
 
 // exchange is the stop of the running version and the commit of the new one.

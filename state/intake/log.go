@@ -209,8 +209,8 @@ func (l *Log) writeKeep(query string) error {
 	return b.Commit(false)
 }
 
-// forget has a query hold nothing back any more.
-func (l *Log) forget(query string) error {
+// Forget has a query hold nothing back any more.
+func (l *Log) Forget(query string) error {
 	l.mu.Lock()
 	_, known := l.keep[query]
 	delete(l.keep, query)

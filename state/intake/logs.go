@@ -129,7 +129,7 @@ func (s *Logs) Drop(table string) error {
 func (s *Logs) Forget(query string) error {
 	var errs []error
 	for _, l := range s.All() {
-		errs = append(errs, l.forget(query))
+		errs = append(errs, l.Forget(query))
 	}
 	return errors.Join(errs...)
 }
