@@ -55,7 +55,6 @@ type applying struct {
 	change  *Change
 	version string // of the program
 	head    header
-	acked   []uint64
 }
 
 // read reads the snapshot, and the journal's steps behind it; found is false where
