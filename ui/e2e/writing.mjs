@@ -73,6 +73,8 @@ export const tests = {
     await page.getByLabel('Events').fill(events);
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('11 events are kept').waitFor();
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByRole('region', { name: 'Rows' }).getByText('account=eve, ok=true').waitFor();
   },
   async 'an event that is none is refused'(page) {
     await page.getByLabel('Events').fill('{"account": "ann", "ok": "perhaps"}');

@@ -8,7 +8,7 @@ export interface Routes {
   'GET /v1/backtests': { input: { }; answer: Array<Backtest> | null };
   'GET /v1/backtests/{id}': { input: { path: { 'id': string }; }; answer: Backtest };
   'GET /v1/instances': { input: { query?: { 'query'?: Array<string> | null; 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: AllInstances };
-  'GET /v1/queries': { input: { }; answer: Array<Info> | null };
+  'GET /v1/queries': { input: { query?: { 'after'?: string; 'limit'?: number }; }; answer: Array<Info> | null };
   'GET /v1/queries/{name}': { input: { path: { 'name': string }; }; answer: Info };
   'GET /v1/queries/{name}/automaton': { input: { path: { 'name': string }; }; answer: Automata };
   'GET /v1/queries/{name}/detections': { input: { path: { 'name': string }; query?: { 'after'?: string; 'limit'?: number }; }; answer: Detections };
@@ -18,7 +18,8 @@ export interface Routes {
   'GET /v1/queries/{name}/status': { input: { path: { 'name': string }; }; answer: Status };
   'GET /v1/queries/{name}/versions': { input: { path: { 'name': string }; }; answer: Array<Version> | null };
   'GET /v1/queries/{name}/why': { input: { path: { 'name': string }; query?: { 'key'?: string; 'detection'?: string; 'from'?: string; 'to'?: string; 'limit'?: number }; }; answer: Report };
-  'GET /v1/tables': { input: { }; answer: Array<Table> | null };
+  'GET /v1/tables': { input: { query?: { 'after'?: string; 'limit'?: number }; }; answer: Array<Table> | null };
+  'GET /v1/tables/{name}/sample': { input: { path: { 'name': string }; query?: { 'rows'?: number; 'from'?: 'latest' | 'earliest' }; }; answer: TableSample };
   'POST /v1/backtests': { input: { body: BacktestRequest; }; answer: Backtest };
   'POST /v1/language/complete': { input: { body: Place; }; answer: CompletionList };
   'POST /v1/language/diagnose': { input: { body: Draft; }; answer: Diagnosis };
@@ -173,6 +174,12 @@ export interface Table {
   'name': string;
   'options': Record<string, string>;
   'watermark'?: string;
+}
+
+export interface TableSample {
+  'incomplete'?: boolean;
+  'rows': Array<SampleRow> | null;
+  'table': string;
 }
 
 export interface BacktestRequest {
@@ -530,6 +537,15 @@ export interface Column {
   'name': string;
   'not_null'?: boolean;
   'type': string;
+}
+
+export interface SampleRow {
+  'columns'?: unknown;
+  'offset': number;
+  'partition': number;
+  'record'?: string;
+  'rejected'?: string;
+  'time'?: string;
 }
 
 export interface CompletionItem {

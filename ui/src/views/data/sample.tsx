@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
-import type { SampleRow } from '../../api/soon';
+import type { SampleRow } from '../../api/schema';
 import { pairs, time } from '../../format';
 import { Empty, Failure } from '../../parts/messages';
 import { Table, type Column } from '../../parts/table';
@@ -14,8 +14,8 @@ const columns: Array<Column<SampleRow>> = [
   { name: 'Time', value: (r) => r.time, show: (r) => time(r.time) },
   {
     name: 'Values',
-    value: (r) => r.rejected ?? pairs(r.columns),
-    show: (r) => (r.rejected ? <span class="bad">{`No row: ${r.rejected} (${r.record ?? ''})`}</span> : pairs(r.columns)),
+    value: (r) => r.rejected ?? pairs(r.columns as Record<string, unknown>),
+    show: (r) => (r.rejected ? <span class="bad">{`No row: ${r.rejected} (${r.record ?? ''})`}</span> : pairs(r.columns as Record<string, unknown>)),
     mono: true,
     wide: true,
   },
