@@ -4,11 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 )
-
-// maxPage is the most, and the default, of a list.
-const maxPage = 1000
 
 // listQuery is which part of a list is asked for.
 type listQuery struct {
@@ -43,13 +39,4 @@ func paged[T any](path string, in *listQuery, list []T, name func(*T) string) (*
 		out.Body = []T{}
 	}
 	return out, nil
-}
-
-// nextOf is the path of the next page; empty: there is none.
-func nextOf(link string) string {
-	path, rel, _ := strings.Cut(link, ">")
-	if !strings.Contains(rel, `rel="next"`) {
-		return ""
-	}
-	return strings.TrimPrefix(path, "<")
 }

@@ -17,8 +17,8 @@ func TestBacktestOnServer(t *testing.T) {
 	}
 	writeTestFile(t, "data/files/p.csv", "1,2026-01-01 10:00:00,150\n2,2026-01-02 10:00:00,250\n")
 	const insert = "INSERT INTO large /*+ NAME('rule') */ SELECT card, amount FROM payments WHERE amount > "
-	writeTestFile(t, "tables.sql", `CREATE TABLE payments (card BIGINT, ts TIMESTAMP(3), amount DOUBLE, WATERMARK FOR ts AS ts) WITH ('connector' = 'file', 'path' = 'p.csv', 'format' = 'csv');
-CREATE TABLE large (card BIGINT, amount DOUBLE) WITH ('connector' = 'blackhole');`)
+	writeTestFile(t, "tables.sql", `CREATE TABLE payments (card BIGINT, ts TIMESTAMP(3), amount DECIMAL(9, 2), WATERMARK FOR ts AS ts) WITH ('connector' = 'file', 'path' = 'p.csv', 'format' = 'csv');
+CREATE TABLE large (card BIGINT, amount DECIMAL(9, 2)) WITH ('connector' = 'blackhole');`)
 	writeTestFile(t, "old.sql", insert+"100;")
 	writeTestFile(t, "new.sql", insert+":least;")
 	address, stop := testServer(t, "data")

@@ -242,13 +242,14 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 // More streams than are served are refused, and those that end make room.
 func TestStreamsAreLimited(t *testing.T) {
 	l := newLive(t, "", nil, nil)
-	var open []*http.Response
+	var closers []func() error
 	for range 64 {
 		resp, err := http.Get(l.address + "/v1/detections/stream")
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
 		}
-		open = append(open, resp)
+		defer resp.Body.Close()
+		closers = append(closers, resp.Body.Close)
 	}
 	refused := func() bool {
 		resp, err := http.Get(l.address + "/v1/queries/q/detections/stream")
@@ -261,8 +262,8 @@ func TestStreamsAreLimited(t *testing.T) {
 	if !refused() {
 		t.Error("the 65th was let in")
 	}
-	for _, resp := range open {
-		resp.Body.Close()
+	for _, end := range closers {
+		_ = end()
 	}
 	waitFor(t, func() bool { return !refused() })
 }
