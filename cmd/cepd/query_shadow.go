@@ -24,7 +24,7 @@ func newShadow(g *global, f *queryFlags) *cobra.Command {
 on all that comes, and without its sinks. Without FILE it shows how the two
 compare: detections that are the same, that only one of them has, and those with
 other values. A shadow takes its query's place with cepd query promote.`,
-		Example: "  cepd query shadow card_testing bolder.sql --from state\n  cepd query shadow card_testing\n  cepd query promote card_testing",
+		Example: "  cepd query shadow card_testing bolder.sql --from 2026-03-01T00:00:00Z\n  cepd query shadow card_testing\n  cepd query promote card_testing",
 		RunE: func(c *cobra.Command, args []string) error {
 			var out api.ShadowInfo
 			if len(args) == 1 {
