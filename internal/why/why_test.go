@@ -25,7 +25,7 @@ var clauses = map[string]string{
 	"threads":   "MEASURES COUNT(*) AS n PATTERN (A+ B) WITHIN INTERVAL '20' SECOND DEFINE A AS v < 6, B AS v > 1.5 * AVG(A.v)",
 	"previous":  "MEASURES COUNT(*) AS n AFTER MATCH SKIP TO NEXT ROW PATTERN (A B B) DEFINE B AS v > PREV(v)",
 	"all rows":  "MEASURES COUNT(*) AS n ALL ROWS PER MATCH PATTERN (A B+) WITHIN INTERVAL '20' SECOND DEFINE A AS v < 3, B AS v > 3",
-	"shared":    "MEASURES A.v AS n PATTERN (A ->> B ->> C) WITHIN INTERVAL '9' SECOND DEFINE A AS v < 3, B AS v = 5, C AS v > 7",
+	"shared":    "MEASURES A.v AS n PATTERN (A ->> B ->> C) WITHIN INTERVAL '30' SECOND DEFINE A AS v < 3, B AS v = 5, C AS v > 7",
 	"partial":   "MEASURES A.v AS n AFTER MATCH SKIP PAST LAST ROW PATTERN (A -> B -> C) WITHIN INTERVAL '30' SECOND DEFINE A AS v < 3, B AS v > A.v + 3, C AS v = B.v",
 	"absence":   "MEASURES A.v AS n PATTERN (A -> NOT B) WITHIN INTERVAL '7' SECOND DEFINE A AS v < 3, B AS v = 9",
 	"timed out": "MEASURES A.v AS n PATTERN (A -> B) WITHIN INTERVAL '7' SECOND EMIT TIMEOUTS DEFINE A AS v < 3, B AS v = 9",
