@@ -2,6 +2,7 @@ package eql
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,8 @@ import (
 	"github.com/cepd/cepd/internal/diag"
 )
 
-// Convert converts a query. The error is a diag.List with the place of what cannot be
+// Convert converts a query. Its view has the name of the file, unless the options have
+// one. The error is a diag.List with the place of what cannot be
 // converted.
 func Convert(file, src string, o convert.Options) (string, error) {
 	errs := &diag.List{File: file, Source: src}
@@ -23,7 +25,8 @@ func Convert(file, src string, o convert.Options) (string, error) {
 		return "", fmt.Errorf("%s: say which table has the events: --table NAME", file)
 	}
 	if o.Name == "" {
-		o.Name = "detections"
+		base := filepath.Base(file)
+		o.Name = convert.Name(strings.TrimSuffix(base, filepath.Ext(base)))
 	}
 	view := convert.Ident(o.Name)
 	w := &writer{options: &o, errs: errs, table: convert.Ident(table)}

@@ -10,6 +10,7 @@ import (
 	"github.com/cepd/cepd/internal/convert/eql"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
 )
 
 // events is the table that what is converted must be right for.
@@ -32,7 +33,7 @@ func TestConvert(t *testing.T) {
 					o.Fields[from] = to
 				}
 			}
-			out, err := eql.Convert("", d.Input, o)
+			out, err := eql.Convert("detections.eql", d.Input, o)
 			if err != nil {
 				return err.Error() + "\n"
 			}
@@ -41,5 +42,19 @@ func TestConvert(t *testing.T) {
 			}
 			return out
 		})
+	})
+}
+
+// FuzzConvert: whatever the text, there is SQL that can be read, or a reason.
+func FuzzConvert(f *testing.F) {
+	f.Add("sequence by a with maxspan=1m [x where a == 1] by ?b with runs=2 ![any where f~(b, \"c\")] [y where not (z in (1, 2))] until [any where true]")
+	f.Fuzz(func(t *testing.T, src string) {
+		out, err := eql.Convert("", src, convert.Options{Tables: []convert.Table{{Name: "events"}}})
+		if err != nil && err.Error() == "" {
+			t.Error("no reason")
+		}
+		if _, failed := parse.Parse("", out); err == nil && failed != nil {
+			t.Errorf("%s\n%v", out, failed)
+		}
 	})
 }

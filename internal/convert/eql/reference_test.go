@@ -261,7 +261,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func run(t *testing.T, q *sequence, events []occurrence) (found []string, sql string) {
 	t.Helper()
 	ctx := context.Background()
-	sql, err := eql.Convert("", q.text(), convert.Options{Tables: []convert.Table{{Name: "events"}}, Into: "found", Fields: map[string]string{"event.category": "kind"}})
+	sql, err := eql.Convert("seq.eql", q.text(), convert.Options{Tables: []convert.Table{{Name: "events"}}, Into: "found", Fields: map[string]string{"event.category": "kind"}})
 	if err != nil {
 		t.Fatalf("%s: %v", q.text(), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -45,6 +46,9 @@ func (r *reader) where(n *yaml.Node, o *convert.Options) string {
 	if len(list) == 0 {
 		r.mistake(n, "expected a condition")
 	}
+	if len(list) > 1 {
+		return "(" + either(list) + ")"
+	}
 	return either(list)
 }
 
@@ -71,8 +75,12 @@ func (d *detection) read(n *yaml.Node) string {
 }
 
 func (d *detection) fail(expected string) {
+	where := "at its end"
+	if len(d.words) > 0 {
+		where = "before " + strconv.Quote(strings.Join(d.words, " "))
+	}
 	if !d.failed {
-		d.mistake(d.condition, "expected %s before %q", expected, strings.Join(d.words, " "))
+		d.mistake(d.condition, "expected %s %s", expected, where)
 	}
 	d.failed, d.words = true, nil
 }
