@@ -135,9 +135,9 @@ func (r *Rule) validate(f *faults, pack Files, m *Manifest) {
 // Supports says whether the pack is for a version of cepd. One that is no release
 // supports everything.
 func (m *Manifest) Supports(cepd string) error {
-	v, err := semver.NewVersion(strings.TrimPrefix(cepd, "v"))
-	if err != nil || m.Cepd == "" {
-		return nil
+	v, notRelease := semver.NewVersion(strings.TrimPrefix(cepd, "v"))
+	if notRelease != nil || m.Cepd == "" {
+		return nil //nolint:nilerr // what is no release supports everything
 	}
 	c, err := semver.NewConstraint(m.Cepd)
 	if err == nil && !c.Check(v) {
