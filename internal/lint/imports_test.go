@@ -40,7 +40,7 @@ var layers = [][]string{
 	{"examples"},
 	{"internal/e2e", "internal/differential"},
 	{"internal/demo", "benchmarks"},
-	{"cmd", "docs", "scripts", "tools", "."},
+	{"cmd", "deploy", "docs", "scripts", "tools", "."},
 }
 
 func layerOf(pkg string) int {
