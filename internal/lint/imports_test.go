@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -110,6 +110,7 @@ var only = map[string][]string{
 	"golang.org/x/time":                  {"api"},
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest"},
+	"go.opentelemetry.io/otel":           {"internal/trace"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
 	"github.com/minio/minio-go":          {"internal/backup"},
 	"github.com/HdrHistogram":            {"benchmarks"},
