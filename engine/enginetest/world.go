@@ -153,7 +153,7 @@ func (in *Input) End() {
 type Output struct {
 	mu     sync.Mutex
 	rows   []Row
-	traced map[event.ID]string // traceparent of rows that had one
+	traced map[event.ID]string        // traceparent of rows that had one
 	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
 }
