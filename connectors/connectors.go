@@ -76,6 +76,7 @@ type Table struct {
 	Key      []string       // the columns of the primary key
 	Changes  bool           // of a sink: rows are updated and deleted
 	Writer   int            // tells sinks of a query that write the same table apart
+	Traced   bool           // of a source: headers of records are wanted, for the trace they are part of
 	Access   *access.Policy // files and addresses that may be used; nil: all
 }
 

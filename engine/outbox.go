@@ -8,6 +8,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/state"
 )
 
@@ -25,12 +26,14 @@ type outbox struct {
 	table  string
 	sink   connectors.Sink
 	limit  int64
-	rate   int64      // rows per second that may leave; 0: any
-	most   int        // rows of an item
-	seq    uint64     // rows numbered so far; the pipeline's
-	newest event.Time // of their times; the pipeline's
-	rows   rows       // scratch of rejects.go
-	recent *recent    // what has left, to be watched; nil: nobody can
+	rate   int64        // rows per second that may leave; 0: any
+	most   int          // rows of an item
+	seq    uint64       // rows numbered so far; the pipeline's
+	newest event.Time   // of their times; the pipeline's
+	rows   rows         // scratch of rejects.go
+	recent *recent      // what has left, to be watched; nil: nobody can
+	spans  *spans       // nil: there are no traces
+	sends  []trace.Span // of what is on its way to the sink; of the delivery
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -60,6 +63,8 @@ type item struct {
 	last  uint64 // number of its last row
 	step  uint64
 	bytes int64
+
+	traced []connectors.Traced
 }
 
 const maxFreeBatches = 16
@@ -126,6 +131,7 @@ func (o *outbox) add(b *event.Batch, live []int32, last, step uint64, salt event
 	it := o.tail(step, len(live))
 	from := it.b.N
 	it.b.AppendRows(b, live)
+	it.traced = o.spans.leaving(it.traced, b, live, from, salt == (event.ID{}))
 	for i := range it.b.ID[from:it.b.N] {
 		id := &it.b.ID[from+i]
 		id.Hi, id.Lo = id.Hi^salt.Hi, id.Lo^salt.Lo
@@ -204,9 +210,9 @@ func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err err
 		return 0, nil
 	}
 	if o.tx != nil {
-		return len(items), o.transact(ctx, items, c)
+		return len(items), o.sent(o.transact(ctx, items, c))
 	}
-	if err := o.write(ctx, items); err != nil {
+	if err := o.sent(o.write(ctx, items)); err != nil {
 		return 0, err
 	}
 	o.acknowledge(len(items))
@@ -214,8 +220,9 @@ func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err err
 }
 
 func (o *outbox) write(ctx context.Context, items []item) error {
-	for _, it := range items {
-		if err := o.sink.Write(ctx, it.b); err != nil {
+	for i := range items {
+		it := &items[i]
+		if err := o.sink.Write(o.sending(ctx, it), it.b); err != nil {
 			return fmt.Errorf("write to %s: %w", o.table, err)
 		}
 	}

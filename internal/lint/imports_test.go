@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -101,7 +101,7 @@ var only = map[string][]string{
 	"github.com/tetratelabs/wazero":      {"internal/wasm"},
 	"github.com/twmb/avro":               {"connectors/formats/avro"},
 	"github.com/bufbuild/protocompile":   {"connectors/formats/protobuf"},
-	"google.golang.org/protobuf":         {"connectors/formats/protobuf"},
+	"google.golang.org/protobuf":         {"connectors/formats/protobuf", "internal/trace/tracetest"},
 	"github.com/parquet-go/parquet-go":   {"connectors/formats/parquet", "benchmarks/cmd/backtest"},
 	"github.com/danielgtaylor/huma":      {"api"},
 	"github.com/creachadair/jrpc2":       {"internal/lsp"},
@@ -111,6 +111,7 @@ var only = map[string][]string{
 	"golang.org/x/time":                  {"api"},
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/convert/sigma", "internal/ruletest"},
+	"go.opentelemetry.io/otel":           {"internal/trace"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
 	"github.com/minio/minio-go":          {"internal/backup"},
 	"github.com/HdrHistogram":            {"benchmarks"},
