@@ -336,7 +336,7 @@ func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connector
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Key: keyColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.name(), "table", t.Name), Query: b.name(), Delivery: delivery(options[optDelivery]),
-		Access: b.options.Access,
+		Access: b.options.Access, Durable: b.p != nil && b.p.journal.store != nil,
 	}, nil
 }
 
