@@ -167,7 +167,7 @@ func noAnswer(err error) outbound.Answer {
 func (s *webhook) judge(resp *nethttp.Response) outbound.Answer {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what it says beside its code is for people
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRead))
-	a := outbound.Answer{Status: resp.StatusCode, Reason: fmt.Sprintf("the service answers %s", resp.Status), Text: s.table.Access.Redact(string(text))}
+	a := outbound.Answer{Status: resp.StatusCode, Reason: fmt.Sprintf("the service answers %s", resp.Status), Text: s.table.Access.Redact(strings.TrimSpace(string(text)))}
 	switch {
 	case s.success.has(resp.StatusCode):
 		return outbound.Answer{Verdict: outbound.Taken, Status: resp.StatusCode}

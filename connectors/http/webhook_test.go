@@ -136,7 +136,7 @@ func hookRows(ids ...int64) *event.Batch {
 	for i, id := range ids {
 		b.Cols[0].Set(i, len(ids), event.IntValue(id))
 		b.Cols[1].Set(i, len(ids), event.StringValue(fmt.Sprintf("n/%d \"x\"", id)))
-		b.ID[i], b.Time[i] = event.Detection(7, uint64(id)), event.Time(id)
+		b.ID[i], b.Time[i] = event.Detection(7, uint64(id)), id
 	}
 	return b
 }
