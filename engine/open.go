@@ -284,6 +284,12 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
 	}
+	if o.letters, err = b.openLetters(t); err != nil || o.letters == nil {
+		return err
+	}
+	if err := o.letters.sink.Open(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", o.letters.name, err)
+	}
 	return nil
 }
 
@@ -313,14 +319,18 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 			return o, nil
 		}
 	}
+	if err := b.openSink(ctx, sinkSpec{table: t, columns: allColumns(t)}); err != nil {
+		return nil, err
+	}
+	return b.p.boxes[len(b.p.boxes)-1], nil
+}
+
+func allColumns(t *catalog.Table) []connectors.Column {
 	columns := make([]connectors.Column, len(t.Columns))
 	for i := range t.Columns {
 		columns[i] = tableColumn(&t.Columns[i])
 	}
-	if err := b.openSink(ctx, sinkSpec{table: t, columns: columns}); err != nil {
-		return nil, err
-	}
-	return b.p.boxes[len(b.p.boxes)-1], nil
+	return columns
 }
 
 // table is what the connector of a table gets, with its secrets.

@@ -23,17 +23,19 @@ import (
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
 type outbox struct {
-	table  string
-	sink   connectors.Sink
-	limit  int64
-	rate   int64        // rows per second that may leave; 0: any
-	most   int          // rows of an item
-	seq    uint64       // rows numbered so far; the pipeline's
-	newest event.Time   // of their times; the pipeline's
-	rows   rows         // scratch of rejects.go
-	recent *recent      // what has left, to be watched; nil: nobody can
-	spans  *spans       // nil: there are no traces
-	sends  []trace.Span // of what is on its way to the sink; of the delivery
+	table   string
+	sink    connectors.Sink
+	limit   int64
+	rate    int64              // rows per second that may leave; 0: any
+	most    int                // rows of an item
+	seq     uint64             // rows numbered so far; the pipeline's
+	newest  event.Time         // of their times; the pipeline's
+	rows    rows               // scratch of rejects.go
+	recent  *recent            // what has left, to be watched; nil: nobody can
+	spans   *spans             // nil: there are no traces
+	sends   []trace.Span       // of what is on its way to the sink; of the delivery
+	refuser connectors.Refuser // the sink, if it may find that a row cannot be delivered
+	letters *letters           // where such rows go; nil: they are only counted
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -71,7 +73,8 @@ const maxFreeBatches = 16
 
 func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
 	tx, _ := sink.(connectors.Transactional)
-	return &outbox{table: table, sink: sink, tx: tx, schema: schema, limit: limit,
+	refuser, _ := sink.(connectors.Refuser)
+	return &outbox{table: table, sink: sink, tx: tx, refuser: refuser, schema: schema, limit: limit,
 		room: room, work: make(chan struct{}, 1), most: event.MaxRows}
 }
 
@@ -229,7 +232,7 @@ func (o *outbox) write(ctx context.Context, items []item) error {
 	if err := o.sink.Flush(ctx); err != nil {
 		return fmt.Errorf("write to %s: %w", o.table, err)
 	}
-	return nil
+	return o.refused(ctx)
 }
 
 // claim takes the durable items at the head that have at most so many rows. They
