@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/scenario", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -39,7 +39,7 @@ var layers = [][]string{
 	{"internal/conformance", "internal/sim", "internal/lsp", "api"},
 	{"examples"},
 	{"internal/e2e", "internal/differential"},
-	{"internal/demo", "benchmarks"},
+	{"internal/demo", "internal/gallery", "benchmarks"},
 	{"cmd", "docs", "scripts", "tools", "."},
 }
 
@@ -109,7 +109,7 @@ var only = map[string][]string{
 	"golang.org/x/oauth2":                {"connectors/kafka"},
 	"golang.org/x/time":                  {"api"},
 	"github.com/spf13":                   {"cmd"},
-	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest"},
+	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest", "internal/scenario"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
 	"github.com/minio/minio-go":          {"internal/backup"},
 	"github.com/HdrHistogram":            {"benchmarks"},
