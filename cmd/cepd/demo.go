@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -39,11 +41,12 @@ things to be found planted among them, and others that only look alike. They go
 through the statements of examples/NAME in this process, in virtual time. What is
 found is shown, then counted: planted, found, missed, false alarms, precision and
 recall of each rule. The exit code is 1 when a rule does worse than the example
-says it does.
+says it does. With a / in it NAME is a folder of your own: FOLDER.sql and
+scenario.yaml.
 
 demo fraud plays live: card payments, ten minutes of their time in a second, through
 a Kafka-protocol broker in this process, with the web page. Ctrl-C ends it and counts.`,
-		Example: "  cepd demo\n  cepd demo takeover\n  cepd demo fraud --duration 20s --rate 50000",
+		Example: "  cepd demo\n  cepd demo takeover\n  cepd demo ./takeover\n  cepd demo fraud --duration 20s --rate 50000",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("demo plays one example at a time")
@@ -113,15 +116,31 @@ func (d *demoCommand) list() error {
 	return w.Flush()
 }
 
-// play plays an example in virtual time.
-func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSet) error {
+// findExample is an example of the gallery, or one in a folder of the user's.
+func findExample(name string) (gallery.Example, error) {
+	if strings.ContainsAny(name, "/\\.") {
+		dir, err := filepath.Abs(name)
+		if err != nil {
+			return gallery.Example{}, err
+		}
+		return gallery.Load(os.DirFS(filepath.Dir(dir)), filepath.Base(dir))
+	}
 	list, err := gallery.List(examples.Files)
 	if err != nil {
-		return err
+		return gallery.Example{}, err
 	}
 	i := slices.IndexFunc(list, func(e gallery.Example) bool { return e.Name == name })
 	if i < 0 {
-		return usagef("there is no demo %q; cepd demo lists them", name)
+		return gallery.Example{}, usagef("there is no demo %q; cepd demo lists them", name)
+	}
+	return list[i], nil
+}
+
+// play plays an example in virtual time.
+func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSet) error {
+	e, err := findExample(name)
+	if err != nil {
+		return err
 	}
 	if err := unused(flags, name, "duration", "rate", "listen"); err != nil {
 		return err
@@ -134,8 +153,8 @@ func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSe
 	if flags.Changed("seed") {
 		o.Seed = d.live.Seed
 	}
-	fmt.Fprintf(d.std.err, "%s\nthe statements: examples/%s/%s.sql   the events: examples/%s/scenario.yaml\n\n", list[i].Title, name, name, name)
-	report, err := gallery.Play(ctx, list[i], o)
+	fmt.Fprintf(d.std.err, "%s\n\n", e.Title)
+	report, err := gallery.Play(ctx, e, o)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func List(fsys fs.FS) (list []Example, err error) {
 		return nil, err
 	}
 	for _, name := range names {
-		e, err := load(fsys, path.Dir(name))
+		e, err := Load(fsys, path.Dir(name))
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,8 @@ func List(fsys fs.FS) (list []Example, err error) {
 	return list, nil
 }
 
-func load(fsys fs.FS, name string) (Example, error) {
+// Load is the example in the folder of that name.
+func Load(fsys fs.FS, name string) (Example, error) {
 	file := path.Join(name, scenarioFile)
 	text, err := fs.ReadFile(fsys, file)
 	if err != nil {
