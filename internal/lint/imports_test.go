@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"internal/conformance", "internal/sim", "internal/lsp", "api"},
 	{"examples"},
 	{"internal/e2e", "internal/differential"},
-	{"internal/demo", "benchmarks"},
+	{"internal/demo", "benchmarks", "internal/gallery"},
 	{"cmd", "deploy", "docs", "scripts", "tools", "."},
 }
 
@@ -113,7 +113,7 @@ var only = map[string][]string{
 	"golang.org/x/time":                  {"api", "connectors/outbound"},
 	"github.com/sony/gobreaker":          {"connectors/outbound"},
 	"github.com/spf13":                   {"cmd"},
-	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/convert/sigma", "internal/ruletest"},
+	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/convert/sigma", "internal/ruletest", "internal/scenario"},
 	"go.opentelemetry.io/otel":           {"internal/trace"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
 	"github.com/minio/minio-go":          {"internal/backup"},
