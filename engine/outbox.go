@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -25,12 +26,14 @@ type outbox struct {
 	table  string
 	sink   connectors.Sink
 	limit  int64
-	rate   int64      // rows per second that may leave; 0: any
-	most   int        // rows of an item
-	seq    uint64     // rows numbered so far; the pipeline's
-	newest event.Time // of their times; the pipeline's
-	rows   rows       // scratch of rejects.go
-	recent *recent    // what has left, to be watched; nil: nobody can
+	rate   int64         // rows per second that may leave; 0: any
+	most   int           // rows of an item
+	wait   time.Duration // how long rows are gathered; 0: they leave at once
+	enough int64         // bytes of rows that leave before
+	seq    uint64        // rows numbered so far; the pipeline's
+	newest event.Time    // of their times; the pipeline's
+	rows   rows          // scratch of rejects.go
+	recent *recent       // what has left, to be watched; nil: nobody can
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -75,6 +78,15 @@ func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit i
 func (o *outbox) limited(rate int64) *outbox {
 	if o.rate = rate; rate > 0 {
 		o.most = int(min(rate, event.MaxRows))
+	}
+	return o
+}
+
+// gathering has rows wait, as the sink wants it.
+func (o *outbox) gathering() *outbox {
+	if g, ok := o.sink.(connectors.Gatherer); ok {
+		o.wait, o.enough = g.Gather()
+		o.limit += o.enough
 	}
 	return o
 }
@@ -159,6 +171,13 @@ func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.bytes >= o.limit
+}
+
+// ripe says whether rows that are gathered are enough.
+func (o *outbox) ripe() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes >= o.enough
 }
 
 // empty says whether all rows are acknowledged.

@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/bytesize", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"internal/reference"},
 	{"connectors"},
 	{"connectors/formats", "internal/broker"},
-	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc"},
+	{"connectors/kafka", "connectors/file", "connectors/filesystem", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
 	{"internal/history", "internal/explain"},
