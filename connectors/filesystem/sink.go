@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -30,10 +29,12 @@ type sink struct {
 	begun  int64              // part of the names of files: of files that are committed, by which entry
 	count  int                // of files begun
 	open   map[string]*output // by partition
-	wrote  []*output          // scratch: those that rows of the batch go to
 	clock  int64              // counts batches
 	staged []file             // sealed, not yet published
-	path   []byte
+
+	path        []byte   // scratch
+	groups      []*group // of the batch at hand
+	byPartition map[string]*group
 }
 
 // output is an open file.
@@ -43,8 +44,7 @@ type output struct {
 	size counter
 	pack io.WriteCloser // nil: not compressed
 	rows formats.FileWriter
-	sel  []int32 // rows of the batch that go to it
-	used int64   // when it was written last
+	used int64 // when it was written last
 }
 
 // counter counts bytes on their way.
@@ -60,7 +60,7 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 func newSink(c *config, files *formats.Files, log *slog.Logger) *sink {
-	return &sink{config: c, files: files, log: log, owner: fmt.Sprintf("%016x", rand.Uint64()), open: map[string]*output{}}
+	return &sink{config: c, files: files, log: log, owner: fmt.Sprintf("%016x", rand.Uint64()), open: map[string]*output{}, byPartition: map[string]*group{}}
 }
 
 // Gather implements connectors.Gatherer.
@@ -83,47 +83,108 @@ func (s *sink) Open(ctx context.Context) error {
 // tells it from a running one where processes are not fenced.
 const abandonedAge = 24 * time.Hour
 
-// Write implements connectors.Sink.
+// Write implements connectors.Sink. Rows are sorted by partition first, so that
+// a batch writes a file at a time, and beyond the limit of open ones no partition
+// has more than one a batch.
 func (s *sink) Write(ctx context.Context, b *event.Batch) error {
-	s.unsort()
+	s.clock++
+	if err := s.sort(b); err != nil {
+		return err
+	}
+	for _, open := range []bool{true, false} {
+		for _, g := range s.groups {
+			if len(g.sel) == 0 || open && s.open[g.partition] == nil {
+				continue
+			}
+			if err := s.write(ctx, b, g); err != nil {
+				return err
+			}
+			g.sel = g.sel[:0]
+		}
+	}
+	return nil
+}
+
+// group is the rows of a batch that go to one partition.
+type group struct {
+	partition string
+	sel       []int32
+}
+
+// sort makes groups of a batch, in the order in which they begin.
+func (s *sink) sort(b *event.Batch) (err error) {
+	clear(s.byPartition)
+	s.groups = s.groups[:0]
+	var g *group
 	for n := range b.Live() {
 		row := b.Row(n)
-		var err error
 		if s.path, err = appendPath(s.path[:0], s.config.by, b, row); err != nil {
 			return err
 		}
-		o := s.open[string(s.path)]
-		if o == nil {
-			if o, err = s.begin(ctx, b); err != nil {
-				return err
-			}
+		if g == nil || g.partition != string(s.path) {
+			g = s.group()
 		}
-		if len(o.sel) == 0 {
-			s.wrote = append(s.wrote, o)
-		}
-		o.sel = append(o.sel, int32(row))
+		g.sel = append(g.sel, int32(row))
 	}
-	return s.spill(ctx, b)
+	return nil
+}
+
+// group is that of the path at hand.
+func (s *sink) group() *group {
+	if g := s.byPartition[string(s.path)]; g != nil {
+		return g
+	}
+	var g *group
+	if n := len(s.groups); n < cap(s.groups) {
+		s.groups = s.groups[:n+1]
+		g = s.groups[n]
+	} else {
+		s.groups = append(s.groups, nil)
+	}
+	if g == nil {
+		g = &group{}
+		s.groups[len(s.groups)-1] = g
+	}
+	g.partition, g.sel = string(s.path), g.sel[:0]
+	s.byPartition[g.partition] = g
+	return g
+}
+
+// write writes a group to the open file of its partition.
+func (s *sink) write(ctx context.Context, b *event.Batch, g *group) (err error) {
+	o := s.open[g.partition]
+	if o == nil {
+		if o, err = s.begin(ctx, g.partition); err != nil {
+			return err
+		}
+	}
+	view := *b
+	view.Sel = g.sel
+	if err := o.rows.Write(&view); err != nil {
+		return fmt.Errorf("%s: %w", o.file.Name, err)
+	}
+	o.file.Rows += int64(len(g.sel))
+	if o.used = s.clock; o.size.n >= s.config.fileSize {
+		return s.seal(ctx, g.partition)
+	}
+	return nil
 }
 
 // begin opens the file of a partition, for which the least recently written may
 // have to be closed.
-func (s *sink) begin(ctx context.Context, b *event.Batch) (*output, error) {
+func (s *sink) begin(ctx context.Context, partition string) (*output, error) {
 	if len(s.open) >= s.config.maxOpen {
-		if err := s.spill(ctx, b); err != nil {
-			return nil, err
-		}
 		if err := s.seal(ctx, s.leastRecent()); err != nil {
 			return nil, err
 		}
 	}
-	o := &output{file: file{Name: fmt.Sprintf("%spart-%012d-%d-%s-%s%s", s.path, s.begun, s.count, s.mine(), s.owner, s.suffix())}}
+	o := &output{file: file{Name: fmt.Sprintf("%spart-%012d-%d-%s-%s%s", partition, s.begun, s.count, s.mine(), s.owner, s.suffix())}}
 	s.count++
 	var err error
 	if o.to, err = s.place.stage(ctx, &o.file); err != nil {
 		return nil, err
 	}
-	s.open[string(s.path)] = o
+	s.open[partition] = o
 	o.size.to = o.to
 	to, err := s.packed(o)
 	if err == nil {
@@ -155,14 +216,6 @@ func (s *sink) packed(o *output) (io.Writer, error) {
 	return o.pack, err
 }
 
-// unsort forgets which rows of a batch go where.
-func (s *sink) unsort() {
-	for _, o := range s.wrote {
-		o.sel = o.sel[:0]
-	}
-	s.wrote = s.wrote[:0]
-}
-
 // leastRecent is the partition whose file was written least recently.
 func (s *sink) leastRecent() (partition string) {
 	var oldest *output
@@ -173,33 +226,6 @@ func (s *sink) leastRecent() (partition string) {
 	}
 	return partition
 }
-
-// spill writes the rows of a batch to the files they were sorted to.
-func (s *sink) spill(ctx context.Context, b *event.Batch) error {
-	s.clock++
-	view := *b
-	for _, o := range s.wrote {
-		view.Sel = o.sel
-		if err := o.rows.Write(&view); err != nil {
-			return fmt.Errorf("%s: %w", o.file.Name, err)
-		}
-		o.file.Rows += int64(len(o.sel))
-		o.sel, o.used = o.sel[:0], s.clock
-	}
-	full := s.wrote
-	s.wrote = s.wrote[:0]
-	for _, o := range full {
-		if o.size.n >= s.config.fileSize {
-			if err := s.seal(ctx, partitionOf(&o.file)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// partitionOf is the folder of a file, with a slash behind it.
-func partitionOf(f *file) string { return f.Name[:strings.LastIndexByte(f.Name, '/')+1] }
 
 // seal closes the file of a partition.
 func (s *sink) seal(ctx context.Context, partition string) error {
@@ -252,7 +278,7 @@ func (s *sink) drop(ctx context.Context) error {
 	for i := range s.staged {
 		errs = append(errs, gone(s.place.discard(ctx, &s.staged[i])))
 	}
-	s.staged, s.wrote = s.staged[:0], s.wrote[:0]
+	s.staged = s.staged[:0]
 	return errors.Join(errs...)
 }
 

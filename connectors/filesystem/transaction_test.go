@@ -207,3 +207,28 @@ func (f *full) stage(ctx context.Context, x *file) (staged, error) {
 type fullFile struct{ staged }
 
 func (f fullFile) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestOpenPartitions: beyond the limit a batch closes a file for each partition,
+// not for each row.
+func TestOpenPartitions(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	s := start(t, dir) // 2 of 3 partitions
+	if _, _, err := s.Recover(ctx, 7); err != nil {
+		t.Fatal(err)
+	}
+	for from := range 3 {
+		if err := s.Write(ctx, batch(from*100, from*100+100)); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.open) > 2 {
+			t.Errorf("%d files are open", len(s.open))
+		}
+	}
+	if err := errors.Join(s.Flush(ctx), s.Commit(ctx, connectors.Mark{State: 7, Rows: 300}, nil)); err != nil {
+		t.Fatal(err)
+	}
+	upTo(t, filepath.Join(dir, "lake"), 300)
+	if _, files := rows(t, filepath.Join(dir, "lake")); len(files) > 7 {
+		t.Errorf("%d files", len(files))
+	}
+}
