@@ -301,6 +301,12 @@ type Sink interface {
 	Close() error
 }
 
+// Gatherer is a Sink for which each delivery costs: a file, say. Rows are gathered
+// until the oldest has waited for so long, or they are so many bytes.
+type Gatherer interface {
+	Gather() (wait time.Duration, bytes int64)
+}
+
 // Waiter is a Decoder that may wait for something outside the process, such as
 // a schema registry.
 type Waiter interface {

@@ -273,7 +273,7 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 	}
-	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s)
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
 	if len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.spans = b.p.spans
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -36,6 +37,8 @@ type outbox struct {
 	sends   []trace.Span       // of what is on its way to the sink; of the delivery
 	refuser connectors.Refuser // the sink, if it may find that a row cannot be delivered
 	letters *letters           // where such rows go; nil: they are only counted
+	wait    time.Duration      // how long rows are gathered; 0: they leave at once
+	enough  int64              // bytes of rows that leave before
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -83,6 +86,15 @@ func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit i
 func (o *outbox) limited(rate int64) *outbox {
 	if o.rate = rate; rate > 0 {
 		o.most = int(min(rate, event.MaxRows))
+	}
+	return o
+}
+
+// gathering has rows wait, as the sink wants it.
+func (o *outbox) gathering() *outbox {
+	if g, ok := o.sink.(connectors.Gatherer); ok {
+		o.wait, o.enough = g.Gather()
+		o.limit += o.enough
 	}
 	return o
 }
@@ -168,6 +180,13 @@ func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.bytes >= o.limit
+}
+
+// ripe says whether rows that are gathered are enough.
+func (o *outbox) ripe() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes >= o.enough
 }
 
 // empty says whether all rows are acknowledged.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -156,6 +157,8 @@ type Output struct {
 	traced map[event.ID]string        // traceparent of rows that had one
 	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
+	Wait   time.Duration              // how long rows are to be gathered
+	Enough int64                      // bytes of rows that are enough
 }
 
 // Row is a row of an Output.
@@ -340,6 +343,9 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 }
 
 type sink struct{ out *Output }
+
+// Gather implements connectors.Gatherer.
+func (s *sink) Gather() (time.Duration, int64) { return s.out.Wait, s.out.Enough }
 
 func (s *sink) Open(context.Context) error  { return nil }
 func (s *sink) Flush(context.Context) error { return nil }

@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -32,7 +32,7 @@ var layers = [][]string{
 	{"internal/reference"},
 	{"connectors"},
 	{"connectors/formats", "connectors/remote", "internal/broker"},
-	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc", "connectors/nats"},
+	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc", "connectors/nats", "connectors/filesystem"},
 	{"connectors/outbound"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
