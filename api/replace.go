@@ -82,7 +82,7 @@ func (s *Service) Replace(ctx context.Context, name string, r *Replacement) (*Re
 	if err != nil {
 		return nil, err
 	}
-	if r.DryRun || r.Mode == "" && (!w.verdict.Keep || w.verdict.Anew) {
+	if r.DryRun || r.Mode == "" && (!w.verdict.Keep || w.verdict.Anew || w.verdict.Fresh) {
 		return w.answer, nil
 	}
 	switch {
@@ -275,6 +275,8 @@ func (w *replacing) became() string {
 		return "dropped"
 	case w.verdict.Anew:
 		return "kept, open matches computed anew"
+	case w.verdict.Fresh:
+		return "kept, new aggregates begin with no rows"
 	case len(w.Mapping) > 0:
 		var pairs []string
 		for _, old := range slices.Sorted(maps.Keys(w.Mapping)) {
