@@ -73,7 +73,7 @@ func overText(rng *rand.Rand, _ string, ordered bool) string {
 // aggregates beside those that stay, in another order, with crashes at every write:
 // what stays is that of a query that nobody touches, row by row.
 func TestChangesOfAggregates(t *testing.T) {
-	seeds := uint64(8)
+	seeds := uint64(4)
 	if testing.Short() {
 		seeds = 2
 	}
