@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"query"},
 	{"operators"},
 	{"operators/aggregate", "operators/group", "operators/order", "operators/cold"},
+	{"operators/carry"},
 	{"operators/pattern", "operators/window", "operators/over", "operators/changelog", "operators/relational", "operators/row", "operators/suppress", "operators/unnest", "operators/join", "operators/lookup"},
 	{"operators/build"},
 	{"internal/reference"},
