@@ -110,6 +110,7 @@ failed (a bad query, a sink that is down), 2 wrong usage.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w (see %s --help)", err, c.CommandPath())
 	})
+	root.AddCommand(
 		newRun(g),
 		newServe(g),
 		newDemo(g),
