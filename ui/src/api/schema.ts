@@ -506,6 +506,7 @@ export interface PartitionStatus {
 
 export interface SinkStatus {
   'acknowledged': number;
+  'calls'?: CallStatus;
   'newest'?: string;
   'queued_bytes': number;
   'rows': number;
@@ -695,6 +696,14 @@ export interface LookupStatus {
   'hits': number;
   'misses': number;
   'table': string;
+}
+
+export interface CallStatus {
+  'breaker'?: string;
+  'calls': number;
+  'failures': number;
+  'last_error'?: string;
+  'refused': number;
 }
 
 export interface DisorderStatus {
