@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
@@ -20,6 +22,9 @@ type Options struct {
 	Log        *slog.Logger
 	Functions  []Function
 	Connectors []Connector
+	// Metrics takes the metrics cepd_… of the queries, as docs/operations.md lists them;
+	// nil: nobody does.
+	Metrics prometheus.Registerer
 	// Queue is how many rows Push puts into a table before it waits; default 1024.
 	Queue int
 }
@@ -54,7 +59,7 @@ func Open(o Options) (*Engine, error) {
 		}
 	}
 	var err error
-	e.engine, err = engine.New(engine.Options{DataDir: o.DataDir, Log: o.Log, Registry: all.New(asConnectors(extra)...)})
+	e.engine, err = engine.New(engine.Options{DataDir: o.DataDir, Log: o.Log, Metrics: o.Metrics, Registry: all.New(asConnectors(extra)...)})
 	return e, err
 }
 

@@ -96,6 +96,11 @@ func pages(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guides, err := filepath.Glob("migration/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = append(list, guides...)
 	return append(list, filepath.Join("..", "README.md"), filepath.Join("..", "CONTRIBUTING.md"))
 }
 

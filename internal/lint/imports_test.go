@@ -117,7 +117,7 @@ var only = map[string][]string{
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/convert/sigma", "internal/pack", "internal/ruletest", "internal/scenario"},
 	"go.opentelemetry.io/otel":           {"internal/trace"},
-	"github.com/prometheus":              {"engine", "api", "cmd"},
+	"github.com/prometheus":              {"engine", "api", "cmd", "."},
 	"github.com/minio/minio-go":          {"internal/backup"},
 	"github.com/HdrHistogram":            {"benchmarks"},
 	"github.com/cockroachdb/datadriven":  {},
