@@ -34,7 +34,7 @@ func TestExamples(t *testing.T) {
 	for _, e := range list(t) {
 		t.Run(e.Name, func(t *testing.T) {
 			var out bytes.Buffer
-			screen := Screen{Out: &out, Each: -1}
+			screen := Screen{Out: &out, Each: 5}
 			report, err := Play(context.Background(), e, Options{Saw: screen.Saw})
 			if err != nil {
 				t.Fatal(err)
