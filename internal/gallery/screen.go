@@ -50,8 +50,8 @@ func (s *Screen) Saw(f Finding) {
 	switch f.Verdict {
 	case scenario.FalseAlarm:
 		title = s.paint(yellow, "FALSE ALARM")
-		if f.Story != "" {
-			title += " (" + f.Story + ")"
+		if f.Label != nil {
+			title += " (" + f.Label.Story + ")"
 		}
 	case scenario.Repeated:
 		title = s.paint(dim, "REPEATED")

@@ -16,6 +16,7 @@ type Event struct {
 	Arrival time.Time
 	Fields  []Field // the time among them
 	Record  *string // the record as it is; nil: the fields
+	Telling int     // of a story: equal for the events of one
 }
 
 // AppendJSON appends the event as its table reads it.
@@ -34,6 +35,7 @@ type World struct {
 	starts   queue[start]
 	pending  queue[Event]
 	seq      uint64
+	tellings int
 	end      time.Time // zero: none
 	labels   []Label
 	err      error
@@ -289,6 +291,7 @@ func (w *World) tell(t *teller, cast []int, now time.Time) {
 	for _, l := range t.let {
 		s.vars = append(s.vars, Field{l.name, l.expr(s)})
 	}
+	w.tellings++
 	run := script{World: w, teller: t, scene: s, began: now, first: now, last: now}
 	label := t.label(w.file, s)
 	run.play(t.steps)
@@ -301,7 +304,7 @@ func (w *World) tell(t *teller, cast []int, now time.Time) {
 		}
 	}
 	for _, l := range label {
-		l.From, l.To = run.first, run.last
+		l.From, l.To, l.Telling = run.first, run.last, w.tellings
 		w.labels = append(w.labels, l)
 	}
 }
@@ -362,7 +365,7 @@ func (r *script) once(p *step) {
 
 // emit makes the event of a step.
 func (r *script) emit(p *step) {
-	e := Event{Table: p.table, Time: r.time.Truncate(time.Millisecond)}
+	e := Event{Table: p.table, Time: r.time.Truncate(time.Millisecond), Telling: r.tellings}
 	if r.events == 0 {
 		r.first = e.Time
 	}
