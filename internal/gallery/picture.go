@@ -19,7 +19,7 @@ const (
 	textRows  = 3
 	rowHeight = 13.0
 	laneTotal = laneTitle + 22 + textRows*rowHeight + 14
-	glyph     = 5.8 // width of a letter
+	glyph     = 6.1 // width of a letter
 	maxLabel  = 26  // letters
 	maxDecoys = 4
 )
