@@ -1,4 +1,5 @@
 -- A click stream from ingestion to analytics, in one graph that reads the topic once.
+-- The layers are Parquet files by day; what somebody waits for is a topic.
 --
 --   clicks -+-> bronze          what came, as it came, with its place in Kafka
 --           +-> rejects         what cannot be used, and why
@@ -23,17 +24,17 @@ CREATE TABLE clicks (
   WATERMARK FOR received AS received - INTERVAL '1' SECOND
 ) WITH ('connector' = 'kafka', 'topic' = 'clicks', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'raw');
 
-CREATE TABLE bronze (payload STRING, `partition` INT, `offset` BIGINT, received TIMESTAMP(3)) WITH (
-  'connector' = 'kafka', 'topic' = 'clicks-bronze', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+CREATE TABLE bronze (payload STRING, `partition` INT, `offset` BIGINT, received TIMESTAMP(3), `day` STRING) WITH (
+  'connector' = 'filesystem', 'path' = 'lake/bronze', 'format' = 'parquet', 'partition-by' = 'day'
 );
 CREATE TABLE rejects (payload STRING, reason STRING, received TIMESTAMP(3)) WITH (
   'connector' = 'kafka', 'topic' = 'clicks-rejects', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
 );
-CREATE TABLE silver (id STRING, visitor STRING, page STRING, kind STRING, revenue DECIMAL(10, 2), clicked TIMESTAMP(3)) WITH (
-  'connector' = 'kafka', 'topic' = 'clicks-silver', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+CREATE TABLE silver (id STRING, visitor STRING, page STRING, kind STRING, revenue DECIMAL(10, 2), clicked TIMESTAMP(3), `day` STRING) WITH (
+  'connector' = 'filesystem', 'path' = 'lake/silver', 'format' = 'parquet', 'partition-by' = 'day, kind'
 );
-CREATE TABLE page_views (page STRING, since TIMESTAMP(3), views BIGINT, visitors BIGINT) WITH (
-  'connector' = 'kafka', 'topic' = 'page-views', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
+CREATE TABLE page_views (page STRING, since TIMESTAMP(3), views BIGINT, visitors BIGINT, `day` STRING) WITH (
+  'connector' = 'filesystem', 'path' = 'lake/page_views', 'format' = 'parquet', 'partition-by' = 'day'
 );
 CREATE TABLE conversions (visitor STRING, first_page STRING, views BIGINT, revenue DECIMAL(10, 2), since TIMESTAMP(3), at TIMESTAMP(3)) WITH (
   'connector' = 'kafka', 'topic' = 'conversions', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json'
@@ -61,11 +62,11 @@ SELECT id, visitor, page, kind, revenue, clicked, received FROM (
 ) WHERE rn = 1;
 
 EXECUTE STATEMENT SET BEGIN
-INSERT INTO bronze SELECT payload, `partition`, `offset`, received FROM clicks;
+INSERT INTO bronze SELECT payload, `partition`, `offset`, received, DATE_FORMAT(received, 'yyyy-MM-dd') FROM clicks;
 INSERT INTO rejects SELECT payload, reason, received FROM unusable WHERE reason IS NOT NULL;
-INSERT INTO silver SELECT id, visitor, page, kind, revenue, clicked FROM clicks_once;
+INSERT INTO silver SELECT id, visitor, page, kind, revenue, clicked, DATE_FORMAT(received, 'yyyy-MM-dd') FROM clicks_once;
 INSERT INTO page_views
-SELECT page, window_start, COUNT(*), COUNT(DISTINCT visitor)
+SELECT page, window_start, COUNT(*), COUNT(DISTINCT visitor), DATE_FORMAT(window_start, 'yyyy-MM-dd')
 FROM TUMBLE(TABLE clicks_once, DESCRIPTOR(received), INTERVAL '5' MINUTE)
 GROUP BY window_start, window_end, page;
 INSERT INTO conversions
