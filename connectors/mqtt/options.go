@@ -194,9 +194,6 @@ func (c connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Delivery == connectors.ExactlyOnce {
-		return nil, optionFault("sink.delivery-guarantee", "= 'exactly-once' cannot be had of MQTT, whose broker forgets what it has delivered; 'at-least-once' can, with the id in the user property cepd-id")
-	}
 	if topic := t.Options[optTopic]; topic == "" || strings.ContainsAny(topic, "+#\x00") || strings.HasPrefix(topic, "$") {
 		return nil, optionFault(optTopic, "of a table that is written is one topic, without + and #; {column} stands for the row's value")
 	}
