@@ -2,14 +2,12 @@ package parquet
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/cepd/cepd/connectors/formats/cell"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -18,69 +16,47 @@ import (
 // fit.
 type copier func(v *event.Vec, row int, page encoding.Values, from, n int) int
 
-// copierOf is with the size of a value; nil where values have to be taken one by one.
-func copierOf(c *parquet.Column, t event.Type) (copier, int) {
-	kind, width := c.Type().Kind(), 8
-	if kind == parquet.Int32 {
-		width = 4
+// copierOf is with the size of a value; nil where values have to be taken out one by
+// one.
+func copierOf(c *parquet.Column, n *node) (copier, int) {
+	kind := c.Type().Kind()
+	switch l, whole := logical(c).(*format.IntType); { // those that fit whatever they are
+	case logical(c) != nil && (!whole || !l.IsSigned):
+	case kind == parquet.Int64 && n.typ.Kind == event.Int64:
+		return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
+			return copy(v.I64[row:row+n], page.Int64()[from:])
+		}, 8
+	case kind == parquet.Double && n.typ.Kind == event.Float64:
+		return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
+			return copy(v.F64[row:row+n], page.Double()[from:])
+		}, 8
 	}
-	switch l := logical(c).(type) {
-	case nil:
-		return plainCopier(kind, t), width
-	case *format.IntType:
-		if l.IsSigned {
-			return plainCopier(kind, t), width
-		}
-	case *format.TimestampType:
-		if kind == parquet.Int64 && t.Instant() {
-			return timeCopier(l.Unit, t), width
-		}
+	switch kind {
+	case parquet.Int64:
+		return converter(int64s, parquet.Int64Value, n.set), 8
+	case parquet.Int32:
+		return converter(int32s, parquet.Int32Value, n.set), 4
+	case parquet.Double:
+		return converter(doubles, parquet.DoubleValue, n.set), 8
 	}
 	return nil, 0
 }
 
-// plainCopier is for numbers that fit whatever they are.
-func plainCopier(kind parquet.Kind, t event.Type) copier {
-	switch {
-	case kind == parquet.Int64 && t.Kind == event.Int64:
-		return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
-			return copy(v.I64[row:row+n], page.Int64()[from:])
-		}
-	case kind == parquet.Double && t.Kind == event.Float64:
-		return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
-			return copy(v.F64[row:row+n], page.Double()[from:])
-		}
-	case kind == parquet.Int32 && (t.Kind == event.Int32 || t.Kind == event.Int64):
-		return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
-			for i, x := range page.Int32()[from : from+n] {
-				v.I64[row+i] = int64(x)
-			}
-			return n
-		}
-	}
-	return nil
-}
-
-// timeCopier is for instants of milliseconds or microseconds.
-func timeCopier(unit format.TimeUnit, t event.Type) copier {
-	mul := int64(1)
-	switch unit.Value.(type) {
-	case *format.MilliSeconds:
-		mul = 1000
-	case *format.MicroSeconds:
-	default:
-		return nil
-	}
+// converter is for pages of numbers that become something else, or may not fit.
+func converter[T any](of func(encoding.Values) []T, value func(T) parquet.Value, set setter) copier {
 	return func(v *event.Vec, row int, page encoding.Values, from, n int) int {
-		for i, x := range page.Int64()[from : from+n] {
-			if x > math.MaxInt64/mul || x < math.MinInt64/mul {
+		for i, x := range of(page)[from : from+n] {
+			if !set(v, row+i, value(x)) {
 				return i
 			}
-			v.I64[row+i] = cell.Truncate(x*mul, t.Precision)
 		}
 		return n
 	}
 }
+
+func int64s(v encoding.Values) []int64    { return v.Int64() }
+func int32s(v encoding.Values) []int32    { return v.Int32() }
+func doubles(v encoding.Values) []float64 { return v.Double() }
 
 // fillColumns reads the fields of one size, each for all rows. It says how many rows
 // can be had of each; an error is damage in the row after them.

@@ -32,17 +32,18 @@ type mixed struct {
 	Country string  `parquet:"country,dict"`
 	Note    *string `parquet:"note,optional,dict"`
 	Flag    bool    `parquet:"flag"`
+	Price   int64   `parquet:"price,decimal(2:12)"`
 }
 
 var mixedColumns = []connectors.Column{
 	{Name: "whole", Type: event.TInt64}, {Name: "delta", Type: event.TInt64}, {Name: "coded", Type: event.TInt64}, {Name: "small", Type: event.TInt64},
 	{Name: "some", Type: event.TInt64}, {Name: "amount", Type: event.TFloat64}, {Name: "micros", Type: event.Type{Kind: event.TimestampLTZ, Precision: 3}}, {Name: "millis", Type: event.Type{Kind: event.TimestampLTZ, Precision: 6}},
-	{Name: "text", Type: event.TString}, {Name: "country", Type: event.TString}, {Name: "note", Type: event.TString}, {Name: "flag", Type: event.TBool},
+	{Name: "text", Type: event.TString}, {Name: "country", Type: event.TString}, {Name: "note", Type: event.TString}, {Name: "flag", Type: event.TBool}, {Name: "price", Type: event.TDecimal(12, 2)},
 }
 
 func randomMixed(r *rand.Rand) mixed {
 	x := mixed{Whole: int64(r.Uint64()), Delta: r.Int64N(1e6), Coded: r.Int64N(5), Small: int32(r.Uint32()), Amount: r.NormFloat64(),
-		Micros: r.Int64N(1e15), Millis: r.Int64N(1e12), Text: strings.Repeat("é", r.IntN(4)), Country: []string{"DE", "FR", ""}[r.IntN(3)], Flag: r.IntN(2) == 0}
+		Micros: r.Int64N(1e15), Millis: r.Int64N(1e12), Text: strings.Repeat("é", r.IntN(4)), Country: []string{"DE", "FR", ""}[r.IntN(3)], Flag: r.IntN(2) == 0, Price: r.Int64N(1e9)}
 	if r.IntN(50) == 0 {
 		x.Text = "\xff" // not UTF-8
 	}
@@ -74,7 +75,7 @@ func (x *mixed) printed(b *event.Batch, n int) string {
 		return fmt.Sprintf("%d: REJECT %s: %s", n, reason, formattest.Row(b, 0))
 	}
 	flag := map[bool]int64{true: 1}[x.Flag]
-	for i, v := range []any{x.Whole, x.Delta, x.Coded, int64(x.Small), x.Some, x.Amount, x.Micros / 1000 * 1000, x.Millis * 1000, x.Text, x.Country, x.Note, flag} {
+	for i, v := range []any{x.Whole, x.Delta, x.Coded, int64(x.Small), x.Some, x.Amount, x.Micros / 1000 * 1000, x.Millis * 1000, x.Text, x.Country, x.Note, flag, x.Price} {
 		set(&c[i], v)
 	}
 	return fmt.Sprintf("%d: %s", n, formattest.Row(b, 0))

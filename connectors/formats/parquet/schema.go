@@ -41,7 +41,7 @@ func bind(root *parquet.Column, columns []connectors.Column) ([]*node, error) {
 			return nil, fmt.Errorf("field %w", err)
 		}
 		if n.set != nil {
-			n.leaves[0].copy, n.leaves[0].width = copierOf(col, c.Type)
+			n.leaves[0].copy, n.leaves[0].width = copierOf(col, n)
 			n.leaves[0].text = textsOf(col, c.Type)
 		}
 		nodes[i] = n
