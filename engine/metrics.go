@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/operators"
 )
 
@@ -25,8 +26,8 @@ type metrics struct {
 
 var latencies = prometheus.ExponentialBuckets(1e-5, 4, 10)
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
-	var all []prometheus.Collector
+func newMetrics(r prometheus.Registerer, t *trace.Tracer) (*metrics, error) {
+	all := []prometheus.Collector{traceMetrics{t}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		all = append(all, v)

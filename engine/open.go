@@ -87,6 +87,9 @@ func (b *opener) open(ctx context.Context) error {
 		return err
 	}
 	graph := p.graph
+	if b.shadow == nil {
+		p.spans = newSpans(b.options.Spans, p.name, b.options.Clock)
+	}
 	for _, s := range sinks {
 		if err := b.openSink(ctx, s); err != nil {
 			return err
@@ -270,7 +273,10 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 	}
-	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s)
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
+	if len(b.p.boxes) < len(b.p.graph.Sinks) {
+		o.spans = b.p.spans
+	}
 	if a := b.options.arrivals; a != nil && b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
 	}
@@ -340,7 +346,7 @@ func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connector
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Key: keyColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.name(), "table", t.Name), Query: b.name(), Delivery: delivery(options[optDelivery]),
-		Access: b.options.Access,
+		Access: b.options.Access, Durable: b.p != nil && b.p.journal.store != nil,
 	}, nil
 }
 
@@ -466,6 +472,8 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
 		return err
 	}
+	s.connector, table.Traced = c.Name(), b.p.spans != nil
+	s.traced = table.Traced
 	b.shadow.rewind(c, &table)
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {
