@@ -110,7 +110,7 @@ failed (a bad query, a sink that is down), 2 wrong usage.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w (see %s --help)", err, c.CommandPath())
 	})
-	root.AddCommand(newRun(g), newServe(g), newDemo(g), newCheck(g), newExplain(g), newFmt(g), newLSP(g), newTest(g), newBench(g), newWhy(g), newBacktest(g), newQuery(g), newSelect(g), newParameters(g), newSavepoint(g), newTable(g), newConnectors(g), newBackup(g), newState(g), newToken(g), newAudit(g), newTxn(g), newVersion(g))
+	root.AddCommand(newRun(g), newServe(g), newDemo(g), newCheck(g), newExplain(g), newFmt(g), newInfer(g), newLSP(g), newTest(g), newBench(g), newWhy(g), newBacktest(g), newQuery(g), newSelect(g), newParameters(g), newSavepoint(g), newTable(g), newConnectors(g), newBackup(g), newState(g), newToken(g), newAudit(g), newTxn(g), newVersion(g))
 	return root
 }
 

@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/bytesize", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/lint", "ui"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/bytesize", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/hostile", "internal/panics", "internal/lint", "ui"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"connectors/kafka", "connectors/file", "connectors/filesystem", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/http", "connectors/jdbc"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
-	{"internal/history", "internal/explain"},
+	{"internal/history", "internal/explain", "internal/infer"},
 	{"internal/why", "internal/systables", "internal/backtest", "internal/assist", "internal/ruletest"},
 	{"internal/conformance", "internal/sim", "internal/lsp", "api"},
 	{"examples"},
@@ -111,7 +111,7 @@ var only = map[string][]string{
 	"github.com/spf13":                   {"cmd"},
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/ruletest"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
-	"github.com/minio/minio-go":          {"internal/backup"},
+	"github.com/minio/minio-go":          {"internal/s3"},
 	"github.com/HdrHistogram":            {"benchmarks"},
 	"github.com/cockroachdb/datadriven":  {},
 	"github.com/google/go-cmp":           {},
