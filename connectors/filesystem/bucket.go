@@ -18,25 +18,23 @@ import (
 // that is not completed.
 type bucket struct {
 	objects *s3.Bucket
+	idle    func() // closes connections that nobody uses
 	work    string // hidden/IDENTITY
 	mark    string // in the names of files of this table and query
 }
 
 func openBucket(c *config) (*bucket, error) {
-	objects, err := c.bucket()
-	return &bucket{objects: objects, work: hidden + "/" + c.identity, mark: "-" + c.mine() + "-"}, err
-}
-
-// bucket is that of the path.
-func (c *config) bucket() (*s3.Bucket, error) {
 	o := c.s3
-	o.Transport = c.access.HTTPTransport()
-	return s3.Open(c.path, o)
+	t := c.access.HTTPTransport()
+	t.DisableKeepAlives = false // calls are many
+	o.Transport = t
+	objects, err := s3.Open(c.path, o)
+	return &bucket{objects: objects, idle: t.CloseIdleConnections, work: hidden + "/" + c.identity, mark: "-" + c.mine() + "-"}, err
 }
 
 // reachable says early that the store may not be asked.
 func (c *config) reachable() error {
-	b, err := c.bucket()
+	b, err := s3.Open(c.path, c.s3)
 	if err == nil {
 		err = c.access.CheckAddress(b.Address())
 	}
@@ -46,7 +44,10 @@ func (c *config) reachable() error {
 	return nil
 }
 
-func (b *bucket) close() error { return nil }
+func (b *bucket) close() error {
+	b.idle()
+	return nil
+}
 
 func (b *bucket) stage(ctx context.Context, f *file) (staged, error) {
 	id, err := b.objects.Begin(ctx, f.Name)

@@ -41,6 +41,7 @@ func startIn(t *testing.T, endpoint string) *transactional {
 	if err := s.Open(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.place.(*bucket).idle)
 	return s
 }
 
@@ -48,11 +49,8 @@ func startIn(t *testing.T, endpoint string) *transactional {
 func download(t *testing.T, s *transactional) (lake string) {
 	t.Helper()
 	dir, ctx := t.TempDir(), context.Background()
-	b, err := s.config.bucket()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = b.List(ctx, "", func(name string) error {
+	b := s.place.(*bucket).objects
+	err := b.List(ctx, "", func(name string) error {
 		to := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
 			return err
