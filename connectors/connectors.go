@@ -71,11 +71,13 @@ type Table struct {
 	Stdout   io.Writer
 	Log      *slog.Logger
 	Delivery Delivery
+	Durable  bool           // the query has state on disk, and reads again after a crash
 	Query    string         // name of the reading or writing query: consumer group, client id
 	Reload   time.Duration  // after which a table is read anew, as a whole; 0: never
 	Key      []string       // the columns of the primary key
 	Changes  bool           // of a sink: rows are updated and deleted
 	Writer   int            // tells sinks of a query that write the same table apart
+	Traced   bool           // of a source: headers of records are wanted, for the trace they are part of
 	Access   *access.Policy // files and addresses that may be used; nil: all
 }
 
@@ -187,7 +189,7 @@ type Listener interface {
 // the reader's memory. The offset after the last record taken is Next: gaps
 // (compaction, control records) make it larger than the last Offset + 1.
 type RawBatch struct {
-	Topic   string // or file, for messages and metadata
+	Topic   string // or file, for messages and metadata; "": each record has its own (Hidden)
 	Part    int32
 	Buf     []byte
 	Value   []event.Span

@@ -1,13 +1,7 @@
 package engine
 
 import (
-	"bufio"
 	"fmt"
-	"math"
-	"os"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -244,48 +238,4 @@ func (p *Pipeline) checkDisk() error {
 		return fmt.Errorf("the state takes about %d bytes of the disk, more than 'state.disk.budget' = %d: raise it, or bound the state with WITHIN or 'state.ttl'", n, most)
 	}
 	return nil
-}
-
-// LimitMemory has Go's collector keep a program of the engine alone below nine tenths of
-// the memory there is, unless GOMEMLIMIT says how much: without a limit garbage may be
-// as much as all else, which state is budgeted without. It is a limit for the whole
-// process, so it is for main to set.
-func LimitMemory() {
-	if limit := debug.SetMemoryLimit(-1); limit == math.MaxInt64 {
-		debug.SetMemoryLimit(memoryLimit() / 10 * 9)
-	}
-}
-
-// memoryLimit is how much memory there is for the process, in bytes: what
-// GOMEMLIMIT, the control group or the machine allows, whichever is least.
-func memoryLimit() int64 {
-	limit := debug.SetMemoryLimit(-1)
-	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if text, err := os.ReadFile(file); err == nil {
-			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
-				limit = min(limit, n)
-			}
-		}
-	}
-	limit = min(limit, machineMemory())
-	if limit == math.MaxInt64 {
-		return 4 << 30
-	}
-	return limit
-}
-
-// machineMemory reads Linux' figure; MaxInt64 where there is none.
-func machineMemory() int64 {
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return math.MaxInt64
-	}
-	defer f.Close() //nolint:errcheck // it was read only
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var kb int64
-		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kb); n == 1 {
-			return kb << 10
-		}
-	}
-	return math.MaxInt64
 }

@@ -54,6 +54,7 @@ type unit struct {
 	sel       []int32
 	timed     event.Batch // the batch, without rows that have no event time
 	kept      []int32     // of timed
+	sampled   []sampled   // of the step
 	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
 	busy      int64      // µs, polling and what follows it
@@ -85,6 +86,7 @@ func (u *unit) begin(now event.Time) {
 		u.floor = max(u.floor, r.floor)
 	}
 	u.late, u.spans, u.rejects, u.payload = u.late[:0], u.spans[:0], u.rejects[:0], u.payload[:0]
+	u.sampled = u.sampled[:0]
 }
 
 // takeLive polls once.
@@ -202,6 +204,9 @@ func (u *unit) decode() (err error) {
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
 	}
+	if u.src.traced {
+		u.findSampled()
+	}
 	hi := uint64(uint32(u.part))
 	for i, offset := range u.raw.Offset {
 		u.in.ID[i] = event.ID{Hi: hi, Lo: uint64(offset)}
@@ -289,9 +294,7 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 	switch r := r.(type) {
 	case connectors.RawReader:
 		u.raws = r
-		if err := u.src.addFillers(); err != nil {
-			return err
-		}
+		u.src.addFillers()
 		if u.decoder, err = u.src.newDecoder(); err != nil {
 			return fmt.Errorf("open %s: %w", u, err)
 		}

@@ -88,7 +88,11 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if r.engine, err = engine.New(r.options(names, slog.New(foreground{log.Handler()}))); err != nil {
+	o := r.options(names, slog.New(foreground{log.Handler()}))
+	if o.Spans, err = newTracer(tracesConfig{}, log); err != nil {
+		return err
+	}
+	if r.engine, err = engine.New(o); err != nil {
 		return err
 	}
 	err = r.play(ctx, programs)
@@ -100,6 +104,7 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if closeErr := r.engine.Close(stopping); err == nil {
 		err = closeErr // it tells of the query that failed too
 	}
+	o.Spans.Close(stopping)
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/connectors/memory"
+	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
 )
 
@@ -29,6 +30,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		http.New(nil),
 		http.NewParameters(nil),
 		jdbc.New(),
+		nats.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),
