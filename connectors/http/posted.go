@@ -3,15 +3,14 @@ package http
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/pushed"
 	"github.com/cepd/cepd/internal/duration"
-	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -20,6 +19,7 @@ const (
 	optSecret    = "http.hmac-secret"
 	optSignature = "http.hmac-header"
 	optAlgorithm = "http.hmac-algorithm"
+	optLinks     = "http.link-secret"
 	optRate      = "http.rate-limit"
 	optBytes     = "http.retention.bytes"
 	optAge       = "http.retention.age"
@@ -43,6 +43,7 @@ var postedSpecs = []connectors.OptionSpec{
 	{Name: optSecret, Secret: true, Doc: "Of the signature that each post has to have: HMAC of the body, in hexadecimal. Default: none is asked for."},
 	{Name: optSignature, Default: defaultSignature, Doc: "Header with the signature; sha256= may stand before it."},
 	{Name: optAlgorithm, Default: "sha256", Doc: "sha256 or sha512.", Check: connectors.CheckOneOf("sha256", "sha512")},
+	{Name: optLinks, Secret: true, Doc: "Of the signature of links that people follow to post an event ('sink.link.secret' of the table that sends them). Default: no link is taken."},
 	{Name: optRate, Doc: "Posts per second that are taken; more are told to wait. Default: any.", Check: connectors.CheckInt(1, 1_000_000)},
 	{Name: optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of events that are kept. When queries have not read so much, posts are told to wait.", Check: connectors.CheckInt(1<<20, 1<<40)},
 	{Name: optAge, Default: "7 d", Doc: "How long events are kept that have been read.", Check: checkAge},
@@ -159,7 +160,7 @@ func (s *source) Open(_ context.Context, _ int32, from int64, ready func()) (con
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Reader: r, stop: stop, name: s.name}, nil
+	return &pushed.LogReader{Reader: r, Stop: stop, Topic: s.name}, nil
 }
 
 func (s *source) log() (*intake.Log, error) {
@@ -220,69 +221,4 @@ func (connector) History(options map[string]string, from, to time.Time) {
 	if !to.IsZero() {
 		options[optBounded], options[optEndAt] = modeTimestamp, strconv.FormatInt(to.UnixMilli(), 10)
 	}
-}
-
-// reader implements connectors.RawReader.
-type reader struct {
-	*intake.Reader
-	stop int64 // offset not read any more; -1: none
-	name string
-	buf  []byte
-}
-
-// Close implements connectors.Reader.
-func (r *reader) Close() error {
-	r.Reader.Close()
-	return nil
-}
-
-// Poll implements connectors.RawReader.
-func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
-	dst.Reset()
-	dst.Topic, dst.Part, dst.Next = r.name, 0, r.Position()
-	if r.stop >= 0 {
-		if dst.Next >= r.stop {
-			return io.EOF
-		}
-		until = sooner(until, r.stop)
-	}
-	if until >= 0 {
-		limit = int(max(0, min(int64(limit), until-dst.Next)))
-	}
-	list, err := r.Next(limit)
-	if err != nil {
-		return err
-	}
-	r.buf = r.buf[:0]
-	for i := range list {
-		r.append(dst, &list[i], dst.Next+int64(i))
-	}
-	dst.Buf, dst.Next = r.buf, r.Position()
-	return nil
-}
-
-func sooner(until, stop int64) int64 {
-	if until < 0 {
-		return stop
-	}
-	return min(until, stop)
-}
-
-func (r *reader) append(dst *connectors.RawBatch, x *intake.Record, offset int64) {
-	dst.Append(r.span(x.Value), offset)
-	last := dst.N() - 1
-	dst.Time[last] = x.Time
-	dst.Headers = append(dst.Headers, event.Span{})
-	if x.Key != nil {
-		dst.Key[last], dst.Flags[last] = r.span(x.Key), 0
-	}
-	if x.Value == nil {
-		dst.Flags[last] |= connectors.NullValue
-	}
-}
-
-func (r *reader) span(p []byte) event.Span {
-	s := event.Span{Off: uint32(len(r.buf)), Len: uint32(len(p))}
-	r.buf = append(r.buf, p...)
-	return s
 }
