@@ -71,6 +71,7 @@ type Table struct {
 	Stdout   io.Writer
 	Log      *slog.Logger
 	Delivery Delivery
+	Durable  bool           // the query has state on disk, and reads again after a crash
 	Query    string         // name of the reading or writing query: consumer group, client id
 	Reload   time.Duration  // after which a table is read anew, as a whole; 0: never
 	Key      []string       // the columns of the primary key
@@ -188,7 +189,7 @@ type Listener interface {
 // the reader's memory. The offset after the last record taken is Next: gaps
 // (compaction, control records) make it larger than the last Offset + 1.
 type RawBatch struct {
-	Topic   string // or file, for messages and metadata
+	Topic   string // or file, for messages and metadata; "": each record has its own (Hidden)
 	Part    int32
 	Buf     []byte
 	Value   []event.Span
@@ -298,6 +299,12 @@ type Sink interface {
 	// Flush returns when every row written is delivered as the guarantee says.
 	Flush(ctx context.Context) error
 	Close() error
+}
+
+// Gatherer is a Sink for which each delivery costs: a file, say. Rows are gathered
+// until the oldest has waited for so long, or they are so many bytes.
+type Gatherer interface {
+	Gather() (wait time.Duration, bytes int64)
 }
 
 // Waiter is a Decoder that may wait for something outside the process, such as

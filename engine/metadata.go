@@ -2,7 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
-	"fmt"
+	"strconv"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -13,7 +13,7 @@ import (
 type fillMetadata func(raw *connectors.RawBatch, dst *event.Batch)
 
 // metadataFiller makes the filler of column c with a connector's key.
-func metadataFiller(key string, c int) (fillMetadata, error) {
+func metadataFiller(key string, c int) fillMetadata {
 	per := func(set func(v *event.Vec, i int, raw *connectors.RawBatch)) fillMetadata {
 		return func(raw *connectors.RawBatch, dst *event.Batch) {
 			for i := range raw.N() {
@@ -23,23 +23,59 @@ func metadataFiller(key string, c int) (fillMetadata, error) {
 	}
 	switch key {
 	case "partition":
-		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = int64(raw.Part) }), nil
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = int64(raw.Part) })
 	case "offset", "line":
-		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] }), nil
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] })
 	case "version":
-		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] + 1 }), nil
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Offset[i] + 1 })
 	case "timestamp", "valid-from":
-		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Time[i] }), nil
+		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.I64[i] = raw.Time[i] })
 	case "timestamp-type":
-		return per(setTimestampType), nil
+		return per(setTimestampType)
 	case "topic", "path":
-		return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { v.SetBytes(i, []byte(raw.Topic)) }), nil
+		return per(setTopic)
 	case "key":
-		return per(setKey), nil
+		return per(setKey)
 	case "headers":
-		return per(setHeaders), nil
+		return per(setHeaders)
 	}
-	return nil, fmt.Errorf("the metadata key '%s' is not known to the engine", key)
+	return per(func(v *event.Vec, i int, raw *connectors.RawBatch) { setHidden(v, i, raw, key) })
+}
+
+// setTopic is the batch's, or, where it has none, the record's own.
+func setTopic(v *event.Vec, i int, raw *connectors.RawBatch) {
+	if raw.Topic == "" {
+		setHidden(v, i, raw, "topic")
+		return
+	}
+	v.SetBytes(i, []byte(raw.Topic))
+}
+
+// setHidden is what the connector has told of the record under a key; NULL when
+// that is nothing, or no value of the column's type.
+func setHidden(v *event.Vec, i int, raw *connectors.RawBatch, key string) {
+	found := event.NullValue
+	eachHeader(raw, i, func(name string, value event.Value) {
+		if k, ok := connectors.HiddenKey(name); ok && k == key {
+			found = ofText(v.Type, value)
+		}
+	})
+	v.Set(i, raw.N(), found)
+}
+
+// ofText is a text as a value of a type of metadata.
+func ofText(t event.Type, text event.Value) event.Value {
+	switch {
+	case t.Kind == event.Bool:
+		return event.BoolValue(string(text.S) == "true")
+	case t.Integer():
+		n, err := strconv.ParseInt(string(text.S), 10, 64)
+		if err != nil {
+			return event.NullValue
+		}
+		return event.IntValue(n)
+	}
+	return text
 }
 
 func setTimestampType(v *event.Vec, i int, raw *connectors.RawBatch) {
@@ -59,26 +95,36 @@ func setKey(v *event.Vec, i int, raw *connectors.RawBatch) {
 	v.SetBytes(i, raw.Buf[s.Off:s.Off+s.Len])
 }
 
-// setHeaders decodes Kafka's record headers: a count, then per header the
-// length and bytes of key and value, all lengths zig-zag varints, -1 for a null
-// value.
+// setHeaders is the record's headers as a map.
 func setHeaders(v *event.Vec, i int, raw *connectors.RawBatch) {
 	var pairs []event.Value
-	if i < len(raw.Headers) {
-		s := raw.Headers[i]
-		r := reader{src: raw.Buf[s.Off : s.Off+s.Len]}
-		for n := r.varint(); n > 0 && !r.bad; n-- {
-			key := event.Value{S: r.bytes(uint64(r.varint()))}
-			value := event.NullValue
-			if size := r.varint(); size >= 0 {
-				value = event.Value{S: r.bytes(uint64(size))}
-			}
-			if !r.bad {
-				pairs = append(pairs, key, value)
-			}
+	eachHeader(raw, i, func(name string, value event.Value) {
+		if _, ok := connectors.HiddenKey(name); !ok {
+			pairs = append(pairs, event.StringValue(name), value)
+		}
+	})
+	v.Set(i, raw.N(), event.Value{L: pairs})
+}
+
+// eachHeader decodes Kafka's record headers: a count, then per header the
+// length and bytes of key and value, all lengths zig-zag varints, -1 for a null
+// value.
+func eachHeader(raw *connectors.RawBatch, i int, fn func(name string, value event.Value)) {
+	if i >= len(raw.Headers) {
+		return
+	}
+	s := raw.Headers[i]
+	r := reader{src: raw.Buf[s.Off : s.Off+s.Len]}
+	for n := r.varint(); n > 0 && !r.bad; n-- {
+		name := r.bytes(uint64(r.varint()))
+		value := event.NullValue
+		if size := r.varint(); size >= 0 {
+			value = event.Value{S: r.bytes(uint64(size))}
+		}
+		if !r.bad {
+			fn(string(name), value)
 		}
 	}
-	v.Set(i, raw.N(), event.Value{L: pairs})
 }
 
 // keepPayload appends the records of the poll at hand to what the journal

@@ -274,7 +274,7 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 	}
-	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s)
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
 	if b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.spans = b.p.spans
 		if b.p.settings.explain != explainNothing {
@@ -287,6 +287,12 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 	b.p.boxes = append(b.p.boxes, o)
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
+	}
+	if o.letters, err = b.openLetters(t); err != nil || o.letters == nil {
+		return err
+	}
+	if err := o.letters.sink.Open(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", o.letters.name, err)
 	}
 	return nil
 }
@@ -317,14 +323,18 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 			return o, nil
 		}
 	}
+	if err := b.openSink(ctx, sinkSpec{table: t, columns: allColumns(t)}); err != nil {
+		return nil, err
+	}
+	return b.p.boxes[len(b.p.boxes)-1], nil
+}
+
+func allColumns(t *catalog.Table) []connectors.Column {
 	columns := make([]connectors.Column, len(t.Columns))
 	for i := range t.Columns {
 		columns[i] = tableColumn(&t.Columns[i])
 	}
-	if err := b.openSink(ctx, sinkSpec{table: t, columns: columns}); err != nil {
-		return nil, err
-	}
-	return b.p.boxes[len(b.p.boxes)-1], nil
+	return columns
 }
 
 // table is what the connector of a table gets, with its secrets.
@@ -340,7 +350,7 @@ func (b *opener) table(t *catalog.Table, columns []connectors.Column) (connector
 	return connectors.Table{
 		Name: t.Name, Columns: columns, Physical: physicalColumns(t), Key: keyColumns(t), Options: options, Dir: b.options.Dir, Stdin: b.options.Stdin, Stdout: b.options.Stdout,
 		Log: b.options.Log.With("query", b.name(), "table", t.Name), Query: b.name(), Delivery: delivery(options[optDelivery]),
-		Access: b.options.Access,
+		Access: b.options.Access, Durable: b.p != nil && b.p.journal.store != nil,
 	}, nil
 }
 

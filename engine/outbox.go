@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -27,15 +28,19 @@ type outbox struct {
 	table     string
 	sink      connectors.Sink
 	limit     int64
-	rate      int64        // rows per second that may leave; 0: any
-	most      int          // rows of an item
-	seq       uint64       // rows numbered so far; the pipeline's
-	newest    event.Time   // of their times; the pipeline's
-	rows      rows         // scratch of rejects.go
-	recent    *recent      // what has left, to be watched; nil: nobody can
-	spans     *spans       // nil: there are no traces
-	explainer *explainer   // nil: rows do not tell what they are made of
-	sends     []trace.Span // of what is on its way to the sink; of the delivery
+	rate      int64              // rows per second that may leave; 0: any
+	most      int                // rows of an item
+	seq       uint64             // rows numbered so far; the pipeline's
+	newest    event.Time         // of their times; the pipeline's
+	rows      rows               // scratch of rejects.go
+	recent    *recent            // what has left, to be watched; nil: nobody can
+	spans     *spans             // nil: there are no traces
+	explainer *explainer         // nil: rows do not tell what they are made of
+	sends     []trace.Span       // of what is on its way to the sink; of the delivery
+	refuser   connectors.Refuser // the sink, if it may find that a row cannot be delivered
+	letters   *letters           // where such rows go; nil: they are only counted
+	wait      time.Duration      // how long rows are gathered; 0: they leave at once
+	enough    int64              // bytes of rows that leave before
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -73,7 +78,8 @@ const maxFreeBatches = 16
 
 func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
 	tx, _ := sink.(connectors.Transactional)
-	return &outbox{table: table, sink: sink, tx: tx, schema: schema, limit: limit,
+	refuser, _ := sink.(connectors.Refuser)
+	return &outbox{table: table, sink: sink, tx: tx, refuser: refuser, schema: schema, limit: limit,
 		room: room, work: make(chan struct{}, 1), most: event.MaxRows}
 }
 
@@ -82,6 +88,15 @@ func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit i
 func (o *outbox) limited(rate int64) *outbox {
 	if o.rate = rate; rate > 0 {
 		o.most = int(min(rate, event.MaxRows))
+	}
+	return o
+}
+
+// gathering has rows wait, as the sink wants it.
+func (o *outbox) gathering() *outbox {
+	if g, ok := o.sink.(connectors.Gatherer); ok {
+		o.wait, o.enough = g.Gather()
+		o.limit += o.enough
 	}
 	return o
 }
@@ -171,6 +186,13 @@ func (o *outbox) full() bool {
 	return o.bytes >= o.limit
 }
 
+// ripe says whether rows that are gathered are enough.
+func (o *outbox) ripe() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes >= o.enough
+}
+
 // empty says whether all rows are acknowledged.
 func (o *outbox) empty() bool {
 	o.mu.Lock()
@@ -237,7 +259,7 @@ func (o *outbox) write(ctx context.Context, items []item) error {
 	if err := o.sink.Flush(ctx); err != nil {
 		return fmt.Errorf("write to %s: %w", o.table, err)
 	}
-	return nil
+	return o.refused(ctx)
 }
 
 // claim takes the durable items at the head that have at most so many rows. They

@@ -432,7 +432,7 @@ func (p *Pipeline) Close() error {
 		}
 	}
 	for _, o := range p.boxes {
-		errs = append(errs, panics.Call(o.sink.Close))
+		errs = append(errs, panics.Call(o.sink.Close), panics.Call(o.letters.close))
 	}
 	for _, s := range p.stages {
 		if s.asked != nil {

@@ -126,11 +126,7 @@ func (s *sampler) open(cat *catalog.Catalog, t *catalog.Table) error {
 		if col.Metadata == "" {
 			continue
 		}
-		fill, err := metadataFiller(col.Metadata, i)
-		if err != nil {
-			return errors.Join(err, s.source.Close())
-		}
-		s.fillers = append(s.fillers, fill)
+		s.fillers = append(s.fillers, metadataFiller(col.Metadata, i))
 	}
 	return nil
 }

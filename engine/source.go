@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -88,21 +87,15 @@ func (s *source) watermark() event.Time {
 
 // addFillers prepares the metadata columns, for readers of records: other
 // readers fill them themselves.
-func (s *source) addFillers() error {
+func (s *source) addFillers() {
 	if s.metadata != nil {
-		return nil
+		return
 	}
 	for i, c := range s.plan.Scan.Read {
-		if c.Metadata == "" {
-			continue
+		if c.Metadata != "" {
+			s.metadata = append(s.metadata, metadataFiller(c.Metadata, i))
 		}
-		fill, err := metadataFiller(c.Metadata, i)
-		if err != nil {
-			return fmt.Errorf("table %s: %w", s.name, err)
-		}
-		s.metadata = append(s.metadata, fill)
 	}
-	return nil
 }
 
 // newUnit makes the unit of a partition; it is not open yet.

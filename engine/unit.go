@@ -294,9 +294,7 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 	switch r := r.(type) {
 	case connectors.RawReader:
 		u.raws = r
-		if err := u.src.addFillers(); err != nil {
-			return err
-		}
+		u.src.addFillers()
 		if u.decoder, err = u.src.newDecoder(); err != nil {
 			return fmt.Errorf("open %s: %w", u, err)
 		}

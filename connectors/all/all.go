@@ -8,11 +8,13 @@ import (
 	"github.com/cepd/cepd/connectors/blackhole"
 	"github.com/cepd/cepd/connectors/datagen"
 	"github.com/cepd/cepd/connectors/file"
+	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/connectors/memory"
+	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
 )
 
@@ -24,9 +26,11 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.New(formats.NewEncoder)},
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
+		filesystem.New(),
 		http.New(nil),
 		http.NewParameters(nil),
 		jdbc.New(),
+		nats.New(),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),

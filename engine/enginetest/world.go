@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -157,6 +158,8 @@ type Output struct {
 	made   map[event.ID]string        // what rows told of their making
 	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
+	Wait   time.Duration              // how long rows are to be gathered
+	Enough int64                      // bytes of rows that are enough
 }
 
 // Row is a row of an Output.
@@ -347,6 +350,9 @@ type sink struct {
 
 // Explain implements connectors.Explainer.
 func (s *sink) Explain(made *event.Vec) { s.made = made }
+
+// Gather implements connectors.Gatherer.
+func (s *sink) Gather() (time.Duration, int64) { return s.out.Wait, s.out.Enough }
 
 func (s *sink) Open(context.Context) error  { return nil }
 func (s *sink) Flush(context.Context) error { return nil }

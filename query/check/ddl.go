@@ -18,9 +18,12 @@ var metadataTypes = map[string]event.Type{
 	"timestamp": {Kind: event.TimestampLTZ, Precision: 3}, "timestamp-type": event.TString,
 	"key": event.TBytes, "headers": {Kind: event.Map, Key: &event.TString, Elem: &event.TBytes},
 	"valid-from": {Kind: event.TimestampLTZ, Precision: 3}, "version": event.TInt64,
+	"subject": event.TString,                                                                                        // of NATS
+	"qos":     event.TInt32, "retained": event.TBool, "message-expiry": event.TInt64, "content-type": event.TString, // of MQTT
+	"source-address": event.TString, // of syslog
 }
 
-var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version"}
+var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {

@@ -6,7 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cepd/cepd/connectors/memory"
@@ -29,6 +33,7 @@ type feeder struct {
 // to be fed, or say why it takes no records.
 var feeders = map[string][]feeder{
 	"kafka":        {{feed: embedded}, {feed: real}},
+	"filesystem":   {{why: "it is only written"}},
 	"file":         {{feed: file, lines: true}, {feed: zipped, lines: true}},
 	"stdin":        {{feed: stdin, lines: true}},
 	"memory":       {{feed: inMemory, json: true}},
@@ -38,6 +43,7 @@ var feeders = map[string][]feeder{
 	"http":         {{feed: kept}},
 	"parameters":   {{why: "its rows are tried by the API before they are kept"}},
 	"jdbc":         {{why: "it is only looked up in"}},
+	"nats":         {{feed: stream}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
 
@@ -129,6 +135,38 @@ func kept(t *testing.T, b *bed, records [][]byte) map[string]string {
 		}
 	}
 	return map[string]string{"scan.bounded.mode": "latest-offset"}
+}
+
+// stream has the records in a stream of an embedded NATS server.
+func stream(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(time.Minute) {
+		t.Fatal("the server does not start")
+	}
+	c, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "in", Subjects: []string{"in"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if _, err := js.Publish(t.Context(), "in", r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return map[string]string{"url": s.ClientURL(), "stream": "in", "scan.bounded.mode": "latest-offset"}
 }
 
 func newStore() *memory.Store { return memory.NewStore(0) }
