@@ -27,7 +27,7 @@ BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchti
 BENCHSTAT_VERSION = v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := build
-.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-backtest bench-instances open-state bench-page page-load bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release generate example-functions lint tools clean
+.PHONY: help run build test check conformance bench bench-peers bench-kafka bench-scale bench-windows bench-backtest bench-instances open-state bench-page page-load bench-instructions bench-history bench-compare fuzz sim sim-mutants torture torture-mutants flink-answers release site generate example-functions lint tools clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -50,6 +50,8 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	-@$(STEP) -step licences scripts/licences.sh
 	-@echo '== go test -race'; $(GO) test -race -timeout 30m -json ./... | $(STEP)
 	-@echo '== without the race detector: answers, budgets, counts of many matches, all random cases and crashes'; $(GO) test -json -run 'Answers|Budgets|Counts|Stock$$|Random|Crash' ./benchmarks ./internal/e2e/stock ./internal/conformance | $(STEP)
+	-@echo '== what it is shipped with: chart, container, unit'; (cd deploy/check && $(GO) test -json ./...) | $(STEP)
+	-@$(STEP) -step 'documentation site' scripts/site.sh --check
 	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s
 	@$(STEP) -total
 
@@ -122,7 +124,10 @@ flink-answers: ## asks Flink SQL the queries of internal/differential anew: Java
 	@scripts/need-java.sh
 	@$(GO) run ./tools/flinkanswers
 
-release: ## dist: binaries of all systems, after the checks of licences and vulnerabilities
+site: ## dist/site: the documentation, searchable without a server: Python 3.10 with venv, npm
+	@scripts/site.sh '$(VERSION)'
+
+release: ## dist: archives of all systems, chart, documentation; after the checks of licences and vulnerabilities
 	@VERSION='$(VERSION)' scripts/release.sh
 
 torture: ## MINUTES=n KILLS=n SEED=s FAULT=name: real faults on three brokers under load; logs of a failure in .cache/torture

@@ -29,6 +29,8 @@ type Connection struct {
 	Lag        int64        `json:"lag" doc:"Of a source: records still to be read; of a sink: rows it has not acknowledged. -1: not known"`
 	Newest     string       `json:"newest,omitempty" doc:"Event time of the newest row"`
 	Idle       int          `json:"idle,omitempty" doc:"Partitions that are silent"`
+
+	Calls *engine.CallStatus `json:"calls,omitempty" doc:"Of a sink that calls a service: how that goes"`
 }
 
 func registerConnectors(api huma.API, s *Service) {
@@ -83,7 +85,7 @@ func connectionsOf(cat *catalog.Catalog, s *engine.Status) (list []Connection) {
 	}
 	for _, o := range s.Sinks {
 		c := add(o.Table, "sink")
-		c.Rows, c.Lag, c.Newest = int64(o.Rows), int64(o.Rows-min(o.Rows, o.Acknowledged)), o.Newest
+		c.Rows, c.Lag, c.Newest, c.Calls = int64(o.Rows), int64(o.Rows-min(o.Rows, o.Acknowledged)), o.Newest, o.Calls
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/cepd/cepd/api/audit"
 	"github.com/cepd/cepd/ui"
 )
 
@@ -19,19 +20,15 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 // page is the web page. What it shows it asks of the routes under /v1.
 func page(version string, login bool) http.HandlerFunc {
-	files := ui.Files()
-	var text bytes.Buffer
-	t := template.Must(template.ParseFS(files, "index.html"))
-	if err := t.Execute(&text, struct {
-		Version string
-		Login   bool
-	}{version, login}); err != nil {
-		panic(err) // of constants and a version
-	}
-	return func(w http.ResponseWriter, _ *http.Request) {
+	t := template.Must(template.ParseFS(ui.Files(), "index.html"))
+	return func(w http.ResponseWriter, r *http.Request) {
 		pageHeaders(w)
 		w.Header().Set("Content-Security-Policy", pagePolicy)
-		_, _ = w.Write(text.Bytes())
+		e := r.Context().Value(entryKey{}).(*audit.Entry)
+		_ = t.Execute(w, struct {
+			Version, User, Role string
+			Login               bool
+		}{version, e.Who, e.Role, login})
 	}
 }
 

@@ -25,7 +25,7 @@ type Replacement struct {
 	SQL      string            `json:"sql" doc:"One INSERT, CREATE QUERY, statement set or ALTER QUERY … AS; SET before it, and definitions that the server has in the same words" minLength:"1" maxLength:"1048576"`
 	Params   map[string]string `json:"params,omitempty" doc:"Values of :name in the text"`
 	Settings map[string]string `json:"settings,omitempty" doc:"SET in effect before the text"`
-	Mode     string            `json:"mode,omitempty" enum:"keep,drop,replay" doc:"What becomes of the state. keep: it is kept, or nothing happens. drop: the new version begins with none, where the running one has read to. replay: it is made from history. None: keep, if everything can be kept and open matches stay as they are; otherwise the answer alone"`
+	Mode     string            `json:"mode,omitempty" enum:"keep,drop,replay" doc:"What becomes of the state. keep: it is kept, or nothing happens. drop: the new version begins with none, where the running one has read to. replay: it is made from history. None: keep, if everything can be kept and what is open stays as it is; otherwise the answer alone"`
 	From     string            `json:"from,omitempty" doc:"With replay: since when" maxLength:"100"`
 	Mapping  map[string]string `json:"mapping,omitempty" doc:"Pattern variables that are renamed: new names by old ones"`
 	DryRun   bool              `json:"dry_run,omitempty" doc:"Answer only"`
@@ -82,7 +82,7 @@ func (s *Service) Replace(ctx context.Context, name string, r *Replacement) (*Re
 	if err != nil {
 		return nil, err
 	}
-	if r.DryRun || r.Mode == "" && (!w.verdict.Keep || w.verdict.Anew) {
+	if r.DryRun || r.Mode == "" && (!w.verdict.Keep || w.verdict.Anew || w.verdict.Fresh) {
 		return w.answer, nil
 	}
 	switch {
@@ -261,6 +261,8 @@ func (w *replacing) tell(watermark string) {
 	a.Advice = modeKeep
 	if !v.Keep {
 		a.Advice = modeDrop
+	}
+	if !v.Keep || v.Fresh {
 		if at, err := time.Parse(time.RFC3339Nano, watermark); err == nil && v.Reach >= 0 {
 			a.Advice, a.ReplayFrom = modeReplay, at.Add(-time.Duration(v.Reach)*time.Microsecond).UTC().Format(time.RFC3339Nano)
 		}
@@ -275,6 +277,8 @@ func (w *replacing) became() string {
 		return "dropped"
 	case w.verdict.Anew:
 		return "kept, open matches computed anew"
+	case w.verdict.Fresh:
+		return "kept, new aggregates begin with no rows"
 	case len(w.Mapping) > 0:
 		var pairs []string
 		for _, old := range slices.Sorted(maps.Keys(w.Mapping)) {

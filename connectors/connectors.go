@@ -77,6 +77,7 @@ type Table struct {
 	Key      []string       // the columns of the primary key
 	Changes  bool           // of a sink: rows are updated and deleted
 	Writer   int            // tells sinks of a query that write the same table apart
+	Traced   bool           // of a source: headers of records are wanted, for the trace they are part of
 	Access   *access.Policy // files and addresses that may be used; nil: all
 }
 
@@ -298,6 +299,12 @@ type Sink interface {
 	// Flush returns when every row written is delivered as the guarantee says.
 	Flush(ctx context.Context) error
 	Close() error
+}
+
+// Gatherer is a Sink for which each delivery costs: a file, say. Rows are gathered
+// until the oldest has waited for so long, or they are so many bytes.
+type Gatherer interface {
+	Gather() (wait time.Duration, bytes int64)
 }
 
 // Waiter is a Decoder that may wait for something outside the process, such as

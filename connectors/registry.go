@@ -209,7 +209,7 @@ func checkMetadata(c Connector, col Column, written bool) []OptionError {
 }
 
 // maxListed is how many names a hint lists.
-const maxListed = 12
+const maxListed = 24
 
 // nearest proposes the name closest to what was written; when none is close,
 // all of them, with otherwise before, if they are few.

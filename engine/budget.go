@@ -1,13 +1,7 @@
 package engine
 
 import (
-	"bufio"
 	"fmt"
-	"math"
-	"os"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -244,68 +238,4 @@ func (p *Pipeline) checkDisk() error {
 		return fmt.Errorf("the state takes about %d bytes of the disk, more than 'state.disk.budget' = %d: raise it, or bound the state with WITHIN or 'state.ttl'", n, most)
 	}
 	return nil
-}
-
-// LimitMemory has Go's collector keep a program of the engine alone below nine tenths of
-// the memory there is, unless GOMEMLIMIT says how much: without a limit garbage may be
-// as much as all else, which state is budgeted without. It is a limit for the whole
-// process, so it is for main to set.
-func LimitMemory() {
-	if limit := debug.SetMemoryLimit(-1); limit == math.MaxInt64 {
-		debug.SetMemoryLimit(memoryLimit() / 10 * 9)
-	}
-}
-
-// memoryLimit is how much memory there is for the process, in bytes: what
-// GOMEMLIMIT, the control group or the machine allows, whichever is least.
-func memoryLimit() int64 {
-	limit := debug.SetMemoryLimit(-1)
-	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if text, err := os.ReadFile(file); err == nil {
-			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
-				limit = min(limit, n)
-			}
-		}
-	}
-	limit = min(limit, machineMemory())
-	if limit == math.MaxInt64 {
-		return 4 << 30
-	}
-	return limit
-}
-
-// machineMemory reads Linux' figure; MaxInt64 where there is none.
-func machineMemory() int64 {
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return math.MaxInt64
-	}
-	defer f.Close() //nolint:errcheck // it was read only
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var kb int64
-		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kb); n == 1 {
-			return kb << 10
-		}
-	}
-	return math.MaxInt64
-}
-
-// byteUnits are the spellings of sizes as in Flink, all powers of 1024.
-var byteUnits = map[string]uint{
-	"": 0, "b": 0, "bytes": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20, "g": 30, "gb": 30, "gib": 30, "t": 40, "tb": 40, "tib": 40,
-}
-
-// parseBytes reads Flink's form of a size: a whole number and a unit, such as
-// '512 mb' or '2g'; without a unit bytes.
-func parseBytes(s string) (int64, error) {
-	digits := 0
-	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
-		digits++
-	}
-	n, err := strconv.ParseInt(s[:digits], 10, 64)
-	shift, ok := byteUnits[strings.ToLower(strings.TrimSpace(s[digits:]))]
-	if err != nil || !ok || n <= 0 || n > math.MaxInt64>>shift {
-		return 0, fmt.Errorf("expected a size such as '512 mb' or '2 gb', found '%s'", s)
-	}
-	return n << shift, nil
 }

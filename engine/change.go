@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
-	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state"
@@ -31,6 +31,7 @@ type Change struct {
 type Verdict struct {
 	Keep      bool     `json:"keep" doc:"All state can be kept"`
 	Anew      bool     `json:"anew,omitempty" doc:"Conditions on the match so far are computed anew for open matches"`
+	Fresh     bool     `json:"fresh,omitempty" doc:"New aggregates begin with no rows in what is open"`
 	Operators []Kept   `json:"operators" doc:"The operators with state"`
 	Reasons   []Reason `json:"reasons,omitempty" doc:"Why state cannot be kept"`
 	Notes     []string `json:"notes,omitempty" doc:"What changes for what is open"`
@@ -105,7 +106,7 @@ func (e *Engine) Compare(c *Change) (*Verdict, error) {
 // migration is a change of which it is known how state is carried over.
 type migration struct {
 	from, to  *drafted
-	transfers []*pattern.Transfer // per stage; nil: as it is
+	transfers []operators.Transfer // per stage; nil: as it is
 	verdict   Verdict
 }
 
@@ -184,67 +185,6 @@ func sourceNames(list []build.Source) string {
 		names = append(names, name)
 	}
 	return fmt.Sprint(names)
-}
-
-// compareStages pairs the operators with state, in the order of the rows' way.
-func (m *migration) compareStages(renamed map[string]string) {
-	old, now := m.from.stages, m.to.stages
-	if len(old) != len(now) {
-		m.refuse("the query has %d operators with state, the running version has %d", len(now), len(old))
-		return
-	}
-	m.transfers = make([]*pattern.Transfer, len(now))
-	for i := range now {
-		a, b := old[i].plan, now[i].plan
-		k := Kept{i, title(b), "kept"}
-		switch {
-		case !sameWay(a, b):
-			m.refuse("%s stands elsewhere in the query", k.Operator)
-		case a.Pattern != nil && b.Pattern != nil:
-			k.State = "moved"
-			m.comparePatterns(i, renamed)
-		case !sameOperator(a, b):
-			m.verdict.Reasons = append(m.verdict.Reasons, Reason{Text: fmt.Sprintf("%s differs from %s of the running version in its input, its keys or in what it computes", k.Operator, title(a)),
-				Remedy: "what stands before and behind it may change"})
-		}
-		if !slices.Equal(conditions(a), conditions(b)) {
-			m.verdict.Notes = append(m.verdict.Notes, fmt.Sprintf("other rows come to %s from now on: a filter before it has changed", k.Operator))
-		}
-		m.verdict.Operators = append(m.verdict.Operators, k)
-	}
-}
-
-// sameWay says whether two stages feed the same stages, if any.
-func sameWay(a, b *build.Stage) bool {
-	return slices.EqualFunc(a.Branches, b.Branches, func(x, y build.Branch) bool {
-		return x.To == y.To || x.To < 0 && y.To < 0
-	})
-}
-
-func sameOperator(a, b *build.Stage) bool {
-	return a.Kind == b.Kind && a.Proctime == b.Proctime && a.Unordered == b.Unordered && a.Spread == b.Spread &&
-		slices.EqualFunc(a.Nodes, b.Nodes, func(x, y plan.Node) bool { return plan.NodeIdentity(x) == plan.NodeIdentity(y) }) &&
-		(len(a.Members) == 0 || slices.Equal(conditions(a), conditions(b)))
-}
-
-func conditions(s *build.Stage) (list []string) {
-	for _, n := range s.Nodes {
-		list = append(list, plan.Conditions(n)...)
-	}
-	return list
-}
-
-func (m *migration) comparePatterns(i int, renamed map[string]string) {
-	t, reasons := pattern.Compare(m.from.stages[i].plan.Pattern, m.to.stages[i].plan.Pattern, renamed)
-	for _, r := range reasons {
-		m.verdict.Reasons = append(m.verdict.Reasons, Reason{r.Text, r.Variable, r.Remedy, r.At})
-	}
-	if t == nil {
-		return
-	}
-	m.transfers[i] = t
-	m.verdict.Anew = m.verdict.Anew || t.Anew
-	m.verdict.Notes = append(m.verdict.Notes, t.Notes...)
 }
 
 // reach is how far back rows can matter to a query, µs; -1: without end.

@@ -75,24 +75,23 @@ func TestChangesOfText(t *testing.T) {
 	}
 	for name, texts := range changedTexts {
 		for seed := range seeds {
-			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) { testChanges(t, seed, texts) })
+			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) { testChanges(t, seed, "", texts) })
 		}
 	}
 }
 
-func testChanges(t *testing.T, seed uint64, texts []string) {
+func testChanges(t *testing.T, seed uint64, set string, texts []string) {
 	rng := rand.New(rand.NewPCG(seed, 28))
 	input := randomPayments(rng, 3, 120)
 	undisturbed := enginetest.NewWorld()
 	undisturbed.Input("payments", slices.Clone(input)...)
-	want := enginetest.Sorted(undisturbed.Run(t, changedSink+texts[0]))
+	want := enginetest.Sorted(undisturbed.Run(t, set+changedSink+texts[0]))
 
 	w := enginetest.NewWorld()
 	w.Poll = 1 + rng.IntN(3)
 	w.Input("payments", slices.Clone(input)...)
-	set := ""
 	if seed%2 == 1 {
-		set = "SET 'state.memory.budget' = '1 b';\n"
+		set += "SET 'state.memory.budget' = '1 b';\n"
 	}
 	c := &changing{t: t, rng: rng, w: w, fs: vfs.NewCrashableMem(), time: &clock.Manual{}}
 	for i := range texts {

@@ -36,7 +36,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	m, err := newMetrics(o.Metrics)
+	m, err := newMetrics(o.Metrics, o.Spans)
 	if err != nil {
 		return nil, err
 	}

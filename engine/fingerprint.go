@@ -7,7 +7,6 @@ import (
 	"hash"
 	"reflect"
 
-	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -22,9 +21,10 @@ var identity = []string{"connector", "topic", "path", "format"}
 // format is the state's: those before 4 were hashed with all fields of the plan,
 // later ones without those that are zero, so that a plan may get new fields.
 func fingerprint(root *plan.Insert, shards, format int) string {
-	h := hasher{Hash: sha256.New(), all: format < 4, implied: format < 5}
+	h := sha256.New()
 	fmt.Fprintf(h, "shards %d\n", shards)
-	h.value(reflect.ValueOf(root))
+	d := plan.Describer{Writer: h, Left: leftOut(format), Named: func(v any) bool { return hashKnown(h, v) }}
+	d.Describe(root)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
@@ -36,52 +36,11 @@ var newFields = map[string]bool{
 // impliedFields are set in plans that formats before 5 had without them.
 var impliedFields = map[string]bool{"plan.TopN.Numbered": true}
 
-type hasher struct {
-	hash.Hash
-	all     bool // fields that are zero too
-	implied bool // without impliedFields
-}
-
-func (h hasher) value(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			fmt.Fprint(h, "nil;")
-			return
-		}
-		if hashKnown(h, v.Interface()) {
-			return
-		}
-		h.value(v.Elem())
-	case reflect.Struct:
-		h.fields(v)
-	case reflect.Slice, reflect.Array:
-		fmt.Fprintf(h, "[%d:", v.Len())
-		for i := range v.Len() {
-			h.value(v.Index(i))
-		}
-		fmt.Fprint(h, "]")
-	case reflect.Func, reflect.Map, reflect.Chan:
-		fmt.Fprint(h, "-;")
-	default:
-		fmt.Fprintf(h, "%#v;", v.Interface())
+// leftOut says which fields the hash of a format is without.
+func leftOut(format int) func(name string, t reflect.Type, v reflect.Value) bool {
+	return func(name string, _ reflect.Type, v reflect.Value) bool {
+		return format < 5 && impliedFields[name] || v.IsZero() && (format >= 4 || newFields[name])
 	}
-}
-
-func (h hasher) fields(v reflect.Value) {
-	fmt.Fprintf(h, "%s{", v.Type())
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		switch {
-		case !f.IsExported() || f.Type == reflect.TypeFor[diag.Span]():
-		case h.implied && impliedFields[v.Type().String()+"."+f.Name]:
-		case v.Field(i).IsZero() && (!h.all || newFields[v.Type().String()+"."+f.Name]):
-		default:
-			fmt.Fprintf(h, "%s:", f.Name)
-			h.value(v.Field(i))
-		}
-	}
-	fmt.Fprint(h, "}")
 }
 
 // hashKnown hashes what is named rather than described.

@@ -74,7 +74,7 @@ func (q *Query) deliveries(o *outbox) error {
 	}
 	pace := newPacer(o.rate, q.now())
 	for {
-		if !q.awaitPace(o, pace) {
+		if !q.awaitRipe(o) || !q.awaitPace(o, pace) {
 			return nil
 		}
 		n, err := q.deliver(o, pace)
@@ -105,6 +105,28 @@ func (q *Query) deliver(o *outbox, pace *pacer) (n int, err error) {
 		signal(q.stirred) // the positions are to be kept
 	}
 	return n, nil
+}
+
+// awaitRipe gathers rows for a sink that wants few large deliveries, until the
+// query ends; it is false when the query must not go on.
+func (q *Query) awaitRipe(o *outbox) bool {
+	if o.wait == 0 || o.empty() {
+		return true
+	}
+	tick, release := q.engine.options.Clock.After(o.wait)
+	defer release()
+	for !o.ripe() {
+		select {
+		case <-o.work:
+		case <-tick:
+			return true
+		case <-q.left:
+			return true
+		case <-q.ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // awaitPace waits until the next item of an outbox may leave; it is false when
@@ -138,14 +160,14 @@ func (q *Query) transactions(o *outbox) error {
 	var at event.Time
 	pace := newPacer(o.rate, q.now())
 	for {
-		if !q.awaitPace(o, pace) {
+		if !q.awaitRipe(o) || !q.awaitPace(o, pace) {
 			return nil
 		}
 		next, release := q.engine.options.Clock.After(q.engine.options.CommitInterval)
 		c := q.p.journal.durableCut()
 		n, err := q.deliver(o, pace)
 		age := time.Duration(q.now()-at) * time.Microsecond
-		if err == nil && n == 0 && (age > markInterval || age > offsetsInterval && !slices.Equal(c.at, told.at)) {
+		if err == nil && n == 0 && (age > markInterval || age > offsetsInterval && len(o.carried) > 0 && !slices.Equal(c.at, told.at)) {
 			n, err = 1, o.refresh(q.ctx, c)
 		}
 		if err != nil {

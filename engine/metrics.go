@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/operators"
 )
 
@@ -20,12 +21,13 @@ type metrics struct {
 	cold, budget, disk, running, shadow                       *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
 	lookup                                                    lookupMetrics
+	call                                                      callMetrics
 }
 
 var latencies = prometheus.ExponentialBuckets(1e-5, 4, 10)
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
-	var all []prometheus.Collector
+func newMetrics(r prometheus.Registerer, t *trace.Tracer) (*metrics, error) {
+	all := []prometheus.Collector{traceMetrics{t}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		all = append(all, v)
@@ -74,7 +76,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		shadow:        gauge("cepd_shadow_compared_rows", "Detections of a query and its shadow, by how they compare.", "query", "outcome"),
 		snapshotBytes: gauge("cepd_snapshot_size_bytes", "Size of the last snapshot's changes.", "query"),
 	}
-	m.lookup = newLookupMetrics(&all)
+	m.lookup, m.call = newLookupMetrics(&all), newCallMetrics(&all)
 	return m, register(r, all)
 }
 
@@ -101,7 +103,8 @@ type meter struct {
 	units                     []unitMeter
 	boxes                     []prometheus.Counter
 	acked                     []uint64
-	withheld                  []int64 // by stage
+	calls                     []*CallStatus // by box
+	withheld                  []int64       // by stage
 	last                      []OperatorStatus
 	kinds                     [rejectKindCount]int64
 	steps, commits, snapshots prometheus.Observer
@@ -127,7 +130,7 @@ func (m *metrics) query(p *Pipeline) *meter {
 		})
 	}
 	for _, o := range p.boxes {
-		t.boxes, t.acked = append(t.boxes, m.outputs.WithLabelValues(p.name, o.table)), append(t.acked, o.position())
+		t.boxes, t.acked, t.calls = append(t.boxes, m.outputs.WithLabelValues(p.name, o.table)), append(t.acked, o.position()), append(t.calls, nil)
 	}
 	for _, s := range p.stages {
 		t.withheld = append(t.withheld, s.withheld())
@@ -144,6 +147,8 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 	for i, sink := range s.Sinks {
 		t.boxes[i].Add(float64(sink.Acknowledged - t.acked[i]))
 		t.acked[i] = sink.Acknowledged
+		t.m.call.update(t.query, p.boxes[i], sink.Calls, t.calls[i])
+		t.calls[i] = sink.Calls
 		t.m.queue.WithLabelValues(t.query, sink.Table).Set(float64(sink.QueuedBytes))
 		if newest := p.boxes[i].newest; newest > 0 {
 			t.m.sinkNewest.WithLabelValues(t.query, sink.Table).Set(seconds(newest))
@@ -222,10 +227,10 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 func (t *meter) forget() {
 	labels := prometheus.Labels{"query": t.query}
 	m := t.m
-	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.lookup.keys, m.lookup.errors} {
+	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.lookup.keys, m.lookup.errors, m.call.calls, m.call.refused} {
 		v.DeletePartialMatch(labels)
 	}
-	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot, m.lookup.duration} {
+	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot, m.lookup.duration, m.call.duration} {
 		v.DeletePartialMatch(labels)
 	}
 }
@@ -235,7 +240,7 @@ func (t *meter) forget() {
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
 	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes,
-		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.disk, t.m.running} {
+		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.disk, t.m.running, t.m.call.breaker} {
 		g.DeletePartialMatch(labels)
 	}
 }

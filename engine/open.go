@@ -87,6 +87,9 @@ func (b *opener) open(ctx context.Context) error {
 		return err
 	}
 	graph := p.graph
+	if b.shadow == nil {
+		p.spans = newSpans(b.options.Spans, p.name, b.options.Clock)
+	}
 	for _, s := range sinks {
 		if err := b.openSink(ctx, s); err != nil {
 			return err
@@ -270,13 +273,22 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 	}
-	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s)
+	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
+	if len(b.p.boxes) < len(b.p.graph.Sinks) {
+		o.spans = b.p.spans
+	}
 	if a := b.options.arrivals; a != nil && b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
 	}
 	b.p.boxes = append(b.p.boxes, o)
 	if err := sink.Open(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", t.Name, err)
+	}
+	if o.letters, err = b.openLetters(t); err != nil || o.letters == nil {
+		return err
+	}
+	if err := o.letters.sink.Open(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", o.letters.name, err)
 	}
 	return nil
 }
@@ -307,14 +319,18 @@ func (b *opener) rejectBox(ctx context.Context, name string) (*outbox, error) {
 			return o, nil
 		}
 	}
+	if err := b.openSink(ctx, sinkSpec{table: t, columns: allColumns(t)}); err != nil {
+		return nil, err
+	}
+	return b.p.boxes[len(b.p.boxes)-1], nil
+}
+
+func allColumns(t *catalog.Table) []connectors.Column {
 	columns := make([]connectors.Column, len(t.Columns))
 	for i := range t.Columns {
 		columns[i] = tableColumn(&t.Columns[i])
 	}
-	if err := b.openSink(ctx, sinkSpec{table: t, columns: columns}); err != nil {
-		return nil, err
-	}
-	return b.p.boxes[len(b.p.boxes)-1], nil
+	return columns
 }
 
 // table is what the connector of a table gets, with its secrets.
@@ -456,6 +472,8 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
 		return err
 	}
+	s.connector, table.Traced = c.Name(), b.p.spans != nil
+	s.traced = table.Traced
 	b.shadow.rewind(c, &table)
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {

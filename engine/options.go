@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/state"
@@ -45,6 +46,8 @@ type Options struct {
 	// Trace makes the operators of patterns, in place of their matchers; nil: no
 	// trace.
 	Trace func(stage, shard int, p *pattern.Program) operators.Stateful
+	// Spans sends traces of events to a collector; nil: none.
+	Spans *trace.Tracer
 
 	pool   *pool   // of the engine; nil: each pipeline has its own helpers
 	memory *memory // of the engine; nil: each pipeline has MemoryBudget

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/state"
 )
 
@@ -22,15 +24,21 @@ import (
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
 type outbox struct {
-	table  string
-	sink   connectors.Sink
-	limit  int64
-	rate   int64      // rows per second that may leave; 0: any
-	most   int        // rows of an item
-	seq    uint64     // rows numbered so far; the pipeline's
-	newest event.Time // of their times; the pipeline's
-	rows   rows       // scratch of rejects.go
-	recent *recent    // what has left, to be watched; nil: nobody can
+	table   string
+	sink    connectors.Sink
+	limit   int64
+	rate    int64              // rows per second that may leave; 0: any
+	most    int                // rows of an item
+	seq     uint64             // rows numbered so far; the pipeline's
+	newest  event.Time         // of their times; the pipeline's
+	rows    rows               // scratch of rejects.go
+	recent  *recent            // what has left, to be watched; nil: nobody can
+	spans   *spans             // nil: there are no traces
+	sends   []trace.Span       // of what is on its way to the sink; of the delivery
+	refuser connectors.Refuser // the sink, if it may find that a row cannot be delivered
+	letters *letters           // where such rows go; nil: they are only counted
+	wait    time.Duration      // how long rows are gathered; 0: they leave at once
+	enough  int64              // bytes of rows that leave before
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -60,13 +68,16 @@ type item struct {
 	last  uint64 // number of its last row
 	step  uint64
 	bytes int64
+
+	traced []connectors.Traced
 }
 
 const maxFreeBatches = 16
 
 func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit int64, room chan struct{}) *outbox {
 	tx, _ := sink.(connectors.Transactional)
-	return &outbox{table: table, sink: sink, tx: tx, schema: schema, limit: limit,
+	refuser, _ := sink.(connectors.Refuser)
+	return &outbox{table: table, sink: sink, tx: tx, refuser: refuser, schema: schema, limit: limit,
 		room: room, work: make(chan struct{}, 1), most: event.MaxRows}
 }
 
@@ -75,6 +86,15 @@ func newOutbox(table string, sink connectors.Sink, schema *event.Schema, limit i
 func (o *outbox) limited(rate int64) *outbox {
 	if o.rate = rate; rate > 0 {
 		o.most = int(min(rate, event.MaxRows))
+	}
+	return o
+}
+
+// gathering has rows wait, as the sink wants it.
+func (o *outbox) gathering() *outbox {
+	if g, ok := o.sink.(connectors.Gatherer); ok {
+		o.wait, o.enough = g.Gather()
+		o.limit += o.enough
 	}
 	return o
 }
@@ -126,6 +146,7 @@ func (o *outbox) add(b *event.Batch, live []int32, last, step uint64, salt event
 	it := o.tail(step, len(live))
 	from := it.b.N
 	it.b.AppendRows(b, live)
+	it.traced = o.spans.leaving(it.traced, b, live, from, salt == (event.ID{}))
 	for i := range it.b.ID[from:it.b.N] {
 		id := &it.b.ID[from+i]
 		id.Hi, id.Lo = id.Hi^salt.Hi, id.Lo^salt.Lo
@@ -159,6 +180,13 @@ func (o *outbox) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.bytes >= o.limit
+}
+
+// ripe says whether rows that are gathered are enough.
+func (o *outbox) ripe() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes >= o.enough
 }
 
 // empty says whether all rows are acknowledged.
@@ -204,9 +232,9 @@ func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err err
 		return 0, nil
 	}
 	if o.tx != nil {
-		return len(items), o.transact(ctx, items, c)
+		return len(items), o.sent(o.transact(ctx, items, c))
 	}
-	if err := o.write(ctx, items); err != nil {
+	if err := o.sent(o.write(ctx, items)); err != nil {
 		return 0, err
 	}
 	o.acknowledge(len(items))
@@ -214,15 +242,16 @@ func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err err
 }
 
 func (o *outbox) write(ctx context.Context, items []item) error {
-	for _, it := range items {
-		if err := o.sink.Write(ctx, it.b); err != nil {
+	for i := range items {
+		it := &items[i]
+		if err := o.sink.Write(o.sending(ctx, it), it.b); err != nil {
 			return fmt.Errorf("write to %s: %w", o.table, err)
 		}
 	}
 	if err := o.sink.Flush(ctx); err != nil {
 		return fmt.Errorf("write to %s: %w", o.table, err)
 	}
-	return nil
+	return o.refused(ctx)
 }
 
 // claim takes the durable items at the head that have at most so many rows. They

@@ -35,6 +35,7 @@ type Pipeline struct {
 	workers    *workers
 	journal    journal
 	budget     budget
+	spans      *spans        // nil: there are no traces
 	ready      chan struct{} // signalled when a reader may have rows
 
 	format      int // version of what the store holds
@@ -233,6 +234,7 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 		return err
 	}
 	p.account(now)
+	p.spans.begin(p, now)
 	if err := p.handOut(); err != nil {
 		return err
 	}
@@ -240,12 +242,16 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 	for _, s := range p.stages {
 		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
 		s.domain.advance(now)
+		if p.spans != nil {
+			s.trace(p.spans.active())
+		}
 		began := p.clock.Now()
 		p.workers.run(len(s.shards), s.step)
 		s.busy += p.clock.Now() - began
 		if err := s.finish(); err != nil {
 			return err
 		}
+		p.spans.matched(s, began)
 	}
 	if err := errors.Join(p.checkOrderBuffers(), p.checkBudget()); err != nil {
 		return err
@@ -426,7 +432,7 @@ func (p *Pipeline) Close() error {
 		}
 	}
 	for _, o := range p.boxes {
-		errs = append(errs, panics.Call(o.sink.Close))
+		errs = append(errs, panics.Call(o.sink.Close), panics.Call(o.letters.close))
 	}
 	for _, s := range p.stages {
 		if s.asked != nil {

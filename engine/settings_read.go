@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cepd/cepd/internal/bytesize"
 	"github.com/cepd/cepd/internal/duration"
 )
 
@@ -51,7 +52,7 @@ func (r *settingReader) bytes(key, word string) int64 {
 		if text == word {
 			return 0, nil
 		}
-		return parseBytes(text)
+		return bytesize.Parse(text)
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 type source struct {
 	index       int
 	name        string
+	connector   string
+	traced      bool // its records may be part of traces
 	plan        *build.Source
 	source      connectors.Source
 	replayable  bool

@@ -45,7 +45,8 @@ type shard struct {
 	ways    []*way              // by outlet; nil until it has a row
 	used    []*way              // with rows in this step, in the order of the first
 	rejects []reject
-	endings []ending  // of the step
+	endings []ending // of the step
+	lineage operators.Lineage
 	answers *answerer // nil: it asks for nothing
 	err     error
 }
@@ -72,6 +73,7 @@ func (h *shard) step() {
 	h.gather()
 	h.reset()
 	h.rejects = h.rejects[:0]
+	h.lineage.Reset()
 	h.spill()
 	h.base = min(h.base, h.bytes)
 	if r, ok := h.op.(operators.Reloader); ok && s.domain.reloaded() {
@@ -95,6 +97,15 @@ func (h *shard) step() {
 	h.bytes = h.op.Size().Bytes
 	if h.err != nil {
 		h.err = fmt.Errorf("stage %d shard %d: %w", s.index, h.index, h.err)
+	}
+}
+
+// trace has the operators tell what detections are made of, or not.
+func (s *stage) trace(on bool) {
+	for _, h := range s.shards {
+		if h.ctx.Lineage = nil; on {
+			h.ctx.Lineage = &h.lineage
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/operators/build"
@@ -107,6 +108,17 @@ type SinkStatus struct {
 	Acknowledged uint64 `json:"acknowledged"`
 	QueuedBytes  int64  `json:"queued_bytes"`
 	Newest       string `json:"newest,omitempty"` // event time of the rows so far
+
+	Calls *CallStatus `json:"calls,omitempty"` // of a sink that calls a service; nil: it does not
+}
+
+// CallStatus is what a sink has called a service for, since the process started.
+type CallStatus struct {
+	Calls     int64  `json:"calls"`                // attempts
+	Failures  int64  `json:"failures"`             // attempts that did not deliver
+	Refused   int64  `json:"refused"`              // rows that were given up
+	Breaker   string `json:"breaker,omitempty"`    // closed, open, half-open; empty: there is none
+	LastError string `json:"last_error,omitempty"` // of the last attempt, if it failed
 }
 
 // DurabilityStatus is what a crash would leave.
@@ -187,7 +199,17 @@ func (s *stage) withheld() (n int64) {
 func (o *outbox) status() SinkStatus {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return SinkStatus{o.table, o.seq, o.acked, o.bytes, showTime(o.newest)}
+	return SinkStatus{Table: o.table, Rows: o.seq, Acknowledged: o.acked, QueuedBytes: o.bytes, Newest: showTime(o.newest), Calls: o.calls()}
+}
+
+// calls is nil where the sink calls nobody.
+func (o *outbox) calls() *CallStatus {
+	s, ok := o.sink.(connectors.Active)
+	if !ok {
+		return nil
+	}
+	a := s.Activity()
+	return &CallStatus{Calls: a.Calls, Failures: a.Failures, Refused: a.Refused, Breaker: a.Breaker, LastError: a.LastError}
 }
 
 // rejected is the rejects by kind.
@@ -260,6 +282,8 @@ func (p *Pipeline) hint() string {
 		return fmt.Sprintf("the sink's queue is full: 'sink.max-rows-per-second' lets %d rows leave in a second", p.settings.sinkRate)
 	case p.blocked():
 		return "the sink is behind: its queue is full"
+	case box.Rows > box.Acknowledged && box.Calls != nil && box.Calls.LastError != "":
+		return fmt.Sprintf("%d rows wait for the sink: %s", box.Rows-box.Acknowledged, box.Calls.LastError)
 	case box.Rows > box.Acknowledged:
 		return fmt.Sprintf("%d rows wait for the sink", box.Rows-box.Acknowledged)
 	case rows == 0 && behind == 0:

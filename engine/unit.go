@@ -54,6 +54,7 @@ type unit struct {
 	sel       []int32
 	timed     event.Batch // the batch, without rows that have no event time
 	kept      []int32     // of timed
+	sampled   []sampled   // of the step
 	payload   []byte      // the records, for the journal of a source that cannot replay
 	stats     unitStats
 	busy      int64      // µs, polling and what follows it
@@ -85,6 +86,7 @@ func (u *unit) begin(now event.Time) {
 		u.floor = max(u.floor, r.floor)
 	}
 	u.late, u.spans, u.rejects, u.payload = u.late[:0], u.spans[:0], u.rejects[:0], u.payload[:0]
+	u.sampled = u.sampled[:0]
 }
 
 // takeLive polls once.
@@ -201,6 +203,9 @@ func (u *unit) decode() (err error) {
 	u.decoding = u.raw.AppendFaults(u.decoding)
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
+	}
+	if u.src.traced {
+		u.findSampled()
 	}
 	hi := uint64(uint32(u.part))
 	for i, offset := range u.raw.Offset {

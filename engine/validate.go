@@ -163,7 +163,9 @@ func (v *validator) sink(s sinkSpec) {
 	}
 	if err != nil {
 		v.fault(t, err)
+		return
 	}
+	v.letters(t)
 }
 
 // options checks the WITH options; nil when there are faults.
@@ -281,6 +283,41 @@ func (v *validator) engineOptions(t *catalog.Table) {
 	}
 }
 
+// letters checks the table for rows that the sink of t cannot deliver.
+func (v *validator) letters(t *catalog.Table) {
+	key := connectors.OptRefusalTable
+	name, policy := t.Option(key, ""), t.Option(connectors.OptRefusalPolicy, "")
+	dead := policy == string(connectors.RefusalDeadLetter)
+	to, ok := v.cat.Table(name)
+	switch {
+	case name == "" && dead:
+		v.add(t, connectors.OptionError{Key: connectors.OptRefusalPolicy, Message: fmt.Sprintf("option '%s': needs '%s'", connectors.OptRefusalPolicy, key)})
+	case name == "":
+	case policy != "" && !dead:
+		v.add(t, connectors.OptionError{Key: key, Message: fmt.Sprintf("option '%s': nothing goes there with '%s' = '%s'", key, connectors.OptRefusalPolicy, policy)})
+	case !ok:
+		v.add(t, connectors.OptionError{Key: key, Message: fmt.Sprintf("option '%s': there is no table %q", key, name)})
+	case to == t:
+		v.add(t, connectors.OptionError{Key: key, Message: fmt.Sprintf("option '%s': the table is the one that cannot be delivered to", key)})
+	default:
+		if err := checkLetterTable(to); err != nil {
+			v.fault(to, err)
+			return
+		}
+		v.letterSink(to)
+	}
+}
+
+// letterSink checks a table for undeliverable rows as one that is written. What that
+// cannot deliver fails the query, so it has no such table of its own.
+func (v *validator) letterSink(t *catalog.Table) {
+	if name := t.Option(connectors.OptRefusalTable, ""); name != "" {
+		v.add(t, connectors.OptionError{Key: connectors.OptRefusalTable, Message: fmt.Sprintf("option '%s': a table for rows that cannot be delivered has none itself", connectors.OptRefusalTable)})
+		return
+	}
+	v.sink(sinkSpec{table: t, columns: allColumns(t)})
+}
+
 func (v *validator) rejectTable(t *catalog.Table, key, name string) {
 	dead, ok := v.cat.Table(name)
 	if !ok {
@@ -291,9 +328,5 @@ func (v *validator) rejectTable(t *catalog.Table, key, name string) {
 		v.fault(dead, err)
 		return
 	}
-	columns := make([]connectors.Column, len(dead.Columns))
-	for i := range dead.Columns {
-		columns[i] = tableColumn(&dead.Columns[i])
-	}
-	v.sink(sinkSpec{table: dead, columns: columns})
+	v.sink(sinkSpec{table: dead, columns: allColumns(dead)})
 }

@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,9 @@ func TestObservability(t *testing.T) {
 			Image   string   `yaml:"image"`
 			Volumes []string `yaml:"volumes"`
 			Depends []string `yaml:"depends_on"`
+
+			Environment map[string]string `yaml:"environment"`
+			Command     []string          `yaml:"command"`
 		} `yaml:"services"`
 		Volumes map[string]any `yaml:"volumes"`
 	}
@@ -77,6 +81,55 @@ func TestObservability(t *testing.T) {
 	if sources.Datasources[0].URL != "http://prometheus:9090" {
 		t.Errorf("Grafana asks %s", sources.Datasources[0].URL)
 	}
+	for _, s := range sources.Datasources {
+		if u, err := url.Parse(s.URL); err != nil || compose.Services[u.Hostname()].Image == "" {
+			t.Errorf("there is no service for Grafana at %s", s.URL)
+		}
+	}
+	const config = "/etc/otelcol/config.yaml"
+	if c := compose.Services["collector"].Command; len(c) != 1 || c[0] != "--config="+config {
+		t.Errorf("the collector is started with %q", c)
+	}
+	next := traceRoute(t, inside[config], compose.Services["cepd"].Environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
+	if _, ok := compose.Services[next]; !ok {
+		t.Errorf("there is no service %q that takes traces", next)
+	}
+}
+
+// traceRoute follows traces from cepd's endpoint through the collector's
+// configuration, and gives the host that they end at.
+func traceRoute(t *testing.T, file, endpoint string) string {
+	t.Helper()
+	var c struct {
+		Receivers map[string]struct {
+			Protocols map[string]struct {
+				Endpoint string `yaml:"endpoint"`
+			} `yaml:"protocols"`
+		} `yaml:"receivers"`
+		Exporters map[string]struct {
+			Endpoint string `yaml:"endpoint"`
+		} `yaml:"exporters"`
+		Service struct {
+			Pipelines map[string]struct {
+				Receivers []string `yaml:"receivers"`
+				Exporters []string `yaml:"exporters"`
+			} `yaml:"pipelines"`
+		} `yaml:"service"`
+	}
+	readYAML(t, file, &c)
+	u, err := url.Parse(endpoint)
+	traces := c.Service.Pipelines["traces"]
+	if err != nil || u.Hostname() != "collector" || len(traces.Receivers) != 1 || len(traces.Exporters) != 1 {
+		t.Fatalf("cepd sends to %q, the collector takes %+v", endpoint, traces)
+	}
+	if at := c.Receivers[traces.Receivers[0]].Protocols["http"].Endpoint; !strings.HasSuffix(at, ":"+u.Port()) {
+		t.Errorf("cepd sends to %s, the collector listens at %s", endpoint, at)
+	}
+	to, err := url.Parse(c.Exporters[traces.Exporters[0]].Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to.Hostname()
 }
 
 func readYAML(t *testing.T, name string, to any) {

@@ -124,6 +124,7 @@ type Context struct {
 	Now     event.Time // processing time of the step, µs: from the journal in a replay
 	AtOnce  bool       // Lasting operators report all at once, as an earlier cepd did whose journal is replayed
 	Rejects []Reject   // rows dropped with a reason; taken by the engine after each call
+	Lineage *Lineage   // takes what detections are made of; nil: nobody wants to know
 }
 
 // Reject is a row that was dropped: late, or an expression failed on it.

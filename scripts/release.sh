@@ -1,12 +1,16 @@
 #!/bin/sh
-# Builds a release into dist/: static binaries, checksums, the licences of what
-# is linked. Fails on a known vulnerability and on a licence that is not allowed.
+# Builds a release into dist/: for each system an archive with the static binary,
+# licences, manual pages, shell completions and the systemd unit; the chart; the
+# documentation as a site; checksums. The same commit gives the same archives.
+# Fails on a known vulnerability and on a licence that is not allowed.
 # SKIP_VULNCHECK=1 releases without the scan, where its database is out of reach.
 set -eu
 cd "$(dirname "$0")/.."
 version=${VERSION:?}
+targets=${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64}
 tools=$PWD/.cache
 govulncheck_version=v1.9.0
+date=@$(git log -1 --format=%ct)
 
 scripts/licences.sh
 
@@ -21,15 +25,42 @@ else
 fi
 
 rm -rf dist
-mkdir dist
-for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
-	os=${target%/*} arch=${target#*/} suffix=
-	[ "$os" = windows ] && suffix=.exe
-	echo "building $target"
-	CGO_ENABLED=0 GOOS=$os GOARCH=$arch go build -trimpath -ldflags "-s -w -X main.version=$version" \
-		-o "dist/cepd-$version-$os-$arch$suffix" ./cmd/cepd
+mkdir -p dist/common
+common=$PWD/dist/common
+cp LICENSE README.md "$common"
+cp -r deploy/systemd "$common/systemd"
+scripts/licences.sh "$common/licences"
+go build -trimpath -ldflags "-X main.version=$version" -o dist/cepd ./cmd/cepd
+dist/cepd man --dir "$common/man"
+mkdir "$common/completions"
+for shell in bash zsh fish powershell; do
+	dist/cepd completion $shell >"$common/completions/cepd.$shell"
 done
 # What is linked, with versions and hashes, as Go records it in the binary.
-go version -m "dist/cepd-$version-linux-amd64" >"dist/cepd-$version-modules.txt"
-cp LICENSE dist/
-(cd dist && sha256sum cepd-* LICENSE >SHA256SUMS && sha256sum -c SHA256SUMS)
+go version -m dist/cepd | sed 1d >"$common/modules.txt"
+rm dist/cepd
+
+for target in $targets; do
+	os=${target%/*} arch=${target#*/} suffix=
+	[ "$os" = windows ] && suffix=.exe
+	name=cepd-$version-$os-$arch
+	echo "building $target"
+	mkdir "dist/$name"
+	cp -r "$common"/. "dist/$name"
+	CGO_ENABLED=0 GOOS=$os GOARCH=$arch go build -trimpath -ldflags "-s -w -X main.version=$version" -o "dist/$name/cepd$suffix" ./cmd/cepd
+	tar --sort=name --mtime="$date" --owner=0 --group=0 --numeric-owner -cf - -C dist "$name" | gzip -9n >"dist/$name.tar.gz"
+	rm -r "dist/$name"
+done
+rm -r "$common"
+
+mkdir dist/cepd
+cp -r deploy/helm/cepd dist/
+number=${version#v}
+case $number in [0-9]*.[0-9]*.[0-9]*) ;; *) number=0.0.0-$number ;; esac
+sed -i -e "s/^version: .*/version: $number/" -e "s/^appVersion: .*/appVersion: \"$version\"/" dist/cepd/Chart.yaml
+tar --sort=name --mtime="$date" --owner=0 --group=0 --numeric-owner -cf - -C dist cepd | gzip -9n >"dist/cepd-chart-$number.tgz"
+rm -r dist/cepd
+
+scripts/site.sh "$version"
+tar --sort=name --mtime="$date" --owner=0 --group=0 --numeric-owner -cf - -C dist/site "$version" | gzip -9n >"dist/cepd-$version-docs.tar.gz"
+(cd dist && sha256sum ./*.tar.gz ./*.tgz >SHA256SUMS && sha256sum -c SHA256SUMS)

@@ -25,6 +25,7 @@ type config struct {
 	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 	SnapshotBytes    int64         `yaml:"snapshot_bytes"`
 	Backup           backupConfig  `yaml:"backup"`
+	Traces           tracesConfig  `yaml:"traces"`
 
 	TLS     auth.TLS      `yaml:"tls"`
 	Auth    authConfig    `yaml:"auth"`

@@ -6,49 +6,163 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cepd/cepd/api"
+	"github.com/cepd/cepd/examples"
 	"github.com/cepd/cepd/internal/demo"
+	"github.com/cepd/cepd/internal/gallery"
 )
 
-func newDemo(g *global) *cobra.Command {
-	o := demo.Options{}
-	var listen string
-	c := &cobra.Command{
-		Use: "demo [NAME]", Short: "See it work on made-up events", ValidArgs: []string{"fraud"},
-		Long: `demo plays a demonstration; there is one, fraud. A made-up world of card payments,
-its time ten minutes a second, goes through a Kafka-protocol broker in this
-process. The query of examples/fraud looks for card testing: three or more small
-payments, then a large one. Frauds are planted, and other things that look alike;
-each detection is shown with the payments that made it.
+// fraudDemo is the one that plays live, on a server with a page.
+const fraudDemo = "fraud"
 
-Ctrl-C ends it and counts: planted, found, missed, false alarms, events/s. The exit
-code is 1 when a fraud was missed or something else was reported.`,
-		Example: "  cepd demo\n  cepd demo fraud --duration 20s --rate 50000",
+// demoCommand is the flags of cepd demo.
+type demoCommand struct {
+	*global
+	live   demo.Options
+	listen string
+	all    bool
+}
+
+func newDemo(g *global) *cobra.Command {
+	d := &demoCommand{global: g}
+	c := &cobra.Command{
+		Use: "demo [NAME]", Short: "See it work on made-up events", ValidArgsFunction: demoNames,
+		Long: `demo plays an example; without a NAME it lists them. Its events are made up, with
+things to be found planted among them, and others that only look alike. They go
+through the statements of examples/NAME in this process, in virtual time. What is
+found is shown, then counted: planted, found, missed, false alarms, precision and
+recall of each rule. The exit code is 1 when a rule does worse than the example
+says it does. With a / in it NAME is a folder of your own: FOLDER.sql and
+scenario.yaml.
+
+demo fraud plays live: card payments, ten minutes of their time in a second, through
+a Kafka-protocol broker in this process, with the web page. Ctrl-C ends it and counts.`,
+		Example: "  cepd demo\n  cepd demo takeover\n  cepd demo ./takeover\n  cepd demo fraud --duration 20s --rate 50000",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 1 && args[0] != "fraud" {
-				return usagef("there is one demo, fraud")
+			if len(args) > 1 {
+				return usagef("demo plays one example at a time")
 			}
 			return nil
 		},
+		RunE: d.run,
 	}
-	c.Flags().DurationVar(&o.Duration, "duration", 0, "end after this time (default: at Ctrl-C)")
-	c.Flags().IntVar(&o.Rate, "rate", 20_000, "payments per second, on average")
-	c.Flags().Uint64Var(&o.Seed, "seed", 1, "the same seed gives the same payments")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the web page and API; when it is taken, another port")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := o.Validate(); err != nil {
-			return usageError{err}
-		}
-		if !onThisMachine(listen) {
-			return usagef("--listen %s: the demo has no login, so it is for this machine only: use 127.0.0.1:PORT", listen)
-		}
-		return runDemo(c.Context(), g, o, listen)
-	}
+	c.Flags().Uint64Var(&d.live.Seed, "seed", 1, "the same seed gives the same events")
+	c.Flags().BoolVar(&d.all, "all", false, "show every detection (not of fraud)")
+	c.Flags().DurationVar(&d.live.Duration, "duration", 0, "end after this time (of fraud; default: at Ctrl-C)")
+	c.Flags().IntVar(&d.live.Rate, "rate", 20_000, "payments per second, on average (of fraud)")
+	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the web page and API (of fraud); when it is taken, another port")
 	return c
+}
+
+// demoNames is what there is to play, for completion.
+func demoNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	names := []string{fraudDemo}
+	list, _ := gallery.List(examples.Files)
+	for _, e := range list {
+		names = append(names, e.Name+"\t"+e.Title)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (d *demoCommand) run(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return d.list()
+	}
+	if args[0] != fraudDemo {
+		return d.play(c.Context(), args[0], c.Flags())
+	}
+	if err := unused(c.Flags(), fraudDemo, "all"); err != nil {
+		return err
+	}
+	if err := d.live.Validate(); err != nil {
+		return usageError{err}
+	}
+	if !onThisMachine(d.listen) {
+		return usagef("--listen %s: the demo has no login, so it is for this machine only: use 127.0.0.1:PORT", d.listen)
+	}
+	return runDemo(c.Context(), d.global, d.live, d.listen)
+}
+
+// unused refuses flags that the demo does not have.
+func unused(flags *pflag.FlagSet, name string, others ...string) error {
+	for _, f := range others {
+		if flags.Changed(f) {
+			return usagef("demo %s has no --%s", name, f)
+		}
+	}
+	return nil
+}
+
+// list shows what there is to play, a line each.
+func (d *demoCommand) list() error {
+	list, err := gallery.List(examples.Files)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%s\n", fraudDemo, "card testing, live: with the web page, at the rate you choose")
+	for _, e := range list {
+		fmt.Fprintf(w, "%s\t%s\n", e.Name, e.Title)
+	}
+	return w.Flush()
+}
+
+// findExample is an example of the gallery, or one in a folder of the user's.
+func findExample(name string) (gallery.Example, error) {
+	if strings.ContainsAny(name, "/\\.") {
+		dir, err := filepath.Abs(name)
+		if err != nil {
+			return gallery.Example{}, err
+		}
+		return gallery.Load(os.DirFS(filepath.Dir(dir)), filepath.Base(dir))
+	}
+	list, err := gallery.List(examples.Files)
+	if err != nil {
+		return gallery.Example{}, err
+	}
+	i := slices.IndexFunc(list, func(e gallery.Example) bool { return e.Name == name })
+	if i < 0 {
+		return gallery.Example{}, usagef("there is no demo %q; cepd demo lists them", name)
+	}
+	return list[i], nil
+}
+
+// play plays an example in virtual time.
+func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSet) error {
+	e, err := findExample(name)
+	if err != nil {
+		return err
+	}
+	if err := unused(flags, name, "duration", "rate", "listen"); err != nil {
+		return err
+	}
+	screen := &gallery.Screen{Out: d.std.out, Colour: colour(d.std.out), Each: 3}
+	if d.all {
+		screen.Each = -1
+	}
+	o := gallery.Options{Saw: screen.Saw}
+	if flags.Changed("seed") {
+		o.Seed = d.live.Seed
+	}
+	fmt.Fprintf(d.std.err, "%s\n\n", e.Title)
+	report, err := gallery.Play(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	screen.Summary(report)
+	if report.Short() {
+		return silentError{fmt.Errorf("%s: a rule does worse than it should", name)}
+	}
+	return nil
 }
 
 func runDemo(ctx context.Context, g *global, o demo.Options, listen string) error {

@@ -95,6 +95,7 @@ func newTable(g *global) *cobra.Command {
 	}
 	f.addTo(c)
 	c.AddCommand(newTableList(g, f), newTableSample(g, f))
+	completeTables(c, &f.clientFlags)
 	return c
 }
 

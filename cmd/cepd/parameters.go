@@ -39,6 +39,7 @@ change has a version number, and is in the audit log.`,
 	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.AddCommand(newParametersList(g, f), newParametersSet(g, f), newParametersDelete(g, f), newParametersHistory(g, f), newParametersLoad(g, f))
+	completeTables(c, &f.clientFlags)
 	return c
 }
 

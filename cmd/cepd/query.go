@@ -40,6 +40,7 @@ func newQuery(g *global) *cobra.Command {
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
 	c.AddCommand(newSubmit(g, f), newList(g, f), newShow(g, f), newStatus(g, f), newInstances(g, f), newEnd(g, f), newRaise(g, f), newQueryWhy(g, f), newDetections(g, f), newReplace(g, f), newPause(f), newResume(f), newVersions(g, f), newDrop(g, f))
 	c.AddCommand(newShadow(g, f), newPromote(g, f), newUnshadow(f))
+	completeQueries(c, &f.clientFlags)
 	return c
 }
 

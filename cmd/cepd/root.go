@@ -94,7 +94,7 @@ func newRoot(std stdio) *cobra.Command {
 		Long: `cepd finds patterns in streams of events. Patterns are SQL: MATCH_RECOGNIZE as in
 SQL:2016, over tables that are Kafka topics, files or the terminal.
 
-See it work:          cepd demo
+See it work:          cepd demo takeover
 Check a file:         cepd check fraud.sql
 Run it here:          cepd run fraud.sql --data-dir state
 Run a server:         cepd serve --data-dir state
@@ -110,7 +110,34 @@ failed (a bad query, a sink that is down), 2 wrong usage.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w (see %s --help)", err, c.CommandPath())
 	})
-	root.AddCommand(newRun(g), newServe(g), newDemo(g), newCheck(g), newExplain(g), newFmt(g), newLSP(g), newTest(g), newBench(g), newWhy(g), newBacktest(g), newQuery(g), newSelect(g), newParameters(g), newSavepoint(g), newTable(g), newConnectors(g), newBackup(g), newState(g), newToken(g), newAudit(g), newTxn(g), newVersion(g))
+	root.AddCommand(
+		newRun(g),
+		newServe(g),
+		newDemo(g),
+		newGenerate(g),
+		newCheck(g),
+		newConvert(g),
+		newExplain(g),
+		newFmt(g),
+		newLSP(g),
+		newTest(g),
+		newBench(g),
+		newWhy(g),
+		newBacktest(g),
+		newQuery(g),
+		newSelect(g),
+		newParameters(g),
+		newSavepoint(g),
+		newTable(g),
+		newConnectors(g),
+		newBackup(g),
+		newState(g),
+		newToken(g),
+		newAudit(g),
+		newTxn(g),
+		newVersion(g),
+		newMan(g),
+	)
 	return root
 }
 

@@ -93,6 +93,9 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	logs := intake.New(clock.Wall{})
 	o := r.options(names, slog.New(foreground{log.Handler()}))
 	o.Registry = all.New(all.Received(logs)...)
+	if o.Spans, err = newTracer(tracesConfig{}, log); err != nil {
+		return err
+	}
 	if r.engine, err = engine.New(o); err != nil {
 		return err
 	}
@@ -108,6 +111,7 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if closeErr := r.engine.Close(stopping); err == nil {
 		err = closeErr // it tells of the query that failed too
 	}
+	o.Spans.Close(stopping)
 	return err
 }
 

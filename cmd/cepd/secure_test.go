@@ -217,7 +217,7 @@ func TestListenRefusals(t *testing.T) {
 		"there is no login":                {"serve", "--listen", "0.0.0.0:0"},
 		"listen :0: others reach":          {"serve", "--listen", ":0"},
 		"tokens would travel in the clear": {"serve", "--listen", "192.0.2.1:0", "--config", "login.yaml"},
-		"the demo has no login":            {"demo", "--listen", "0.0.0.0:0"},
+		"the demo has no login":            {"demo", "fraud", "--listen", "0.0.0.0:0"},
 	} {
 		if out := cepd(args, ""); !strings.HasPrefix(out, "exit 2") || !strings.Contains(out, want) {
 			t.Errorf("%q: %s", args, out)

@@ -20,6 +20,7 @@ import (
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -113,7 +114,8 @@ type server struct {
 	service    *api.Service
 	metrics    *prometheus.Registry
 	protection api.Protection
-	encryption *tls.Config // nil: none
+	encryption *tls.Config   // nil: none
+	tracer     *trace.Tracer // nil: none
 	log        *slog.Logger
 	closing    sync.Once
 	closed     error
@@ -136,6 +138,10 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	if cfg.DataDir != "" {
 		o.DataDir = filepath.Join(cfg.DataDir, "state")
 	}
+	if s.tracer, err = newTracer(cfg.Traces, s.log); err != nil {
+		return nil, errors.Join(err, s.protection.Audit.Close())
+	}
+	o.Spans = s.tracer
 	logs := intake.New(clock.Wall{})
 	o.Registry = all.New(append(all.Received(logs), http.New(logs), http.NewParameters(logs))...)
 	e, err := engine.New(o)
@@ -176,6 +182,7 @@ func (s *server) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		s.closed = errors.Join(s.service.Close(ctx), s.protection.Audit.Close())
+		s.tracer.Close(ctx)
 	})
 	return s.closed
 }

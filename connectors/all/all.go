@@ -8,6 +8,7 @@ import (
 	"github.com/cepd/cepd/connectors/blackhole"
 	"github.com/cepd/cepd/connectors/datagen"
 	"github.com/cepd/cepd/connectors/file"
+	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/jdbc"
@@ -28,6 +29,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.New(formats.NewEncoder)},
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
+		filesystem.New(),
 		http.New(nil),
 		http.NewParameters(nil),
 		jdbc.New(),

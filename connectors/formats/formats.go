@@ -149,11 +149,11 @@ func Columnar(t connectors.Table) bool {
 }
 
 func parquetDecoder(connectors.Table, func(string) string) (connectors.Decoder, error) {
-	return nil, fmt.Errorf("format '%s' is of files: it is read with 'connector' = 'file'", parquet.Name)
+	return nil, fmt.Errorf("format '%s' is of files: it is read with 'connector' = 'file' or 'filesystem'", parquet.Name)
 }
 
 func parquetEncoder(connectors.Table, func(string) string) (connectors.Encoder, error) {
-	return nil, fmt.Errorf("format '%s' cannot be written yet; json, csv and others can", parquet.Name)
+	return nil, fmt.Errorf("format '%s' is of files: it is written with 'connector' = 'filesystem'", parquet.Name)
 }
 
 func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {

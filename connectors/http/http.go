@@ -1,6 +1,7 @@
 package http
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
@@ -16,8 +17,8 @@ const (
 
 type connector struct{ logs *intake.Logs }
 
-// New is the connector 'http': with 'url' a table is asked for rows, without it
-// events are posted to it, into logs. Without logs (nil: it is no server) such a
+// New is the connector 'http': with 'url' a table is asked for rows, or its rows are
+// sent; without it events are posted to it, into logs. Without logs (nil: it is no server) such a
 // table cannot be read.
 func New(logs *intake.Logs) connectors.Connector { return connector{logs} }
 
@@ -32,10 +33,10 @@ func (connector) Metadata() []connectors.MetadataSpec {
 
 func (connector) Options() []connectors.OptionSpec {
 	return append(append([]connectors.OptionSpec{
-		{Name: optURL, Doc: "Of the rows of a key; without it events are posted to the table. {column} stands for its value; columns of the key that are not named so become parameters of the query.", Check: checkURL},
+		{Name: optURL, Doc: "Where the rows of a key are asked for, or where rows are sent; without it events are posted to the table. {column} stands for its value; columns of the key that are not named so become parameters of the query.", Check: checkURL},
 		{Name: optHeader, Prefix: true, Doc: "A header of the requests, such as http.source.lookup.header.Authorization."},
 		formats.Spec(),
-	}, connectors.LookupSpecs()...), postedSpecs...)
+	}, connectors.LookupSpecs()...), slices.Concat(postedSpecs, sentSpecs)...)
 }
 
 func checkURL(value string) error {
@@ -43,15 +44,12 @@ func checkURL(value string) error {
 	return err
 }
 
-func (connector) Sink(connectors.Table) (connectors.Sink, error) {
-	return nil, connectors.ErrNotSink
-}
-
 var notRead = connectors.OptionError{Key: "connector", Message: "a table with 'connector' = 'http' and 'url' is not read, it is asked for the rows of a key", Hint: "write JOIN t FOR SYSTEM_TIME AS OF s.proc ON t.id = s.id"}
 
 // Looker implements connectors.Asked.
 func (connector) Looker(t connectors.Table, keys []connectors.Column) (connectors.Looker, error) {
-	if err := keepApart(t, ofPosted, "a table with 'url' is asked for rows, and nothing is posted to it"); err != nil {
+	notAsked := func(name string) bool { return ofPosted(name) || ofSent(name) }
+	if err := keepApart(t, notAsked, "a table with 'url' is asked for rows: nothing is posted or sent"); err != nil {
 		return nil, err
 	}
 	url, err := parseTemplate(t.Options[optURL])

@@ -98,7 +98,8 @@ func (c connector) Source(t connectors.Table) (connectors.Source, error) {
 	if !Posted(t.Options) {
 		return nil, notRead
 	}
-	if err := keepApart(t, ofAsked, "a table with 'url' is asked for rows; one without is posted to, and has options http.…, scan.… and those of its format"); err != nil {
+	notPosted := func(name string) bool { return ofAsked(name) || ofSent(name) }
+	if err := keepApart(t, notPosted, "a table with 'url' is asked for rows; one without is posted to, and has options http.…, scan.… and those of its format"); err != nil {
 		return nil, err
 	}
 	for mode, at := range map[string]string{optStartup: optStartAt, optBounded: optEndAt} {

@@ -162,6 +162,7 @@ func parseSource(t connectors.Table) (*sourceConfig, error) {
 		start:         o.position("scan.startup"),
 		stop:          o.position("scan.bounded"),
 	}
+	c.headers = t.Traced
 	for _, col := range t.Columns {
 		c.headers = c.headers || col.Metadata == metaHeaders
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/murmur2"
+	"github.com/cepd/cepd/internal/trace"
 )
 
 // idHeader is the record header with the row's ID as 32 hex digits: equal for
@@ -35,6 +36,7 @@ type sink struct {
 	old     []bool
 	id      [32]byte
 	headers []recordbatch.RecordHeader
+	traced  []connectors.Traced // of the batch at hand, not yet added
 }
 
 func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (*sink, error) {
@@ -106,6 +108,7 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 		return err
 	}
 	now := time.Now()
+	s.traced = connectors.TracedOf(ctx)
 	s.sender.mu.Lock()
 	defer s.sender.mu.Unlock()
 	defer s.sender.poke()
@@ -154,7 +157,23 @@ func (s *sink) add(b *event.Batch, n, row int, now time.Time) error {
 	if s.time >= 0 && !b.Cols[s.time].Null(row) {
 		ms = floorMillis(b.Cols[s.time].I64[row])
 	}
-	return s.sender.add(s.partition(key), now, ms, key, value, s.headers)
+	return s.sender.add(s.partition(key), now, ms, key, value, s.headersOf(row))
+}
+
+// headersOf are the headers of a row, rows ascending.
+func (s *sink) headersOf(row int) []recordbatch.RecordHeader {
+	for len(s.traced) > 0 && s.traced[0].Row < row {
+		s.traced = s.traced[1:]
+	}
+	if len(s.traced) == 0 || s.traced[0].Row > row {
+		return s.headers
+	}
+	parent, state := trace.Format(s.traced[0].Context)
+	list := append(slices.Clip(s.headers), recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
+	if state != "" {
+		list = append(list, recordbatch.RecordHeader{Key: []byte(trace.StateHeader), Value: []byte(state)})
+	}
+	return list
 }
 
 func (s *sink) partition(key []byte) int32 {

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -69,6 +70,9 @@ type transactionalSink struct {
 }
 
 var _ connectors.Recaller = (*transactionalSink)(nil)
+
+// Gather implements connectors.Gatherer.
+func (s *transactionalSink) Gather() (time.Duration, int64) { return s.tx.out.Wait, s.tx.out.Enough }
 
 func (s *transactionalSink) Open(context.Context) error  { return nil }
 func (s *transactionalSink) Close() error                { return nil }

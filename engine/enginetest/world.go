@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/operators/kernel"
 )
 
@@ -50,13 +52,17 @@ type Input struct {
 	taken      map[int32]int64 // by polls
 	opened     int
 	deaf       []bool // by partition
+	headers    map[place][]byte
 }
+
+// place is a record of an Input.
+type place struct{ part, offset int }
 
 // Input makes a bounded table with these partitions.
 func (w *World) Input(name string, partitions ...[]string) *Input {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}, deaf: make([]bool, len(partitions))}
+	in := &Input{world: w, partitions: partitions, taken: map[int32]int64{}, headers: map[place][]byte{}, deaf: make([]bool, len(partitions))}
 	for range partitions {
 		in.visible = append(in.visible, -1)
 	}
@@ -83,6 +89,12 @@ func (in *Input) Taken(part int32) int64 {
 	in.world.mu.Lock()
 	defer in.world.mu.Unlock()
 	return in.taken[part]
+}
+
+// Head gives a record a header, whose key and value are shorter than 64 bytes.
+func (in *Input) Head(part, offset int, key, value string) {
+	h := append([]byte{2, byte(2 * len(key))}, key...)
+	in.headers[place{part, offset}] = append(append(h, byte(2*len(value))), value...)
 }
 
 // Deaf says that a partition does not answer, or does again.
@@ -142,8 +154,11 @@ func (in *Input) End() {
 type Output struct {
 	mu     sync.Mutex
 	rows   []Row
+	traced map[event.ID]string        // traceparent of rows that had one
 	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
+	Wait   time.Duration              // how long rows are to be gathered
+	Enough int64                      // bytes of rows that are enough
 }
 
 // Row is a row of an Output.
@@ -157,7 +172,7 @@ func (w *World) Output(name string) *Output {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.outputs[name] == nil {
-		w.outputs[name] = &Output{}
+		w.outputs[name] = &Output{traced: map[event.ID]string{}}
 	}
 	return w.outputs[name]
 }
@@ -167,6 +182,13 @@ func (o *Output) Rows() []Row {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]Row{}, o.rows...)
+}
+
+// Traced is the traceparent that a row was written with; empty: none.
+func (o *Output) Traced(id event.ID) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.traced[id]
 }
 
 // Texts is Rows without ids.
@@ -304,10 +326,13 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	for ; r.at < int64(end) && dst.N() < limit; r.at++ {
 		rec := records[r.at]
 		dst.Value = append(dst.Value, event.Span{Off: uint32(len(r.buf)), Len: uint32(len(rec))})
-		dst.Key, dst.Headers = append(dst.Key, event.Span{}), append(dst.Headers, event.Span{})
+		dst.Key = append(dst.Key, event.Span{})
 		dst.Offset, dst.Time = append(dst.Offset, r.at), append(dst.Time, r.at*1000)
 		dst.Flags = append(dst.Flags, connectors.NullKey)
 		r.buf = append(r.buf, rec...)
+		h := r.in.headers[place{int(r.part), int(r.at)}]
+		dst.Headers = append(dst.Headers, event.Span{Off: uint32(len(r.buf)), Len: uint32(len(h))})
+		r.buf = append(r.buf, h...)
 	}
 	dst.Buf, dst.Next = r.buf, r.at
 	r.in.taken[r.part] = max(r.in.taken[r.part], r.at)
@@ -318,6 +343,9 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 }
 
 type sink struct{ out *Output }
+
+// Gather implements connectors.Gatherer.
+func (s *sink) Gather() (time.Duration, int64) { return s.out.Wait, s.out.Enough }
 
 func (s *sink) Open(context.Context) error  { return nil }
 func (s *sink) Flush(context.Context) error { return nil }
@@ -336,6 +364,9 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 	defer s.out.mu.Unlock()
 	for _, row := range b.LiveRows() {
 		s.out.rows = append(s.out.rows, Row{b.ID[row], Text(b, int(row))})
+	}
+	for _, x := range connectors.TracedOf(ctx) {
+		s.out.traced[b.ID[x.Row]], _ = trace.Format(x.Context)
 	}
 	return nil
 }

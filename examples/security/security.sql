@@ -1,6 +1,8 @@
 -- Network security over several sources.
 --   brute_force   ten failed logins of one address, then one that succeeds, within five minutes
 --   port_scan     one address asks for twenty different ports of a host within a minute
+--   beaconing     ten connections to one host at gaps that hardly differ: a program that
+--                 calls home
 --   lateral       a login from outside, then, from the host that was entered, logins to two
 --                 further hosts within ten minutes: three sources, one pattern
 
@@ -37,6 +39,18 @@ FROM connections MATCH_RECOGNIZE (
   PATTERN (C*? D) WITHIN INTERVAL '1' MINUTE
   SUBSET U = (C, D)
   DEFINE D AS COUNT(DISTINCT U.port) >= 20
+);
+
+INSERT INTO incidents /*+ NAME('beaconing') */
+SELECT 'beaconing', source, host, 'every ' || CAST(gap AS STRING) || ' s', since, at
+FROM connections MATCH_RECOGNIZE (
+  PARTITION BY source, host
+  ORDER BY ts
+  MEASURES TIMESTAMPDIFF(SECOND, A.ts, B.ts) AS gap, A.ts AS since, LAST(C.ts) AS at
+  PATTERN (A B C{8}) WITHIN INTERVAL '6' HOUR
+  DEFINE
+    B AS B.ts >= A.ts + INTERVAL '20' SECOND,
+    C AS ABS(TIMESTAMPDIFF(SECOND, PREV(C.ts), C.ts) - TIMESTAMPDIFF(SECOND, A.ts, B.ts)) <= 3
 );
 
 CREATE VIEW entered AS SELECT host AS via, 'in' AS kind, source, host, account, ts FROM logins WHERE ok AND outside;

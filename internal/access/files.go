@@ -30,6 +30,25 @@ func (p *Policy) OpenFile(path string, flag int, perm fs.FileMode) (*os.File, er
 // Open opens a file for reading.
 func (p *Policy) Open(path string) (*os.File, error) { return p.OpenFile(path, os.O_RDONLY, 0) }
 
+// Root opens a folder, made if it is not there; what is reached through it stays
+// inside.
+func (p *Policy) Root(path string) (*os.Root, error) {
+	if !p.Confined() {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return nil, err
+		}
+		return os.OpenRoot(path)
+	}
+	var folder *os.Root
+	err := within(p.roots, "files.roots", path, func(r *os.Root, rel string) (err error) {
+		if err = r.MkdirAll(rel, 0o755); err == nil {
+			folder, err = r.OpenRoot(rel)
+		}
+		return err
+	})
+	return folder, err
+}
+
 // Stat is what path leads to.
 func (p *Policy) Stat(path string) (fs.FileInfo, error) {
 	if !p.Confined() {

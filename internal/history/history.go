@@ -51,7 +51,7 @@ const progressEvery = 200 * time.Millisecond
 func (r *Replay) Run(ctx context.Context, q Query) (*engine.Query, error) {
 	o := r.Options
 	o.Registry = o.Registry.Wrap(func(c connectors.Connector) connectors.Connector { return past{c, r} }, rows{r})
-	o.DataDir, o.Store, o.Metrics, o.Trace = "", nil, nil, r.Trace
+	o.DataDir, o.Store, o.Metrics, o.Trace, o.Spans = "", nil, nil, r.Trace, nil
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, err

@@ -253,6 +253,7 @@ func (r *runner) open(ctx context.Context, queries []query.Query) error {
 		if r.options.Cover {
 			o.Trace = r.observe(q.Name)
 		}
+		r.world.opens = q.Name
 		p, err := engine.OpenPipeline(ctx, o, q.Insert, &cat, nil)
 		if err != nil {
 			return fmt.Errorf("query %s: %w", q.Name, err)

@@ -21,6 +21,8 @@ type world struct {
 	tables map[string]*table // by folded name
 	now    clock.Manual
 	opened []*table   // that a query has begun to write, to be taken by its runner
+	opens  string     // the query that is being opened
+	heard  func(Row)  // of each row that a query writes; nil: nobody
 	mark   event.Time // no row before it comes any more
 	ended  bool
 }
@@ -123,7 +125,7 @@ func (c stand) Sink(t connectors.Table) (connectors.Sink, error) {
 	out := c.world.table(t.Name)
 	out.writers++
 	c.world.opened = append(c.world.opened, out)
-	return &sink{world: c.world, table: out, rows: rows, records: records, key: key}, nil
+	return &sink{world: c.world, table: out, query: c.world.opens, rows: rows, records: records, key: key}, nil
 }
 
 // withFormat gives JSON to a table of columns, which has no format, and to one
@@ -253,6 +255,7 @@ func (r *reader) Poll(limit int, _ int64, dst *connectors.RawBatch) error {
 type sink struct {
 	world         *world
 	table         *table
+	query         string
 	rows, records connectors.Encoder
 	key           connectors.Encoder // nil: records have no key
 	out, keys     connectors.Encoded
@@ -271,6 +274,9 @@ func (s *sink) Write(_ context.Context, b *event.Batch) error {
 	}
 	for _, v := range s.out.Value {
 		s.table.rows = append(s.table.rows, append([]byte(nil), s.out.Buf[v.Off:v.Off+v.Len]...))
+		if s.world.heard != nil {
+			s.world.heard(Row{s.query, s.table.name, s.table.rows[len(s.table.rows)-1]})
+		}
 	}
 	s.out.Reset()
 	if err := s.records.Encode(b, &s.out); err != nil {

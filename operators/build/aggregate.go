@@ -50,6 +50,7 @@ func windowStage(program *window.Program, branches []Branch) Stage {
 		Deadline:  program.Deadline(),
 		New:       program.New,
 		Explain:   program.Explain,
+		Window:    program,
 		Branches:  branches,
 	}
 }
@@ -68,6 +69,7 @@ func (b *builder) over(n *plan.Over, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      program.New,
 		Explain:  program.Explain,
+		Over:     program,
 		Branches: b.branch(above, to),
 	}, n.Input, nil)
 }

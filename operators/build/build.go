@@ -7,10 +7,13 @@ import (
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
+	"github.com/cepd/cepd/operators/join"
 	"github.com/cepd/cepd/operators/lookup"
 	"github.com/cepd/cepd/operators/order"
+	"github.com/cepd/cepd/operators/over"
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/operators/relational"
+	"github.com/cepd/cepd/operators/window"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -79,6 +82,9 @@ type Stage struct {
 	New      func(shard int) operators.Stateful
 	Explain  func() string
 	Pattern  *pattern.Program // of a match alone; nil otherwise
+	Window   *window.Program  // of windows of groups; nil otherwise
+	Over     *over.Program    // of aggregates with OVER; nil otherwise
+	Join     *join.Program    // of a join of streams; nil otherwise
 	Members  []Member         // patterns that run together
 	Lookup   *lookup.Program  // of a table that is asked; nil otherwise
 	Branches []Branch         // by the outputs of the operator, which has one or is told of several (operators.Outputs)

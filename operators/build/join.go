@@ -31,6 +31,7 @@ func (b *builder) join(n *plan.Join, above Chain, to int) error {
 		Proctime: n.Proctime,
 		New:      program.New,
 		Explain:  program.Explain,
+		Join:     program,
 		Branches: b.branch(above, to),
 	}
 	prepare := func(right bool) Chain {

@@ -135,6 +135,7 @@ type emitter struct {
 	seen     func(w *view, steps []step, id event.ID, at event.Time) // of a trace; else nil
 	out      operators.Collector
 	octx     *operators.Context
+	noted    bool // the match is in the lineage
 }
 
 func newEmitter(p *Program, room int) *emitter {
@@ -193,6 +194,7 @@ func (e *emitter) match(w *view, steps []step) error {
 	if steps == nil {
 		w.classes = []step{}
 	}
+	e.noted = false
 	mode := e.p.match.Rows
 	switch {
 	case len(steps) == 0 && mode == ast.AllRowsOmit:
@@ -353,9 +355,29 @@ func (e *emitter) done(w *view, steps []step, last int, ordinal uint64) error {
 	if e.seen != nil {
 		e.seen(w, steps, e.slots.ID[e.n], e.slots.Time[e.n])
 	}
+	if e.octx.Lineage != nil {
+		e.note(w, steps, e.slots.ID[e.n])
+	}
 	e.n++
 	if e.n == e.room {
 		return e.flush()
 	}
 	return nil
+}
+
+// note tells what an output row is made of.
+func (e *emitter) note(w *view, steps []step, id event.ID) {
+	if e.noted {
+		e.octx.Lineage.Again(id)
+		return
+	}
+	e.noted = true
+	rows := e.octx.Lineage.Add(id, len(steps))
+	for i := range rows {
+		s := &steps[operators.Noted(i, len(steps))]
+		rows[i] = operators.BoundRow{ID: w.rowID(int(s.row)), Time: event.Time(w.row(int(s.row))[wordTime])}
+		if s.v != noVar {
+			rows[i].Variable = e.p.vars[s.v].name
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -33,17 +34,9 @@ type class struct {
 	from, to uint64
 }
 
-// Reason is why state cannot be carried over.
-type Reason struct {
-	Text     string
-	Variable string    // "" where it is not about one
-	At       diag.Span // in the new text; zero: nowhere in particular
-	Remedy   string
-}
-
 // Compare says how the state of from becomes that of to, or why it cannot. Renamed
 // are the variables whose names change, new by old.
-func Compare(from, to *Program, renamed map[string]string) (*Transfer, []Reason) {
+func Compare(from, to *Program, renamed map[string]string) (*Transfer, []operators.Reason) {
 	c := &comparison{Transfer: Transfer{from: from, to: to}}
 	for _, check := range []func(){
 		func() { c.variables(renamed) }, c.clause, c.keysAndOrder, c.reaches, c.cellsOf, c.symbols, c.historical, c.within,
@@ -57,13 +50,13 @@ func Compare(from, to *Program, renamed map[string]string) (*Transfer, []Reason)
 
 type comparison struct {
 	Transfer
-	reasons []Reason
+	reasons []operators.Reason
 }
 
-func (c *comparison) refuse(r Reason) { c.reasons = append(c.reasons, r) }
+func (c *comparison) refuse(r operators.Reason) { c.reasons = append(c.reasons, r) }
 
 func (c *comparison) reason(format string, args ...any) {
-	c.refuse(Reason{Text: fmt.Sprintf(format, args...)})
+	c.refuse(operators.Reason{Text: fmt.Sprintf(format, args...)})
 }
 
 // variables are the same, in the order of the pattern.
@@ -80,7 +73,7 @@ func (c *comparison) variables(renamed map[string]string) {
 	for i := range now {
 		known := func(v variable) bool { return v.name == now[i].name || renamed[v.name] == now[i].name }
 		if len(now) > len(old) && !slices.ContainsFunc(old, known) {
-			c.refuse(Reason{Text: fmt.Sprintf("the pattern has a step %s that the running version does not have", now[i].name), Variable: now[i].name, At: c.defined(i)})
+			c.refuse(operators.Reason{Text: fmt.Sprintf("the pattern has a step %s that the running version does not have", now[i].name), Variable: now[i].name, At: c.defined(i)})
 			return
 		}
 	}
@@ -94,7 +87,7 @@ func (c *comparison) variables(renamed map[string]string) {
 			want = to
 		}
 		if now[i].name != want {
-			c.refuse(Reason{Text: fmt.Sprintf("the pattern has %s where the running version has %s", now[i].name, old[i].name), Variable: now[i].name, At: c.defined(i),
+			c.refuse(operators.Reason{Text: fmt.Sprintf("the pattern has %s where the running version has %s", now[i].name, old[i].name), Variable: now[i].name, At: c.defined(i),
 				Remedy: fmt.Sprintf("if it means the same rows, map %s=%s", old[i].name, now[i].name)})
 		}
 	}
@@ -220,10 +213,10 @@ func (c *comparison) find(now, old []expr.Expr) []int {
 
 // unkept is the reason for an expression that rows were not kept with, and where it
 // is read.
-func (c *comparison) unkept(e expr.Expr) Reason {
+func (c *comparison) unkept(e expr.Expr) operators.Reason {
 	m := c.to.match
 	text := plan.ExprString(e, m.Input.Schema())
-	r := Reason{Text: fmt.Sprintf("%s is not kept of the rows of open matches", text), At: e.Pos(), Remedy: "replay the history from before the oldest open match, or drop what is open"}
+	r := operators.Reason{Text: fmt.Sprintf("%s is not kept of the rows of open matches", text), At: e.Pos(), Remedy: "replay the history from before the oldest open match, or drop what is open"}
 	for i := range m.Vars {
 		if at, ok := reads(m.Vars[i].Define, e); ok {
 			r.Variable, r.At = m.Vars[i].Name, at
@@ -269,7 +262,7 @@ func (c *comparison) symbols() {
 		own := uint64(1) << v
 		i := slices.IndexFunc(now, func(x class) bool { return x.vars == own })
 		if i < 0 {
-			c.refuse(Reason{Text: fmt.Sprintf("rows that came before cannot be told to be, or not to be, %s: its condition has no part of its own any more", c.to.vars[v].name),
+			c.refuse(operators.Reason{Text: fmt.Sprintf("rows that came before cannot be told to be, or not to be, %s: its condition has no part of its own any more", c.to.vars[v].name),
 				Variable: c.to.vars[v].name, At: c.defined(v), Remedy: "replay, or drop what is open"})
 		}
 	}

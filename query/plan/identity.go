@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 
-	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/query/catalog"
@@ -22,7 +22,7 @@ import (
 // Identity is that of an expression over the columns of n.
 func Identity(n Node, e expr.Expr) string {
 	var b strings.Builder
-	(&identifier{Writer: &b, column: func(i int) string { return ColumnIdentity(n, i) }}).value(reflect.ValueOf(e))
+	writeMeaning(&b, e, func(i int) string { return ColumnIdentity(n, i) })
 	return digest(b.String())
 }
 
@@ -35,9 +35,9 @@ func ColumnIdentity(n Node, i int) string {
 		return passed(n.Input, n.Exprs[i])
 	case *Scan:
 		var b strings.Builder
-		(&identifier{Writer: &b, column: func(c int) string {
+		writeMeaning(&b, n.Exprs[i], func(c int) string {
 			return fmt.Sprintf("%q.%q %q", n.Table.Name, n.Read[c].Name, n.Read[c].Metadata)
-		}}).value(reflect.ValueOf(n.Exprs[i]))
+		})
 		return digest(b.String())
 	case *Union:
 		parts := make([]string, len(n.In))
@@ -47,6 +47,12 @@ func ColumnIdentity(n Node, i int) string {
 		return digest("union " + strings.Join(parts, " "))
 	case *Match:
 		return n.columnIdentity(i)
+	case *Aggregate:
+		return n.columnIdentity(i)
+	case *Over:
+		return n.columnIdentity(i)
+	case *Join:
+		return digest(n.sideColumn(i) + n.PairsIdentity())
 	}
 	return digest(fmt.Sprintf("column %d of %s", i, NodeIdentity(n)))
 }
@@ -74,7 +80,7 @@ func (n *Match) columnIdentity(i int) string {
 // rowsIdentity says of what rows a match is.
 func (n *Match) rowsIdentity() string {
 	var b strings.Builder
-	(&identifier{Writer: &b}).value(reflect.ValueOf(n.Pattern))
+	writeMeaning(&b, n.Pattern, nil)
 	return b.String()
 }
 
@@ -83,8 +89,7 @@ func (n *Match) rowsIdentity() string {
 func NodeIdentity(n Node) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%T", n)
-	x := &identifier{Writer: &b, column: func(i int) string { return fmt.Sprint(i) }}
-	x.value(reflect.ValueOf(n).Elem())
+	writeMeaning(&b, reflect.ValueOf(n).Elem().Interface(), strconv.Itoa)
 	for _, in := range n.Inputs() {
 		s := in.Schema()
 		fmt.Fprintf(&b, "; input, time %d:", s.Rowtime)
@@ -114,71 +119,40 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// identifier writes a value without what does not count.
-type identifier struct {
-	io.Writer
-	column func(int) string // of an expression; nil: by its number
-
-}
-
-func (x *identifier) value(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		switch {
-		case v.IsNil():
-			fmt.Fprint(x, "nil;")
-		case !x.named(v.Interface()):
-			x.value(v.Elem())
-		}
-	case reflect.Struct:
-		x.fields(v)
-	case reflect.Slice, reflect.Array:
-		fmt.Fprintf(x, "[%d:", v.Len())
-		for i := range v.Len() {
-			x.value(v.Index(i))
-		}
-		fmt.Fprint(x, "]")
-	case reflect.Func, reflect.Map, reflect.Chan:
-		fmt.Fprint(x, "-;")
-	default:
-		fmt.Fprintf(x, "%#v;", v.Interface())
-	}
-}
-
-func (x *identifier) fields(v reflect.Value) {
-	fmt.Fprintf(x, "%s{", v.Type())
-	for i := range v.NumField() {
-		switch f := v.Type().Field(i); {
-		case !f.IsExported(), f.Type == reflect.TypeFor[diag.Span](), f.Type == reflect.TypeFor[*event.Schema]():
-		case f.Type == reflect.TypeFor[Node](), f.Type == reflect.TypeFor[[]Node]():
-		case nameless[v.Type().String()+"."+f.Name], v.Field(i).IsZero():
-		default:
-			fmt.Fprintf(x, "%s:", f.Name)
-			x.value(v.Field(i))
-		}
-	}
-	fmt.Fprint(x, "}")
-}
-
 // nameless are fields with names and texts that change nothing.
 var nameless = map[string]bool{
 	"plan.Match.Text": true, "plan.Var.Name": true, "plan.Measure.Name": true, "expr.Column.Name": true,
 }
 
+// writeMeaning writes a value without what does not count. Column is what a column of
+// an expression is; nil: its number.
+func writeMeaning(w io.Writer, v any, column func(int) string) {
+	d := Describer{Writer: w, Left: withoutMeaning, Named: func(v any) bool { return named(w, v, column) }}
+	d.Describe(v)
+}
+
+func withoutMeaning(name string, t reflect.Type, v reflect.Value) bool {
+	switch t {
+	case reflect.TypeFor[*event.Schema](), reflect.TypeFor[Node](), reflect.TypeFor[[]Node]():
+		return true
+	}
+	return nameless[name] || v.IsZero()
+}
+
 // named writes what is told by its name.
-func (x *identifier) named(v any) bool {
+func named(w io.Writer, v any, column func(int) string) bool {
 	switch v := v.(type) {
 	case *expr.Column:
-		if x.column == nil {
+		if column == nil {
 			return false
 		}
-		fmt.Fprintf(x, "column %s %s;", x.column(v.Index), v.T)
+		fmt.Fprintf(w, "column %s %s;", column(v.Index), v.T)
 	case *expr.Func:
-		fmt.Fprintf(x, "function %s;", v.Name+v.Version)
+		fmt.Fprintf(w, "function %s;", v.Name+v.Version)
 	case *expr.AggFunc:
-		fmt.Fprintf(x, "aggregate %s;", v.Name+v.Version)
+		fmt.Fprintf(w, "aggregate %s;", v.Name+v.Version)
 	case *catalog.Table:
-		fmt.Fprintf(x, "table %q;", v.Name)
+		fmt.Fprintf(w, "table %q;", v.Name)
 	default:
 		return false
 	}

@@ -1,5 +1,5 @@
 // Uses the page in Chromium: node e2e/run.mjs BROWSER, with scenes named on
-// stdin, one a line: {"scene": "writing", "url": "http://…", "shots": "dir"}.
+// stdin, one a line: {"scene": "writing", "url": "http://…", "shots": "dir", "tokens": {"viewer": …}}.
 // For each test of the scene a line comes out: {"test": …, "error": …, "note": …}.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const browser = await chromium.launch({ executablePath: process.argv[2], args: [
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { scene, url, shots } = JSON.parse(line);
+  const { scene, url, shots, tokens } = JSON.parse(line);
   const { options = {}, tests } = await import(`./${scene}.mjs`);
   const context = await browser.newContext({ baseURL: url, viewport: { width: 1200, height: 860 }, ...options });
   context.setDefaultTimeout(60_000);
@@ -20,14 +20,14 @@ for await (const line of createInterface({ input: process.stdin })) {
     let error = '';
     let note = '';
     try {
-      note = (await run(page, url)) ?? '';
+      note = (await run(page, url, tokens)) ?? '';
       error = complaints.splice(0).join('\n');
     } catch (e) {
       error = `${e.stack}\n${complaints.splice(0).join('\n')}`;
     }
     if (shots) {
       await mkdir(shots, { recursive: true });
-      await page.screenshot({ path: join(shots, `${scene}-${name.replaceAll(/\W+/g, '-')}.png`) });
+      await page.screenshot({ fullPage: true, path: join(shots, `${scene}-${name.replaceAll(/\W+/g, '-')}.png`) });
       complaints.splice(0); // of the style with which Playwright hides the caret
     }
     say({ test: name, error, note });

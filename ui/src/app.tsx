@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+import { about } from './about';
 import { href, useRoute, type Route } from './router';
 import { applyTheme, chosenTheme, type Theme } from './theme';
 import { Backtests } from './views/backtests';
@@ -25,8 +26,6 @@ const views: Array<[path: string, title: string, view: ComponentType<{ route: Ro
   ['data', 'Data', Data],
   ['connectors', 'Connectors', Connectors],
 ];
-
-const about = (name: string) => document.querySelector<HTMLMetaElement>(`meta[name="cepd-${name}"]`)?.content ?? '';
 
 export function App() {
   const route = useRoute();
@@ -67,6 +66,7 @@ export function App() {
           <ThemeSwitch />
           {about('login') === 'true' && (
             <form method="post" action="/logout">
+              <p class="user">{`${about('user')}, ${about('role')}`}</p>
               <button class="small">Log out</button>
             </form>
           )}

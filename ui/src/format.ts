@@ -38,6 +38,14 @@ export function ago(text: string | undefined, now = Date.now()): string {
   return seconds < 0 ? `in ${span(-seconds)}` : `${span(seconds)} ago`;
 }
 
+const units: Record<string, number> = { s: 1, min: 60, h: 3600, d: 86400 };
+
+/** pastOf is the time of an age, such as 10 min; another text stays as it is. */
+export function pastOf(text: string, now = Date.now()): string {
+  const age = text.trim().match(/^(\d+(?:\.\d+)?)\s*(s|min|h|d)$/);
+  return age ? new Date(now - Number(age[1]) * units[age[2]!]! * 1000).toISOString() : text.trim();
+}
+
 export function span(seconds: number): string {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { address } from '../src/api/client';
-import { bytes, compare, count, span, time } from '../src/format';
+import { bytes, compare, count, pastOf, span, time } from '../src/format';
 import { layout } from '../src/parts/drawing';
 import { differences } from '../src/lines';
 import { href, parseRoute } from '../src/router';
@@ -21,6 +21,17 @@ test('a route survives being an address', () => {
 test('a call has its path, its query, and nothing that is empty', () => {
   const got = address('GET /v1/queries/{name}/why', { path: { name: 'a/b' }, query: { key: 'x=1', from: '', limit: 10, to: undefined } });
   assert.deepEqual(got, { method: 'GET', url: '/v1/queries/a%2Fb/why?key=x%3D1&limit=10' });
+});
+
+test('a parameter with several values is there several times', () => {
+  assert.equal(address('GET /v1/instances', { query: { query: ['a', 'b'], key: '' } }).url, '/v1/instances?query=a&query=b');
+});
+
+test('an age is a time, a time stays', () => {
+  const now = Date.parse('2026-01-31T12:00:00Z');
+  assert.deepEqual(['10 min', '1.5h', '2 d', '30s', '2026-01-31T12:00:00Z', '', '10 parsecs'].map((x) => pastOf(x, now)), [
+    '2026-01-31T11:50:00.000Z', '2026-01-31T10:30:00.000Z', '2026-01-29T12:00:00.000Z', '2026-01-31T11:59:30.000Z', '2026-01-31T12:00:00Z', '', '10 parsecs',
+  ]);
 });
 
 test('places in a text are found in bytes and in units', () => {

@@ -16,17 +16,21 @@ import (
 	"github.com/cepd/cepd/internal/event"
 )
 
-// Name is that of the format, and OptSplits its option.
+// Name is that of the format, the others are its options.
 const (
-	Name      = "parquet"
-	OptSplits = "parquet.splits"
-	maxSplits = 64
+	Name           = "parquet"
+	OptSplits      = "parquet.splits"
+	OptCompression = "parquet.compression"
+	maxSplits      = 64
 )
 
 // Specs are the options.
 func Specs() []connectors.OptionSpec {
-	return []connectors.OptionSpec{{Name: OptSplits, Default: "1", Check: connectors.CheckInt(1, maxSplits),
-		Doc: "How many partitions a file is. Its row groups are dealt out to them in turn, and they are read at the same time: the order of rows in the file is then that of each partition only."}}
+	return []connectors.OptionSpec{
+		{Name: OptSplits, Default: "1", Check: connectors.CheckInt(1, maxSplits),
+			Doc: "How many partitions a file is. Its row groups are dealt out to them in turn, and they are read at the same time: the order of rows in the file is then that of each partition only."},
+		{Name: OptCompression, Default: "SNAPPY", Values: []string{"SNAPPY", "ZSTD", "GZIP", "UNCOMPRESSED"}, Doc: "How pages that are written are compressed."},
+	}
 }
 
 // Splits is how many partitions a file is.

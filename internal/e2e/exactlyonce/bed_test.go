@@ -40,6 +40,12 @@ type bed struct {
 
 func newBed(t testing.TB, k *kafkatest.Kafka) *bed {
 	t.Helper()
+	return newBedOf(t, k, query)
+}
+
+// newBedOf is a bed for a query, which is being fed.
+func newBedOf(t testing.TB, k *kafkatest.Kafka, query string) *bed {
+	t.Helper()
 	b := prepare(t, k, "exactly-once", query)
 	var err error
 	if b.world, err = rises.New(b.broker.Bootstrap, b.in, *seed); err != nil {

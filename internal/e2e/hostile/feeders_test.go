@@ -34,6 +34,7 @@ type feeder struct {
 // to be fed, or say why it takes no records.
 var feeders = map[string][]feeder{
 	"kafka":        {{feed: embedded}, {feed: real}},
+	"filesystem":   {{why: "it is only written"}},
 	"file":         {{feed: file, lines: true}, {feed: zipped, lines: true}},
 	"stdin":        {{feed: stdin, lines: true}},
 	"memory":       {{feed: inMemory, json: true}},

@@ -7,13 +7,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/cepd/cepd/api/audit"
+	"github.com/cepd/cepd/api/auth"
 )
 
 var shots = flag.String("shots", "", "folder for a picture of each test's end")
@@ -30,33 +36,88 @@ INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
   PARTITION BY card ORDER BY ts MEASURES A.amount AS low, B.amount AS high
   PATTERN (A B+ C) WITHIN INTERVAL '1' MINUTE DEFINE B AS B.amount > A.amount, C AS C.amount < A.amount)`
 
-// TestPage runs the scenes of ui/e2e, each against a server of its own.
+// TestPage runs the scenes of ui/e2e, each against a server of its own: writing a
+// rule, its views for everybody, and a team with roles.
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
 	program := filepath.Join(t.TempDir(), "cepd")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	scenes := []struct{ name, sql string }{{"writing", ""}, {"access", fmt.Sprintf(fast, 1000)}}
 	if *rate > 0 {
-		scenes = append(scenes[:0], struct{ name, sql string }{"load", fmt.Sprintf(fast, *rate)})
-	}
-	for _, scene := range scenes {
-		t.Run(scene.name, func(t *testing.T) {
+		t.Run("load", func(t *testing.T) {
 			url := serve(t, program)
-			if scene.sql != "" {
-				submit(t, url, scene.sql)
-			}
-			b.play(t, scene.name, url)
+			submit(t, url, fmt.Sprintf(fast, *rate))
+			b.play(t, "load", url, nil)
 		})
+		return
+	}
+	t.Run("writing", func(t *testing.T) { b.play(t, "writing", serve(t, program), nil) })
+	t.Run("access", func(t *testing.T) {
+		url := serve(t, program)
+		submit(t, url, fmt.Sprintf(fast, 1000))
+		b.play(t, "access", url, nil)
+	})
+	t.Run("team", func(t *testing.T) {
+		config, log, tokens := team(t)
+		b.play(t, "team", serve(t, program, "--config", config), tokens)
+		t.Run("what was done, and refused, is written down", func(t *testing.T) { written(t, log) })
+	})
+}
+
+// team is the configuration of a server with a token for each role, and its audit
+// log.
+func team(t *testing.T) (config, log string, tokens map[string]string) {
+	dir := t.TempDir()
+	list := filepath.Join(dir, "tokens.json")
+	config, log, tokens = filepath.Join(dir, "cepd.yaml"), filepath.Join(dir, "audit.jsonl"), map[string]string{}
+	for name, role := range map[string]auth.Role{"vera": auth.Viewer, "ann": auth.Author, "otto": auth.Operator} {
+		text, token := auth.NewToken(name, role, time.Time{})
+		tokens[role.String()] = text
+		if err := auth.AddToken(list, token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := fmt.Sprintf("auth: {tokens_file: %s}\naudit: {file: %s}\n", list, log)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config, log, tokens
+}
+
+// written holds the audit log against what the scene has done.
+func written(t *testing.T, log string) {
+	list, err := audit.Read(log, func(e *audit.Entry) bool { return e.Phase != audit.Attempt })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for i := range list {
+		e := &list[i]
+		got[fmt.Sprint(e.Phase, " ", e.Who, " ", e.Action, " ", e.Status)] = true
+		if e.Action == "end-instance" && e.Phase == audit.Done && e.Reason != "a false alarm" {
+			t.Errorf("the reason is %q", e.Reason)
+		}
+	}
+	for _, want := range []string{
+		"refused  login 401", "refused vera drop-query 403", "refused vera end-instance 403", "refused ann end-instance 403", "refused ann raise-event 403",
+		"done otto end-instance 200", "done otto raise-event 202", "done otto replace-query 200", "done otto create-shadow 201", "done otto promote-shadow 200",
+	} {
+		if !got[want] {
+			t.Errorf("the log does not have: %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(slices.Sorted(maps.Keys(got)))
 	}
 }
 
 var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)
 
 // serve starts a server on a port of its own; it gives its address.
-func serve(t *testing.T, program string) string {
-	c := exec.CommandContext(t.Context(), program, "serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir())
+func serve(t *testing.T, program string, flags ...string) string {
+	flags = append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, flags...)
+	c := exec.CommandContext(t.Context(), program, flags...) //nolint:gosec // the test's own
 	log, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -157,8 +218,8 @@ func newBrowser(t *testing.T) *browser {
 }
 
 // play lets a scene run; each of its tests is one here.
-func (b *browser) play(t *testing.T, scene, url string) {
-	line, err := json.Marshal(map[string]string{"scene": scene, "url": url, "shots": *shots})
+func (b *browser) play(t *testing.T, scene, url string, tokens map[string]string) {
+	line, err := json.Marshal(map[string]any{"scene": scene, "url": url, "shots": *shots, "tokens": tokens})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -128,6 +129,27 @@ func (r *Reader) Until(ctx context.Context, n int) error {
 		case <-news:
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d rises: %w", seen, n, ctx.Err())
+		}
+	}
+}
+
+// When waits until what has been read is so, and gives the last that it was not
+// otherwise. Seen is how often each rise has come.
+func (r *Reader) When(ctx context.Context, so func(seen map[Rise]int) error) error {
+	for {
+		r.mu.Lock()
+		seen, news, err := maps.Clone(r.seen), r.news, r.err
+		r.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if err = so(seen); err == nil {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return err
 		}
 	}
 }

@@ -65,4 +65,13 @@ func TestWorldKnowsItsRises(t *testing.T) {
 	if found != w.Wanted() || found == 0 {
 		t.Errorf("%d rises found, %d known", found, w.Wanted())
 	}
+	again := w.Rises(0, false)
+	for _, r := range again {
+		if !w.want[r] {
+			t.Errorf("%v is not known", r)
+		}
+	}
+	if late := w.Rises(2500, true); len(again) != found || len(late) == 0 || len(late) >= len(w.Rises(0, true)) {
+		t.Errorf("%d rises found again, %d of the second half", len(again), len(late))
+	}
 }

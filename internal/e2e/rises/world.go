@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -61,12 +62,19 @@ type World struct {
 	client           *kgo.Client
 	rng              *rand.Rand
 
-	mu   sync.Mutex
-	n    int64
-	last [meters]*reading // not part of a rise
-	want map[Rise]bool
-	err  error // of a reading that was not taken
+	playing sync.Mutex // before mu
+	held    bool
+
+	mu     sync.Mutex
+	n      int64
+	last   [meters]*reading // not part of a rise
+	want   map[Rise]bool
+	played []played // by number, from 1
+	err    error    // of a reading that was not taken
 }
+
+// played is a reading that was given: there may be millions.
+type played struct{ meter, v int16 }
 
 // New makes a world whose readings go to a topic of Partitions partitions. The
 // seed decides their values. Close it.
@@ -97,12 +105,38 @@ func (w *World) Play(ctx context.Context, perSecond int) error {
 			}
 			return w.flush()
 		case <-ticker.C:
-			for range perSecond * int(tick) / int(time.Second) {
-				r := w.next()
-				w.send(r, int32(r.Meter%Partitions))
-			}
+			w.burst(perSecond * int(tick) / int(time.Second))
 		}
 	}
+}
+
+// burst sends n readings, unless they are held.
+func (w *World) burst(n int) {
+	w.playing.Lock()
+	defer w.playing.Unlock()
+	if w.held {
+		return
+	}
+	for range n {
+		r := w.next()
+		w.send(r, int32(r.Meter%Partitions))
+	}
+}
+
+// Hold has Play send nothing until Release. All that was sent is in the topic
+// when it returns.
+func (w *World) Hold() error {
+	w.playing.Lock()
+	defer w.playing.Unlock()
+	w.held = true
+	return w.flush()
+}
+
+// Release has Play go on.
+func (w *World) Release() {
+	w.playing.Lock()
+	defer w.playing.Unlock()
+	w.held = false
 }
 
 func (w *World) flush() error {
@@ -117,6 +151,7 @@ func (w *World) next() reading {
 	defer w.mu.Unlock()
 	w.n++
 	r := reading{Meter: w.rng.Int64N(meters), N: w.n, V: w.rng.Int64N(1000), TS: timeOf(w.n)}
+	w.played = append(w.played, played{int16(r.Meter), int16(r.V)})
 	if a := w.last[r.Meter]; a != nil && r.V > a.V {
 		w.want[Rise{r.Meter, a.N, r.N}] = true
 		w.last[r.Meter] = nil
@@ -148,4 +183,39 @@ func (w *World) Wanted() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.want)
+}
+
+// Rises are those that a query finds which begins at reading from and has read
+// all so far, by their second reading. Overlapping: that may be the first of the
+// next, as with AFTER MATCH SKIP TO NEXT ROW.
+func (w *World) Rises(from int64, overlapping bool) map[int64]Rise {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[int64]Rise{}
+	var last [meters]int64 // number of the reading, 0: none
+	for n := max(from, 1); n <= w.n; n++ {
+		r := w.played[n-1]
+		a := last[r.meter]
+		last[r.meter] = n
+		if a == 0 || r.v <= w.played[a-1].v {
+			continue
+		}
+		found[n] = Rise{int64(r.meter), a, n}
+		if !overlapping {
+			last[r.meter] = 0
+		}
+	}
+	return found
+}
+
+// Decided is the number up to which the readings so far are decided: each
+// partition has one of a later time.
+func (w *World) Decided() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var newest [Partitions]int64
+	for i, r := range w.played {
+		newest[r.meter%Partitions] = int64(i + 1)
+	}
+	return slices.Min(newest[:]) - 1
 }

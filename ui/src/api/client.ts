@@ -20,7 +20,7 @@ type Answer<R extends keyof Routes> = Routes[R] extends { answer: infer A } ? A 
 
 interface Plain {
   path?: Record<string, string>;
-  query?: Record<string, string | number | boolean | undefined>;
+  query?: Record<string, string | number | boolean | string[] | null | undefined>;
   body?: unknown;
 }
 
@@ -29,7 +29,7 @@ export function address(route: string, input: Plain): { method: string; url: str
   const url = pattern.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(input.path?.[name] ?? ''));
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(input.query ?? {})) {
-    if (value !== undefined && value !== '') query.set(name, String(value));
+    for (const v of Array.isArray(value) ? value : [value ?? '']) if (v !== '') query.append(name, String(v));
   }
   const text = query.toString();
   return { method, url: text ? `${url}?${text}` : url };

@@ -13,7 +13,6 @@ export interface Routes {
   'GET /v1/queries/{name}/automaton': { input: { path: { 'name': string }; }; answer: Automata };
   'GET /v1/queries/{name}/detections': { input: { path: { 'name': string }; query?: { 'after'?: string; 'limit'?: number }; }; answer: Detections };
   'GET /v1/queries/{name}/graph': { input: { path: { 'name': string }; }; answer: Graph };
-  'GET /v1/queries/{name}/instances': { input: { path: { 'name': string }; query?: { 'key'?: string; 'waits_for'?: string; 'reached'?: string; 'before'?: string; 'after'?: string; 'limit'?: number }; }; answer: Instances };
   'GET /v1/queries/{name}/shadow': { input: { path: { 'name': string }; }; answer: ShadowInfo };
   'GET /v1/queries/{name}/status': { input: { path: { 'name': string }; }; answer: Status };
   'GET /v1/queries/{name}/versions': { input: { path: { 'name': string }; }; answer: Array<Version> | null };
@@ -27,6 +26,7 @@ export interface Routes {
   'POST /v1/language/format': { input: { body: Draft; }; answer: Layout };
   'POST /v1/language/hover': { input: { body: Place; }; answer: Meaning };
   'POST /v1/queries': { input: { body: Submission; }; answer: Outcome };
+  'POST /v1/queries/{name}/instances/{id}/events': { input: { path: { 'name': string; 'id': string }; body: Raise; }; answer: Raised };
   'POST /v1/queries/{name}/pause': { input: { path: { 'name': string }; }; answer: unknown };
   'POST /v1/queries/{name}/replace': { input: { path: { 'name': string }; body: Replacement; }; answer: ReplaceAnswer };
   'POST /v1/queries/{name}/resume': { input: { path: { 'name': string }; }; answer: unknown };
@@ -110,14 +110,6 @@ export interface Graph {
   'held_back_by'?: string;
   'nodes': Array<GraphNode> | null;
   'watermark'?: string;
-}
-
-export interface Instances {
-  'cut_keys'?: number;
-  'instances': Array<Instance> | null;
-  'next'?: string;
-  'partial'?: boolean;
-  'total': number;
 }
 
 export interface ShadowInfo {
@@ -247,6 +239,16 @@ export interface Outcome {
   'queries': Array<string> | null;
   'shadows'?: Array<string> | null;
   'warnings'?: Array<Diagnostic> | null;
+}
+
+export interface Raise {
+  'table'?: string;
+  'values'?: Record<string, unknown>;
+}
+
+export interface Raised {
+  'event'?: EventRef;
+  'table': string;
 }
 
 export interface Replacement {
@@ -504,6 +506,7 @@ export interface PartitionStatus {
 
 export interface SinkStatus {
   'acknowledged': number;
+  'calls'?: CallStatus;
   'newest'?: string;
   'queued_bytes': number;
   'rows': number;
@@ -589,6 +592,11 @@ export interface Answer {
   'text'?: string;
 }
 
+export interface EventRef {
+  'href': string;
+  'id': string;
+}
+
 export interface Kept {
   'operator': string;
   'stage': number;
@@ -601,11 +609,6 @@ export interface ReplaceReason {
   'remedy'?: string;
   'text': string;
   'variable'?: string;
-}
-
-export interface EventRef {
-  'href': string;
-  'id': string;
 }
 
 export interface CoveredPattern {
@@ -693,6 +696,14 @@ export interface LookupStatus {
   'hits': number;
   'misses': number;
   'table': string;
+}
+
+export interface CallStatus {
+  'breaker'?: string;
+  'calls': number;
+  'failures': number;
+  'last_error'?: string;
+  'refused': number;
 }
 
 export interface DisorderStatus {

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../../api/client';
 import type { Table as TableInfo } from '../../api/schema';
 import { Failure } from '../../parts/messages';
+import { example } from './example';
 
 export function Send({ table }: { table: TableInfo }) {
   const [text, setText] = useState(() => example(table));
@@ -30,18 +31,4 @@ export function Send({ table }: { table: TableInfo }) {
       <Failure error={error} what="take the events: none was" />
     </form>
   );
-}
-
-/** example is an event with all columns that a record fills. */
-export function example(table: TableInfo): string {
-  const event: Record<string, unknown> = {};
-  for (const c of table.columns ?? []) if (!c.computed && !c.metadata) event[c.name] = sample(c.type);
-  return JSON.stringify(event);
-}
-
-function sample(type: string): unknown {
-  if (/^(TINYINT|SMALLINT|INT|BIGINT|FLOAT|DOUBLE|DECIMAL)/.test(type)) return 1;
-  if (/^BOOLEAN/.test(type)) return true;
-  if (/^TIMESTAMP/.test(type)) return new Date().toISOString().slice(0, 23).replace('T', ' ');
-  return 'x';
 }

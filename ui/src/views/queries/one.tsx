@@ -1,10 +1,11 @@
 // One query: what it does now, its pattern, its text.
 import { useState } from 'preact/hooks';
 
+import { may } from '../../about';
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
-import type { Info, Status } from '../../api/schema';
-import { bytes, count, lag, time } from '../../format';
+import type { Info, NextStatus, Status } from '../../api/schema';
+import { ago, bytes, count, lag, time } from '../../format';
 import { Badge, Failure, Figures } from '../../parts/messages';
 import { Tabs } from '../../parts/tabs';
 import { go, href, refine } from '../../router';
@@ -38,7 +39,7 @@ export function One({ name, tab }: { name: string; tab: string }) {
         <a class="button" href={to('instances')}>Instances</a>
         <a class="button" href={to('why')}>Why?</a>
         <a class="button" href={to('editor')}>Edit</a>
-        {info.data && <Actions info={info.data} changed={info.again} />}
+        {info.data && may('author') && <Actions info={info.data} changed={info.again} />}
       </div>
       <Failure error={info.error ?? status.error} what={`look at ${name}`} />
       {status.data && <Summary status={status.data} />}
@@ -70,13 +71,28 @@ function Summary({ status }: { status: Status }) {
           ['Watermark', time(status.watermark)],
           ['Partial matches', count(operators.reduce((n, o) => n + o.partial_matches, 0))],
           ['State', bytes(operators.reduce((n, o) => n + o.bytes, 0))],
+          ['Filtered out', count(partitions.reduce((n, p) => n + p.filtered, 0))],
           ['Rejected', count(rejected)],
         ]}
       />
       {status.error && <p class="bad">{status.error}</p>}
       {status.hint && <p class="warn">{status.hint}</p>}
-      {status.held_back_by && <p class="hint">Watermark: {status.held_back_by}</p>}
+      {status.next_output && <Next of={status.next_output} />}
+      {status.held_back_by && !status.hint?.includes(status.held_back_by) && <p class="hint">{`Watermark: ${status.held_back_by}.`}</p>}
     </section>
+  );
+}
+
+/** Next is when time decides something: until then only a new row brings output. */
+function Next({ of: n }: { of: NextStatus }) {
+  const needs = [...(n.needs ?? []), ...(n.others ? [`the same of ${n.others} more`] : [])];
+  return (
+    <p>
+      {'Next output: '}
+      {n.clock ? `at ${time(n.clock)} (${ago(n.clock)})` : `when the watermark is ${time(n.watermark)}`}
+      {`, ${n.reason}.`}
+      {needs.length > 0 && <span class="hint">{` It takes ${needs.join(', and ')}.`}</span>}
+    </p>
   );
 }
 

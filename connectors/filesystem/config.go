@@ -1,0 +1,204 @@
+package filesystem
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/internal/access"
+	"github.com/cepd/cepd/internal/bytesize"
+	"github.com/cepd/cepd/internal/duration"
+	"github.com/cepd/cepd/internal/event"
+)
+
+// The options, besides those of formats.
+const (
+	optPath        = "path"
+	optPartition   = "partition-by"
+	optCompression = "compression"
+	optGuarantee   = "sink.delivery-guarantee"
+	optPrefix      = "sink.transactional-id-prefix"
+	optInterval    = "sink.rolling-policy.rollover-interval"
+	optFileSize    = "sink.rolling-policy.file-size"
+	optBuffer      = "sink.rolling-policy.buffer-size"
+	optMaxOpen     = "sink.max-open-partitions"
+)
+
+var specs = []connectors.OptionSpec{
+	{Name: optPath, Required: true, Doc: "A folder, relative to the place of the query. It is made when the first file is written."},
+	{Name: optPartition, Doc: "Columns, separated by commas, whose values are folders (dt=2026-03-02/region=eu) and not in the files."},
+	{Name: optCompression, Default: "none", Values: []string{"none", "gzip", "zstd"}, Doc: "How files of records are compressed. Parquet has 'parquet.compression'."},
+	{Name: optGuarantee, Values: []string{"at-least-once", "exactly-once"}, Doc: "at-least-once (the default) or exactly-once."},
+	{Name: optPrefix, Default: "cepd", Check: checkPrefix, Doc: "With exactly-once: begin of the name PREFIX-QUERY-TABLE under which the folder keeps how far the table is. Two installations that write one folder need different ones."},
+	{Name: optInterval, Default: "1 min", Check: checkDuration, Doc: "How long rows are gathered before files are made of them. They are visible after it."},
+	{Name: optBuffer, Default: "64 mb", Check: checkSize, Doc: "Bytes of rows, in memory, at which files are made of them before the interval is over."},
+	{Name: optFileSize, Default: "128 mb", Check: checkSize, Doc: "Bytes at which a file is closed and another begun."},
+	{Name: optMaxOpen, Default: "64", Check: connectors.CheckInt(1, 10_000), Doc: "How many partitions have an open file at a time. Beyond it the one that was written least recently is closed."},
+}
+
+func checkDuration(text string) error {
+	_, err := duration.Parse(text)
+	return err
+}
+
+func checkSize(text string) error {
+	_, err := bytesize.Parse(text)
+	return err
+}
+
+// checkPrefix accepts what is a part of a file's name everywhere.
+func checkPrefix(text string) error {
+	if text == "" || len(text) > 100 || strings.Trim(text, letters) != "" || text[0] == '.' {
+		return fmt.Errorf("expected letters, digits, '-', '_' and '.', found '%s'", text)
+	}
+	return nil
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+// config is what the options of a sink say.
+type config struct {
+	path     string
+	identity string
+	by       []partitionColumn
+	packing  string
+	wait     time.Duration
+	buffer   int64
+	fileSize int64
+	maxOpen  int
+	access   *access.Policy
+	fsync    func(*os.File) error
+}
+
+// partitionColumn is a column of the path.
+type partitionColumn struct {
+	col  int // of the batch
+	name string
+}
+
+func parseConfig(t connectors.Table) (*config, error) {
+	c := &config{packing: t.Options[optCompression], maxOpen: int(t.Int(optMaxOpen, 64)), access: t.Access, fsync: (*os.File).Sync}
+	path := t.Options[optPath]
+	if path == "" {
+		return nil, fmt.Errorf("option '%s' is missing", optPath)
+	}
+	if c.path = path; !filepath.IsAbs(path) {
+		c.path = filepath.Join(t.Dir, path)
+	}
+	if err := c.allowed(); err != nil {
+		return nil, err
+	}
+	get := func(key string) string {
+		if text, ok := t.Options[key]; ok {
+			return text
+		}
+		i := slices.IndexFunc(specs, func(s connectors.OptionSpec) bool { return s.Name == key })
+		return specs[i].Default
+	}
+	c.identity = get(optPrefix) + "-" + t.Query + "-" + t.Name
+	if t.Writer > 0 {
+		c.identity += fmt.Sprintf("-%d", t.Writer+1)
+	}
+	// The texts have passed their checks.
+	c.wait, _ = duration.Parse(get(optInterval))
+	c.buffer, _ = bytesize.Parse(get(optBuffer))
+	c.fileSize, _ = bytesize.Parse(get(optFileSize))
+	var err error
+	c.by, err = partitionColumns(t)
+	return c, err
+}
+
+// allowed says early that the path may not be used; what a link leads to is
+// found when it is opened.
+func (c *config) allowed() error {
+	if _, err := c.access.Stat(c.path); errors.Is(err, access.ErrRefused) {
+		return connectors.OptionError{Key: optPath, Message: fmt.Sprintf("option '%s': %v", optPath, err)}
+	}
+	return nil
+}
+
+func partitionColumns(t connectors.Table) (by []partitionColumn, err error) {
+	for _, name := range names(t.Options[optPartition]) {
+		i := slices.IndexFunc(t.Columns, func(c connectors.Column) bool { return c.Name == name && c.Metadata == "" })
+		if i < 0 {
+			return nil, connectors.OptionError{Key: optPartition, Message: fmt.Sprintf("option '%s': the table has no column '%s'", optPartition, name)}
+		}
+		if typ := t.Columns[i].Type; !inPath(typ) {
+			return nil, connectors.OptionError{Key: optPartition, Message: fmt.Sprintf("option '%s': column '%s' is %s, which is no name of a folder", optPartition, name, typ),
+				Hint: "make a column of text of it, such as DATE_FORMAT(at, 'yyyy-MM-dd')"}
+		}
+		by = append(by, partitionColumn{i, string(escape(nil, []byte(name)))})
+	}
+	return by, nil
+}
+
+// inPath says whether values of a type can be names of folders.
+func inPath(t event.Type) bool {
+	return t.Integer() || t.Kind == event.String || t.Kind == event.Bool || t.Kind == event.Date
+}
+
+// names splits a list of names.
+func names(text string) (list []string) {
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// inFiles is the table as its files have it: without the columns of the path.
+func (c *config) inFiles(t connectors.Table) connectors.Table {
+	t.Columns = slices.Clone(t.Columns)
+	for _, p := range c.by {
+		t.Columns[p.col].Metadata = optPath // which formats leave alone
+	}
+	return t
+}
+
+type connector struct{}
+
+// New is the connector 'filesystem'.
+func New() connectors.Connector { return connector{} }
+
+// Name implements connectors.Connector.
+func (connector) Name() string { return "filesystem" }
+
+// Options implements connectors.Connector.
+func (connector) Options() []connectors.OptionSpec {
+	return append(slices.Clone(specs), formats.Spec())
+}
+
+// Metadata implements connectors.Connector.
+func (connector) Metadata() []connectors.MetadataSpec { return nil }
+
+// Source implements connectors.Connector.
+func (connector) Source(connectors.Table) (connectors.Source, error) {
+	return nil, connectors.ErrNotSource
+}
+
+// Sink implements connectors.Connector.
+func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
+	c, err := parseConfig(t)
+	if err != nil {
+		return nil, err
+	}
+	files, err := formats.NewFiles(c.inFiles(t))
+	if err != nil {
+		return nil, err
+	}
+	if files.Columnar() && c.packing != "" && c.packing != "none" {
+		return nil, connectors.OptionError{Key: optCompression, Message: fmt.Sprintf("option '%s' is for files of records", optCompression), Hint: "use 'parquet.compression'"}
+	}
+	s := newSink(c, files, t.Log)
+	if t.Delivery == connectors.ExactlyOnce {
+		return &transactional{sink: s}, nil
+	}
+	return s, nil
+}
