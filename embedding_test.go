@@ -31,14 +31,13 @@ func TestConnectorIsShort(t *testing.T) {
 // TestMetrics: the program's registry has the metrics of the queries.
 func TestMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	e, got := open(t, cepd.Options{Metrics: registry})
-	err := run(t, e, `CREATE TABLE t (x BIGINT) WITH ('connector' = 'go');
+	e, _ := open(t, cepd.Options{Metrics: registry})
+	err := run(t, e, `CREATE TABLE numbers (x BIGINT) WITH ('connector' = 'go');
 		CREATE TABLE out (x BIGINT) WITH ('connector' = 'go');
-		INSERT INTO out SELECT x FROM t WHERE x > 1;`, row(int64(1)), row(int64(2)), row(int64(3)))
+		INSERT INTO out SELECT x FROM numbers WHERE x > 1;`, row(int64(1)), row(int64(2)), row(int64(3)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = got
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +53,8 @@ func TestMetrics(t *testing.T) {
 	t.Errorf("there is no cepd_source_records_total among %d", len(families))
 }
 
-// TestStopAndGoOn: what was stopped in order and what never ran leave nothing behind
-// (goleak looks), and a stopped engine takes no more.
+// TestStop: a query that is stopped in order has not failed, and leaves nothing behind
+// (goleak looks).
 func TestStop(t *testing.T) {
 	ctx := context.Background()
 	e, _ := open(t, cepd.Options{})
