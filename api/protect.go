@@ -55,6 +55,8 @@ var rules = map[string]rule{
 	"GET /login":                                    {auth.None, false, "login-page"},
 	"POST /login":                                   {auth.None, false, "login"}, // writes down by itself
 	"POST /logout":                                  {auth.None, false, "logout"},
+	"GET /links/{name}/{token}":                     {auth.None, false, "follow-link"}, // the signature says who may
+	"POST /links/{name}/{token}":                    {auth.None, false, "confirm-link"},
 	"/":                                             {auth.Viewer, false, "unknown-path"},
 	"GET /v1/instances":                             {auth.Author, false, "list-all-instances"},
 	"GET /v1/queries/{name}/instances/{id}":         {auth.Author, false, "show-instance"},

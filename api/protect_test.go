@@ -142,7 +142,7 @@ func TestOnlyTheseAreOpen(t *testing.T) {
 		}
 	}
 	slices.Sort(open)
-	if want := []string{"GET /assets/{file}", "GET /healthz", "GET /login", "GET /readyz", "POST /login", "POST /logout"}; !slices.Equal(open, want) {
+	if want := []string{"GET /assets/{file}", "GET /healthz", "GET /links/{name}/{token}", "GET /login", "GET /readyz", "POST /links/{name}/{token}", "POST /login", "POST /logout"}; !slices.Equal(open, want) {
 		t.Errorf("open: %q, want %q", open, want)
 	}
 	for _, path := range []string{"/", "/metrics", "/v1/openapi.json", "/v1/openapi.yaml", "/v1/openapi-3.0.json", "/nothing", "/v1", "/v1/queries/", "/docs", "/schemas/Info.json", "//v1/queries", "/healthz/", "/login/x", "/healthz/../metrics"} {

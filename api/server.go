@@ -47,6 +47,8 @@ func NewHandler(s *Service, metrics prometheus.Gatherer, version string, p Prote
 	mux.HandleFunc("GET /login", loginPage)
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
+	mux.HandleFunc("GET /links/{name}/{token}", s.followLink)
+	mux.HandleFunc("POST /links/{name}/{token}", s.confirmLink)
 	mux.HandleFunc("/", notThere)
 	return p.protect(mux, newReplays(s.dir, s.now, s.log))
 }

@@ -102,6 +102,7 @@ func pages(t *testing.T) []string {
 func TestExamples(t *testing.T) {
 	t.Setenv("CEPD_SECRET_SERVICE", "sesame") // that examples refer to
 	t.Setenv("CEPD_SECRET_HMAC", "sesame")
+	t.Setenv("CEPD_SECRET_LINKS", "sesame")
 	for _, file := range pages(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			p := readPage(t, file)

@@ -19,6 +19,7 @@ const (
 	optSecret    = "http.hmac-secret"
 	optSignature = "http.hmac-header"
 	optAlgorithm = "http.hmac-algorithm"
+	optLinks     = "http.link-secret"
 	optRate      = "http.rate-limit"
 	optBytes     = "http.retention.bytes"
 	optAge       = "http.retention.age"
@@ -42,6 +43,7 @@ var postedSpecs = []connectors.OptionSpec{
 	{Name: optSecret, Secret: true, Doc: "Of the signature that each post has to have: HMAC of the body, in hexadecimal. Default: none is asked for."},
 	{Name: optSignature, Default: defaultSignature, Doc: "Header with the signature; sha256= may stand before it."},
 	{Name: optAlgorithm, Default: "sha256", Doc: "sha256 or sha512.", Check: connectors.CheckOneOf("sha256", "sha512")},
+	{Name: optLinks, Secret: true, Doc: "Of the signature of links that people follow to post an event ('sink.link.secret' of the table that sends them). Default: no link is taken."},
 	{Name: optRate, Doc: "Posts per second that are taken; more are told to wait. Default: any.", Check: connectors.CheckInt(1, 1_000_000)},
 	{Name: optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of events that are kept. When queries have not read so much, posts are told to wait.", Check: connectors.CheckInt(1<<20, 1<<40)},
 	{Name: optAge, Default: "7 d", Doc: "How long events are kept that have been read.", Check: checkAge},

@@ -69,6 +69,12 @@ func (p *Poster) SignatureHeader() string {
 	return defaultSignature
 }
 
+// LinkSecret signs links that post events; empty: there are none.
+func (p *Poster) LinkSecret() []byte { return []byte(p.table.Options[optLinks]) }
+
+// JSON says whether records are JSON.
+func (p *Poster) JSON() bool { return p.table.Options["format"] == "json" }
+
 // Rate is how many posts a second are taken; 0: any.
 func (p *Poster) Rate() int { return int(p.table.Int(optRate, 0)) }
 

@@ -92,7 +92,7 @@ func (s *webhook) add(b *event.Batch, n int) {
 		span := s.encoded.Value[n]
 		body = bytes.Clone(s.encoded.Buf[span.Off : span.Off+span.Len])
 	}
-	call := &outbound.Call{Rows: []outbound.Row{{ID: b.ID[row], Time: b.Time[row], Value: body}}, Key: s.key(b, row), Target: s.url.fill(b, row), Body: body}
+	call := &outbound.Call{Rows: []outbound.Row{{ID: b.ID[row], Time: outbound.RowTime(b, row), Value: body}}, Key: s.key(b, row), Target: s.url.fill(b, row), Body: body}
 	s.unsent = append(s.unsent, call)
 	s.bytes += len(body) + len(call.Target)
 }

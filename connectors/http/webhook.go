@@ -146,6 +146,9 @@ func (s *webhook) template(t connectors.Table) (err error) {
 		return err
 	}
 	wrong := func(err error) error {
+		if _, ok := err.(connectors.OptionError); ok {
+			return err
+		}
 		return connectors.OptionError{Key: optBody, Message: fmt.Sprintf("option '%s': %v", optBody, err)}
 	}
 	if t.Changes {
@@ -158,7 +161,7 @@ func (s *webhook) template(t connectors.Table) (err error) {
 	if s.body, err = parse(text); err != nil {
 		return wrong(err)
 	}
-	if err = s.body.Bind(t.Columns); err != nil {
+	if err = s.body.BindTable(t); err != nil {
 		return wrong(err)
 	}
 	return nil

@@ -47,7 +47,7 @@ func Specs() []connectors.OptionSpec {
 		{Name: optRate, Doc: "Calls per second, repetitions among them. Default: any.", Check: connectors.CheckInt(1, 1_000_000)},
 		{Name: optFailures, Default: strconv.Itoa(defaultFailures), Doc: "Failures in a row after which the service is left alone; 0: never.", Check: connectors.CheckInt(0, 1_000_000)},
 		{Name: optOpen, Default: "30 s", Doc: "For how long; then one call is tried.", Check: checkPause},
-	}, connectors.RefusalSpecs()...)
+	}, append(connectors.RefusalSpecs(), linkSpecs()...)...)
 }
 
 func checkPause(value string) error {

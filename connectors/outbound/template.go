@@ -16,7 +16,8 @@ import (
 type Template struct {
 	texts  []string // before each place, and after the last
 	names  []string
-	from   []int  // of each place: the column
+	from   []int  // of each place: the column; -1: a link
+	links  *links // nil: it has none
 	json   bool   // the text is JSON
 	quoted []bool // of each place: it stands in a JSON string
 }
@@ -76,9 +77,24 @@ func inString(text string, in bool) bool {
 	return in
 }
 
+// BindTable says which column of a table, or which of its links, goes where.
+func (t *Template) BindTable(table connectors.Table) (err error) {
+	if t.links, err = newLinks(table); err != nil {
+		return err
+	}
+	return t.Bind(table.Columns)
+}
+
 // Bind says which column goes where.
 func (t *Template) Bind(columns []connectors.Column) error {
 	for _, name := range t.names {
+		if link, ok := strings.CutPrefix(name, linkPlace); ok && t.links != nil {
+			if t.links.events[link] == nil {
+				return fmt.Errorf("{{%s}} needs option '%s%s'", name, optLinkEvent, link)
+			}
+			t.from = append(t.from, -1)
+			continue
+		}
 		at := -1
 		for i, c := range columns {
 			if strings.EqualFold(c.Name, name) {
@@ -100,18 +116,25 @@ func (t *Template) Append(dst []byte, b *event.Batch, row int) []byte {
 		if i == len(t.from) {
 			break
 		}
-		column := &b.Cols[t.from[i]]
-		v := column.Value(row)
+		kind, v := t.value(i, b, row)
 		switch {
 		case !t.json:
-			dst = append(dst, plain(column.Type, v)...)
+			dst = append(dst, plain(kind, v)...)
 		case t.quoted[i]:
-			dst = appendEscaped(dst, plain(column.Type, v))
+			dst = appendEscaped(dst, plain(kind, v))
 		default:
-			dst = append(dst, function.JSON(column.Type, v)...)
+			dst = append(dst, function.JSON(kind, v)...)
 		}
 	}
 	return dst
+}
+
+// value is what goes to place i.
+func (t *Template) value(i int, b *event.Batch, row int) (event.Type, event.Value) {
+	if c := t.from[i]; c >= 0 {
+		return b.Cols[c].Type, b.Cols[c].Value(row)
+	}
+	return event.TString, event.StringValue(t.links.of(t.links.events[strings.TrimPrefix(t.names[i], linkPlace)], b, row))
 }
 
 // plain is the value as text; nothing where it is NULL.
