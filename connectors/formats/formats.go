@@ -161,6 +161,9 @@ func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decode
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range physical(t) {
+		opts.Unread = append(opts.Unread, c.Name)
+	}
 	return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
 }
 

@@ -18,7 +18,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of a server process; not with -short")
 	}
-	const seed, orders, kills = 7, 300, 4
+	const seed, orders, kills = 7, 150, 2
 	rng := rand.New(rand.NewPCG(seed, seed))
 	web := newService(t, func() bool { return rng.IntN(4) == 0 })
 	s := newServer(t)
