@@ -42,6 +42,8 @@ var feeders = map[string][]feeder{
 	"stdout":       {{why: "it is only written"}},
 	"http":         {{feed: kept}},
 	"parameters":   {{why: "its rows are tried by the API before they are kept"}},
+	"slack":        {{why: "it is only written"}},
+	"email":        {{why: "it is only written"}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"nats":         {{feed: stream}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
