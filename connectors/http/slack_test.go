@@ -28,7 +28,7 @@ func TestSlack(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := r.requests()
-	if first := all[0]; first.uri != "/hooks/7" || first.body != `{"text":"It is \"n/1 \\\"x\\\"\""}` || first.key != event.Detection(7, 1).Hex() {
+	if first := all[0]; first.uri != "/hooks/7" || first.body != `{"text":"It is \"n/1 \"x\"\""}` || first.key != event.Detection(7, 1).Hex() {
 		t.Errorf("%+v", first)
 	}
 	var texts string
