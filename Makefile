@@ -42,6 +42,7 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	@rm -f $(TALLY)
 	@scripts/need-java.sh
 	@scripts/need-browser.sh
+	@scripts/need-postgres.sh
 	-@$(STEP) -step 'generated code is current' scripts/generate.sh --check
 	-@$(STEP) -step gofmt scripts/gofmt.sh
 	-@$(STEP) -step vet $(GO) vet ./...

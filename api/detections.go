@@ -70,13 +70,13 @@ func (s *Service) Detections(name, after string, limit int) (*engine.Detections,
 	return out, nil
 }
 
-// number says which version of its query made each row: the one that runs, for what
+// number says which version of its query made each row, and what is said of its rule: the one that runs, for what
 // can be read is forgotten when another begins.
 func (s *Service) number(rows []engine.Detection) {
 	list := s.statements()
 	for i := range rows {
 		if k := find(list, kindQuery, rows[i].Query); k >= 0 {
-			rows[i].Version = list[k].number()
+			rows[i].Version, rows[i].Rule = list[k].number(), list[k].rule()
 		}
 	}
 }

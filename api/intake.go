@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
+	"github.com/cepd/cepd/connectors/pushed"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -38,7 +39,8 @@ type poster struct {
 // loggedBy says by which connector events of a table are kept here; empty: they
 // are not.
 func loggedBy(t *catalog.Table) string {
-	if c := t.Option("connector", ""); c == formats.Parameters || c == "http" && t.Option("url", "") == "" {
+	switch c := t.Option("connector", ""); {
+	case c == formats.Parameters, c == "mqtt", c == "syslog", c == "http" && t.Option("url", "") == "":
 		return c
 	}
 	return ""
@@ -66,7 +68,11 @@ func (s *Service) makeLogs(cat *catalog.Catalog) error {
 		if options, err = s.runner.Connect(t); err != nil {
 			return err
 		}
-		l.Limit(http.Limits(options.Options))
+		limits := http.Limits
+		if loggedBy(t) != "http" {
+			limits = pushed.Limits
+		}
+		l.Limit(limits(options.Options))
 	}
 	return nil
 }

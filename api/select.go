@@ -16,7 +16,7 @@ import (
 
 // Selection is a SELECT over the system tables.
 type Selection struct {
-	SQL string `json:"sql" doc:"One SELECT over cepd.instances, cepd.queries, cepd.partitions, cepd.operators, cepd.sinks, cepd.tables" minLength:"1" maxLength:"65536"`
+	SQL string `json:"sql" doc:"One SELECT over cepd.instances, cepd.queries, cepd.partitions, cepd.operators, cepd.sinks, cepd.comparisons, cepd.differences, cepd.tables" minLength:"1" maxLength:"65536"`
 }
 
 // selectTimeout bounds a SELECT.
@@ -24,7 +24,7 @@ const selectTimeout = 20 * time.Second
 
 func registerSelect(api huma.API, s *Service) {
 	huma.Register(api, operation(http.MethodPost, "/v1/select", "select",
-		"Answer a SELECT over what there is now: open matches, queries, partitions, operators, sinks, tables", http.StatusOK),
+		"Answer a SELECT over what there is now: open matches, queries, partitions, operators, sinks, shadows, tables", http.StatusOK),
 		func(ctx context.Context, in *body[Selection]) (*body[*systables.Selected], error) {
 			return answer(s.Select(ctx, in.Body.SQL))
 		})
@@ -52,6 +52,8 @@ func (s *Service) systemRows(ctx context.Context, table string, most int) (rows 
 	switch table {
 	case "instances":
 		return s.instanceRows(ctx, most)
+	case "comparisons", "differences":
+		rows = s.comparisonRows(table)
 	case "tables":
 		for _, t := range s.Tables() {
 			rows = append(rows, tableRow(&t))

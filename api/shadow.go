@@ -22,7 +22,7 @@ type NewShadow struct {
 	File    string            `json:"file,omitempty" doc:"Name to show in errors" maxLength:"1024"`
 	SQL     string            `json:"sql" doc:"One INSERT, CREATE QUERY or statement set; SET before it" minLength:"1" maxLength:"1048576"`
 	Params  map[string]string `json:"params,omitempty" doc:"Values of :name in the text"`
-	From    string            `json:"from,omitempty" doc:"now: where the query is, with no state. state: with a copy of the query's, whose plan has to be the same. A time (RFC 3339): it reads history from then on; files from the beginning. None is now" maxLength:"100"`
+	From    string            `json:"from,omitempty" doc:"now: where the query is, with no state. state: with a copy of the query's, as far as replacing it would keep that. A time (RFC 3339): it reads history from then on; files from the beginning. None is now" maxLength:"100"`
 	Promote bool              `json:"promote,omitempty" doc:"It takes the query's place as soon as it has caught up, without a comparison"`
 
 	By string `json:"-"` // who submits it
@@ -103,9 +103,11 @@ func (s *Service) draft(n *NewShadow) (*Shadow, error) {
 		x.From = fromNow
 	}
 	for _, st := range script.Statements {
-		switch st.(type) {
+		switch st := st.(type) {
 		case *ast.Set:
-		case *ast.Insert, *ast.CreateQuery, *ast.StatementSet:
+		case *ast.CreateQuery:
+			x.Version.SQL = textOf(n.SQL, st.Insert) // without CREATE QUERY … SHADOW
+		case *ast.Insert, *ast.StatementSet:
 			x.Version.SQL = textOf(n.SQL, st)
 		default:
 			return nil, badRequest("a shadow is one query, with SET before it: submit definitions first")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/cepd/cepd/engine"
@@ -16,6 +17,7 @@ type Info struct {
 	Params  map[string]string `json:"params,omitempty"`
 	Created time.Time         `json:"created"`
 	Error   string            `json:"error,omitempty" doc:"Why it failed"`
+	Rule    map[string]string `json:"rule,omitempty" doc:"pack, severity, owner, runbook, tags, where SET 'rule.…' says them"`
 }
 
 // Totals are a status in a few numbers.
@@ -58,7 +60,21 @@ func (s *Service) Queries() []Info {
 
 func (s *Service) info(st *Statement) Info {
 	status := s.statusOf(st.Name)
-	return Info{Name: st.Name, State: status.State, Version: st.number(), SQL: st.SQL, Params: st.Params, Created: st.Created, Error: status.Error}
+	return Info{Name: st.Name, State: status.State, Version: st.number(), SQL: st.SQL, Params: st.Params, Created: st.Created, Error: status.Error, Rule: st.rule()}
+}
+
+// rule is what the settings rule.… say of a query; nil: nothing.
+func (s *Statement) rule() map[string]string {
+	var rule map[string]string
+	for key, value := range s.Settings {
+		if name, ok := strings.CutPrefix(key, "rule."); ok {
+			if rule == nil {
+				rule = map[string]string{}
+			}
+			rule[name] = value
+		}
+	}
+	return rule
 }
 
 // Query is one query.
@@ -105,11 +121,11 @@ func (s *Service) statusOf(name string) engine.Status {
 		return engine.Status{Name: name, State: engine.StateStopped}
 	}
 	if list[i].Paused {
-		return engine.Status{Name: name, State: engine.StatePaused, Version: list[i].number(), Hint: "it goes on where it was: cepd query resume " + name}
+		return engine.Status{Name: name, State: engine.StatePaused, Version: list[i].number(), Rule: list[i].rule(), Hint: "it goes on where it was: cepd query resume " + name}
 	}
 	status, ok := s.runner.Status(name)
 	status = s.starts.state(name, status, ok)
-	status.Name, status.Version = name, list[i].number()
+	status.Name, status.Version, status.Rule = name, list[i].number(), list[i].rule()
 	status.Shadow = s.shadowPhase(&list[i])
 	return status
 }

@@ -124,16 +124,21 @@ func (e *Engine) compare(c *Change) (*migration, error) {
 	if e.store == nil {
 		m.refuse("the server keeps no state: it has no data directory")
 	}
+	m.compare(c.Renamed)
+	return m, nil
+}
+
+// compare finds what becomes of the state.
+func (m *migration) compare(renamed map[string]string) {
 	m.compareSources()
-	if from.settings.shards != to.settings.shards {
-		m.refuse("'cepd.shards' becomes %d: keys would lie in other shards", to.settings.shards)
+	if now := m.to.settings.shards; m.from.settings.shards != now {
+		m.refuse("'cepd.shards' becomes %d: keys would lie in other shards", now)
 	}
-	m.compareStages(c.Renamed)
+	m.compareStages(renamed)
 	m.verdict.Keep = len(m.verdict.Reasons) == 0
 	if !m.verdict.Keep {
 		m.lost()
 	}
-	return m, nil
 }
 
 func (m *migration) refuse(format string, args ...any) {

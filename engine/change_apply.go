@@ -130,35 +130,47 @@ func (a *applying) copyState(w *restoring) error {
 	if a.change.Drop {
 		return w.commit()
 	}
-	for i, s := range a.from.stages {
+	c := &copying{r: state.Under{R: a.from.journal.store, Prefix: a.from.journal.root.Prefix}, w: w, from: a.head.Half, to: half}
+	return a.copyStages(c)
+}
+
+// copying is where the operators' state is read and written.
+type copying struct {
+	r        state.Under
+	w        *restoring
+	from, to int // halves
+}
+
+// under is what is read at a place.
+func (c *copying) under(place []byte) *state.Under {
+	return &state.Under{R: c.r.R, Prefix: slices.Concat(c.r.Prefix, place)}
+}
+
+// copyStages writes the operators' state as that of the new version.
+func (m *migration) copyStages(c *copying) error {
+	for i, s := range m.from.stages {
 		for shard := range s.shards {
-			if err := a.copyShard(w, i, shard); err != nil {
+			if err := m.copyShard(c, i, shard); err != nil {
 				return fmt.Errorf("stage %d: %w", i, err)
 			}
 		}
 	}
-	return w.commit()
+	return c.w.commit()
 }
 
 // copyShard copies the rows that wait for the watermark, and what the operator has.
-func (a *applying) copyShard(w *restoring, stage, shard int) error {
-	t := a.transfers[stage]
-	place := func(p *drafted, operator int) []byte { return operatorPlace(p.half, stage, shard, operator) }
-	waiting := &portions{w, place(a.to, 0)}
-	held := &portions{w, place(a.to, 1)}
+func (m *migration) copyShard(c *copying, stage, shard int) error {
+	t := m.transfers[stage]
+	place := func(half, operator int) []byte { return operatorPlace(half, stage, shard, operator) }
+	waiting, held := &portions{c.w, place(c.to, 0)}, &portions{c.w, place(c.to, 1)}
 	if t == nil {
-		for operator, to := range []*portions{waiting, held} {
-			if err := a.from.readUnder(place(a.from, operator)...).Scan(nil, nil, to.Put); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(c.under(place(c.from, 0)).Scan(nil, nil, waiting.Put), c.under(place(c.from, 1)).Scan(nil, nil, held.Put))
 	}
-	schema := a.from.stages[stage].plan.Prepared
-	if err := order.Rewrite(a.from.readUnder(place(a.from, 0)...), waiting, schema, t.Waiting); err != nil {
+	schema := m.from.stages[stage].plan.Prepared
+	if err := order.Rewrite(c.under(place(c.from, 0)), waiting, schema, t.Waiting); err != nil {
 		return err
 	}
-	return t.Copy(a.from.readUnder(place(a.from, 1)...), held)
+	return t.Copy(c.under(place(c.from, 1)), held)
 }
 
 // conclude puts what makes the new state the query's into the batch at hand.

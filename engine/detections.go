@@ -23,10 +23,13 @@ type Detections struct {
 
 // Detection is a row that a query has delivered.
 type Detection struct {
-	ID      string          `json:"id" doc:"The same in every delivery: why takes it as detection"`
-	Cursor  string          `json:"cursor" doc:"The after behind this row"`
-	Query   string          `json:"query"`
-	Version int             `json:"version,omitempty" doc:"Of the query"`
+	ID      string `json:"id" doc:"The same in every delivery: why takes it as detection"`
+	Cursor  string `json:"cursor" doc:"The after behind this row"`
+	Query   string `json:"query"`
+	Version int    `json:"version,omitempty" doc:"Of the query"`
+
+	Rule map[string]string `json:"rule,omitempty" doc:"Of the query: pack, severity, owner, runbook, tags, where SET 'rule.…' says them"`
+
 	Sink    string          `json:"sink" doc:"Table it was written to"`
 	Time    string          `json:"time,omitempty" doc:"Event time"`
 	Change  string          `json:"change,omitempty" enum:"-U,+U,-D" doc:"What a row means that is not simply new"`

@@ -72,7 +72,10 @@ func (p *Pipeline) CopyState() error {
 	}
 	generation, err := inForce(p.journal.store, p.name)
 	if err == nil {
-		err = copyState(p.journal.store, generation+1, p, from)
+		same := &drafted{Pipeline: p}
+		m := &migration{from: same, to: same}
+		m.compareStages(nil)
+		err = copyState(p.journal.store, generation+1, m, from)
 	}
 	return errors.Join(err, from.view.Close())
 }

@@ -40,6 +40,11 @@ const (
 	setLate         = "table.exec.emit.late-fire.enabled"
 	setLateDelay    = "table.exec.emit.late-fire.delay"
 	setLateness     = "table.exec.emit.allow-lateness"
+	setPack         = "rule.pack" // shown by a server, as the four that follow
+	setSeverity     = "rule.severity"
+	setOwner        = "rule.owner"
+	setRunbook      = "rule.runbook"
+	setTags         = "rule.tags"
 
 	setRestart         = "restart-strategy.type"                                            // none, exponential-delay
 	setRestartFirst    = "restart-strategy.exponential-delay.initial-backoff"               // before the first restart

@@ -38,7 +38,7 @@ type Shadow struct {
 
 // ShadowStart is how a shadow begins.
 type ShadowStart struct {
-	// State: with a copy of the query's state, whose plan has to be the same.
+	// State: with a copy of the query's state, made that of the shadow's text.
 	// Otherwise with none.
 	State bool
 	// History: at From, or, of tables that cannot be read from a time on, at the
@@ -129,7 +129,7 @@ func (e *Engine) openShadow(ctx context.Context, old *Query, root *plan.Insert, 
 		}
 		err := e.deleteShadow(root.Name, s.generation) // what a crash has left of an opening
 		if err == nil {
-			err = s.prepare(ctx, old, how, o)
+			err = s.prepare(ctx, old, Revision{root, cat}, how, o)
 		}
 		if err != nil {
 			return nil, errors.Join(err, e.deleteShadow(root.Name, s.generation))
@@ -183,10 +183,10 @@ func (s *Shadow) take(p *Pipeline, old *Query) error {
 }
 
 // prepare gets from the running query what the shadow begins with.
-func (s *Shadow) prepare(ctx context.Context, old *Query, how ShadowStart, o *opening) error {
+func (s *Shadow) prepare(ctx context.Context, old *Query, text Revision, how ShadowStart, o *opening) error {
 	switch {
 	case how.State:
-		return s.copyState(ctx, old)
+		return s.copyState(ctx, old, text)
 	case how.History:
 		return nil
 	}

@@ -100,30 +100,39 @@ func (e *Engine) deleteShadow(name string, generation uint32) error {
 
 // copyState fills the shadow's range with the query's state as it is after one
 // step, without what its outboxes hold.
-func (s *Shadow) copyState(ctx context.Context, old *Query) error {
+func (s *Shadow) copyState(ctx context.Context, old *Query, text Revision) error {
+	to, err := s.engine.draft(text)
+	if err != nil {
+		return err
+	}
+	m := &migration{from: &drafted{Pipeline: old.p}, to: to}
+	if m.compare(nil); len(m.verdict.Reasons) > 0 {
+		return fmt.Errorf("the state of the query is not that of the shadow: %s", m.verdict.Reasons[0].Text)
+	}
 	from, err := old.save(ctx)
 	if err != nil {
 		return err
 	}
-	err = copyState(s.engine.store, s.generation, old.p, from)
+	err = copyState(s.engine.store, s.generation, m, from)
 	return errors.Join(err, from.view.Close())
 }
 
-// copyState writes what a view has of a query as another generation.
-func copyState(store state.Store, generation uint32, p *Pipeline, from saved) error {
+// copyState writes what a view has of a query as another generation, of another
+// text.
+func copyState(store state.Store, generation uint32, m *migration, from saved) error {
+	p := m.to.Pipeline
 	w := &restoring{store: store, prefix: generationRange(p.name, generation)}
 	w.begin()
+	print := fingerprint(p.root, p.settings.shards, formatVersion)
 	err := w.root().DeleteRange(nil, nil)
 	if err == nil {
-		err = w.putJSON(sectionMeta, meta{Format: formatVersion, Fingerprint: p.fingerprint, Partial: true})
+		err = w.putJSON(sectionMeta, meta{Format: formatVersion, Fingerprint: print, Partial: true})
 	}
 	if err == nil {
 		err = w.commit()
 	}
-	u := state.Under{R: from.view, Prefix: p.journal.root.Prefix}
 	if err == nil {
-		section := stateSection(from.head.Half)
-		err = u.Scan([]byte{section}, []byte{section + 1}, w.put)
+		err = m.copyStages(&copying{r: state.Under{R: from.view, Prefix: m.from.journal.root.Prefix}, w: w, from: from.head.Half, to: from.head.Half})
 	}
 	head := from.head
 	head.Put, head.Places = make([]uint64, len(head.Put)), nil
@@ -131,7 +140,7 @@ func copyState(store state.Store, generation uint32, p *Pipeline, from saved) er
 		err = w.putJSON(sectionSnapshot, head)
 	}
 	if err == nil {
-		err = w.putJSON(sectionMeta, meta{Format: formatVersion, Fingerprint: p.fingerprint, Cepd: p.version})
+		err = w.putJSON(sectionMeta, meta{Format: formatVersion, Fingerprint: print, Cepd: m.from.version})
 	}
 	if err != nil {
 		return errors.Join(err, w.batch.Close())

@@ -27,12 +27,18 @@ type shadowed struct {
 }
 
 func newShadowed(t *testing.T, seed uint64) *shadowed {
+	t.Helper()
+	return newShadowedOf(t, seed, probes)
+}
+
+func newShadowedOf(t *testing.T, seed uint64, sql string) *shadowed {
+	t.Helper()
 	x := &shadowed{t: t, w: enginetest.NewWorld(), store: memstore.New(), all: 400}
 	input := randomPayments(rand.New(rand.NewPCG(seed, 10)), 2, x.all)
 	x.in = x.w.Input("payments", input...).Open()
 	x.show(x.all / 2)
 	x.open()
-	start(t, x.e, probes)
+	start(t, x.e, sql)
 	x.reads(x.all / 2)
 	return x
 }
@@ -236,8 +242,50 @@ func TestShadowIsRefused(t *testing.T) {
 	if err := x.e.DropShadow("alerts"); err != nil {
 		t.Error(err)
 	}
-	if _, err := x.e.StartShadow(context.Background(), c.Root, c.Catalog, engine.ShadowStart{State: true}); err == nil || !strings.Contains(err.Error(), "another text") {
+	other, err = enginetest.Compile(strings.Replace(bolder, "AFTER MATCH SKIP PAST LAST ROW", "AFTER MATCH SKIP TO NEXT ROW", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.e.StartShadow(context.Background(), other.Root, other.Catalog, engine.ShadowStart{State: true}); err == nil || !strings.Contains(err.Error(), "the state of the query is not that of the shadow: AFTER MATCH SKIP differs") {
 		t.Errorf("state of another text: %v", err)
 	}
 	x.shadow(bolder, engine.ShadowStart{})
+}
+
+// TestShadowWithOtherAggregates begins with the state of its query, whose windows
+// it has with one more aggregate, in another order: it makes the same of them, also
+// after it has taken over.
+func TestShadowWithOtherAggregates(t *testing.T) {
+	text := func(calls string) string {
+		return strings.Replace(changedSink, "'rule'", "'alerts'", 1) + "SELECT card, n, s, e FROM (SELECT card, window_end AS e, " + calls +
+			" FROM TABLE(HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '4' SECOND, INTERVAL '20' SECOND)) GROUP BY card, window_start, window_end)"
+	}
+	old, young := text("COUNT(*) AS n, SUM(amount) AS s"), text("MAX(country) AS x, SUM(amount) AS s, COUNT(*) AS n")
+	x := newShadowedOf(t, 4, old)
+	x.w.Output("alerts").Transactional()
+	s := x.shadow(young, engine.ShadowStart{State: true})
+	x.compares(s)
+	x.show(x.all * 3 / 4)
+	x.reads(x.all * 3 / 4)
+	until(t, func() bool {
+		c := s.Status().Comparison
+		return c != nil && readTo(s.Status().Query, int64(x.all*3/4)) && c.WaitingOld+c.WaitingNew == 0 && c.Same > 0
+	})
+	if c := s.Status().Comparison; c.OnlyOld+c.OnlyNew+c.Changed > 0 {
+		t.Errorf("%+v", c)
+	}
+	if err := x.e.Promote(context.Background(), "alerts", 2); err != nil {
+		t.Fatal(err)
+	}
+	start(t, x.e, young)
+	x.show(-1)
+	x.reads(x.all)
+	x.in.End()
+	q, _ := x.e.Query("alerts")
+	if err := q.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sortRows(x.w.Output("alerts").Rows()), alone(t, x, old); !slices.Equal(got, want) {
+		t.Errorf("%d rows, want %d", len(got), len(want))
+	}
 }

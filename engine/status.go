@@ -31,6 +31,7 @@ type Status struct {
 	State      State             `json:"state"`
 	Version    int               `json:"version,omitempty"` // of the query's text; told by the server
 	Shadow     string            `json:"shadow,omitempty"`  // the phase of its shadow; told by the server
+	Rule       map[string]string `json:"rule,omitempty"`    // pack, severity, owner, runbook, tags: SET 'rule.…'; told by the server
 	Error      string            `json:"error,omitempty"`
 	Failure    *FailureStatus    `json:"failure,omitempty"`
 	Hint       string            `json:"hint,omitempty"` // why nothing comes out

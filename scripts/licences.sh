@@ -12,12 +12,14 @@ version=v1.6.0
 	mv "$tools/go-licenses" "$tools/go-licenses-$version"
 }
 # modernc.org/mathutil is BSD-3-Clause in a wording that the tool does not know.
-"$tools/go-licenses-$version" check ./cmd/cepd --ignore modernc.org/mathutil --allowed_licenses=Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
+# The two of Eclipse are under EPL-2.0 or, as one chooses, BSD-3-Clause (EDL-1.0).
+"$tools/go-licenses-$version" check ./cmd/cepd --ignore modernc.org/mathutil --ignore github.com/eclipse --allowed_licenses=Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 if [ $# -gt 0 ]; then
-	"$tools/go-licenses-$version" save ./cmd/cepd --ignore modernc.org/mathutil --ignore github.com/cepd/cepd --save_path "$1" --force 2>/dev/null
-	mathutil=$(go list -m -f '{{.Dir}}' modernc.org/mathutil)
-	mkdir -p "$1/modernc.org/mathutil"
-	cp "$mathutil/LICENSE" "$1/modernc.org/mathutil/"
+	"$tools/go-licenses-$version" save ./cmd/cepd --ignore modernc.org/mathutil --ignore github.com/eclipse --ignore github.com/cepd/cepd --save_path "$1" --force 2>/dev/null
+	for module in modernc.org/mathutil github.com/eclipse/paho.golang github.com/eclipse/paho.mqtt.golang; do
+		mkdir -p "$1/$module"
+		cp "$(go list -m -f '{{.Dir}}' "$module")/LICENSE" "$1/$module/"
+	done
 	chmod -R u+w "$1"
 fi
 echo 'licences: all allowed'

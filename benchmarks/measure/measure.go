@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Usage is what a run cost.
@@ -32,15 +30,6 @@ func Run(f func() error) (Usage, error) {
 	runtime.ReadMemStats(&after)
 	u.Mallocs, u.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	return u, err
-}
-
-// CPUTime is the user and system time of the process.
-func CPUTime() time.Duration {
-	var r unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // ResetPeakRSS makes the highest resident set that of now, where the system

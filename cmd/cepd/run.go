@@ -17,8 +17,10 @@ import (
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // stopTimeout is how long an orderly stop may take; what has not left by then
@@ -88,17 +90,22 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	logs := intake.New(clock.Wall{})
 	o := r.options(names, slog.New(foreground{log.Handler()}))
+	o.Registry = all.New(all.Received(logs)...)
 	if o.Spans, err = newTracer(tracesConfig{}, log); err != nil {
 		return err
 	}
 	if r.engine, err = engine.New(o); err != nil {
 		return err
 	}
-	err = r.play(ctx, programs)
+	if err = logs.Open(r.engine.Store()); err == nil {
+		err = r.play(ctx, programs)
+	}
 	if err == nil && ctx.Err() != nil && r.saveTo != "" {
 		err = r.save()
 	}
+	logs.Close()
 	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if closeErr := r.engine.Close(stopping); err == nil {

@@ -143,7 +143,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	}
 	o.Spans = s.tracer
 	logs := intake.New(clock.Wall{})
-	o.Registry = all.New(http.New(logs), http.NewParameters(logs))
+	o.Registry = all.New(append(all.Received(logs), http.New(logs), http.NewParameters(logs))...)
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, errors.Join(err, s.protection.Audit.Close())

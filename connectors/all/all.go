@@ -15,8 +15,10 @@ import (
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/connectors/memory"
+	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // New is a registry of all connectors. extra are added, or replace those of
@@ -34,12 +36,18 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		email.New(),
 		jdbc.New(),
 		nats.New(),
+		mqtt.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),
 		memory.New(memory.NewStore(0)),
 		blackhole.New(),
 	}, extra...)...)
+}
+
+// Received are the connectors whose tables keep what comes in logs.
+func Received(logs *intake.Logs) []connectors.Connector {
+	return []connectors.Connector{mqtt.New(logs)}
 }
 
 // withFormat adds the options that choose the format to a connector that is

@@ -25,6 +25,8 @@ func (connector) Options() []connectors.OptionSpec {
 		{Name: "number-of-rows", Check: connectors.CheckInt(0, math.MaxInt64), Doc: "Rows to make. Default: no end, but see fields.NAME.end."},
 		{Name: "rows-per-second", Default: "10000", Check: connectors.CheckInt(0, 1e9), Doc: "Speed; 0 is as fast as can be."},
 		{Name: "seed", Default: "0", Check: connectors.CheckInt(math.MinInt64, math.MaxInt64), Doc: "Another seed gives other rows."},
+		{Name: "scenario", Doc: "File that describes the rows, and those of other tables: docs/generator.md. In place of fields."},
+		{Name: "scenario.table", Doc: "The scenario's name of the table. Default: the table's."},
 		{Name: "fields.", Prefix: true, Doc: "fields.NAME.PROPERTY; properties: kind (random, sequence), min, max, values (a list with commas), null-rate, length, var-len, start, end, step, max-past."},
 	}
 }
@@ -34,6 +36,11 @@ func (connector) Sink(connectors.Table) (connectors.Sink, error) { return nil, c
 // Source makes a generator for each column and finds where the rows end.
 func (c connector) Source(t connectors.Table) (connectors.Source, error) {
 	s := &source{now: c.now, rate: t.Int("rows-per-second", 10000), rows: t.Int("number-of-rows", math.MaxInt64)}
+	if t.Options["scenario"] != "" {
+		var err error
+		s.told, err = newTold(t)
+		return s, err
+	}
 	if err := checkFields(t); err != nil {
 		return nil, err
 	}
@@ -69,6 +76,7 @@ type source struct {
 	rate   int64 // rows per second; 0: no limit
 	rows   int64
 	fields []*field
+	told   *told // a scenario's rows, in place of fields; nil: none
 }
 
 // History implements connectors.Historian: the same rows, as fast as can be.
@@ -76,23 +84,31 @@ func (connector) History(options map[string]string, _, _ time.Time) { options["r
 
 func (s *source) Partitions(context.Context) ([]int32, error) { return []int32{0}, nil }
 func (s *source) Replayable() bool                            { return true }
-func (s *source) Bounded() bool                               { return s.rows < math.MaxInt64 }
-func (s *source) Close() error                                { return nil }
+func (s *source) Bounded() bool {
+	return s.rows < math.MaxInt64 || s.told != nil && s.told.file.Duration > 0
+}
+func (s *source) Close() error { return nil }
 
 // Open implements connectors.Source.
 func (s *source) Open(_ context.Context, _ int32, from int64, ready func()) (connectors.Reader, error) {
 	r := &reader{source: s, next: max(from, 0), ready: ready}
 	r.first, r.began = r.next, s.now()
-	return r, nil
+	if s.told == nil {
+		return r, nil
+	}
+	var err error
+	r.telling, err = s.told.begin(r.next)
+	return r, err
 }
 
 // reader makes rows. With a rate, those up to first + elapsed × rate are due.
 type reader struct {
 	*source
-	next  int64
-	first int64
-	began time.Time
-	ready func()
+	next    int64
+	first   int64
+	began   time.Time
+	ready   func()
+	telling *telling // nil: the rows are those of fields
 
 	mu    sync.Mutex
 	timer *time.Timer // runs; nil: none
@@ -102,7 +118,7 @@ type reader struct {
 func (r *reader) Position() int64 { return r.next }
 
 func (r *reader) End() int64 {
-	if !r.Bounded() {
+	if r.rows == math.MaxInt64 {
 		return -1
 	}
 	return r.rows
@@ -134,6 +150,11 @@ func (r *reader) PollColumns(limit int, until int64, dst *event.Batch) error {
 			n = 0
 			r.wait()
 		}
+	}
+	if r.telling != nil && n > 0 {
+		err := r.telling.poll(r.next, int(n), dst)
+		r.next += int64(dst.N)
+		return err
 	}
 	dst.Reset(int(n))
 	for i := range dst.ID {

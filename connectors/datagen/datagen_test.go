@@ -3,6 +3,10 @@ package datagen
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +16,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/formattest"
+	"github.com/cepd/cepd/internal/scenario"
 )
 
 // TestDatagen runs testdata/datagen: the first ten rows of the table, which
@@ -67,6 +72,89 @@ func read(t *testing.T, src connectors.Source, columns []connectors.Column, from
 		}
 	}
 	return rows
+}
+
+const orders = `
+duration: 2h
+entities: {order: {count: 100, first: 1}}
+traffic:
+  - {name: an order, entity: order, rate: 40/h, steps: [{table: placed, set: {id: $order, amount: {uniform: [1.00, 9.99]}, gift: {pick: [true, false]}, note: {pick: [now, later], null: 0.5}}}, {table: paid, after: 5m, set: {id: $order}}, {table: raw, record: "order $order"}]}
+`
+
+// TestScenario reads tables of a scenario, from every tenth row too, and compares them
+// with what the scenario makes.
+func TestScenario(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orders.yaml")
+	if err := os.WriteFile(path, []byte(orders), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	columns := []connectors.Column{
+		{Name: "id", Type: formattest.Type(t, "BIGINT")}, {Name: "amount", Type: formattest.Type(t, "DECIMAL.6.2")}, {Name: "gift", Type: formattest.Type(t, "BOOLEAN")},
+		{Name: "note", Type: formattest.Type(t, "STRING")}, {Name: "ts", Type: formattest.Type(t, "TIMESTAMP.3")},
+	}
+	tab := connectors.Table{Name: "placed", Columns: columns, Physical: columns, Options: map[string]string{"scenario": path, "rows-per-second": "0"}}
+	src, err := New(time.Now).Source(tab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := read(t, src, columns, 0, 1000, 7)
+	if want := madeOrders(t); !slices.Equal(rows, want) {
+		t.Errorf("%d rows, not the %d of the scenario:\n%s\n%s", len(rows), len(want), rows, want)
+	}
+	for from := 0; from < len(rows); from += 10 {
+		if got := read(t, src, columns, int64(from), 1000, 9); !slices.Equal(got, rows[from:]) {
+			t.Errorf("from row %d: other rows", from)
+		}
+	}
+	tab.Options["scenario.table"] = "raw"
+	tab.Columns, tab.Physical = columns[3:4], columns[3:4]
+	if src, err = New(time.Now).Source(tab); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, src, tab.Columns, 0, 1, 1); len(got) != 1 || !strings.Contains(got[0], "order ") {
+		t.Errorf("records as they are: %s", got)
+	}
+	for option, value := range map[string]string{"scenario.table": "shipped", "scenario": "none.yaml", "fields.id.min": "1"} {
+		bad := tab
+		bad.Options = map[string]string{"scenario": path, "scenario.table": "raw", option: value}
+		if _, err := New(time.Now).Source(bad); err == nil {
+			t.Errorf("%s = %s is taken", option, value)
+		}
+	}
+}
+
+// madeOrders is the rows of placed as the scenario makes them.
+func madeOrders(t *testing.T) (rows []string) {
+	f, err := scenario.Parse([]byte(orders))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := scenario.New(f, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		e, ok, err := w.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return rows
+		}
+		if e.Table != "placed" {
+			continue
+		}
+		var cells []string
+		for _, k := range []int{1, 2, 3, 4, 0} { // ts is the event's first field
+			v := e.Fields[k].Value
+			text := string(v.AppendText(nil))
+			if k == 4 && !v.Null() {
+				text = strconv.Quote(text)
+			}
+			cells = append(cells, strings.Replace(text, "null", "NULL", 1))
+		}
+		rows = append(rows, strings.Join(cells, " | ")+"\n")
+	}
 }
 
 func TestRate(t *testing.T) {

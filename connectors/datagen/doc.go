@@ -6,4 +6,7 @@
 //
 //	value = f(mix(seed, name, row))      random: in [min, max], or one of values
 //	value = start + row × step           sequence: ends after end
+//
+// With a scenario the rows are those of a table of internal/scenario, which begins
+// at a row by making those before it.
 package datagen

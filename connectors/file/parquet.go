@@ -88,7 +88,9 @@ func (r *columnReader) PollColumns(limit int, until int64, dst *event.Batch) err
 		dst.ID[i].Hi = uint64(uint32(r.part))
 	}
 	for c := range r.columns {
-		r.fill(&dst.Cols[c], r.columns[c].Metadata, dst)
+		if key := r.columns[c].Metadata; key != "" {
+			r.fill(&dst.Cols[c], key, dst)
+		}
 	}
 	return nil
 }

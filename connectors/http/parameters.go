@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/pushed"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state/intake"
 )
@@ -82,12 +83,12 @@ func (s *parameterSource) Open(ctx context.Context, _ int32, from int64, ready f
 	if err != nil {
 		return nil, err
 	}
-	return &parameterReader{reader{Reader: r, stop: -1, name: s.table.Name}, r.End(), s.Bounded()}, nil
+	return &parameterReader{pushed.LogReader{Reader: r, Stop: -1, Topic: s.table.Name}, r.End(), s.Bounded()}, nil
 }
 
 // parameterReader implements connectors.Beside.
 type parameterReader struct {
-	reader
+	pushed.LogReader
 	goal int64 // the end when it was opened
 	ends bool  // there
 }
@@ -99,8 +100,8 @@ func (r *parameterReader) CaughtUp() bool { return r.Position() >= r.goal }
 func (r *parameterReader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	if r.ends && r.CaughtUp() {
 		dst.Reset()
-		dst.Topic, dst.Next = r.name, r.Position()
+		dst.Topic, dst.Next = r.Topic, r.Position()
 		return io.EOF
 	}
-	return r.reader.Poll(limit, until, dst)
+	return r.LogReader.Poll(limit, until, dst)
 }

@@ -3,15 +3,14 @@ package http
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/pushed"
 	"github.com/cepd/cepd/internal/duration"
-	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -161,7 +160,7 @@ func (s *source) Open(_ context.Context, _ int32, from int64, ready func()) (con
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Reader: r, stop: stop, name: s.name}, nil
+	return &pushed.LogReader{Reader: r, Stop: stop, Topic: s.name}, nil
 }
 
 func (s *source) log() (*intake.Log, error) {
@@ -222,69 +221,4 @@ func (connector) History(options map[string]string, from, to time.Time) {
 	if !to.IsZero() {
 		options[optBounded], options[optEndAt] = modeTimestamp, strconv.FormatInt(to.UnixMilli(), 10)
 	}
-}
-
-// reader implements connectors.RawReader.
-type reader struct {
-	*intake.Reader
-	stop int64 // offset not read any more; -1: none
-	name string
-	buf  []byte
-}
-
-// Close implements connectors.Reader.
-func (r *reader) Close() error {
-	r.Reader.Close()
-	return nil
-}
-
-// Poll implements connectors.RawReader.
-func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
-	dst.Reset()
-	dst.Topic, dst.Part, dst.Next = r.name, 0, r.Position()
-	if r.stop >= 0 {
-		if dst.Next >= r.stop {
-			return io.EOF
-		}
-		until = sooner(until, r.stop)
-	}
-	if until >= 0 {
-		limit = int(max(0, min(int64(limit), until-dst.Next)))
-	}
-	list, err := r.Next(limit)
-	if err != nil {
-		return err
-	}
-	r.buf = r.buf[:0]
-	for i := range list {
-		r.append(dst, &list[i], dst.Next+int64(i))
-	}
-	dst.Buf, dst.Next = r.buf, r.Position()
-	return nil
-}
-
-func sooner(until, stop int64) int64 {
-	if until < 0 {
-		return stop
-	}
-	return min(until, stop)
-}
-
-func (r *reader) append(dst *connectors.RawBatch, x *intake.Record, offset int64) {
-	dst.Append(r.span(x.Value), offset)
-	last := dst.N() - 1
-	dst.Time[last] = x.Time
-	dst.Headers = append(dst.Headers, event.Span{})
-	if x.Key != nil {
-		dst.Key[last], dst.Flags[last] = r.span(x.Key), 0
-	}
-	if x.Value == nil {
-		dst.Flags[last] |= connectors.NullValue
-	}
-}
-
-func (r *reader) span(p []byte) event.Span {
-	s := event.Span{Off: uint32(len(r.buf)), Len: uint32(len(p))}
-	r.buf = append(r.buf, p...)
-	return s
 }

@@ -29,5 +29,5 @@ func dialectSource(t connectors.Table) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return d.source(t)
+	return d.source(t, false)
 }

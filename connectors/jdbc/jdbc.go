@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/duration"
 )
 
 const (
@@ -22,7 +24,19 @@ const (
 	optBatch    = "lookup.batch-size"
 )
 
-const defaultBatch = 128
+// The options of a table that is written.
+const (
+	optGuarantee = "sink.delivery-guarantee"
+	optPrefix    = "sink.transactional-id-prefix"
+	optMarks     = "sink.marks-table"
+	optRows      = "sink.buffer-flush.max-rows"
+	optTimeout   = "sink.delivery-timeout"
+)
+
+const (
+	defaultBatch = 128
+	defaultRows  = 1000
+)
 
 type connector struct{}
 
@@ -40,15 +54,34 @@ func (connector) Options() []connectors.OptionSpec {
 		{Name: optPassword, Secret: true, Doc: "To log in with."},
 		{Name: optDriver, Doc: "Taken for Flink's sake; the URL says what the database is."},
 		{Name: optBatch, Default: "128", Doc: "Keys in one question.", Check: connectors.CheckInt(1, 1000)},
+		{Name: optGuarantee, Default: "at-least-once", Values: []string{"at-least-once", "exactly-once"}, Doc: "at-least-once, or exactly-once: rows and how far they go in one transaction."},
+		{Name: optPrefix, Default: "cepd", Doc: "With exactly-once: begin of the name that the place is recorded under, PREFIX-QUERY-TABLE. Two installations on one database need different ones."},
+		{Name: optMarks, Default: "cepd_marks", Doc: "With exactly-once: the table that records how far each writer is. It is made if it is not there."},
+		{Name: optRows, Default: "1000", Doc: "Rows in one transaction, at most.", Check: connectors.CheckInt(1, 100_000)},
+		{Name: optTimeout, Default: "2 min", Doc: "How long writing is tried again before the query fails.", Check: checkTimeout},
 	}, connectors.LookupSpecs()...)
+}
+
+func checkTimeout(value string) error {
+	_, err := duration.Parse(value)
+	return err
 }
 
 func (connector) Source(connectors.Table) (connectors.Source, error) {
 	return nil, notRead
 }
 
-func (connector) Sink(connectors.Table) (connectors.Sink, error) {
-	return nil, connectors.ErrNotSink
+// Sink implements connectors.Connector.
+func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
+	d, err := dialectOf(t.Options[optURL])
+	if err != nil {
+		return nil, connectors.OptionError{Key: optURL, Message: "option 'url': " + err.Error()}
+	}
+	source, err := d.source(t, true)
+	if err != nil {
+		return nil, connectors.OptionError{Key: optURL, Message: "option 'url': " + err.Error()}
+	}
+	return newSink(t, d, source)
 }
 
 var notRead = connectors.OptionError{Key: "connector", Message: "a table with 'connector' = 'jdbc' is not read, it is asked for the rows of a key", Hint: "write JOIN t FOR SYSTEM_TIME AS OF s.proc ON t.id = s.id"}
@@ -59,7 +92,7 @@ func (connector) Looker(t connectors.Table, keys []connectors.Column) (connector
 	if err != nil {
 		return nil, connectors.OptionError{Key: optURL, Message: "option 'url': " + err.Error()}
 	}
-	source, err := d.source(t)
+	source, err := d.source(t, false)
 	if err != nil {
 		return nil, connectors.OptionError{Key: optURL, Message: "option 'url': " + err.Error()}
 	}
@@ -76,7 +109,7 @@ type dialect struct {
 	driver string // of database/sql
 	prefix string // of the URL
 	typed  bool   // parameters need their types
-	source func(t connectors.Table) (string, error)
+	source func(t connectors.Table, written bool) (string, error)
 }
 
 var dialects = []*dialect{
@@ -95,7 +128,7 @@ func dialectOf(text string) (*dialect, error) {
 }
 
 // postgresSource is the URL with user and password. Errors of a URL would show it.
-func postgresSource(t connectors.Table) (string, error) {
+func postgresSource(t connectors.Table, _ bool) (string, error) {
 	u, err := url.Parse(strings.TrimPrefix(t.Options[optURL], "jdbc:"))
 	if err != nil || u.Host == "" {
 		return "", errors.New("expected jdbc:postgresql://host:port/database")
@@ -116,8 +149,9 @@ func postgresSource(t connectors.Table) (string, error) {
 	return u.String(), nil
 }
 
-// sqliteSource opens the file for reading alone.
-func sqliteSource(t connectors.Table) (string, error) {
+// sqliteSource opens the file for reading alone, unless it is written; it has to be
+// there.
+func sqliteSource(t connectors.Table, written bool) (string, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(t.Options[optURL], "jdbc:"), "sqlite:")
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return "", errors.New("expected jdbc:sqlite:path")
@@ -126,11 +160,19 @@ func sqliteSource(t connectors.Table) (string, error) {
 		path = filepath.Join(t.Dir, path)
 	}
 	if t.Access.Confined() { // the driver opens it by itself
-		f, err := t.Access.Open(path)
+		flag := os.O_RDONLY
+		if written {
+			flag = os.O_RDWR
+		}
+		f, err := t.Access.OpenFile(path, flag, 0)
 		if err != nil {
 			return "", err
 		}
 		_ = f.Close()
 	}
-	return "file:" + path + "?mode=ro&_pragma=busy_timeout(5000)", nil
+	mode := "ro"
+	if written {
+		mode = "rw&_txlock=immediate"
+	}
+	return "file:" + path + "?_pragma=busy_timeout(5000)&mode=" + mode, nil
 }

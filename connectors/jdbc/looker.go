@@ -43,7 +43,7 @@ func newLooker(t connectors.Table, d *dialect, source string, keys []connectors.
 
 // Open implements connectors.Looker. It connects with the first question.
 func (l *looker) Open(context.Context) (err error) {
-	if l.db, err = l.open(); err != nil {
+	if l.db, err = l.dialect.open(l.table, l.source); err != nil {
 		return errors.New("the database cannot be opened") // the cause may show the password
 	}
 	l.db.SetMaxOpenConns(int(l.table.Int("lookup.async.max-in-flight", 16)))
@@ -51,15 +51,15 @@ func (l *looker) Open(context.Context) (err error) {
 	return nil
 }
 
-func (l *looker) open() (*sql.DB, error) {
-	if !l.dialect.typed {
-		return sql.Open(l.dialect.driver, l.source)
+func (d *dialect) open(t connectors.Table, source string) (*sql.DB, error) {
+	if !d.typed {
+		return sql.Open(d.driver, source)
 	}
-	c, err := pgx.ParseConfig(l.source)
+	c, err := pgx.ParseConfig(source)
 	if err != nil {
 		return nil, err
 	}
-	c.DialFunc = l.table.Access.DialContext
+	c.DialFunc = t.Access.DialContext
 	return stdlib.OpenDB(*c), nil
 }
 
@@ -118,7 +118,8 @@ func classed(err error) error {
 			return err
 		}
 		return connectors.Permanent(err)
-	case strings.Contains(err.Error(), "no such"): // table or column, of SQLite
+	case strings.Contains(err.Error(), "no such"), strings.Contains(err.Error(), "constraint failed"), // table, column, row, of SQLite
+		strings.Contains(err.Error(), "failed to encode"): // a value that the column's type has no place for
 		return connectors.Permanent(err)
 	}
 	return err

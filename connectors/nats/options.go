@@ -172,9 +172,6 @@ func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Delivery == connectors.ExactlyOnce {
-		return nil, optionFault("sink.delivery-guarantee", "= 'exactly-once' cannot be had of NATS; 'at-least-once' has messages that come again dropped by the server within the stream's duplicate window")
-	}
 	if t.Options[optSubject] == "" || strings.ContainsAny(t.Options[optSubject], "*> \t\r\n,") {
 		return nil, optionFault(optSubject, "of a table that is written is one subject, without * and >; {column} stands for the row's value")
 	}

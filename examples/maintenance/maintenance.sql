@@ -1,5 +1,6 @@
 -- Predictive maintenance: what to look at before a machine fails.
 --   overheating   four readings, each hotter than the one before, that end above the limit
+--   drift         its mean over ten minutes creeps up, by three degrees within an hour, and moves by small steps
 --   silent        no heartbeat for two minutes after the last: absence, decided by time alone
 
 CREATE TABLE readings (
@@ -51,3 +52,23 @@ FROM heartbeats MATCH_RECOGNIZE (
   PATTERN (B -> NOT N) WITHIN INTERVAL '2' MINUTE
   DEFINE N AS N.machine IS NOT NULL
 );
+
+CREATE VIEW means AS
+SELECT machine, window_time AS at, AVG(celsius) AS mean
+FROM TUMBLE(TABLE readings, DESCRIPTOR(ts), INTERVAL '10' MINUTE)
+GROUP BY machine, window_start, window_end, window_time;
+
+INSERT INTO maintenance /*+ NAME('drift') */
+SELECT machine, 'drift', since, at, CAST(CAST(high - low AS DECIMAL(6, 1)) AS STRING) || ' degrees in an hour'
+FROM means MATCH_RECOGNIZE (
+  PARTITION BY machine
+  ORDER BY at
+  MEASURES A.at AS since, L.at AS at, A.mean AS low, L.mean AS high, SUPPRESS_STATUS() AS status
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (A R{5} L)
+  SUPPRESS BY machine FOR INTERVAL '2' HOUR
+  DEFINE
+    R AS R.mean - PREV(R.mean) BETWEEN -0.5 AND 2.5,
+    L AS L.mean - PREV(L.mean) BETWEEN -0.5 AND 2.5 AND L.mean >= A.mean + 3
+)
+WHERE status = 'FIRST';

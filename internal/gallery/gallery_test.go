@@ -28,24 +28,50 @@ func list(t *testing.T) []Example {
 	return l
 }
 
-// TestExamples plays each example: what it finds is in its expected.txt, and no
-// rule does worse than it should.
+// TestExamples plays each example: what it finds is in its expected.txt, its picture
+// and the figures of its page are current, and no rule does worse than it should.
 func TestExamples(t *testing.T) {
-	for _, e := range list(t) {
+	var reports []*Report
+	examples := list(t)
+	for _, e := range examples {
 		t.Run(e.Name, func(t *testing.T) {
 			var out bytes.Buffer
-			screen := Screen{Out: &out, Each: -1}
+			screen := Screen{Out: &out, Each: 5}
 			report, err := Play(context.Background(), e, Options{Saw: screen.Saw})
 			if err != nil {
 				t.Fatal(err)
 			}
 			screen.Summary(report)
 			compare(t, filepath.Join(folder, e.Name, "expected.txt"), out.Bytes())
+			checkPage(t, e, report)
+			reports = append(reports, report)
 			if report.Short() || report.Late > 0 {
 				t.Errorf("a rule does worse than it should, or events came late:\n%s", out.String())
 			}
 		})
 	}
+	if len(reports) == len(examples) { // none was left out by -run
+		compare(t, "../../docs/gallery.md", []byte(overview(examples, reports)))
+	}
+}
+
+// checkPage checks the picture and the figures of an example's page.
+func checkPage(t *testing.T, e Example, r *Report) {
+	t.Helper()
+	picture, err := Picture(context.Background(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, filepath.Join(folder, e.Name, e.Name+".svg"), []byte(picture))
+	path := filepath.Join(folder, e.Name, "README.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err = withFigures(page, r); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	compare(t, path, page)
 }
 
 // TestOtherSeeds plays each example with other events: the rules fit the story,

@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Seed uint64                  // 0: that of the scenario
 	Saw  func(Finding)           // each row that a query writes; nil: nobody looks
+	Told func(l scenario.Label)  // each story that was planted; nil: nobody looks
 	Sent func(e *scenario.Event) // each event; nil: nobody looks
 }
 
@@ -20,7 +21,7 @@ type Options struct {
 type Finding struct {
 	scenario.Detection
 	Verdict      scenario.Verdict
-	Story        string // of the label or decoy
+	Label        *scenario.Label // of what it found, or took a decoy for; nil: nothing
 	Query, Table string
 }
 
@@ -125,6 +126,9 @@ func (p *play) send() (more bool, err error) {
 func (p *play) until(ctx context.Context, now, mark time.Time) error {
 	for _, l := range p.world.TakeLabels() {
 		p.score.Plant(l)
+		if p.Told != nil {
+			p.Told(l)
+		}
 	}
 	if err := p.player.Until(ctx, now, mark); err != nil {
 		return err
@@ -139,7 +143,7 @@ func (p *play) until(ctx context.Context, now, mark time.Time) error {
 }
 
 func (p *play) judge(r ruletest.Row) error {
-	v, d, story, err := p.score.Judge(r.Query, r.Table, r.JSON)
+	v, d, label, err := p.score.Judge(r.Query, r.Table, r.JSON)
 	if err != nil {
 		return err
 	}
@@ -147,7 +151,7 @@ func (p *play) judge(r ruletest.Row) error {
 		p.report.Others[r.Table]++
 	}
 	if p.Saw != nil {
-		p.Saw(Finding{d, v, story, r.Query, r.Table})
+		p.Saw(Finding{d, v, label, r.Query, r.Table})
 	}
 	return nil
 }

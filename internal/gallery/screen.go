@@ -17,7 +17,7 @@ import (
 type Screen struct {
 	Out    io.Writer
 	Colour bool
-	Each   int // detections of a rule that are shown, beside those that are wrong; below 0: all
+	Each   int // detections of a rule that are shown, and as many wrong ones; below 0: all
 	shown  map[string]int
 }
 
@@ -43,24 +43,35 @@ func (s *Screen) Saw(f Finding) {
 	if s.shown == nil {
 		s.shown = map[string]int{}
 	}
-	s.shown[f.Rule]++
-	if n := s.shown[f.Rule]; f.Verdict == scenario.Found && s.Each >= 0 && n > s.Each {
-		if n == s.Each+1 {
-			fmt.Fprintln(s.Out, s.paint(dim, "                     "+f.Rule+": more of these are not shown"))
-		}
+	if s.enough(f) {
 		return
 	}
 	title := s.paint(red, "FOUND")
 	switch f.Verdict {
 	case scenario.FalseAlarm:
 		title = s.paint(yellow, "FALSE ALARM")
-		if f.Story != "" {
-			title += " (" + f.Story + ")"
+		if f.Label != nil {
+			title += " (" + f.Label.Story + ")"
 		}
 	case scenario.Repeated:
 		title = s.paint(dim, "REPEATED")
 	}
 	fmt.Fprintf(s.Out, "%s  %s  %s  %s\n", f.Time.Format(time.DateTime), title, f.Rule, s.paint(dim, string(f.Row)))
+}
+
+// enough says whether there have been so many of a rule, right or wrong ones, that
+// this one is not shown.
+func (s *Screen) enough(f Finding) bool {
+	kind := f.Rule
+	if f.Verdict != scenario.Found {
+		kind += ", wrong ones"
+	}
+	s.shown[kind]++
+	n := s.shown[kind]
+	if s.Each >= 0 && n == s.Each+1 {
+		fmt.Fprintln(s.Out, s.paint(dim, "                     "+kind+": more of these are not shown"))
+	}
+	return s.Each >= 0 && n > s.Each
 }
 
 // maxMissed is how many missed stories are listed.

@@ -10,6 +10,7 @@ type Label struct {
 	Rule     string // "": a decoy, which no rule should find
 	Key      []Field
 	From, To time.Time // of its first and its last event
+	Telling  int       // that of its events
 }
 
 // label is what a told story leaves for the count, without its times.

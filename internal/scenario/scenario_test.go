@@ -248,7 +248,11 @@ func TestScore(t *testing.T) {
 		{"q", "r", `{"card": 8, "ts": "2026-03-02 00:01:10.001"}`, FalseAlarm, ""},
 		{"q", "r", `{"card": 9, "ts": "2026-03-02 00:01:10.000"}`, FalseAlarm, "alike"},
 	} {
-		v, _, story, err := s.Judge(c.query, c.table, []byte(c.row))
+		v, _, l, err := s.Judge(c.query, c.table, []byte(c.row))
+		story := ""
+		if l != nil {
+			story = l.Story
+		}
 		if err != nil || v != c.verdict || story != c.story {
 			t.Errorf("%s: %v, %q, %v", c.row, v, story, err)
 		}

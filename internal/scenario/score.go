@@ -71,16 +71,16 @@ type Detection struct {
 	Row  json.RawMessage
 }
 
-// Judge says what a row is that a query wrote into a table. The story is that of
-// the label, or of the decoy that was taken for one; "": neither.
-func (s *Score) Judge(query, table string, row json.RawMessage) (v Verdict, d Detection, story string, err error) {
+// Judge says what a row is that a query wrote into a table. The label is that of
+// the story, or of the decoy that was taken for one; nil: neither.
+func (s *Score) Judge(query, table string, row json.RawMessage) (v Verdict, d Detection, l *Label, err error) {
 	d = Detection{Row: row}
 	r := s.file.rule(query)
 	if r < 0 {
 		r = s.file.rule(table)
 	}
 	if r < 0 {
-		return Unscored, d, "", nil
+		return Unscored, d, nil, nil
 	}
 	t := &s.Rules[r]
 	d.Rule = t.Name
@@ -88,53 +88,53 @@ func (s *Score) Judge(query, table string, row json.RawMessage) (v Verdict, d De
 	decoder := json.NewDecoder(strings.NewReader(string(row)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&cells); err != nil {
-		return v, d, "", fmt.Errorf("rule %s: %w", t.Name, err)
+		return v, d, nil, fmt.Errorf("rule %s: %w", t.Name, err)
 	}
 	if d.Time, err = timeOf(cells[t.Time]); err != nil {
-		return v, d, "", fmt.Errorf("rule %s: column %s: %w", t.Name, t.Time, err)
+		return v, d, nil, fmt.Errorf("rule %s: column %s: %w", t.Name, t.Time, err)
 	}
 	key, err := s.keyOf(&t.Rule, cells)
 	if err != nil {
-		return v, d, "", err
+		return v, d, nil, err
 	}
-	v, story = s.judge(t, t.Name+"\x00"+key, d.Time)
+	v, l = s.judge(t, t.Name+"\x00"+key, d.Time)
 	if v == FalseAlarm {
-		story = s.decoy(&t.Rule, cells, d.Time)
+		l = s.decoy(&t.Rule, cells, d.Time)
 	}
-	return v, d, story, nil
+	return v, d, l, nil
 }
 
-func (s *Score) judge(t *Tally, key string, at time.Time) (Verdict, string) {
-	seen := ""
+func (s *Score) judge(t *Tally, key string, at time.Time) (Verdict, *Label) {
+	var seen *Label
 	for _, l := range s.labels[key] {
 		switch {
 		case at.Before(l.From) || at.After(l.To.Add(t.Delay)):
 		case l.found:
-			seen = l.Story
+			seen = &l.Label
 		default:
 			l.found = true
 			t.Found++
-			return Found, l.Story
+			return Found, &l.Label
 		}
 	}
-	if seen != "" {
+	if seen != nil {
 		t.Repeated++
 		return Repeated, seen
 	}
 	t.FalseAlarms++
-	return FalseAlarm, ""
+	return FalseAlarm, nil
 }
 
-// decoy is the name of the decoy of that time and one of those values.
-func (s *Score) decoy(r *Rule, cells map[string]any, at time.Time) string {
+// decoy is the decoy of that time and one of those values.
+func (s *Score) decoy(r *Rule, cells map[string]any, at time.Time) *Label {
 	for i := 0; i < len(r.key.Content); i += 2 {
 		for _, l := range s.decoys[fmt.Sprint(cells[r.key.Content[i].Value])] {
 			if !at.Before(l.From) && !at.After(l.To.Add(r.Delay)) {
-				return l.Story
+				return l
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 func (s *Score) keyOf(r *Rule, cells map[string]any) (string, error) {

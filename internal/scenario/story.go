@@ -23,6 +23,7 @@ type story struct {
 	gap    time.Duration // between starts, on average
 	every  time.Duration // each entity of the first part
 	rhythm rhythm
+	only   only
 
 	let   fields
 	set   fields
@@ -65,6 +66,7 @@ type rawStory struct {
 	Rate   string     `yaml:"rate"`
 	Every  string     `yaml:"every"`
 	Rhythm *rawRhythm `yaml:"rhythm"`
+	Only   *rawOnly   `yaml:"only"`
 	Let    yaml.Node  `yaml:"let"`
 	Set    yaml.Node  `yaml:"set"`
 	Steps  []rawStep  `yaml:"steps"`
@@ -81,6 +83,12 @@ type rawStep struct {
 	Repeat yaml.Node `yaml:"repeat"`
 	Chance *float64  `yaml:"chance"`
 	Steps  []rawStep `yaml:"steps"`
+}
+
+// rawOnly is when a story begins.
+type rawOnly struct {
+	Days  []string  `yaml:"days"`
+	Hours [2]string `yaml:"hours"`
 }
 
 type rawRhythm struct {
@@ -163,7 +171,32 @@ func (s *story) readStart(f *File, raw *rawStory) (err error) {
 	case s.every > 0 && len(s.parts) == 0:
 		return fmt.Errorf("every asks for an entity")
 	}
+	if err := s.readOnly(raw.Only); err != nil {
+		return err
+	}
 	return s.readRhythm(raw.Rhythm)
+}
+
+var dayNames = map[string]time.Weekday{"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
+
+func (s *story) readOnly(raw *rawOnly) error {
+	if raw == nil {
+		return nil
+	}
+	for _, name := range raw.Days {
+		d, ok := dayNames[name]
+		if !ok {
+			return fmt.Errorf("only: a day is mon, tue, wed, thu, fri, sat or sun, not %q", name)
+		}
+		s.only.days[d] = true
+	}
+	from, err := optional("from", raw.Hours[0])
+	to, err2 := optional("to", raw.Hours[1])
+	if err != nil || err2 != nil || from >= to || to > 24*time.Hour || len(raw.Days) == 0 {
+		return fmt.Errorf("only is {days: [mon, fri], hours: [9h, 17h]}")
+	}
+	s.only.from, s.only.to = from, to
+	return nil
 }
 
 func (s *story) readRhythm(raw *rawRhythm) error {

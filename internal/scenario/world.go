@@ -16,6 +16,7 @@ type Event struct {
 	Arrival time.Time
 	Fields  []Field // the time among them
 	Record  *string // the record as it is; nil: the fields
+	Telling int     // of a story: equal for the events of one
 }
 
 // AppendJSON appends the event as its table reads it.
@@ -34,6 +35,7 @@ type World struct {
 	starts   queue[start]
 	pending  queue[Event]
 	seq      uint64
+	tellings int
 	end      time.Time // zero: none
 	labels   []Label
 	err      error
@@ -50,7 +52,6 @@ type teller struct {
 	*story
 	rnd     *rand.Rand
 	popular *rand.Zipf // nil: all entities alike
-	told    int
 }
 
 // start is when a story begins; of a story of every entity, with which.
@@ -111,40 +112,66 @@ func hash(s string) uint64 {
 	return h
 }
 
-// schedule plans the first start of a story.
+// schedule plans the starts of a story, or the first of those that follow from
+// one another.
 func (w *World) schedule(i int) {
 	t := &w.tellers[i]
-	if t.every == 0 {
+	switch {
+	case t.every > 0:
+		for e := range w.entities[t.parts[0].kind] {
+			w.at(w.file.Start.Add(time.Duration(t.rnd.Int64N(int64(t.every)))), start{i, e})
+		}
+	case t.count > 0:
+		part := float64(w.last().Sub(w.file.Start)) / float64(t.count) // one in each
+		for n := range t.count {
+			at := w.file.Start.Add(time.Duration((float64(n) + t.rnd.Float64()) * part))
+			w.at(t.only.moved(at, t.rnd), start{i, -1})
+		}
+	default:
 		w.next(i, w.file.Start)
-		return
-	}
-	for e := range w.entities[t.parts[0].kind] {
-		w.at(w.file.Start.Add(time.Duration(t.rnd.Int64N(int64(t.every)))), start{i, e})
 	}
 }
+
+// last is when stories stop to begin.
+func (w *World) last() time.Time { return w.end.Add(-w.file.Tail) }
 
 func (w *World) at(t time.Time, s start) {
 	w.seq++
 	w.starts.push(t, w.seq, s)
 }
 
-// next plans the start of a story after one at now.
+// next plans the start of a story with a rate, after one at now.
 func (w *World) next(i int, now time.Time) {
 	t := &w.tellers[i]
-	last := w.end.Add(-w.file.Tail)
-	if t.count > 0 {
-		if t.told == t.count {
-			return
-		}
-		part := float64(last.Sub(w.file.Start)) / float64(t.count) // one in each
-		w.at(w.file.Start.Add(time.Duration((float64(t.told)+t.rnd.Float64())*part)), start{i, -1})
-		t.told++
-		return
-	}
 	at := now.Add(time.Duration(t.rnd.ExpFloat64() * float64(t.gap) / t.rhythm.at(now)))
-	if w.end.IsZero() || at.Before(last) {
+	at = t.only.moved(at, t.rnd)
+	if w.end.IsZero() || at.Before(w.last()) {
 		w.at(at, start{i, -1})
 	}
+}
+
+// only is the days, and the hours of these, in which a story begins.
+type only struct {
+	days     [7]bool
+	from, to time.Duration // 0: at any time
+}
+
+// moved is t, or somewhere in the hours of the next day there is.
+func (o *only) moved(t time.Time, rnd *rand.Rand) time.Time {
+	if o.to == 0 {
+		return t
+	}
+	day := t.Truncate(24 * time.Hour)
+	if at := t.Sub(day); o.days[day.Weekday()] && at >= o.from && at < o.to {
+		return t
+	}
+	if t.Sub(day) >= o.from {
+		day = day.AddDate(0, 0, 1)
+	}
+	for !o.days[day.Weekday()] {
+		day = day.AddDate(0, 0, 1)
+	}
+	return day.Add(o.from + time.Duration(rnd.Int64N(int64(o.to-o.from))))
 }
 
 // rhythm is a day's: more at the peak, less half a day away.
@@ -190,7 +217,7 @@ func (w *World) begin() {
 		if at := now.Add(t.every); w.end.IsZero() || at.Before(w.end) {
 			w.at(at, s)
 		}
-	} else {
+	} else if t.count == 0 {
 		w.next(s.story, now)
 	}
 	if cast, ok := w.cast(t, s.entity, now); ok {
@@ -264,6 +291,7 @@ func (w *World) tell(t *teller, cast []int, now time.Time) {
 	for _, l := range t.let {
 		s.vars = append(s.vars, Field{l.name, l.expr(s)})
 	}
+	w.tellings++
 	run := script{World: w, teller: t, scene: s, began: now, first: now, last: now}
 	label := t.label(w.file, s)
 	run.play(t.steps)
@@ -276,7 +304,7 @@ func (w *World) tell(t *teller, cast []int, now time.Time) {
 		}
 	}
 	for _, l := range label {
-		l.From, l.To = run.first, run.last
+		l.From, l.To, l.Telling = run.first, run.last, w.tellings
 		w.labels = append(w.labels, l)
 	}
 }
@@ -337,7 +365,7 @@ func (r *script) once(p *step) {
 
 // emit makes the event of a step.
 func (r *script) emit(p *step) {
-	e := Event{Table: p.table, Time: r.time.Truncate(time.Millisecond)}
+	e := Event{Table: p.table, Time: r.time.Truncate(time.Millisecond), Telling: r.tellings}
 	if r.events == 0 {
 		r.first = e.Time
 	}

@@ -35,6 +35,11 @@ func (t *Table) Takes() Changelog {
 	switch t.Option("connector", "") {
 	case "kafka", "http", "webhook":
 		return AppendOnly
+	case "jdbc":
+		if len(t.PrimaryKey) > 0 {
+			return Upsert
+		}
+		return AppendOnly
 	}
 	switch t.format() {
 	case "", "json", "csv":

@@ -64,7 +64,7 @@ func (c *Checker) fitsTable(e *ast.Insert, n plan.Node, t *catalog.Table) bool {
 	}
 	text, remedy := changesOf(source)
 	c.add(diag.Changelog, e.Table.Pos(), "%s takes rows that stay, and %s", t.Name, text).
-		WithHint("write a table of 'connector' = 'upsert-kafka' with PRIMARY KEY (…) NOT ENFORCED, or one of 'format' = 'debezium-json'; or %s", remedy)
+		WithHint("write a table of 'connector' = 'upsert-kafka' or 'jdbc' with PRIMARY KEY (…) NOT ENFORCED, or one of 'format' = 'debezium-json'; or %s", remedy)
 	return false
 }
 

@@ -148,7 +148,7 @@ func (l *Log) Stats() Stats {
 	return s
 }
 
-// Refused counts the posts that were not taken, by reason.
+// Refused counts the posts, and single records, that were not taken, by reason.
 func (l *Log) Refused() map[string]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -163,9 +163,14 @@ func (l *Log) refuse(err error) {
 	if !known {
 		reason = "error"
 	}
+	l.Refuse(reason, 1)
+}
+
+// Refuse counts records that whoever takes them for the log had to leave out.
+func (l *Log) Refuse(reason string, n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.refused[reason]++
+	l.refused[reason] += n
 }
 
 // needed is the first offset that a query may still have to read; mu is held.
@@ -289,11 +294,18 @@ func (l *Log) publish() {
 	l.mu.Lock()
 	news := l.end != l.meta.Next
 	l.first, l.end, l.bytes = l.meta.First, l.meta.Next, l.meta.Bytes
-	var wake []func()
+	l.mu.Unlock()
 	if news {
-		for r := range l.readers {
-			wake = append(wake, r.ready)
-		}
+		l.Wake()
+	}
+}
+
+// Wake has all readers look again.
+func (l *Log) Wake() {
+	l.mu.Lock()
+	var wake []func()
+	for r := range l.readers {
+		wake = append(wake, r.ready)
 	}
 	l.mu.Unlock()
 	for _, f := range wake {

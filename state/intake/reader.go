@@ -50,7 +50,7 @@ func (l *Log) open(query string, from int64, ready func()) (*Reader, error) {
 	case from == Newest:
 		from = l.end
 	case from < l.first:
-		return nil, fmt.Errorf("table %s keeps events from offset %d on, and those from %d on are to be read: raise 'http.retention.bytes' and 'http.retention.age', or begin anew: %w", l.name, l.first, from, ErrGone)
+		return nil, fmt.Errorf("table %s keeps events from offset %d on, and those from %d on are to be read: raise the table's retention (bytes, age), or begin anew: %w", l.name, l.first, from, ErrGone)
 	case from > l.end:
 		return nil, fmt.Errorf("table %s has events up to offset %d, and those from %d on are to be read: its log was begun anew: %w", l.name, l.end, from, ErrGone)
 	}

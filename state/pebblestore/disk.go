@@ -9,7 +9,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"golang.org/x/sys/unix"
 
 	"github.com/cepd/cepd/internal/clock"
 )
@@ -51,12 +50,11 @@ func newDisk(dir string, o Options) *disk {
 const enoughRoom = 16 << 20
 
 func hasRoom(dir string) bool {
-	var s unix.Statfs_t
-	if unix.Statfs(dir, &s) != nil {
+	u, err := vfs.Default.GetDiskUsage(dir)
+	if err != nil {
 		return true // the write will tell
 	}
-	size := uint64(s.Bsize)
-	return s.Bavail*size >= min(enoughRoom, s.Blocks*size/20)
+	return u.AvailBytes >= min(enoughRoom, u.TotalBytes/20)
 }
 
 // meet returns when there is room.

@@ -23,16 +23,26 @@ func (n *node) read(v *event.Vec, i int) string {
 }
 
 func (n *node) readValue(v *event.Vec, i int) string {
-	x := n.leaves[0].next()
+	l := n.leaves[0]
+	if l.text != nil && l.ready() && l.rest > 0 {
+		fits := l.text.put(v, i, l.from)
+		if l.take(1); !fits {
+			return n.unfit()
+		}
+		return ""
+	}
+	x := l.next()
 	switch {
 	case x.IsNull():
 		cell.SetNull(v, i)
 		return ""
 	case !n.set(v, i, *x):
-		return n.name + ": the value does not fit " + n.typ.String()
+		return n.unfit()
 	}
 	return ""
 }
+
+func (n *node) unfit() string { return n.name + ": the value does not fit " + n.typ.String() }
 
 // depth is the definition level of what comes next.
 func (n *node) depth() int {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 )
 
 // ahead is how many values of a leaf are taken out of a page at once.
@@ -13,8 +14,9 @@ const ahead = 512
 
 // leaf gives the values of a column of the file, in a row group.
 type leaf struct {
-	column int
-	name   string
+	column  int
+	name    string
+	repeats bool // a row may have several values: else nobody looks at the next, which may be damaged
 
 	pages  parquet.Pages
 	page   parquet.Page
@@ -22,12 +24,21 @@ type leaf struct {
 	buf    [ahead]parquet.Value
 	at, n  int
 	end    bool // of the row group
+
+	// A page whose values need no conversion is taken as it is; then values and buf
+	// have nothing of it.
+	copy  copier // nil: there is none such
+	width int    // of its values, in bytes
+	data  encoding.Values
+	text  *texts // nil: it is no text
+	from  int    // first value that is left of data or text
+	rest  int    // how many are
 }
 
 // open begins a row group.
 func (l *leaf) open(g parquet.RowGroup) {
 	l.close()
-	l.pages, l.at, l.n, l.end = g.ColumnChunks()[l.column].Pages(), 0, 0, false
+	l.pages, l.at, l.n, l.rest, l.end = g.ColumnChunks()[l.column].Pages(), 0, 0, 0, false
 }
 
 func (l *leaf) close() {
@@ -45,14 +56,22 @@ func (l *leaf) release() {
 	}
 }
 
-// peek is the next value, which stays; false: the row group has no more. Its
-// bytes are valid until the next peek after it has been taken.
-func (l *leaf) peek() (*parquet.Value, bool) {
-	for l.at == l.n {
+// ready says whether there is another value: in data or text, or else in buf.
+func (l *leaf) ready() bool {
+	for l.rest == 0 && l.at == l.n {
 		if l.end {
-			return nil, false
+			return false
 		}
 		l.fill()
+	}
+	return true
+}
+
+// peek is the next value, which stays; false: the row group has no more, or it is
+// not in buf. Its bytes are valid until the next peek after it has been taken.
+func (l *leaf) peek() (*parquet.Value, bool) {
+	if !l.ready() || l.rest > 0 {
+		return nil, false
 	}
 	return &l.buf[l.at], true
 }
@@ -70,8 +89,12 @@ func (l *leaf) next() *parquet.Value {
 
 // pass takes the values of one occurrence at a repetition level.
 func (l *leaf) pass(level int) {
+	if l.ready() && l.rest > 0 {
+		l.take(1)
+		return
+	}
 	l.next()
-	for l.more(level + 1) {
+	for l.repeats && l.more(level+1) {
 		l.next()
 	}
 }
@@ -107,10 +130,18 @@ func (l *leaf) turn() {
 		l.end = true
 	case err != nil:
 		panic(damage{err})
+	case l.copy != nil && page.Dictionary() == nil && page.NumNulls() == 0:
+		l.page, l.data, l.from = page, page.Data(), 0
+		l.rest = min(int(page.NumValues()), int(l.data.Size())/l.width) // a damaged page may have fewer
+	case l.text != nil && page.NumNulls() == 0:
+		l.page, l.from, l.rest = page, 0, l.text.begin(page)
 	default:
 		l.page, l.values = page, page.Values()
 	}
 }
+
+// take goes past values of data or text.
+func (l *leaf) take(n int) { l.from, l.rest = l.from+n, l.rest-n }
 
 // damage is panicked with: what is read is many calls deep, where each would
 // have to hand it on. The library panics as well on some damaged files.

@@ -47,6 +47,8 @@ const (
 type Reader struct {
 	columns []connectors.Column
 	nodes   []*node // of columns; nil for metadata
+	fixed   []int   // columns whose values have one size: they are read by column
+	others  []int   // they are read row by row
 	count   *node   // nil: another field says how many rows there are
 	groups  []group // of the split, in order
 	at      int     // of groups
@@ -54,7 +56,8 @@ type Reader struct {
 	next    int64   // row of the file
 	end     int64
 	rejects []connectors.Reject
-	broken  *damage // the file is damaged as a whole
+	misfits []misfit // of the batch
+	broken  *damage  // the file is damaged as a whole
 }
 
 // group is a row group, whose first row is row first of the file.
@@ -91,6 +94,15 @@ func Open(in io.ReaderAt, size int64, columns []connectors.Column, split, splits
 func (r *Reader) bind(f *parquet.File) (err error) {
 	defer guard(&err)
 	r.nodes, err = bind(f.Root(), r.columns)
+	for c, n := range r.nodes {
+		switch {
+		case n == nil:
+		case n.set != nil && n.typ.Physical() != event.PhysStr:
+			r.fixed = append(r.fixed, c)
+		default:
+			r.others = append(r.others, c)
+		}
+	}
 	if !slices.ContainsFunc(r.nodes, func(n *node) bool { return n != nil && len(n.leaves) > 0 }) && f.NumRows() > 0 {
 		r.count = counting(f.Root())
 	}
@@ -235,44 +247,69 @@ func (r *Reader) begin() {
 }
 
 // fill reads the rows of dst, or fewer when they are many bytes, and says how
-// many. An error is damage in the row after them.
+// many. An error is damage in the row after them. Fields of one size are read by
+// column, after the others.
 func (r *Reader) fill(dst *event.Batch) (rows int, err error) {
+	rows, err = r.fillRows(dst)
+	done, damaged := r.fillColumns(dst, rows)
+	if damaged != nil {
+		rows, err = done, damaged
+	}
+	r.rejectMisfits(dst, rows)
+	return rows, err
+}
+
+func (r *Reader) fillRows(dst *event.Batch) (rows int, err error) {
 	defer guard(&err)
 	r.begin()
-	for rows < dst.N && !full(dst.Cols) {
-		if reason := r.row(dst, rows); reason != "" {
-			r.reject(dst, rows, "field "+reason)
-		}
+	if r.count == nil && len(r.others) == 0 {
+		return dst.N, nil
+	}
+	for rows < dst.N && !r.full(dst) {
+		r.row(dst, rows)
 		rows++
 	}
 	return rows, nil
 }
 
-// row reads a row; the result is why it is none, or "".
-func (r *Reader) row(dst *event.Batch, row int) (reason string) {
+// row reads the fields of a row that are not read by column.
+func (r *Reader) row(dst *event.Batch, row int) {
 	if r.count != nil {
 		r.count.pass()
 	}
-	for c, n := range r.nodes {
-		if n == nil {
-			continue
-		}
-		why := n.read(&dst.Cols[c], row)
-		if r.columns[c].NotNull && dst.Cols[c].Null(row) {
-			why = n.name + ": NULL in a NOT NULL column"
-		}
-		if why != "" && reason == "" {
-			reason = why
-		}
+	for _, c := range r.others {
+		r.value(c, &dst.Cols[c], row)
 	}
-	return reason
+}
+
+// value reads a field's value in a row.
+func (r *Reader) value(c int, v *event.Vec, row int) {
+	n := r.nodes[c]
+	why := n.read(v, row)
+	if r.columns[c].NotNull && v.Null(row) {
+		why = n.name + ": NULL in a NOT NULL column"
+	}
+	if why != "" {
+		r.note(row, c, why)
+	}
 }
 
 // full says whether a batch should have no more rows.
-func full(columns []event.Vec) bool {
-	for c := range columns {
-		v := &columns[c]
-		if len(v.Buf) > batchBytes || full(v.Kids) || v.Type.Kind != event.Row && len(v.Kids) > 0 && v.Kids[0].Rows() > batchElements {
+func (r *Reader) full(dst *event.Batch) bool {
+	for _, c := range r.others {
+		if large(&dst.Cols[c]) {
+			return true
+		}
+	}
+	return false
+}
+
+func large(v *event.Vec) bool {
+	if len(v.Buf) > batchBytes || v.Type.Kind != event.Row && len(v.Kids) > 0 && v.Kids[0].Rows() > batchElements {
+		return true
+	}
+	for k := range v.Kids {
+		if large(&v.Kids[k]) {
 			return true
 		}
 	}

@@ -40,6 +40,10 @@ func bind(root *parquet.Column, columns []connectors.Column) ([]*node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("field %w", err)
 		}
+		if n.set != nil {
+			n.leaves[0].copy, n.leaves[0].width = copierOf(col, n)
+			n.leaves[0].text = textsOf(col, c.Type)
+		}
 		nodes[i] = n
 	}
 	return nodes, nil
@@ -124,7 +128,9 @@ func firstLeaf(c *parquet.Column) *parquet.Column {
 }
 
 // newLeaf reads a column of the file.
-func newLeaf(c *parquet.Column) *leaf { return &leaf{column: c.Index(), name: c.Name()} }
+func newLeaf(c *parquet.Column) *leaf {
+	return &leaf{column: c.Index(), name: c.Name(), repeats: c.MaxRepetitionLevel() > 0}
+}
 
 func bindValue(n *node, c *parquet.Column) (err error) {
 	if n.set, err = setterOf(c, n.typ); err != nil {

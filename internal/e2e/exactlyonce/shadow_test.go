@@ -101,6 +101,9 @@ func TestShadowUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaits("the comparison is true", s.compared)
+	if out := b.run("select", "SELECT c.phase, COUNT(*) AS n FROM cepd.comparisons c JOIN cepd.differences d ON c.query = d.query GROUP BY c.phase", "--server", s.address); !strings.Contains(out, "comparing  100") {
+		t.Errorf("the system tables:\n%s", out)
+	}
 	b.world.Release()
 	s = s.promoted(time.Duration(rnd.Int64N(int64(400 * time.Millisecond))))
 	b.await(s.delivered() + 200)

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,7 @@ var feeders = map[string][]feeder{
 	"email":        {{why: "it is only written"}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"nats":         {{feed: stream}},
+	"mqtt":         {{feed: received(map[string]string{"url": "mqtt://localhost", "topic": "in"})}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
 
@@ -169,6 +171,16 @@ func stream(t *testing.T, _ *bed, records [][]byte) map[string]string {
 		}
 	}
 	return map[string]string{"url": s.ClientURL(), "stream": "in", "scan.bounded.mode": "latest-offset"}
+}
+
+// received has the records in the log, as they are when they have come.
+func received(options map[string]string) func(*testing.T, *bed, [][]byte) map[string]string {
+	return func(t *testing.T, b *bed, records [][]byte) map[string]string {
+		t.Helper()
+		all := kept(t, b, records)
+		maps.Copy(all, options)
+		return all
+	}
 }
 
 func newStore() *memory.Store { return memory.NewStore(0) }

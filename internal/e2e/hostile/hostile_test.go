@@ -150,7 +150,7 @@ INSERT INTO seen SELECT * FROM t`, strings.Join(columns, ", "), strings.Join(wit
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Options{Registry: all.New(memory.New(b.store), posted.New(b.logs)), Stdin: b.stdin})
+	e, err := engine.New(engine.Options{Registry: all.New(append(all.Received(b.logs), memory.New(b.store), posted.New(b.logs))...), Stdin: b.stdin})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,121 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	mqtt3 "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/cepd/cepd/connectors/pushed"
+)
+
+// quiesce is how long a connection that is left may still send, in ms.
+const quiesce = 250
+
+// options3 connects by MQTT 3.1.1, again and again.
+func (c *config) options3(ctx context.Context) *mqtt3.ClientOptions {
+	o := mqtt3.NewClientOptions().AddBroker("tcp://" + c.url.Host).SetClientID(c.clientID).SetProtocolVersion(4).
+		SetUsername(c.table.Options[optUser]).SetPassword(c.table.Options[optPassword]).
+		SetKeepAlive(span(c.table, optAlive, 30*time.Second)).SetConnectTimeout(dialTimeout).SetOrderMatters(true).
+		SetAutoReconnect(true).SetConnectRetry(true).SetConnectRetryInterval(leastWait).SetMaxReconnectInterval(mostWait)
+	o.SetCustomOpenConnectionFn(func(*url.URL, mqtt3.ClientOptions) (net.Conn, error) {
+		conn, err := c.dial(ctx)
+		if err != nil {
+			c.log.Warn("cannot connect, trying again", "error", err)
+		}
+		return conn, err
+	})
+	return o
+}
+
+// receive3 implements receiver.Run by MQTT 3.1.1.
+func (r *receiver) receive3(ctx context.Context, in *pushed.Inbox) error {
+	failed := make(chan error, 1)
+	subscriptions := map[string]byte{}
+	for _, f := range r.filters {
+		subscriptions[f] = r.qos
+	}
+	o := r.options3(ctx).SetCleanSession(false).SetAutoAckDisabled(true)
+	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) {
+		in.Connected(false)
+		r.log.Warn("connection lost, connecting again", "error", err)
+	})
+	o.SetDefaultPublishHandler(func(_ mqtt3.Client, m mqtt3.Message) {
+		_ = r.take(ctx, in, &incoming{topic: m.Topic(), value: m.Payload(), qos: m.Qos(), retained: m.Retained(), ack: m.Ack}) // ctx has ended
+	})
+	o.SetOnConnectHandler(func(c mqtt3.Client) {
+		t := c.SubscribeMultiple(subscriptions, nil)
+		go func() { // the library answers the token, at the latest when the connection ends
+			<-t.Done()
+			switch err := refused3(t); {
+			case err != nil:
+				select {
+				case failed <- err:
+				default:
+				}
+			case t.Error() == nil:
+				in.Connected(true)
+			}
+		}()
+	})
+	c := mqtt3.NewClient(o)
+	c.Connect()
+	defer c.Disconnect(quiesce)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// refused3 is the refusal of a subscription.
+func refused3(t mqtt3.Token) error {
+	s, ok := t.(*mqtt3.SubscribeToken)
+	if !ok {
+		return nil
+	}
+	for filter, code := range s.Result() {
+		if code == 0x80 {
+			return fmt.Errorf("the broker refuses the subscription to '%s'", filter)
+		}
+	}
+	return nil
+}
+
+// link3 publishes by MQTT 3.1.1.
+type link3 struct {
+	*config
+	client mqtt3.Client
+}
+
+// open3 waits for the first connection.
+func (c *config) open3(ctx context.Context) (link, error) {
+	o := c.options3(context.WithoutCancel(ctx)).SetCleanSession(true)
+	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) { c.log.Warn("connection lost, connecting again", "error", err) })
+	l := &link3{c, mqtt3.NewClient(o)}
+	if err := wait3(ctx, l.client.Connect()); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *link3) publish(ctx context.Context, m *outgoing) error {
+	return wait3(ctx, l.client.Publish(m.topic, l.qos, l.table.Options[optRetain] == "true", m.value))
+}
+
+func wait3(ctx context.Context, t mqtt3.Token) error {
+	select {
+	case <-t.Done():
+		return t.Error()
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), t.Error())
+	}
+}
+
+func (l *link3) close() { l.client.Disconnect(quiesce) }

@@ -1,0 +1,186 @@
+package pushed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/remote"
+	"github.com/cepd/cepd/state/intake"
+)
+
+// Message is what came from outside.
+type Message struct {
+	Value   []byte
+	Headers []connectors.Header
+	Kept    func() // called when the log has it; nil: nobody waits for that
+}
+
+func (m *Message) size() int {
+	n := len(m.Value) + 64
+	for i := range m.Headers {
+		n += len(m.Headers[i].Key) + len(m.Headers[i].Value) + 8
+	}
+	return n
+}
+
+// maxInbox is how many bytes of messages wait for the log, and MaxMessage how many
+// one has at most.
+const (
+	maxInbox   = 8 << 20
+	MaxMessage = 1 << 20
+)
+
+// Reasons for which messages are lost, in intake.Log.Refused.
+const (
+	lostFull  = "lost"  // they could not be held back
+	lostLarge = "large" // MaxMessage
+)
+
+// Inbox takes messages to the log of a table.
+type Inbox struct {
+	log       *intake.Log
+	logger    *slog.Logger
+	connected atomic.Bool
+
+	mu    sync.Mutex
+	list  []Message
+	bytes int
+	work  chan struct{} // gets one value when there are messages
+	room  chan struct{} // gets one value when some are gone
+}
+
+func newInbox(l *intake.Log, logger *slog.Logger) *Inbox {
+	return &Inbox{log: l, logger: logger, work: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// Connected says whether messages can come: a table that hears nobody is not idle.
+func (in *Inbox) Connected(yes bool) { in.connected.Store(yes) }
+
+// Put takes a message, which it keeps, and waits while too much waits already.
+func (in *Inbox) Put(ctx context.Context, m Message) error {
+	for !in.add(m) {
+		select {
+		case <-in.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Offer takes a message that nobody can send again; where there is no room it is
+// lost, and counted.
+func (in *Inbox) Offer(m Message) {
+	if !in.add(m) {
+		in.Lost(1)
+	}
+}
+
+// Lost counts messages that could not be taken.
+func (in *Inbox) Lost(n int64) { in.log.Refuse(lostFull, n) }
+
+// add says whether there was room. A message that is too large is never taken:
+// held back, it would hold back all others.
+func (in *Inbox) add(m Message) bool {
+	if m.size() > MaxMessage {
+		in.logger.Warn("a message is too large and left out", "bytes", m.size(), "limit", MaxMessage)
+		in.log.Refuse(lostLarge, 1)
+		if m.Kept != nil {
+			m.Kept()
+		}
+		return true
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.bytes > maxInbox {
+		return false
+	}
+	in.list, in.bytes = append(in.list, m), in.bytes+m.size()
+	poke(in.work)
+	return true
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for messages and takes as many as go into one post.
+func (in *Inbox) take(ctx context.Context) ([]Message, error) {
+	for {
+		in.mu.Lock()
+		n, size := 0, 0
+		for n < min(len(in.list), intake.MaxRecords) && size+in.list[n].size() <= intake.MaxPostBytes {
+			size += in.list[n].size()
+			n++
+		}
+		some := in.list[:n:n]
+		in.list, in.bytes = in.list[n:], in.bytes-size
+		in.mu.Unlock()
+		if n > 0 {
+			poke(in.room)
+			return some, nil
+		}
+		select {
+		case <-in.work:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// keep puts messages into the log until the context ends, and acknowledges them.
+func (in *Inbox) keep(ctx context.Context) error {
+	for {
+		some, err := in.take(ctx)
+		if err != nil {
+			return nil
+		}
+		post := &intake.Post{Records: make([]intake.Record, len(some))}
+		for i := range some {
+			post.Records[i] = intake.Record{Key: connectors.AppendHeaders(nil, some[i].Headers), Value: some[i].Value}
+		}
+		if err := in.append(ctx, post); err != nil {
+			return err
+		}
+		if ctx.Err() != nil { // it may be there or not: it is sent again
+			return nil
+		}
+		for i := range some {
+			if some[i].Kept != nil {
+				some[i].Kept()
+			}
+		}
+	}
+}
+
+// append waits for room in the log.
+func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
+	var wait remote.Wait
+	told := false
+	for {
+		_, err := in.log.Append(ctx, post)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case errors.Is(err, intake.ErrClosed): // the process ends, or the table goes
+			<-ctx.Done()
+			return nil
+		case !errors.Is(err, intake.ErrFull) && !errors.Is(err, intake.ErrBusy) && !errors.Is(err, intake.ErrNoRoom):
+			return err
+		}
+		if !told {
+			in.logger.Warn("messages wait outside: "+err.Error(), "table", in.log.Name())
+			told = true
+		}
+		if wait.Wait(ctx) != nil {
+			return nil
+		}
+	}
+}
