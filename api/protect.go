@@ -46,6 +46,7 @@ var rules = map[string]rule{
 	"POST /v1/backups":                              {auth.Admin, true, "create-backup"}, // goes where the request says
 	"GET /v1/tables":                                {auth.Viewer, false, "list-tables"},
 	"GET /v1/tables/{name}":                         {auth.Viewer, false, "show-table"},
+	"GET /v1/catalog":                               {auth.Viewer, false, "show-catalog"},
 	"POST /v1/validate":                             {auth.Author, false, "validate"}, // asks brokers, names what files there are
 	"GET /metrics":                                  {auth.Viewer, false, "metrics"},
 	"GET /assets/{file}":                            {auth.None, false, "page-file"}, // the same for everybody

@@ -52,6 +52,7 @@ func register(api huma.API, s *Service) {
 	registerDetections(api, s)
 	registerSample(api, s)
 	registerConnectors(api, s)
+	registerCatalog(api, s)
 	registerSavepoints(api, s)
 	registerBackups(api, s)
 	registerEvents(api, s)

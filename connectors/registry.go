@@ -41,6 +41,9 @@ func (r *Registry) Lookup(name string) (Connector, bool) {
 // Names lists the connectors, ascending.
 func (r *Registry) Names() []string { return sortedKeys(r.connectors) }
 
+// FormatOptions are the options of a format; nil: there is none of that name.
+func (r *Registry) FormatOptions(name string) []OptionSpec { return r.formats[name].Options }
+
 // Formats lists the formats, ascending.
 func (r *Registry) Formats() []string { return sortedKeys(r.formats) }
 

@@ -73,7 +73,7 @@ func (p *Pipeline) fingerprintAs(format int, r *restored) string {
 	if r != nil {
 		root.Name = r.Query
 	}
-	return fingerprint(&root, p.settings.shards, format)
+	return p.settings.fingerprint(&root, format)
 }
 
 // maxAgain bounds the IDs that a restored query holds: 16 bytes each, 40 in memory.

@@ -14,6 +14,7 @@ import (
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/trace"
 	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/pebblestore"
 )
@@ -83,7 +84,7 @@ func (c *cycle) PollColumns(limit int, until int64, dst *event.Batch) error {
 }
 
 // cyclePipeline runs a query over the columns without a store.
-func cyclePipeline(t testing.TB, sql, delay string, store state.Store) *engine.Pipeline {
+func cyclePipeline(t testing.TB, sql, delay string, store state.Store, more ...func(*engine.Options)) *engine.Pipeline {
 	c := newCycle()
 	types := map[string]string{}
 	for _, f := range workload.TransactionSchema.Fields {
@@ -99,6 +100,9 @@ func cyclePipeline(t testing.TB, sql, delay string, store state.Store) *engine.P
 		t.Fatal(err)
 	}
 	o := engine.Options{Registry: connectors.NewRegistry(formats.Specs(), c, blackhole.New()), Clock: clock.Wall{}, Workers: 1}
+	for _, change := range more {
+		change(&o)
+	}
 	p, err := engine.OpenPipeline(context.Background(), o, q.Root, q.Catalog, store)
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +140,8 @@ func step(t testing.TB, p *engine.Pipeline) {
 	}
 }
 
-func benchmarkSteps(b *testing.B, sql, delay string) {
-	p := cyclePipeline(b, sql, delay, nil)
+func benchmarkSteps(b *testing.B, sql, delay string, more ...func(*engine.Options)) {
+	p := cyclePipeline(b, sql, delay, nil, more...)
 	for range 2 * cycleRows / event.MaxRows {
 		step(b, p)
 	}
@@ -159,6 +163,30 @@ func BenchmarkQ6Delayed(b *testing.B) { benchmarkSteps(b, q6, fiveSeconds) }
 func BenchmarkVelocity(b *testing.B)  { benchmarkSteps(b, velocityCounts, "") }
 func BenchmarkStacks(b *testing.B)    { benchmarkSteps(b, velocityStacks, "") }
 func BenchmarkQ2Delayed(b *testing.B) { benchmarkSteps(b, q2, fiveSeconds) }
+
+// BenchmarkDetections is of a pattern that makes a detection of each event: what
+// it costs to keep the last ones to be watched, and to tell what they are made of.
+func BenchmarkDetections(b *testing.B) {
+	const all = `INSERT INTO q1 SELECT card, amount, country FROM tx MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts
+	 MEASURES A.amount AS amount, A.country AS country PATTERN (A) DEFINE A AS A.amount >= 0)`
+	b.Run("unwatched", func(b *testing.B) { benchmarkSteps(b, all, "") })
+	for _, level := range []string{"none", "events", "conditions"} {
+		b.Run(level, func(b *testing.B) {
+			benchmarkSteps(b, "SET 'detections.explain' = '"+level+"'; "+all, "", (*engine.Options).Watched)
+		})
+	}
+}
+
+// BenchmarkQ2Traced is Q2 with tracing on, of records of which none is part of a
+// trace.
+func BenchmarkQ2Traced(b *testing.B) {
+	tracer, err := trace.New(b.Context(), trace.Options{Endpoint: "http://127.0.0.1:1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tracer.Close(context.Background())
+	benchmarkSteps(b, q2, "", func(o *engine.Options) { o.Spans = tracer })
+}
 
 // BenchmarkQ2Journal has a store on disk, commits every 25 steps and writes the
 // changed state of 100,000 keys every 1,000 steps.

@@ -61,7 +61,7 @@ type applying struct {
 // there is neither.
 func (a *applying) read() (found bool, err error) {
 	p := a.from.Pipeline
-	p.fingerprint = fingerprint(p.root, p.settings.shards, formatVersion)
+	p.fingerprint = p.settings.fingerprint(p.root, formatVersion)
 	if found, err = p.checkMeta(); err != nil || !found {
 		return false, err
 	}
@@ -193,7 +193,7 @@ func (a *applying) conclude(w *restoring) error {
 			return err
 		}
 	}
-	m := meta{Format: formatVersion, Fingerprint: fingerprint(p.root, p.settings.shards, formatVersion), Cepd: a.version}
+	m := meta{Format: formatVersion, Fingerprint: p.settings.fingerprint(p.root, formatVersion), Cepd: a.version}
 	return errors.Join(w.putJSON(sectionSnapshot, h), w.putJSON(sectionMeta, m))
 }
 

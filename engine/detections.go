@@ -34,15 +34,8 @@ type Detection struct {
 	Time    string          `json:"time,omitempty" doc:"Event time"`
 	Change  string          `json:"change,omitempty" enum:"-U,+U,-D" doc:"What a row means that is not simply new"`
 	Columns json.RawMessage `json:"columns" doc:"The row, as an object"`
-	Events  []DetectedEvent `json:"events,omitempty" doc:"What it was made of, where that can be told without reading the history again"`
-}
-
-// DetectedEvent is a row of a source.
-type DetectedEvent struct {
-	Variable  string `json:"variable,omitempty"`
-	Table     string `json:"table"`
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
+	Events  []DetectedEvent `json:"events,omitempty" doc:"What it was made of, where that can be told without reading the history again: SET 'detections.explain'"`
+	Left    int             `json:"left_out,omitempty" doc:"Events between the first and the last that are left out"`
 }
 
 // Gap says that rows were delivered which a reader cannot get.
@@ -345,7 +338,8 @@ func (l *ringLook) gaps() (list []Gap) {
 
 // describe writes a row out.
 func (r *ring) describe(b *event.Batch, row int) Detection {
-	d := Detection{ID: b.ID[row].Hex(), Query: r.at.query, Sink: r.table, Columns: appendColumns(nil, b, row), Events: r.query.p.madeOf(b.ID[row])}
+	d := Detection{ID: b.ID[row].Hex(), Query: r.at.query, Sink: r.table, Columns: appendColumns(nil, b, row, r.columns())}
+	r.tellEvents(&d, b, row)
 	if len(b.Time) > 0 {
 		d.Time = showTime(b.Time[row])
 	}
@@ -355,10 +349,29 @@ func (r *ring) describe(b *event.Batch, row int) Detection {
 	return d
 }
 
-// appendColumns appends a row as a JSON object.
-func appendColumns(dst []byte, b *event.Batch, row int) []byte {
+// columns is the number of the rows' own columns.
+func (r *recent) columns() int {
+	if r.explained {
+		return len(r.schema.Fields) - 1
+	}
+	return len(r.schema.Fields)
+}
+
+// tellEvents says what a row was made of, as far as it tells.
+func (r *ring) tellEvents(d *Detection, b *event.Batch, row int) {
+	if r.explained {
+		if m, err := explained(b.Cols[r.columns()].Value(row).S); err == nil && m.Version > 0 {
+			d.Events, d.Left = m.Events, m.Left
+			return
+		}
+	}
+	d.Events = r.query.p.madeOf(b.ID[row])
+}
+
+// appendColumns appends the first columns of a row as a JSON object.
+func appendColumns(dst []byte, b *event.Batch, row, columns int) []byte {
 	dst = append(dst, '{')
-	for i, f := range b.Schema.Fields {
+	for i, f := range b.Schema.Fields[:columns] {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

@@ -11,6 +11,9 @@ import (
 // FormatVersion is for tests that keep states of each version.
 const FormatVersion = formatVersion
 
+// Watched has what a pipeline delivers kept for those who watch.
+func (o *Options) Watched() { o.arrivals = newArrivals(1) }
+
 // Inspect calls f between two steps of a running query.
 func (q *Query) Inspect(f func()) error {
 	return q.ask(context.Background(), func(*Pipeline) error { f(); return nil })

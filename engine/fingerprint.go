@@ -28,6 +28,16 @@ func fingerprint(root *plan.Insert, shards, format int) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// fingerprint is that of a query with these settings: what conditions read is kept
+// where detections tell of it.
+func (s *settings) fingerprint(root *plan.Insert, format int) string {
+	sum := fingerprint(root, s.shards, format)
+	if s.explain == explainConditions {
+		sum += "+conditions"
+	}
+	return sum
+}
+
 // newFields are fields of plans that formats before 4 did not have.
 var newFields = map[string]bool{
 	"plan.Aggregate.Emit": true, "plan.Aggregate.Upsert": true, "plan.Join.NullAware": true, "plan.TopN.Last": true, "plan.TopN.Upsert": true,

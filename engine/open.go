@@ -129,6 +129,7 @@ func (b *opener) graph() ([]sinkSpec, error) {
 		MaxRows: p.settings.matchRows, MaxThreads: p.settings.matchThreads,
 		ContinueOnError: slices.ContainsFunc(outputs, func(o build.Output) bool { return tolerates(o.Input, p.settings.policy) }),
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
+		Explain: p.settings.explain == explainConditions,
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
 		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions})
 	if err != nil {
@@ -141,7 +142,7 @@ func (b *opener) graph() ([]sinkSpec, error) {
 // start restores the state and opens the readers where it ends.
 func (b *opener) start(ctx context.Context) error {
 	p := b.p
-	p.fingerprint = fingerprint(b.root, p.settings.shards, formatVersion)
+	p.fingerprint = p.settings.fingerprint(b.root, formatVersion)
 	if err := errors.Join(p.checkDisk(), p.load()); err != nil {
 		return err
 	}
@@ -274,11 +275,14 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 		}
 	}
 	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
-	if len(b.p.boxes) < len(b.p.graph.Sinks) {
+	if b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.spans = b.p.spans
+		if b.p.settings.explain != explainNothing {
+			o.explain(b.p)
+		}
 	}
 	if a := b.options.arrivals; a != nil && b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
-		o.recent = newRecent(a, b.root.Name, t.Name, o.schema)
+		o.recent = newRecent(a, b.root.Name, t.Name, o.schema, o.explainer != nil)
 	}
 	b.p.boxes = append(b.p.boxes, o)
 	if err := sink.Open(ctx); err != nil {
@@ -381,7 +385,12 @@ func delivery(text string) connectors.Delivery {
 func (b *opener) stages() {
 	p := b.p
 	for i := range p.graph.Stages {
-		p.stages = append(p.stages, newStage(i, b.traced(i, &p.graph.Stages[i]), p.settings.shards))
+		s := newStage(i, b.traced(i, &p.graph.Stages[i]), p.settings.shards)
+		if p.settings.explain != explainNothing {
+			s.trace(true)
+			s.conditions(p.settings.explain == explainConditions)
+		}
+		p.stages = append(p.stages, s)
 	}
 	for _, s := range p.stages {
 		for i := range s.plan.Branches {

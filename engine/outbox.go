@@ -10,6 +10,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/trace"
+	"github.com/cepd/cepd/operators"
 	"github.com/cepd/cepd/state"
 )
 
@@ -24,21 +25,22 @@ import (
 // It holds limit bytes and what one step adds: the pipeline takes no step while
 // an outbox is full.
 type outbox struct {
-	table   string
-	sink    connectors.Sink
-	limit   int64
-	rate    int64              // rows per second that may leave; 0: any
-	most    int                // rows of an item
-	seq     uint64             // rows numbered so far; the pipeline's
-	newest  event.Time         // of their times; the pipeline's
-	rows    rows               // scratch of rejects.go
-	recent  *recent            // what has left, to be watched; nil: nobody can
-	spans   *spans             // nil: there are no traces
-	sends   []trace.Span       // of what is on its way to the sink; of the delivery
-	refuser connectors.Refuser // the sink, if it may find that a row cannot be delivered
-	letters *letters           // where such rows go; nil: they are only counted
-	wait    time.Duration      // how long rows are gathered; 0: they leave at once
-	enough  int64              // bytes of rows that leave before
+	table     string
+	sink      connectors.Sink
+	limit     int64
+	rate      int64              // rows per second that may leave; 0: any
+	most      int                // rows of an item
+	seq       uint64             // rows numbered so far; the pipeline's
+	newest    event.Time         // of their times; the pipeline's
+	rows      rows               // scratch of rejects.go
+	recent    *recent            // what has left, to be watched; nil: nobody can
+	spans     *spans             // nil: there are no traces
+	explainer *explainer         // nil: rows do not tell what they are made of
+	sends     []trace.Span       // of what is on its way to the sink; of the delivery
+	refuser   connectors.Refuser // the sink, if it may find that a row cannot be delivered
+	letters   *letters           // where such rows go; nil: they are only counted
+	wait      time.Duration      // how long rows are gathered; 0: they leave at once
+	enough    int64              // bytes of rows that leave before
 
 	tx      connectors.Transactional // the sink, if it delivers exactly once
 	state   event.Time               // of the mark
@@ -114,9 +116,11 @@ func signal(c chan struct{}) {
 }
 
 // put numbers the live rows of b and copies those that are not yet
-// acknowledged. Salt is mixed into their IDs.
-func (o *outbox) put(b *event.Batch, step uint64, salt event.ID) {
+// acknowledged. Salt is mixed into their IDs; lineage, which may be nil, knows what
+// they are made of.
+func (o *outbox) put(b *event.Batch, step uint64, salt event.ID, lineage *operators.Lineage) {
 	live := b.LiveRows()
+	b = o.explainer.widen(b, live, lineage)
 	if len(b.Time) > 0 {
 		for _, row := range live {
 			o.newest = max(o.newest, b.Time[row])
@@ -244,7 +248,11 @@ func (o *outbox) deliver(ctx context.Context, c cut, most int64) (n int, err err
 func (o *outbox) write(ctx context.Context, items []item) error {
 	for i := range items {
 		it := &items[i]
-		if err := o.sink.Write(o.sending(ctx, it), it.b); err != nil {
+		rows, made := o.explainer.split(it.b)
+		if x, ok := o.sink.(connectors.Explainer); ok {
+			x.Explain(made)
+		}
+		if err := o.sink.Write(o.sending(ctx, it), rows); err != nil {
 			return fmt.Errorf("write to %s: %w", o.table, err)
 		}
 	}
@@ -338,11 +346,11 @@ func (o *outbox) save(w state.Writer) error {
 
 // restore reads what save wrote, as rows that may leave at once; acknowledged
 // ones are dropped.
-func (o *outbox) restore(r state.Reader, seq, acked uint64) error {
+func (o *outbox) restore(r state.Reader, seq, acked uint64, explained bool) error {
 	o.seq, o.acked = seq, acked
 	return r.Scan(nil, nil, func(key, value []byte) error {
-		b := event.NewBatch(o.schema)
-		if err := state.ReadBatch(value, b); err != nil {
+		b, err := keptRows(o.schema, explained, o.explainer != nil, value)
+		if err != nil {
 			return err
 		}
 		last := fromBE64(key)

@@ -242,7 +242,7 @@ func (p *Pipeline) advance(ctx context.Context, now event.Time) error {
 	for _, s := range p.stages {
 		s.now, s.atOnce = now, p.recovery != nil && p.recovery.atOnce
 		s.domain.advance(now)
-		if p.spans != nil {
+		if p.spans != nil && p.settings.explain == explainNothing {
 			s.trace(p.spans.active())
 		}
 		began := p.clock.Now()
@@ -300,26 +300,26 @@ func (p *Pipeline) collect() {
 	for _, s := range p.stages {
 		for _, h := range s.shards {
 			for _, w := range h.used {
-				p.collectWay(w)
+				p.collectWay(h, w)
 			}
 		}
 	}
 }
 
-func (p *Pipeline) collectWay(w *way) {
+func (p *Pipeline) collectWay(h *shard, w *way) {
 	if w.outlet.below != nil {
 		return
 	}
 	for _, b := range w.rows.list() {
 		w.outlet.passed += int64(b.Live())
-		p.boxes[w.outlet.sink].put(b, p.number+1, event.ID{})
+		p.boxes[w.outlet.sink].put(b, p.number+1, event.ID{}, &h.lineage)
 	}
 }
 
 func (p *Pipeline) collectBranch(r *branch) {
 	for _, x := range r.activeRuns() {
 		if x.b.N > 0 {
-			p.boxes[r.sink].put(&x.b, p.number+1, p.salts[r.plan.Output])
+			p.boxes[r.sink].put(&x.b, p.number+1, p.salts[r.plan.Output], nil)
 		}
 	}
 }

@@ -75,11 +75,12 @@ func (a *arrivals) remove(w *Watch) {
 //	outbox --drop--> | segment | segment | segment | --evicted--> outbox.free
 //	                      ^ pinned by readers, who encode without the lock
 type recent struct {
-	arrivals *arrivals
-	query    string
-	table    string
-	schema   *event.Schema
-	version  int // of the query's text, from 1
+	arrivals  *arrivals
+	query     string
+	table     string
+	schema    *event.Schema
+	version   int  // of the query's text, from 1
+	explained bool // the last column tells what a row is made of
 
 	mu       sync.Mutex
 	born     event.Time // clock of the step that made the first row; 0: there is none
@@ -123,8 +124,8 @@ func (s *segment) at(i int) uint64 {
 	return s.arrived[n].At + uint64(i-s.arrived[n].Row)
 }
 
-func newRecent(a *arrivals, query, table string, schema *event.Schema) *recent {
-	return &recent{arrivals: a, query: query, table: table, schema: schema}
+func newRecent(a *arrivals, query, table string, schema *event.Schema, explained bool) *recent {
+	return &recent{arrivals: a, query: query, table: table, schema: schema, explained: explained}
 }
 
 // take takes over an item whose rows the sink has, and gives a batch to use again
@@ -279,7 +280,7 @@ func (r *recent) save(w state.Writer) error {
 			continue
 		}
 		s.sealed, s.saved, changed = true, true, true
-		if err := w.Put(be64(s.firstRow()), s.encode()); err != nil {
+		if err := w.Put(be64(s.firstRow()), s.encode(r.explained)); err != nil {
 			return err
 		}
 	}
@@ -296,10 +297,12 @@ func (r *recent) save(w state.Writer) error {
 type segmentHeader struct {
 	Version int       `json:"version"`
 	Arrived []arrival `json:"arrived"`
+
+	Explained bool `json:"explained,omitempty"`
 }
 
-func (s *segment) encode() []byte {
-	text, _ := json.Marshal(segmentHeader{s.version, s.arrived}) // numbers always encode
+func (s *segment) encode(explained bool) []byte {
+	text, _ := json.Marshal(segmentHeader{s.version, s.arrived, explained}) // numbers always encode
 	b := append(binary.AppendUvarint(nil, uint64(len(text))), text...)
 	whole := *s.b
 	whole.Sel = event.Rows(s.from, s.b.N)
@@ -320,7 +323,7 @@ func (r *recent) restore(from state.Reader) error {
 			r.born, r.last, r.evicted = h.Born, h.Last, h.Evicted
 			return err
 		}
-		s, err := decodeSegment(r.schema, first, value)
+		s, err := r.decode(first, value)
 		if err != nil {
 			return err
 		}
@@ -334,19 +337,20 @@ func (r *recent) restore(from state.Reader) error {
 
 var errCorruptRecent = errors.New("the kept detections are corrupt")
 
-func decodeSegment(schema *event.Schema, first uint64, value []byte) (*segment, error) {
+func (r *recent) decode(first uint64, value []byte) (*segment, error) {
 	in := reader{src: value}
 	text := in.bytes(in.uvarint())
 	var h segmentHeader
 	if in.bad || json.Unmarshal(text, &h) != nil || len(h.Arrived) == 0 {
 		return nil, errCorruptRecent
 	}
-	s := &segment{b: event.NewBatch(schema), base: first - 1, version: h.Version, arrived: h.Arrived, sealed: true, saved: true}
+	s := &segment{base: first - 1, version: h.Version, arrived: h.Arrived, sealed: true, saved: true}
 	from := s.arrived[0].Row
 	for i := range s.arrived {
 		s.arrived[i].Row -= from
 	}
-	if err := state.ReadBatch(in.src, s.b); err != nil {
+	var err error
+	if s.b, err = keptRows(r.schema, h.Explained, r.explained, in.src); err != nil {
 		return nil, err
 	}
 	if s.b.N == 0 {

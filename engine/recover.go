@@ -75,7 +75,7 @@ func (p *Pipeline) restore(h *header) error {
 		return err
 	}
 	for i, o := range p.boxes {
-		if err := p.restoreOutbox(byte(i), o, h.Put[i]); err != nil {
+		if err := p.restoreOutbox(byte(i), o, h.Put[i], i < len(h.Explained) && h.Explained[i]); err != nil {
 			return err
 		}
 		if i < len(h.Places) {
@@ -97,7 +97,7 @@ func (p *Pipeline) restoreOperators() error {
 	})
 }
 
-func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
+func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64, explained bool) error {
 	value, _, err := p.readUnder().Get([]byte{sectionAcked, i})
 	if err == nil {
 		err = o.recent.restore(p.readUnder(sectionRecent, i))
@@ -105,7 +105,7 @@ func (p *Pipeline) restoreOutbox(i byte, o *outbox, put uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value)); err != nil {
+	if err := o.restore(p.readUnder(sectionOutbox, i), put, fromBE64(value), explained); err != nil {
 		return err
 	}
 	return o.restoreAgain(p.readUnder(sectionAgain, i))

@@ -261,5 +261,5 @@ func (p *Pipeline) putReject(box *outbox, r *reject, number uint64) {
 		b.Cols[i].Set(0, 1, v)
 	}
 	b.ID[0], b.Time[0] = r.ID, r.Time
-	box.put(b, number, p.salts[0])
+	box.put(b, number, p.salts[0], nil)
 }

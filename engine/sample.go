@@ -230,7 +230,7 @@ func (s *sampler) take(part int32, b *event.Batch, raw *connectors.RawBatch, rej
 		at := slices.IndexFunc(rejects, func(r connectors.Reject) bool { return int(r.Row) == i })
 		switch {
 		case at < 0:
-			row.Columns = appendColumns(nil, b, i)
+			row.Columns = appendColumns(nil, b, i, len(b.Cols))
 		case rejects[at].Reason == "":
 			continue
 		default:

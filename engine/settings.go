@@ -35,6 +35,7 @@ const (
 	setDisk         = "state.disk.budget"                  // of the query's files, in bytes
 	setCPUShare     = "cepd.cpu-share"                     // weight of its steps among those of other queries
 	setSinkRate     = "sink.max-rows-per-second"           // that leave for each sink
+	setExplain      = "detections.explain"                 // what detections carry beside their columns: none, events, conditions
 	setEarly        = "table.exec.emit.early-fire.enabled" // of windows: read by the checker, as the four that follow
 	setEarlyDelay   = "table.exec.emit.early-fire.delay"
 	setLate         = "table.exec.emit.late-fire.enabled"
@@ -72,6 +73,7 @@ type settings struct {
 	joinRows         int
 	cpuShare         int64
 	sinkRate         int64 // 0: unlimited
+	explain          explainLevel
 	restart          RestartStrategy
 }
 
@@ -121,6 +123,7 @@ func parseSettings(set map[string]string, b bounds) (settings, error) {
 		joinRows:         int(r.number(setJoinRows, 1, 1<<40, join.DefaultMaxHeld)),
 		policy:           policy(r.word(setErrorPolicy, "fail", "dead-letter", "skip")),
 		restart:          r.restart(),
+		explain:          explainLevel(r.word(setExplain, "none", "events", "conditions")),
 	}
 	r.word(setPhases, "AUTO", "ONE_PHASE", "TWO_PHASE")
 	s.zone = r.zone(setTimeZone)

@@ -46,8 +46,9 @@ type header struct {
 	// Where in the sinks the rows begin that this snapshot does not know of.
 	Places []map[int32]int64 `json:"places,omitempty"`
 
-	Version int `json:"version,omitempty"` // of the query's text; 0: the first
-	Half    int `json:"half,omitempty"`    // where the operators' state lies: sectionState, or sectionOther
+	Version   int    `json:"version,omitempty"`   // of the query's text; 0: the first
+	Explained []bool `json:"explained,omitempty"` // per outbox: its rows tell what they are made of
+	Half      int    `json:"half,omitempty"`      // where the operators' state lies: sectionState, or sectionOther
 }
 
 type unitState struct {
@@ -79,6 +80,7 @@ func (p *Pipeline) header() header {
 	for _, o := range p.boxes {
 		h.Put = append(h.Put, o.seq)
 		h.Places = append(h.Places, o.placeNow())
+		h.Explained = append(h.Explained, o.explainer != nil)
 	}
 	return h
 }

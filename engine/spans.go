@@ -161,7 +161,7 @@ func (s *spans) matched(st *stage, began event.Time) {
 
 // match makes the span of a match, below that of the last of its rows that is
 // known, with links to all of them. Where none is, there is no span.
-func (s *spans) match(m *operators.Made, rows []operators.BoundRow, began event.Time) trace.Context {
+func (s *spans) match(m *operators.Made, rows []operators.MadeRow, began event.Time) trace.Context {
 	var parent trace.Context
 	s.links = s.links[:0]
 	for i := range rows {

@@ -109,6 +109,13 @@ func (s *stage) trace(on bool) {
 	}
 }
 
+// conditions has the operators tell what conditions read, too.
+func (s *stage) conditions(on bool) {
+	for _, h := range s.shards {
+		h.lineage.Conditions = on
+	}
+}
+
 // unfinished says that the operator has more to report at the same watermark.
 func (h *shard) unfinished() bool {
 	op, ok := h.op.(operators.Lasting)

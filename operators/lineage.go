@@ -5,8 +5,16 @@ import "github.com/cepd/cepd/internal/event"
 // Lineage is what the detections of a step were made of. Patterns write it for
 // those who want to know; its memory is used again.
 type Lineage struct {
+	Conditions bool // they also want to know what conditions read, of a Program with Options.Explain
+
 	made []Made
-	rows []BoundRow
+	rows []MadeRow
+}
+
+// MadeRow is a row that a detection was made of.
+type MadeRow struct {
+	BoundRow
+	Met []Conjunct // all hold
 }
 
 // Made is a detection and the rows of its match. Of a long match the middle is
@@ -23,10 +31,10 @@ const maxLineage = 100
 
 // Add notes a detection of n rows and gives room for those that are noted: the
 // first and the last of them.
-func (l *Lineage) Add(id event.ID, n int) []BoundRow {
+func (l *Lineage) Add(id event.ID, n int) []MadeRow {
 	from := len(l.rows)
 	for range min(n, maxLineage) {
-		l.rows = append(l.rows, BoundRow{})
+		l.rows = append(l.rows, MadeRow{})
 	}
 	l.made = append(l.made, Made{ID: id, From: from, to: len(l.rows), Left: max(0, n-maxLineage)})
 	return l.rows[from:]
@@ -54,4 +62,4 @@ func (l *Lineage) Reset() { l.made, l.rows = l.made[:0], l.rows[:0] }
 func (l *Lineage) Made() []Made { return l.made }
 
 // Rows are those of a detection.
-func (l *Lineage) Rows(m *Made) []BoundRow { return l.rows[m.From:m.to] }
+func (l *Lineage) Rows(m *Made) []MadeRow { return l.rows[m.From:m.to] }

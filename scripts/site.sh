@@ -42,9 +42,11 @@ mkdir "$work/src"
 git ls-files -co --exclude-standard -- README.md CONTRIBUTING.md LICENSE docs editors examples benchmarks deploy 'testdata/*/README.md' scripts/kafka-broker |
 	grep -v -E '^docs/site/|^benchmarks/history/|\.(go|rs|lock|wasm|sum|mod)$' | while read -r f; do [ ! -f "$f" ] || echo "$f"; done |
 	tar -cf - -T - | tar -xf - -C "$work/src"
+# What follows the language of a block (```sql run) is for the pages' tests.
+find "$work/src" -name '*.md' -exec sed -i -E 's/^( *```[a-z]+) .*/\1/' {} +
 cp -r docs/site/mkdocs.yml docs/site/overrides "$work"
 (cd "$work" && NO_COLOR=1 "$tools/venv/bin/zensical" build --strict --clean >log 2>&1) || {
-	cat "$work/log" >&2
+	sed -e 's/\x1b\[[0-9;]*m//g' -e '/^Traceback/,$d' "$work/log" >&2
 	exit 1
 }
 

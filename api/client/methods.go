@@ -164,6 +164,12 @@ func (c *Client) Connectors(ctx context.Context) ([]api.Connection, error) {
 	return all(ctx, c, "GET /v1/connectors", func(x *api.Connection) string { return x.Query + "/" + x.Role + "/" + x.Table })
 }
 
+// Catalog is what a text may name.
+func (c *Client) Catalog(ctx context.Context) (*api.Catalog, error) {
+	out := &api.Catalog{}
+	return out, c.do(ctx, call{pattern: "GET /v1/catalog"}, out)
+}
+
 // Tables lists the tables, by name.
 func (c *Client) Tables(ctx context.Context) ([]api.Table, error) {
 	return all(ctx, c, "GET /v1/tables", func(t *api.Table) string { return t.Name })

@@ -18,6 +18,7 @@ import (
 	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
+	"github.com/cepd/cepd/connectors/syslog"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -37,6 +38,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		jdbc.New(),
 		nats.New(),
 		mqtt.New(nil),
+		syslog.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),
@@ -47,7 +49,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 
 // Received are the connectors whose tables keep what comes in logs.
 func Received(logs *intake.Logs) []connectors.Connector {
-	return []connectors.Connector{mqtt.New(logs)}
+	return []connectors.Connector{mqtt.New(logs), syslog.New(logs)}
 }
 
 // withFormat adds the options that choose the format to a connector that is

@@ -15,11 +15,16 @@ import (
 	"github.com/cepd/cepd/internal/bytesize"
 	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/s3"
 )
 
 // The options, besides those of formats.
 const (
 	optPath        = "path"
+	optEndpoint    = "s3.endpoint"
+	optRegion      = "s3.region"
+	optAccessKey   = "s3.access-key"
+	optSecretKey   = "s3.secret-key"
 	optPartition   = "partition-by"
 	optCompression = "compression"
 	optGuarantee   = "sink.delivery-guarantee"
@@ -31,7 +36,11 @@ const (
 )
 
 var specs = []connectors.OptionSpec{
-	{Name: optPath, Required: true, Doc: "A folder, relative to the place of the query. It is made when the first file is written."},
+	{Name: optPath, Required: true, Doc: "A folder, relative to the place of the query, which is made if it is not there; or s3://bucket/prefix."},
+	{Name: optEndpoint, Doc: "URL of a store that speaks S3. Default: AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL of the environment, else Amazon's."},
+	{Name: optRegion, Doc: "Its region. Default: AWS_REGION of the environment."},
+	{Name: optAccessKey, Doc: "Who asks. Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment, the file of credentials, the machine's role."},
+	{Name: optSecretKey, Secret: true, Doc: "The secret that belongs to it."},
 	{Name: optPartition, Doc: "Columns, separated by commas, whose values are folders (dt=2026-03-02/region=eu) and not in the files."},
 	{Name: optCompression, Default: "none", Values: []string{"none", "gzip", "zstd"}, Doc: "How files of records are compressed. Parquet has 'parquet.compression'."},
 	{Name: optGuarantee, Values: []string{"at-least-once", "exactly-once"}, Doc: "at-least-once (the default) or exactly-once."},
@@ -74,6 +83,18 @@ type config struct {
 	maxOpen  int
 	access   *access.Policy
 	fsync    func(*os.File) error
+	s3       s3.Options
+}
+
+// remote says whether the path is in a bucket.
+func (c *config) remote() bool { return strings.HasPrefix(c.path, "s3://") }
+
+// open opens the place for a process that calls itself owner.
+func (c *config) open(owner string) (place, error) {
+	if c.remote() {
+		return openBucket(c)
+	}
+	return openFolder(c, owner)
 }
 
 // partitionColumn is a column of the path.
@@ -88,7 +109,8 @@ func parseConfig(t connectors.Table) (*config, error) {
 	if path == "" {
 		return nil, fmt.Errorf("option '%s' is missing", optPath)
 	}
-	if c.path = path; !filepath.IsAbs(path) {
+	c.s3 = s3.Options{Endpoint: t.Options[optEndpoint], Region: t.Options[optRegion], AccessKey: t.Options[optAccessKey], SecretKey: t.Options[optSecretKey]}
+	if c.path = path; !c.remote() && !filepath.IsAbs(path) {
 		c.path = filepath.Join(t.Dir, path)
 	}
 	if err := c.allowed(); err != nil {
@@ -117,6 +139,9 @@ func parseConfig(t connectors.Table) (*config, error) {
 // allowed says early that the path may not be used; what a link leads to is
 // found when it is opened.
 func (c *config) allowed() error {
+	if c.remote() {
+		return c.reachable()
+	}
 	if _, err := c.access.Stat(c.path); errors.Is(err, access.ErrRefused) {
 		return connectors.OptionError{Key: optPath, Message: fmt.Sprintf("option '%s': %v", optPath, err)}
 	}

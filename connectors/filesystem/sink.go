@@ -73,7 +73,7 @@ func (s *sink) Open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.place, err = openFolder(s.config, s.owner); err != nil {
+	if s.place, err = s.config.open(s.owner); err != nil {
 		return err
 	}
 	return s.place.sweep(ctx, func(_ string, age time.Duration) bool { return age < abandonedAge })
@@ -178,7 +178,7 @@ func (s *sink) begin(ctx context.Context, partition string) (*output, error) {
 			return nil, err
 		}
 	}
-	o := &output{file: file{Name: fmt.Sprintf("%spart-%012d-%d-%s-%s%s", partition, s.begun, s.count, s.mine(), s.owner, s.suffix())}}
+	o := &output{file: file{Name: fmt.Sprintf("%spart-%012d-%d-%s-%s%s", partition, s.begun, s.count, s.config.mine(), s.owner, s.suffix())}}
 	s.count++
 	var err error
 	if o.to, err = s.place.stage(ctx, &o.file); err != nil {
@@ -194,7 +194,7 @@ func (s *sink) begin(ctx context.Context, partition string) (*output, error) {
 }
 
 // mine is the part of file names that says whose they are.
-func (s *sink) mine() string { return fmt.Sprintf("%08x", uint32(xxh3.HashString(s.config.identity))) }
+func (c *config) mine() string { return fmt.Sprintf("%08x", uint32(xxh3.HashString(c.identity))) }
 
 func (s *sink) suffix() string {
 	return s.files.Suffix + map[string]string{"gzip": ".gz", "zstd": ".zst"}[s.config.packing]

@@ -136,7 +136,7 @@ func (t *transactional) Commit(ctx context.Context, m connectors.Mark, _ []conne
 // Forget implements connectors.Transactional: an entry without a mark. The log
 // stays, for a process that was fenced.
 func (t *transactional) Forget(ctx context.Context) error {
-	own, err := openFolder(t.config, t.owner)
+	own, err := t.config.open(t.owner)
 	if err != nil {
 		return err
 	}

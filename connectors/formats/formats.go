@@ -3,6 +3,7 @@ package formats
 import (
 	"bufio"
 	"fmt"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/avro"
@@ -11,6 +12,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/connectors/formats/protobuf"
 	"github.com/cepd/cepd/connectors/formats/raw"
+	"github.com/cepd/cepd/connectors/formats/syslog"
 )
 
 // format is how one is made from a table; get gives its options' texts.
@@ -87,6 +89,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if t.Options["connector"] == Parameters {
 		t.Options = map[string]string{"connector": Parameters, "format": "json", "key.format": "json"}
 	}
+	if t.Options["connector"] == Syslog {
+		return syslogDecoder(t)
+	}
 	f, get, err := choice(t)
 	if err != nil {
 		return nil, err
@@ -95,6 +100,21 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 		return newUpsertDecoder(t, func(t connectors.Table) (connectors.Decoder, error) { return f.decoder(t, get) })
 	}
 	return f.decoder(t, get)
+}
+
+// Syslog is the connector whose records are syslog messages.
+const Syslog = "syslog"
+
+func syslogDecoder(t connectors.Table) (connectors.Decoder, error) {
+	opts := syslog.Options{RFC: t.Options["syslog.rfc"]}
+	if name := t.Options["syslog.time-zone"]; name != "" {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			return nil, fmt.Errorf("option 'syslog.time-zone': there is no time zone '%s'", name)
+		}
+		opts.Zone = zone
+	}
+	return result[connectors.Decoder](syslog.New(t.Columns, opts))
 }
 
 // NewEncoder makes the encoder of a sink's records.
@@ -140,6 +160,9 @@ func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decode
 	opts, err := json.ParseOptions(get)
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range physical(t) {
+		opts.Unread = append(opts.Unread, c.Name)
 	}
 	return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
 }

@@ -20,6 +20,9 @@ import (
 // every delivery of the same row, so that readers can drop duplicates.
 const idHeader = "cepd-id"
 
+// madeHeader is the record header with what the row was made of, as JSON.
+const madeHeader = "cepd-detection"
+
 // sink writes a topic.
 type sink struct {
 	config  *sinkConfig
@@ -36,6 +39,7 @@ type sink struct {
 	old     []bool
 	id      [32]byte
 	headers []recordbatch.RecordHeader
+	made    *event.Vec          // what its rows are made of; nil: it does not tell
 	traced  []connectors.Traced // of the batch at hand, not yet added
 }
 
@@ -160,16 +164,25 @@ func (s *sink) add(b *event.Batch, n, row int, now time.Time) error {
 	return s.sender.add(s.partition(key), now, ms, key, value, s.headersOf(row))
 }
 
+// Explain implements connectors.Explainer.
+func (s *sink) Explain(made *event.Vec) { s.made = made }
+
 // headersOf are the headers of a row, rows ascending.
 func (s *sink) headersOf(row int) []recordbatch.RecordHeader {
+	list := slices.Clip(s.headers)
+	if s.made != nil {
+		if text := s.made.Value(row).S; len(text) > 0 {
+			list = append(list, recordbatch.RecordHeader{Key: []byte(madeHeader), Value: text})
+		}
+	}
 	for len(s.traced) > 0 && s.traced[0].Row < row {
 		s.traced = s.traced[1:]
 	}
 	if len(s.traced) == 0 || s.traced[0].Row > row {
-		return s.headers
+		return list
 	}
 	parent, state := trace.Format(s.traced[0].Context)
-	list := append(slices.Clip(s.headers), recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
+	list = append(list, recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
 	if state != "" {
 		list = append(list, recordbatch.RecordHeader{Key: []byte(trace.StateHeader), Value: []byte(state)})
 	}

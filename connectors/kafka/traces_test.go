@@ -59,13 +59,13 @@ func follow(t *testing.T, to target, delivery string) {
 	with := func(topic, more string) string {
 		return fmt.Sprintf("WITH ('connector' = 'kafka', 'topic' = '%s', 'properties.bootstrap.servers' = '%s', 'format' = 'json'%s)", topic, to.bootstrap, more)
 	}
-	run(ctx, t, engine.Options{Registry: all.New(), Spans: tracer, Store: memstore.New()}, `
+	run(ctx, t, engine.Options{Registry: all.New(), Spans: tracer, Store: memstore.New()}, `SET 'detections.explain' = 'events';
 CREATE TABLE t (k BIGINT, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) `+with(in, ", 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'")+`;
 CREATE TABLE o (k BIGINT, n BIGINT) `+with(out, delivery)+`;
 INSERT INTO o SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES B.v AS n PATTERN (A B) DEFINE A AS v < 5, B AS v > 5)`)
 	tracer.Close(ctx)
 
-	heads := map[string]string{} // by value
+	heads, made := map[string]string{}, map[string]string{} // by value
 	for len(heads) < 2 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
@@ -77,12 +77,19 @@ INSERT INTO o SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASUR
 				if h.Key == trace.Header || h.Key == trace.StateHeader {
 					head += string(h.Value) + " "
 				}
+				if h.Key == "cepd-detection" {
+					made[string(r.Value)] = string(h.Value)
+				}
 			}
 			heads[string(r.Value)] = head
 		})
 	}
 	if head := heads[`{"k":2,"n":9}`]; head != "" {
 		t.Errorf("of events without a trace the detection has %q", head)
+	}
+	const want = `{"query":"o","version":1,"events":[{"variable":"A","table":"t","partition":0,"offset":1,"time":"2026-01-01T00:00:01Z"},{"variable":"B","table":"t","partition":0,"offset":3,"time":"2026-01-01T00:00:03Z"}]}`
+	if got := made[`{"k":2,"n":9}`]; got != want {
+		t.Errorf("made of %s", got)
 	}
 	span := func(name string, n int) []tracetest.Span {
 		list := slices.DeleteFunc(c.Spans(), func(s tracetest.Span) bool { return !strings.HasPrefix(s.Name, name) })

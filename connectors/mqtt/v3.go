@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	mqtt3 "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/cepd/cepd/connectors/pushed"
+	"github.com/cepd/cepd/connectors/remote"
 )
 
 // quiesce is how long a connection that is left may still send, in ms.
@@ -87,26 +89,48 @@ func refused3(t mqtt3.Token) error {
 	return nil
 }
 
-// link3 publishes by MQTT 3.1.1.
+// link3 publishes by MQTT 3.1.1. It makes each connection itself: where the library
+// does, it takes what was under way as delivered.
 type link3 struct {
 	*config
-	client mqtt3.Client
+	mu     sync.Mutex
+	client mqtt3.Client // nil: none yet
 }
 
 // open3 waits for the first connection.
 func (c *config) open3(ctx context.Context) (link, error) {
-	o := c.options3(context.WithoutCancel(ctx)).SetCleanSession(true)
-	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) { c.log.Warn("connection lost, connecting again", "error", err) })
-	l := &link3{c, mqtt3.NewClient(o)}
-	if err := wait3(ctx, l.client.Connect()); err != nil {
-		l.close()
+	l := &link3{config: c}
+	err := remote.Retry(ctx, c.log, remote.OpenBudget, func(error) bool { return true }, func(ctx context.Context) error {
+		_, err := l.connected(ctx)
+		return err
+	})
+	return l, err
+}
+
+// connected is a client that is connected, as far as it knows.
+func (l *link3) connected(ctx context.Context) (mqtt3.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client != nil && l.client.IsConnectionOpen() {
+		return l.client, nil
+	}
+	o := l.options3(context.WithoutCancel(ctx)).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
+	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) { l.log.Warn("connection lost, connecting again", "error", err) })
+	c := mqtt3.NewClient(o)
+	if err := wait3(ctx, c.Connect()); err != nil {
+		c.Disconnect(0)
 		return nil, err
 	}
-	return l, nil
+	l.client = c
+	return c, nil
 }
 
 func (l *link3) publish(ctx context.Context, m *outgoing) error {
-	return wait3(ctx, l.client.Publish(m.topic, l.qos, l.table.Options[optRetain] == "true", m.value))
+	c, err := l.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return wait3(ctx, c.Publish(m.topic, l.qos, l.table.Options[optRetain] == "true", m.value))
 }
 
 func wait3(ctx context.Context, t mqtt3.Token) error {
@@ -118,4 +142,10 @@ func wait3(ctx context.Context, t mqtt3.Token) error {
 	}
 }
 
-func (l *link3) close() { l.client.Disconnect(quiesce) }
+func (l *link3) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client != nil {
+		l.client.Disconnect(quiesce)
+	}
+}

@@ -45,6 +45,7 @@ type Inbox struct {
 	log       *intake.Log
 	logger    *slog.Logger
 	connected atomic.Bool
+	large     atomic.Int64
 
 	mu    sync.Mutex
 	list  []Message
@@ -83,12 +84,19 @@ func (in *Inbox) Offer(m Message) {
 // Lost counts messages that could not be taken.
 func (in *Inbox) Lost(n int64) { in.log.Refuse(lostFull, n) }
 
+// Large counts a message of so many bytes that is left out. Not each is logged.
+func (in *Inbox) Large(bytes int) {
+	if n := in.large.Add(1); n%1000 == 1 {
+		in.logger.Warn("a message is too large and left out", "bytes", bytes, "so_far", n)
+	}
+	in.log.Refuse(lostLarge, 1)
+}
+
 // add says whether there was room. A message that is too large is never taken:
 // held back, it would hold back all others.
 func (in *Inbox) add(m Message) bool {
 	if m.size() > MaxMessage {
-		in.logger.Warn("a message is too large and left out", "bytes", m.size(), "limit", MaxMessage)
-		in.log.Refuse(lostLarge, 1)
+		in.Large(m.size())
 		if m.Kept != nil {
 			m.Kept()
 		}

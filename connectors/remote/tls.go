@@ -100,3 +100,38 @@ func ReadFile(t connectors.Table, option string) ([]byte, error) {
 }
 
 func fault(option string, err error) error { return fmt.Errorf("option '%s': %w", option, err) }
+
+const optClientCA = "tls.client-ca.location"
+
+// ServerTLSSpecs are the options of what listens with TLS.
+func ServerTLSSpecs() []connectors.OptionSpec {
+	return []connectors.OptionSpec{
+		{Name: optCertificate, Doc: "With tls://: PEM file of the certificate chain."},
+		{Name: optKey, Doc: "PEM file of its private key. Default: it is in tls.certificate.location."},
+		{Name: optClientCA, Doc: "PEM file of the certificates that those of senders are signed by. Default: senders need none."},
+	}
+}
+
+// ServerTLS is the TLS of what listens; on says whether a place asks for it.
+func ServerTLS(t connectors.Table, on bool) (*tls.Config, error) {
+	if !on {
+		for _, s := range ServerTLSSpecs() {
+			if t.Options[s.Name] != "" {
+				return nil, connectors.OptionError{Key: s.Name, Message: fmt.Sprintf("option '%s' is of places with tls://", s.Name)}
+			}
+		}
+		return nil, nil
+	}
+	if t.Options[optCertificate] == "" {
+		return nil, connectors.OptionError{Key: optCertificate, Message: fmt.Sprintf("tls:// needs option '%s'", optCertificate)}
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.Options[optClientCA] != "" {
+		pool, err := readPool(t, optClientCA)
+		if err != nil {
+			return nil, err
+		}
+		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	}
+	return c, addCertificate(t, c, optCertificate, optKey)
+}

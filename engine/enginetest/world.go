@@ -155,6 +155,7 @@ type Output struct {
 	mu     sync.Mutex
 	rows   []Row
 	traced map[event.ID]string        // traceparent of rows that had one
+	made   map[event.ID]string        // what rows told of their making
 	tx     *Transactions              // nil: rows are delivered as they are written
 	Before func(b *event.Batch) error // called by Write; may fail or block
 	Wait   time.Duration              // how long rows are to be gathered
@@ -172,7 +173,7 @@ func (w *World) Output(name string) *Output {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.outputs[name] == nil {
-		w.outputs[name] = &Output{traced: map[event.ID]string{}}
+		w.outputs[name] = &Output{traced: map[event.ID]string{}, made: map[event.ID]string{}}
 	}
 	return w.outputs[name]
 }
@@ -342,7 +343,13 @@ func (r *reader) Poll(limit int, until int64, dst *connectors.RawBatch) error {
 	return nil
 }
 
-type sink struct{ out *Output }
+type sink struct {
+	out  *Output
+	made *event.Vec
+}
+
+// Explain implements connectors.Explainer.
+func (s *sink) Explain(made *event.Vec) { s.made = made }
 
 // Gather implements connectors.Gatherer.
 func (s *sink) Gather() (time.Duration, int64) { return s.out.Wait, s.out.Enough }
@@ -363,12 +370,35 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	for _, row := range b.LiveRows() {
+		if err := s.tell(b.ID[row], int(row)); err != nil {
+			return err
+		}
 		s.out.rows = append(s.out.rows, Row{b.ID[row], Text(b, int(row))})
 	}
 	for _, x := range connectors.TracedOf(ctx) {
 		s.out.traced[b.ID[x.Row]], _ = trace.Format(x.Context)
 	}
 	return nil
+}
+
+// tell notes what a row says of its making: the same each time it comes.
+func (s *sink) tell(id event.ID, row int) error {
+	if s.made == nil {
+		return nil
+	}
+	text := string(s.made.Value(row).S)
+	if before, again := s.out.made[id]; again && before != text {
+		return fmt.Errorf("row %s was made of %s, and now of %s", id.Hex(), before, text)
+	}
+	s.out.made[id] = text
+	return nil
+}
+
+// Made is what a row told of its making, as JSON.
+func (o *Output) Made(id event.ID) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.made[id]
 }
 
 // Text is a row's columns as text, divided by " | ", behind what it changes where

@@ -95,6 +95,23 @@ func functions(cat *catalog.Catalog, inMatch bool) []meaning {
 	return list
 }
 
+// Function is a function that an expression may call.
+type Function struct{ Name, Usage, Doc string }
+
+// Functions are those of users, then all others.
+func Functions(cat *catalog.Catalog) []Function {
+	var own, others []Function
+	for _, m := range functions(cat, false) {
+		f := Function{m.name, m.usage, m.doc}
+		if _, ok := cat.Function(m.name); ok {
+			own = append(own, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	return append(own, others...)
+}
+
 // functionOf is the function of a name or alias.
 func functionOf(cat *catalog.Catalog, name string, inMatch bool) *meaning {
 	if m := findMeaning(matchFunctions, name); m != nil && inMatch {

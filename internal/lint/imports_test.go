@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/hostile", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -34,10 +34,10 @@ var layers = [][]string{
 	{"connectors"},
 	{"connectors/formats", "connectors/remote", "internal/broker"},
 	{"connectors/outbound", "connectors/pushed"},
-	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/email", "connectors/http", "connectors/jdbc", "connectors/nats", "connectors/filesystem", "connectors/mqtt"},
+	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/email", "connectors/http", "connectors/jdbc", "connectors/nats", "connectors/filesystem", "connectors/mqtt", "connectors/syslog"},
 	{"connectors/all", "internal/kafkatest"},
 	{"engine"},
-	{"internal/history", "internal/explain"},
+	{"internal/history", "internal/explain", "internal/infer"},
 	{"internal/why", "internal/systables", "internal/backtest", "internal/assist", "internal/ruletest"},
 	{"internal/pack", "internal/conformance", "internal/sim", "internal/lsp", "api"},
 	{"examples"},
@@ -101,6 +101,7 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":               {"connectors/jdbc"},
 	"github.com/nats-io":                 {"connectors/nats"},
 	"github.com/eclipse":                 {"connectors/mqtt"},
+	"github.com/leodido":                 {"connectors/formats/syslog"},
 	"modernc.org/sqlite":                 {"connectors/jdbc"},
 	"github.com/tetratelabs/wazero":      {"internal/wasm"},
 	"github.com/twmb/avro":               {"connectors/formats/avro"},
@@ -120,7 +121,7 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                    {"cmd", "internal/conformance", "internal/convert/sigma", "internal/pack", "internal/ruletest", "internal/scenario"},
 	"go.opentelemetry.io/otel":           {"internal/trace"},
 	"github.com/prometheus":              {"engine", "api", "cmd"},
-	"github.com/minio/minio-go":          {"internal/backup"},
+	"github.com/minio/minio-go":          {"internal/s3"},
 	"github.com/HdrHistogram":            {"benchmarks"},
 	"github.com/cockroachdb/datadriven":  {},
 	"github.com/google/go-cmp":           {},

@@ -46,7 +46,7 @@ func (b *builder) findGroups(outputs []Output) {
 	for _, out := range outputs {
 		all = append(all, matches(out.Input)...)
 	}
-	if len(all) < 2 || b.options.Pattern.Trace { // each is traced by itself
+	if len(all) < 2 || b.options.Pattern.Trace || b.options.Pattern.Explain { // each has conditions of its own to tell of
 		return
 	}
 	buckets := map[string][]*group{}

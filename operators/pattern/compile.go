@@ -27,6 +27,8 @@ type Options struct {
 	TTL event.Time
 	// Trace: the conditions can be tested one by one, for NewTracer.
 	Trace bool
+	// Explain keeps what conditions read, for a Lineage to tell.
+	Explain bool
 	// Ordered: the results are put in the order of time again, so Hold is asked.
 	Ordered bool
 }
@@ -172,7 +174,7 @@ func compile(m *plan.Match, opts Options, g *given) (*Program, error) {
 	if m.Consume == plan.ConsumeAny && p.ahead > 0 {
 		return nil, errors.New("NEXT in DEFINE is not supported yet in a pattern with CONSUME BY ANY")
 	}
-	if opts.Trace {
+	if opts.Trace || opts.Explain {
 		if err := c.testable(); err != nil {
 			return nil, err
 		}

@@ -375,9 +375,18 @@ func (e *emitter) note(w *view, steps []step, id event.ID) {
 	rows := e.octx.Lineage.Add(id, len(steps))
 	for i := range rows {
 		s := &steps[operators.Noted(i, len(steps))]
-		rows[i] = operators.BoundRow{ID: w.rowID(int(s.row)), Time: event.Time(w.row(int(s.row))[wordTime])}
-		if s.v != noVar {
-			rows[i].Variable = e.p.vars[s.v].name
+		rows[i].BoundRow = operators.BoundRow{ID: w.rowID(int(s.row)), Time: event.Time(w.row(int(s.row))[wordTime])}
+		if s.v == noVar {
+			continue
+		}
+		rows[i].Variable = e.p.vars[s.v].name
+		if e.octx.Lineage.Conditions && len(steps) <= maxExplained {
+			rows[i].Met = e.p.conjuncts.test(w, steps[:operators.Noted(i, len(steps))], int(s.row), s.v)
 		}
 	}
+	w.classes = steps
 }
+
+// maxExplained is the rows of a match up to which conditions are tested once more
+// to tell what they read: the work grows with the square.
+const maxExplained = 1000

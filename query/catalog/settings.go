@@ -14,6 +14,7 @@ var Settings = []Setting{
 	{"cepd.shards", "16", "shards that divide the keys of a query"},
 	{"cepd.step-rows", "4096", "rows of a partition that a step takes"},
 	{"cepd.cpu-share", "100", "weight of the query among the queries of a server when they want more than the cores there are"},
+	{"detections.explain", "none", "what detections carry beside their columns: none, the events they were made of, or also the values that the conditions read"},
 	{"restart-strategy.type", "exponential-delay", "what a server does with the query when it has failed: exponential-delay starts it again, none does not"},
 	{"restart-strategy.exponential-delay.initial-backoff", "1 s", "wait before the first restart"},
 	{"restart-strategy.exponential-delay.max-backoff", "1 min", "longest wait before a restart"},

@@ -14,7 +14,7 @@ import (
 // metadataTypes are the metadata keys and their types as connectors give them;
 // a column may have any type that the value can be cast to without loss.
 var metadataTypes = map[string]event.Type{
-	"topic": event.TString, "partition": event.TInt32, "offset": event.TInt64, "leader-epoch": event.TInt32,
+	"topic": event.TString, "path": event.TString, "partition": event.TInt32, "offset": event.TInt64, "leader-epoch": event.TInt32,
 	"timestamp": {Kind: event.TimestampLTZ, Precision: 3}, "timestamp-type": event.TString,
 	"key": event.TBytes, "headers": {Kind: event.Map, Key: &event.TString, Elem: &event.TBytes},
 	"valid-from": {Kind: event.TimestampLTZ, Precision: 3}, "version": event.TInt64,
@@ -23,7 +23,7 @@ var metadataTypes = map[string]event.Type{
 	"source-address": event.TString, // of syslog
 }
 
-var metadataKeys = []string{"topic", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address"}
+var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {

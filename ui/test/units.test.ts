@@ -7,6 +7,7 @@ import { layout } from '../src/parts/drawing';
 import { differences } from '../src/lines';
 import { href, parseRoute } from '../src/router';
 import { histogram } from '../src/views/detections/density';
+import { told } from '../src/views/detections/one';
 import { byteOf, unitOf } from '../src/views/editor/text';
 import { shapeOf } from '../src/views/queries/automaton';
 import { rates } from '../src/views/queries/rates';
@@ -88,4 +89,11 @@ test('two texts differ by whole lines', () => {
   const text = (list: ReturnType<typeof differences>) => list.map((l) => l.sign + l.text).join('|');
   assert.equal(text(differences('a\nb\nc\n', 'a\nx\nc\nd\n')), ' a|-b|+x| c|+d');
   assert.equal(text(differences('a', 'a')), ' a');
+});
+
+test('a detection tells of events that it carries, and of none that only name a place', () => {
+  const of = { id: '1', cursor: '1', query: 'q', sink: 's', columns: {} };
+  assert.deepEqual(told({ ...of, events: [{ table: 't', partition: 0, offset: 7 }] }), []);
+  const event = { variable: 'A', table: 't', partition: 0, offset: 7, time: '2026-01-01T00:00:00Z', conditions: [{ text: 'v > 1', values: { v: 2 } }] };
+  assert.deepEqual(told({ ...of, events: [event] }), [{ ...event, conditions: [{ text: 'v > 1', values: { v: 2 }, holds: true }] }]);
 });

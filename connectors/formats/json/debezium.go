@@ -14,7 +14,7 @@ func DebeziumSpecs() []connectors.OptionSpec {
 		{Name: "debezium-json.schema-include", Default: "false", Values: connectors.Booleans, Doc: "Records have the change as 'payload', beside a 'schema'."},
 	}
 	for _, s := range Specs() {
-		if s.Name != "json.fail-on-missing-field" {
+		if s.Name != "json.fail-on-missing-field" && s.Name != "json.unknown-fields" { // which the frame would break
 			s.Name = "debezium-" + s.Name
 			specs = append(specs, s)
 		}

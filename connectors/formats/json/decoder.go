@@ -77,7 +77,13 @@ func NewDecoder(columns []connectors.Column, opts Options) (*Decoder, error) {
 		n.notNull = c.NotNull
 		fields = append(fields, n)
 	}
-	d := &Decoder{root: newObject(fields), style: cell.Style{ISO: opts.ISO}, opts: opts}
+	root := newObject(fields)
+	for _, name := range opts.Unread {
+		if _, read := root.index[name]; !read {
+			root.index[name] = unread
+		}
+	}
+	d := &Decoder{root: root, style: cell.Style{ISO: opts.ISO}, opts: opts}
 	for i := range fields {
 		if fields[i].notNull {
 			d.notNull = append(d.notNull, i)
@@ -176,6 +182,7 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 	if i >= len(p) || p[i] != '}' {
 		for k := 0; ; k++ {
 			var field int
+			from := i
 			if at := o.predict(k, p, i); at >= 0 {
 				k, field = at, o.shape[at].field
 				i += len(o.shape[at].text)
@@ -184,6 +191,9 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 			}
 			i = space(p, i)
 			if field < 0 {
+				if field == unknown && d.opts.RejectUnknown {
+					return d.stranger(p[from:i])
+				}
 				i = d.skip(p, i)
 			} else {
 				met += d.meet(o, field, cols, row)
@@ -214,11 +224,11 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 func (d *Decoder) key(o *object, k int, p []byte, i int) (field, end int) {
 	text, end, plain := d.keyText(p, i)
 	if end < 0 {
-		return -1, end
+		return unknown, end
 	}
 	field, ok := o.index[string(text)]
 	if !ok {
-		field = -1
+		field = unknown
 	}
 	if plain {
 		o.learn(k, p[i:end], field)

@@ -89,3 +89,16 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// A column that the query does not read is none that nobody has declared.
+func TestUnreadColumnsAreKnown(t *testing.T) {
+	columns := []connectors.Column{{Name: "a", Type: event.TInt64}}
+	d, err := NewDecoder(columns, Options{RejectUnknown: true, Unread: []string{"a", "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := formattest.Decode(t, d, columns, formattest.Raw(`{"b":1,"a":1}`, `{"b":1,"a":2}`, `{"b":1,"a":3,"c":1}`))
+	if want := "1\n2\nREJECT field c: no column takes it\n"; got != want {
+		t.Errorf("%q", got)
+	}
+}

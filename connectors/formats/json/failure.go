@@ -33,6 +33,12 @@ func (d *Decoder) misfit(n *node, i int) int {
 	return -1
 }
 
+// stranger notes a field that is no column; key is its text up to the colon.
+func (d *Decoder) stranger(key []byte) int {
+	d.fail.rule(strings.Trim(string(key), "\" :\t\r\n"), "no column takes it")
+	return -1
+}
+
 // rule notes that a field is against a rule of its column.
 func (f *failure) rule(name, what string) {
 	*f = failure{at: -1, want: what, path: append(f.path[:0], name)}

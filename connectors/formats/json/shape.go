@@ -13,6 +13,12 @@ const (
 	maxKey   = 64
 )
 
+// What a key stands for that is none of the fields.
+const (
+	unknown = -1
+	unread  = -2 // a column that nobody reads
+)
+
 // object is a ROW's fields, or the record's.
 type object struct {
 	fields []node
@@ -36,7 +42,7 @@ type expect struct {
 	first, last uint64
 	mask        uint64 // bytes of the words that count
 	lastAt      int
-	field       int // -1: none
+	field       int // negative: none
 }
 
 func (e *expect) set(text []byte, field int) {
@@ -84,7 +90,7 @@ func (o *object) learn(k int, text []byte, field int) {
 		return
 	}
 	for len(o.shape) <= k {
-		o.shape = append(o.shape, expect{field: -1, mask: ^uint64(0)})
+		o.shape = append(o.shape, expect{field: unknown, mask: ^uint64(0)})
 	}
 	o.shape[k].set(text, field)
 }

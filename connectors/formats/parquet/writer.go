@@ -21,7 +21,7 @@ var codecs = map[string]compress.Codec{
 
 // Writer writes rows as a Parquet file, column by column.
 type Writer struct {
-	out    *parquet.Writer
+	out    *parquet.GenericWriter[any]
 	fields []*shredder
 	leaves [][]parquet.Value // by leaf: the values of the batch at hand
 	rows   int               // in the row group
@@ -58,7 +58,7 @@ func NewFormat(columns []connectors.Column, codec string) (*Format, error) {
 
 // NewWriter begins a file.
 func (f *Format) NewWriter(to io.Writer) *Writer {
-	w := &Writer{out: parquet.NewWriter(to, f.schema, parquet.Compression(f.codec), parquet.CreatedBy("cepd", "", ""))}
+	w := &Writer{out: parquet.NewGenericWriter[any](to, f.schema, parquet.Compression(f.codec), parquet.CreatedBy("cepd", "", ""))}
 	for i, c := range f.columns {
 		if c.Metadata == "" {
 			w.fields = append(w.fields, newShredder(c, i, &w.leaves))

@@ -47,6 +47,7 @@ var feeders = map[string][]feeder{
 	"email":        {{why: "it is only written"}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"nats":         {{feed: stream}},
+	"syslog":       {{why: "it has columns of its own; connectors/syslog sends it the corpus by UDP and TCP"}},
 	"mqtt":         {{feed: received(map[string]string{"url": "mqtt://localhost", "topic": "in"})}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }

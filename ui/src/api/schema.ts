@@ -387,6 +387,7 @@ export interface Detection {
   'cursor': string;
   'events'?: Array<DetectedEvent> | null;
   'id': string;
+  'left_out'?: number;
   'query': string;
   'sink': string;
   'time'?: string;
@@ -661,9 +662,12 @@ export interface VariableView {
 }
 
 export interface DetectedEvent {
+  'conditions'?: Array<DetectedCondition> | null;
+  'detection'?: string;
   'offset': number;
   'partition': number;
-  'table': string;
+  'table'?: string;
+  'time'?: string;
   'variable'?: string;
 }
 
@@ -762,6 +766,11 @@ export interface StepInfo {
   'notes'?: Array<string> | null;
   'step': string;
   'to': number;
+}
+
+export interface DetectedCondition {
+  'text': string;
+  'values'?: Record<string, unknown>;
 }
 
 export interface Row {

@@ -1,0 +1,169 @@
+package filesystem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/cepd/cepd/connectors"
+)
+
+// store is a server that speaks S3, with an empty bucket.
+func store(t *testing.T, wrap func(http.Handler) http.Handler) (endpoint string) {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket("bucket"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(wrap(gofakes3.New(backend).Server()))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func plain(h http.Handler) http.Handler { return h }
+
+// startIn opens a sink as the next process.
+func startIn(t *testing.T, endpoint string) *transactional {
+	t.Helper()
+	s := newTransactional(t, table("", "path", "s3://bucket/deep/lake", optEndpoint, endpoint, optRegion, "eu-1", optAccessKey, "me", optSecretKey, "hush"))
+	if err := s.Open(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.place.(*bucket).idle)
+	return s
+}
+
+// download copies the objects to a folder, where readers of the tests find them.
+func download(t *testing.T, s *transactional) (lake string) {
+	t.Helper()
+	dir, ctx := t.TempDir(), context.Background()
+	b := s.place.(*bucket).objects
+	err := b.List(ctx, "", func(name string) error {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
+			return err
+		}
+		o, err := b.Get(ctx, name)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(o)
+		return errors.Join(err, o.Close(), os.WriteFile(to, text, 0o600))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestCrashInBucket is TestCrashAtEachOperation in a bucket.
+func TestCrashInBucket(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for k := 0; ; k++ {
+			endpoint, dead := store(t, plain), false
+			first := startIn(t, endpoint)
+			m := &mortal{place: first.place, left: k, after: after}
+			first.place = m
+			if err := life(t, first, rand.New(rand.NewPCG(1, 1)), total); err != nil {
+				if dead = m.dead; !dead {
+					t.Fatal(err)
+				}
+			}
+			second := startIn(t, endpoint)
+			if err := life(t, second, rand.New(rand.NewPCG(2, 2)), total); err != nil {
+				t.Fatalf("after operation %d (%v): %v", k, after, err)
+			}
+			upTo(t, download(t, second), total)
+			if left, err := second.place.(*bucket).objects.Uploads(context.Background()); err != nil || len(left) > 0 {
+				t.Errorf("uploads under way: %v, %v", left, err)
+			}
+			if !dead {
+				break
+			}
+		}
+	}
+}
+
+// TestFencedInBucket: a process that was replaced gets nothing in.
+func TestFencedInBucket(t *testing.T) {
+	endpoint := store(t, plain)
+	first := startIn(t, endpoint)
+	if err := life(t, first, rand.New(rand.NewPCG(1, 1)), 5); err != nil {
+		t.Fatal(err)
+	}
+	second := startIn(t, endpoint)
+	if err := life(t, second, rand.New(rand.NewPCG(1, 1)), 10); err != nil {
+		t.Fatal(err)
+	}
+	zombie(t, first, rand.New(rand.NewPCG(1, 1)))
+	upTo(t, download(t, second), 10)
+}
+
+// TestParts: a file of more than a part is whole.
+func TestParts(t *testing.T) {
+	endpoint, ctx := store(t, plain), context.Background()
+	s := startIn(t, endpoint)
+	f := &file{Name: "p=x/big"}
+	out, err := s.place.stage(ctx, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk := strings.Repeat("0123456789", 300_000)
+	for range 4 {
+		if _, err := io.WriteString(out, chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(out.seal(ctx), s.place.publish(ctx, []file{*f}), s.place.publish(ctx, []file{*f})); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(download(t, s), "p=x", "big"))
+	if err != nil || string(text) != strings.Repeat(chunk, 4) || len(f.Parts) != 2 {
+		t.Errorf("%d bytes in %d parts, %v", len(text), len(f.Parts), err)
+	}
+	f.Upload = "another"
+	f.Name = "p=x/gone"
+	if err := s.place.publish(ctx, []file{*f}); err == nil || !strings.Contains(err.Error(), "ended by somebody else") {
+		t.Error(err)
+	}
+}
+
+// TestStoreWithoutConditions: a store that overwrites what it is told not to is
+// refused.
+func TestStoreWithoutConditions(t *testing.T) {
+	endpoint := store(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("If-None-Match")
+			h.ServeHTTP(w, r)
+		})
+	})
+	s := startIn(t, endpoint)
+	if _, _, err := s.Recover(context.Background(), 7); err == nil || !strings.Contains(err.Error(), "If-None-Match") {
+		t.Error(err)
+	}
+}
+
+// TestBucketRefusals says early what cannot be.
+func TestBucketRefusals(t *testing.T) {
+	for path, want := range map[string]string{"s3://": "names no bucket", "s3:///x": "names no bucket"} {
+		_, err := New().Sink(table("", "path", path))
+		if e := (connectors.OptionError{}); !errors.As(err, &e) || e.Key != optPath || !strings.Contains(e.Message, want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := New().Sink(table("", "path", "s3://b", optEndpoint, "ftp://x")); err == nil || !strings.Contains(fmt.Sprint(err), "endpoint must be") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,139 @@
+package infer_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	pq "github.com/parquet-go/parquet-go"
+
+	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/formattest"
+	"github.com/cepd/cepd/connectors/formats/parquet"
+	"github.com/cepd/cepd/internal/infer"
+	"github.com/cepd/cepd/query/parse"
+)
+
+// TestInfer runs testdata/infer: the proposed table is a statement, and each record
+// of the sample is a row of it.
+func TestInfer(t *testing.T) {
+	datadriven.RunTest(t, "testdata/infer", func(t *testing.T, d *datadriven.TestData) string {
+		format := d.CmdArgs[0].String()
+		path := filepath.Join(t.TempDir(), "sample."+format)
+		if err := os.WriteFile(path, []byte(d.Input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		table, err := infer.File(path, 1000)
+		if err != nil {
+			return "error: " + strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "") + "\n"
+		}
+		if _, err := parse.Parse("", table.SQL()); err != nil {
+			t.Errorf("%v\n%s", err, table.SQL())
+		}
+		decode(t, table, d.Input)
+		return strings.ReplaceAll(table.SQL(), filepath.Dir(path)+"/", "")
+	})
+}
+
+// decode reads the sample as the table says.
+func decode(t *testing.T, table *infer.Table, sample string) {
+	t.Helper()
+	columns, options := columnsOf(table)
+	d, err := formats.NewDecoder(connectors.Table{Columns: columns, Options: options})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(sample), "\n")
+	if options["csv.header"] == "true" {
+		lines = lines[1:]
+	}
+	if got := formattest.Decode(t, d, columns, formattest.Raw(lines...)); strings.Contains(got, "REJECT") {
+		t.Error(got)
+	}
+}
+
+func columnsOf(table *infer.Table) (columns []connectors.Column, options map[string]string) {
+	options = map[string]string{}
+	for _, o := range table.Options {
+		options[o[0]] = o[1]
+	}
+	for _, c := range table.Columns {
+		columns = append(columns, connectors.Column{Name: c.Name, Type: c.Type})
+	}
+	return columns, options
+}
+
+// TestParquet: a file that was written with all types is proposed as written.
+func TestParquet(t *testing.T) {
+	var columns []connectors.Column
+	for i, text := range []string{"BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL.5.2", "DECIMAL.38.9", "STRING", "BYTES", "DATE", "TIME",
+		"TIMESTAMP.3", "TIMESTAMP.6", "LTZ.3", "LTZ.6", "ARRAY<ARRAY<INT>>", "MAP<STRING>", "ROW<z_INT;a_STRING>"} {
+		columns = append(columns, connectors.Column{Name: string(rune('a' + i)), Type: formattest.Type(t, text)})
+	}
+	f, err := parquet.NewFormat(columns, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := f.NewWriter(&out).Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "all.parquet")
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table, err := infer.File(path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := columnsOf(table)
+	for i := range columns {
+		if i >= len(got) || got[i].Name != columns[i].Name || !got[i].Type.Equal(columns[i].Type) {
+			t.Fatalf("column %d: %v instead of %v", i, got[i:], columns[i])
+		}
+	}
+}
+
+// TestForeignParquet: unsigned numbers and repeated fields of others.
+func TestForeignParquet(t *testing.T) {
+	type row struct {
+		A uint8    `parquet:"a"`
+		B uint64   `parquet:"b"`
+		C []string `parquet:"c"`
+		D [16]byte `parquet:"d,uuid"`
+	}
+	path := filepath.Join(t.TempDir(), "foreign.parquet")
+	if err := pq.WriteFile(path, []row{{A: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	table, err := infer.File(path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "a SMALLINT, b DECIMAL(20, 0), c ARRAY<STRING>, d STRING"
+	var got []string
+	for _, c := range table.Columns {
+		got = append(got, c.Name+" "+c.Type.String())
+	}
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestNoSample says what is wrong with files that are no sample.
+func TestNoSample(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"empty.json": "", "no.parquet": "PAR1", "bad.json.gz": "text"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := infer.File(path, 10); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
