@@ -108,6 +108,8 @@ func TestExamples(t *testing.T) {
 	t.Setenv("CEPD_SECRET_SERVICE", "sesame") // that examples refer to
 	t.Setenv("CEPD_SECRET_HMAC", "sesame")
 	t.Setenv("CEPD_SECRET_LINKS", "sesame")
+	t.Setenv("CEPD_SECRET_SMTP", "sesame")
+	t.Setenv("CEPD_SECRET_SLACK", "https://chat.example/hooks/7")
 	for _, file := range pages(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			p := readPage(t, file)

@@ -7,6 +7,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/blackhole"
 	"github.com/cepd/cepd/connectors/datagen"
+	"github.com/cepd/cepd/connectors/email"
 	"github.com/cepd/cepd/connectors/file"
 	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
@@ -32,6 +33,8 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		filesystem.New(),
 		http.New(nil),
 		http.NewParameters(nil),
+		http.NewSlack(),
+		email.New(),
 		jdbc.New(),
 		nats.New(),
 		mqtt.New(nil),

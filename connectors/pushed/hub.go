@@ -120,7 +120,9 @@ func (x *receiving) run(ctx context.Context, r Receiver) {
 	defer cancel()
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		x.fail(panics.Call(func() error { return x.inbox.keep(ctx) }))
+		if err := panics.Call(func() error { return x.inbox.keep(ctx) }); ctx.Err() == nil {
+			x.fail(err)
+		}
 		cancel()
 	})
 	err := panics.Call(func() error { return r.Run(ctx, x.inbox) })

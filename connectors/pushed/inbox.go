@@ -143,22 +143,20 @@ func (in *Inbox) take(ctx context.Context) ([]Message, error) {
 	}
 }
 
-// keep puts messages into the log until the context ends, and acknowledges them.
+// keep puts messages into the log until the context ends, and acknowledges them. It
+// ends with an error, that of the context where there is no other.
 func (in *Inbox) keep(ctx context.Context) error {
 	for {
 		some, err := in.take(ctx)
 		if err != nil {
-			return nil
+			return err
 		}
 		post := &intake.Post{Records: make([]intake.Record, len(some))}
 		for i := range some {
 			post.Records[i] = intake.Record{Key: connectors.AppendHeaders(nil, some[i].Headers), Value: some[i].Value}
 		}
-		if err := in.append(ctx, post); err != nil {
+		if err := in.append(ctx, post); err != nil { // it may be there or not: it is sent again
 			return err
-		}
-		if ctx.Err() != nil { // it may be there or not: it is sent again
-			return nil
 		}
 		for i := range some {
 			if some[i].Kept != nil {
@@ -175,11 +173,11 @@ func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
 	for {
 		_, err := in.log.Append(ctx, post)
 		switch {
-		case err == nil || ctx.Err() != nil:
-			return nil
+		case err == nil, ctx.Err() != nil:
+			return ctx.Err()
 		case errors.Is(err, intake.ErrClosed): // the process ends, or the table goes
 			<-ctx.Done()
-			return nil
+			return ctx.Err()
 		case !errors.Is(err, intake.ErrFull) && !errors.Is(err, intake.ErrBusy) && !errors.Is(err, intake.ErrNoRoom):
 			return err
 		}
@@ -187,8 +185,8 @@ func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
 			in.logger.Warn("messages wait outside: "+err.Error(), "table", in.log.Name())
 			told = true
 		}
-		if wait.Wait(ctx) != nil {
-			return nil
+		if err := wait.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }

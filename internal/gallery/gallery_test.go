@@ -16,6 +16,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the files that are compared")
 
+// otherSeeds says whether examples are played with other events too.
+var otherSeeds = true
+
 // folder is where the examples are.
 const folder = "../../examples"
 
@@ -37,13 +40,15 @@ func TestExamples(t *testing.T) {
 		t.Run(e.Name, func(t *testing.T) {
 			var out bytes.Buffer
 			screen := Screen{Out: &out, Each: 5}
-			report, err := Play(context.Background(), e, Options{Saw: screen.Saw})
+			painter := NewPainter()
+			saw := func(f Finding) { screen.Saw(f); painter.Saw(f) }
+			report, err := Play(context.Background(), e, Options{Saw: saw, Told: painter.Told, Sent: painter.Sent})
 			if err != nil {
 				t.Fatal(err)
 			}
 			screen.Summary(report)
 			compare(t, filepath.Join(folder, e.Name, "expected.txt"), out.Bytes())
-			checkPage(t, e, report)
+			checkPage(t, e, report, painter.Picture(e))
 			reports = append(reports, report)
 			if report.Short() || report.Late > 0 {
 				t.Errorf("a rule does worse than it should, or events came late:\n%s", out.String())
@@ -56,12 +61,8 @@ func TestExamples(t *testing.T) {
 }
 
 // checkPage checks the picture and the figures of an example's page.
-func checkPage(t *testing.T, e Example, r *Report) {
+func checkPage(t *testing.T, e Example, r *Report, picture string) {
 	t.Helper()
-	picture, err := Picture(context.Background(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
 	compare(t, filepath.Join(folder, e.Name, e.Name+".svg"), []byte(picture))
 	path := filepath.Join(folder, e.Name, "README.md")
 	page, err := os.ReadFile(path)
@@ -77,8 +78,8 @@ func checkPage(t *testing.T, e Example, r *Report) {
 // TestOtherSeeds plays each example with other events: the rules fit the story,
 // not the numbers.
 func TestOtherSeeds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("examples with other events: not in a short test")
+	if testing.Short() || !otherSeeds {
+		t.Skip("examples with other events: not in a short test, nor with the race detector")
 	}
 	for _, e := range list(t) {
 		t.Run(e.Name, func(t *testing.T) {

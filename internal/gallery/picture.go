@@ -1,7 +1,6 @@
 package gallery
 
 import (
-	"context"
 	"fmt"
 	"html"
 	"slices"
@@ -31,38 +30,41 @@ type lane struct {
 	found  time.Time // zero: it was not
 }
 
-// Picture plays an example and draws, for each rule, the first story that it
-// found, and the first of some kinds that only look like one.
-func Picture(ctx context.Context, e Example) (string, error) {
-	p := painter{events: map[int][]scenario.Event{}, found: map[string]lane{}}
-	if _, err := Play(ctx, e, Options{Told: p.told, Sent: p.sent, Saw: p.saw}); err != nil {
-		return "", err
-	}
-	return draw(e.Title, p.lanes(e.Scenario)), nil
-}
-
-type painter struct {
+// Painter watches a play and draws, for each rule, the first story that it found,
+// and the first of some kinds that only look like one.
+type Painter struct {
 	events map[int][]scenario.Event // by telling
 	decoys []scenario.Label         // the first of each story
 	found  map[string]lane          // by rule, the first
 }
 
-func (p *painter) told(l scenario.Label) {
+// NewPainter has seen nothing yet.
+func NewPainter() *Painter {
+	return &Painter{events: map[int][]scenario.Event{}, found: map[string]lane{}}
+}
+
+// Picture is what it has seen of an example, as SVG.
+func (p *Painter) Picture(e Example) string { return draw(e.Title, p.lanes(e.Scenario)) }
+
+// Told is for Options.Told.
+func (p *Painter) Told(l scenario.Label) {
 	same := func(o scenario.Label) bool { return o.Story == l.Story }
 	if l.Rule == "" && len(p.decoys) < maxDecoys && !slices.ContainsFunc(p.decoys, same) {
 		p.decoys = append(p.decoys, l)
 	}
 }
 
-func (p *painter) sent(e *scenario.Event) { p.events[e.Telling] = append(p.events[e.Telling], *e) }
+// Sent is for Options.Sent.
+func (p *Painter) Sent(e *scenario.Event) { p.events[e.Telling] = append(p.events[e.Telling], *e) }
 
-func (p *painter) saw(f Finding) {
+// Saw is for Options.Saw.
+func (p *Painter) Saw(f Finding) {
 	if _, ok := p.found[f.Rule]; !ok && f.Verdict == scenario.Found {
 		p.found[f.Rule] = lane{label: *f.Label, found: f.Time}
 	}
 }
 
-func (p *painter) lanes(f *scenario.File) (list []lane) {
+func (p *Painter) lanes(f *scenario.File) (list []lane) {
 	for _, r := range f.Rules {
 		if l, ok := p.found[r.Name]; ok {
 			list = append(list, l)

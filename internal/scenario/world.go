@@ -337,10 +337,11 @@ func (r *script) step(p *step) {
 	}
 	n := p.repeat(r.scene)
 	if n.num > maxRepeat {
-		r.fail("a step is repeated %v times, more than %d", n.num, maxRepeat)
+		r.fail("a step is repeated %.0f times, more than %d", n.num, maxRepeat)
+		return
 	}
 	depth := len(r.vars)
-	for i := range int(n.num) {
+	for i := 0; i < int(n.num) && r.scene.err == nil; i++ {
 		r.vars = append(r.vars[:depth], Field{"i", Value{kind: number, num: float64(i)}})
 		r.once(p)
 	}

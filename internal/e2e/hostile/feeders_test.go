@@ -43,6 +43,8 @@ var feeders = map[string][]feeder{
 	"stdout":       {{why: "it is only written"}},
 	"http":         {{feed: kept}},
 	"parameters":   {{why: "its rows are tried by the API before they are kept"}},
+	"slack":        {{why: "it is only written"}},
+	"email":        {{why: "it is only written"}},
 	"jdbc":         {{why: "it is only looked up in"}},
 	"nats":         {{feed: stream}},
 	"syslog":       {{why: "it has columns of its own; connectors/syslog sends it the corpus by UDP and TCP"}},
