@@ -30,6 +30,8 @@ type Connection struct {
 	Newest     string       `json:"newest,omitempty" doc:"Event time of the newest row"`
 	Idle       int          `json:"idle,omitempty" doc:"Partitions that are silent"`
 
+	Warnings *engine.WarningStatus `json:"warnings,omitempty" doc:"What the connector has warned of since the query started: connections lost, requests sent again"`
+
 	Calls *engine.CallStatus `json:"calls,omitempty" doc:"Of a sink that calls a service: how that goes"`
 }
 
@@ -63,7 +65,7 @@ func connectionsOf(cat *catalog.Catalog, s *engine.Status) (list []Connection) {
 	}
 	for _, src := range s.Sources {
 		c := add(src.Table, "source")
-		c.Advice = src.Advice
+		c.Advice, c.Warnings = src.Advice, src.Warnings
 	}
 	for _, p := range s.Partitions {
 		i := slices.IndexFunc(list, func(c Connection) bool { return c.Role == "source" && c.Table == p.Table })
@@ -86,6 +88,7 @@ func connectionsOf(cat *catalog.Catalog, s *engine.Status) (list []Connection) {
 	for _, o := range s.Sinks {
 		c := add(o.Table, "sink")
 		c.Rows, c.Lag, c.Newest, c.Calls = int64(o.Rows), int64(o.Rows-min(o.Rows, o.Acknowledged)), o.Newest, o.Calls
+		c.Warnings = o.Warnings
 	}
 	return list
 }

@@ -123,6 +123,7 @@ type SourceStatus struct {
 	Disorder  *DisorderStatus `json:"disorder,omitempty"`  // nil: no rows with a time
 	Advice    string          `json:"advice,omitempty"`    // what delay would have kept which rows
 	Alignment string          `json:"alignment,omitempty"` // the group that it is aligned with
+	Warnings  *WarningStatus  `json:"warnings,omitempty"`  // of the connector; nil: none
 }
 
 // DisorderStatus says how far behind the newest row of their partition rows came,
@@ -153,7 +154,7 @@ func (s *source) times() (all disorder, newest event.Time, late int64) {
 
 func (s *source) status() SourceStatus {
 	d, newest, late := s.times()
-	st := SourceStatus{Table: s.name, Newest: showTime(newest), Late: late}
+	st := SourceStatus{Table: s.name, Newest: showTime(newest), Late: late, Warnings: s.warned.status()}
 	if s.alignment != nil {
 		st.Alignment = s.alignment.group
 	}

@@ -263,6 +263,7 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 		return err
 	}
 	table.Changes = s.changes
+	warned := b.watchWarnings(&table)
 	for _, o := range b.p.boxes {
 		if o.table == t.Name {
 			table.Writer++
@@ -275,6 +276,7 @@ func (b *opener) openSink(ctx context.Context, s sinkSpec) error {
 		}
 	}
 	o := newOutbox(t.Name, sink, columnSchema(s.columns), b.p.settings.sinkBufferBytes, b.p.ready).limited(b.sinkRate()).of(&s).gathering()
+	o.warned = warned
 	if b.shadow == nil && len(b.p.boxes) < len(b.p.graph.Sinks) {
 		o.spans = b.p.spans
 		if b.p.settings.explain != explainNothing {
@@ -481,6 +483,7 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if table.Reload, err = durationOption(t, optReload, 0); err != nil {
 		return err
 	}
+	s.warned = b.watchWarnings(&table)
 	s.connector, table.Traced = c.Name(), b.p.spans != nil
 	s.traced = table.Traced
 	b.shadow.rewind(c, &table)

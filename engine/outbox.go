@@ -34,6 +34,7 @@ type outbox struct {
 	newest    event.Time         // of their times; the pipeline's
 	rows      rows               // scratch of rejects.go
 	recent    *recent            // what has left, to be watched; nil: nobody can
+	warned    *warnings          // of the connector
 	spans     *spans             // nil: there are no traces
 	explainer *explainer         // nil: rows do not tell what they are made of
 	sends     []trace.Span       // of what is on its way to the sink; of the delivery

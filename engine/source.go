@@ -18,7 +18,8 @@ type source struct {
 	index       int
 	name        string
 	connector   string
-	traced      bool // its records may be part of traces
+	warned      *warnings // of the connector
+	traced      bool      // its records may be part of traces
 	plan        *build.Source
 	source      connectors.Source
 	replayable  bool

@@ -110,7 +110,8 @@ type SinkStatus struct {
 	QueuedBytes  int64  `json:"queued_bytes"`
 	Newest       string `json:"newest,omitempty"` // event time of the rows so far
 
-	Calls *CallStatus `json:"calls,omitempty"` // of a sink that calls a service; nil: it does not
+	Calls    *CallStatus    `json:"calls,omitempty"`    // of a sink that calls a service; nil: it does not
+	Warnings *WarningStatus `json:"warnings,omitempty"` // of the connector; nil: none
 }
 
 // CallStatus is what a sink has called a service for, since the process started.
@@ -200,7 +201,7 @@ func (s *stage) withheld() (n int64) {
 func (o *outbox) status() SinkStatus {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return SinkStatus{Table: o.table, Rows: o.seq, Acknowledged: o.acked, QueuedBytes: o.bytes, Newest: showTime(o.newest), Calls: o.calls()}
+	return SinkStatus{Table: o.table, Rows: o.seq, Acknowledged: o.acked, QueuedBytes: o.bytes, Newest: showTime(o.newest), Calls: o.calls(), Warnings: o.warned.status()}
 }
 
 // calls is nil where the sink calls nobody.

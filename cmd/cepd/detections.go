@@ -170,6 +170,18 @@ func printSample(w io.Writer, s *engine.TableSample) {
 	}
 }
 
+// noteOf is what there is to say of a connection: why its query failed, what its
+// connector warned of last, or advice.
+func noteOf(c *api.Connection) string {
+	switch {
+	case c.Error != "":
+		return firstLine(c.Error)
+	case c.Warnings != nil:
+		return fmt.Sprintf("%d warnings, at %s: %s", c.Warnings.Count, c.Warnings.At, firstLine(c.Warnings.Last))
+	}
+	return firstLine(c.Advice)
+}
+
 func newConnectors(g *global) *cobra.Command {
 	f := &queryFlags{}
 	c := &cobra.Command{
@@ -188,7 +200,7 @@ func newConnectors(g *global) *cobra.Command {
 		return f.print(g.std.out, list, func(w io.Writer) {
 			var rows [][]string
 			for _, x := range list {
-				rows = append(rows, []string{x.Query, x.Role, x.Table, x.Connector, x.Address, string(x.State), strconv.FormatInt(x.Rows, 10), known(x.Lag), firstLine(x.Error + x.Advice)})
+				rows = append(rows, []string{x.Query, x.Role, x.Table, x.Connector, x.Address, string(x.State), strconv.FormatInt(x.Rows, 10), known(x.Lag), noteOf(&x)})
 			}
 			table(w, []string{"query", "role", "table", "connector", "address", "state", "rows", "lag", "note"}, rows)
 		})

@@ -85,6 +85,7 @@ export interface Info {
   'error'?: string;
   'name': string;
   'params'?: Record<string, string>;
+  'rule'?: Record<string, string>;
   'sql': string;
   'state': 'recovering' | 'running' | 'finished' | 'stopped' | 'failed' | 'paused';
   'version': number;
@@ -136,6 +137,7 @@ export interface Status {
   'operators'?: Array<OperatorStatus> | null;
   'partitions': Array<PartitionStatus> | null;
   'rejected'?: Record<string, number>;
+  'rule'?: Record<string, string>;
   'shadow'?: string;
   'sinks': Array<SinkStatus> | null;
   'sources'?: Array<SourceStatus> | null;
@@ -389,6 +391,7 @@ export interface Detection {
   'id': string;
   'left_out'?: number;
   'query': string;
+  'rule'?: Record<string, string>;
   'sink': string;
   'time'?: string;
   'version'?: number;
@@ -512,6 +515,7 @@ export interface SinkStatus {
   'queued_bytes': number;
   'rows': number;
   'table': string;
+  'warnings'?: WarningStatus;
 }
 
 export interface SourceStatus {
@@ -522,6 +526,7 @@ export interface SourceStatus {
   'late': number;
   'newest'?: string;
   'table': string;
+  'warnings'?: WarningStatus;
 }
 
 export interface Pattern {
@@ -708,6 +713,12 @@ export interface CallStatus {
   'failures': number;
   'last_error'?: string;
   'refused': number;
+}
+
+export interface WarningStatus {
+  'at': string;
+  'count': number;
+  'last': string;
 }
 
 export interface DisorderStatus {

@@ -2,7 +2,7 @@
 // the queries that use them.
 import { call } from '../../api/client';
 import { usePoll } from '../../api/poll';
-import type { Status, Table as TableInfo } from '../../api/schema';
+import type { Status, Table as TableInfo, WarningStatus } from '../../api/schema';
 import { bytes, count, lag, time } from '../../format';
 import { Badge, Empty, Failure } from '../../parts/messages';
 import { listQueries } from '../../parts/queries';
@@ -19,6 +19,7 @@ interface Use {
   lag: number;
   trouble: number;
   queue: number;
+  warnings: WarningStatus | null | undefined;
   newest: string | undefined;
 }
 
@@ -32,7 +33,7 @@ async function look(signal: AbortSignal): Promise<Use[]> {
   return [...uses, ...idle.map((t): Use => ({ ...nothing, table: t.name, connector: connectorOf(t) }))];
 }
 
-const nothing: Use = { table: '', connector: '', query: '', state: '', way: 'reads', rows: 0, lag: 0, trouble: 0, queue: 0, newest: undefined };
+const nothing: Use = { table: '', connector: '', query: '', state: '', way: 'reads', rows: 0, lag: 0, trouble: 0, queue: 0, warnings: undefined, newest: undefined };
 
 const connectorOf = (t: TableInfo | undefined) => t?.options['connector'] ?? '';
 
@@ -47,7 +48,11 @@ export function usesOf(s: Status, tables: TableInfo[]): Use[] {
     if ((p.newest ?? '') > (u.newest ?? '')) u.newest = p.newest;
     reads.set(p.table, u);
   }
-  const writes = (s.sinks ?? []).map((k): Use => ({ ...of(k.table), way: 'writes', rows: k.acknowledged, lag: k.rows - k.acknowledged, queue: k.queued_bytes, newest: k.newest }));
+  for (const src of s.sources ?? []) {
+    const u = reads.get(src.table);
+    if (u) u.warnings = src.warnings;
+  }
+  const writes = (s.sinks ?? []).map((k): Use => ({ ...of(k.table), way: 'writes', rows: k.acknowledged, lag: k.rows - k.acknowledged, queue: k.queued_bytes, warnings: k.warnings, newest: k.newest }));
   return [...reads.values(), ...writes];
 }
 
@@ -61,6 +66,10 @@ const columns: Array<Column<Use>> = [
   { name: 'Behind', value: (u) => u.lag, show: (u) => lag(u.lag), number: true },
   { name: 'Late or rejected', value: (u) => u.trouble, show: (u) => count(u.trouble), number: true },
   { name: 'Queue', value: (u) => u.queue, show: (u) => bytes(u.queue), number: true },
+  {
+    name: 'Warnings', value: (u) => u.warnings?.count ?? 0, number: true,
+    show: (u) => (u.warnings ? <span title={`${time(u.warnings.at)} ${u.warnings.last}`}>{count(u.warnings.count)}</span> : '0'),
+  },
   { name: 'Newest event', value: (u) => u.newest, show: (u) => time(u.newest) },
 ];
 
