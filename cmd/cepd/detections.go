@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/api/client"
 	"github.com/cepd/cepd/engine"
 )
