@@ -70,7 +70,7 @@ func (s *Service) makeLogs(cat *catalog.Catalog) error {
 		}
 		limits := http.Limits
 		if loggedBy(t) != "http" {
-			limits = pushed.Limits
+			limits = func(o map[string]string) intake.Limits { return pushed.Limits(o, "") }
 		}
 		l.Limit(limits(options.Options))
 	}

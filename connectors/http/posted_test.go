@@ -117,8 +117,8 @@ func TestOptionsAreKeptApart(t *testing.T) {
 	}{
 		{[]string{"url", "https://x/{a}"}, "it is asked for the rows of a key"},
 		{[]string{"lookup.cache", "PARTIAL"}, "option 'lookup.cache' does not belong here"},
-		{[]string{optStartup, "timestamp"}, "go together"},
-		{[]string{optStartAt, "1"}, "go together"},
+		{[]string{"scan.startup.mode", "timestamp"}, "go together"},
+		{[]string{"scan.startup.timestamp-millis", "1"}, "go together"},
 		{[]string{"format", "what"}, "unknown format"},
 	} {
 		if _, err := New(nil).Source(postedTable(c.options...)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -164,11 +164,11 @@ func TestReading(t *testing.T) {
 		{nil, connectors.Start, -1, "0 1 2 3 4 5 6 7 8 9"},
 		{nil, 7, -1, "7 8 9"},
 		{nil, 3, 6, "3 4 5"},
-		{[]string{optStartup, "latest-offset"}, connectors.Start, -1, ""},
-		{[]string{optStartup, "timestamp", optStartAt, "3000"}, connectors.Start, -1, "4 5 6 7 8 9"},
-		{[]string{optBounded, "timestamp", optEndAt, "3000"}, connectors.Start, -1, "0 1 2 3 EOF"},
+		{[]string{"scan.startup.mode", "latest-offset"}, connectors.Start, -1, ""},
+		{[]string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", "3000"}, connectors.Start, -1, "4 5 6 7 8 9"},
+		{[]string{optBounded, "timestamp", "scan.bounded.timestamp-millis", "3000"}, connectors.Start, -1, "0 1 2 3 EOF"},
 		{[]string{optBounded, "latest-offset"}, 8, -1, "8 9 EOF"},
-		{[]string{optStartup, "timestamp", optStartAt, "9000"}, connectors.Start, -1, ""},
+		{[]string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", "9000"}, connectors.Start, -1, ""},
 	} {
 		src, err := New(logs).Source(postedTable(c.options...))
 		if err != nil {
@@ -185,9 +185,9 @@ func TestReading(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	past := map[string]string{optStartAt: "1"}
+	past := map[string]string{"scan.startup.timestamp-millis": "1"}
 	New(logs).(connectors.Historian).History(past, time.UnixMilli(7), time.Time{})
-	if want := map[string]string{optStartup: "timestamp", optStartAt: "7", optBounded: "latest-offset"}; !maps.Equal(past, want) {
+	if want := map[string]string{"scan.startup.mode": "timestamp", "scan.startup.timestamp-millis": "7", optBounded: "latest-offset"}; !maps.Equal(past, want) {
 		t.Error(past)
 	}
 }

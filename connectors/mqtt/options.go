@@ -83,7 +83,7 @@ var specs = []connectors.OptionSpec{
 
 func (connector) Options() []connectors.OptionSpec {
 	list := append([]connectors.OptionSpec{}, specs...)
-	return append(append(append(list, formats.Spec()), pushed.Specs()...), remote.TLSSpecs()...)
+	return append(append(append(list, formats.Spec()), pushed.Specs("")...), remote.TLSSpecs()...)
 }
 
 func checkDuration(value string) error {

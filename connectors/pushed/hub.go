@@ -50,7 +50,7 @@ func (h *Hub) log(t connectors.Table) (*intake.Log, error) {
 	}
 	l, err := h.logs.Log(t.Name)
 	if err == nil {
-		l.Limit(Limits(t.Options))
+		l.Limit(Limits(t.Options, ""))
 	}
 	return l, err
 }

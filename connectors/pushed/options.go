@@ -29,11 +29,11 @@ const (
 	modeUnbounded = "unbounded"
 )
 
-// Specs are the options of keeping and reading.
-func Specs() []connectors.OptionSpec {
+// Specs are the options of keeping and reading; those of keeping have a prefix.
+func Specs(prefix string) []connectors.OptionSpec {
 	return []connectors.OptionSpec{
-		{Name: optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of messages that are kept. When queries have not read so much, no more are taken.", Check: connectors.CheckInt(1<<20, 1<<40)},
-		{Name: optAge, Default: "7 d", Doc: "How long messages are kept that have been read.", Check: checkAge},
+		{Name: prefix + optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of messages that are kept. When queries have not read so much, no more are taken.", Check: connectors.CheckInt(1<<20, 1<<40)},
+		{Name: prefix + optAge, Default: "7 d", Doc: "How long messages are kept that have been read.", Check: checkAge},
 		{Name: optStartup, Default: modeEarliest, Doc: "Where to start in what is kept: earliest-offset, latest-offset or timestamp.", Check: connectors.CheckOneOf(modeEarliest, modeLatest, modeTimestamp)},
 		{Name: optStartAt, Doc: "For mode timestamp: the first message that came at or after this time, in ms since 1970.", Check: connectors.CheckInt(0, 1<<52)},
 		{Name: optBounded, Default: modeUnbounded, Doc: "Where to end: unbounded, or, of what is kept, latest-offset or timestamp; then nothing is received.", Check: connectors.CheckOneOf(modeUnbounded, modeLatest, modeTimestamp)},
@@ -57,10 +57,10 @@ func checkAge(value string) error {
 	return err
 }
 
-// Limits are how much of a table's messages is kept.
-func Limits(options map[string]string) intake.Limits {
-	age, _ := duration.Parse(options[optAge]) // it has been checked; 0 is the default
-	return intake.Limits{Bytes: connectors.Table{Options: options}.Int(optBytes, 0), Age: age}
+// Limits are how much of a table's messages is kept, by options with the prefix.
+func Limits(options map[string]string, prefix string) intake.Limits {
+	age, _ := duration.Parse(options[prefix+optAge]) // it has been checked; 0 is the default
+	return intake.Limits{Bytes: connectors.Table{Options: options}.Int(prefix+optBytes, 0), Age: age}
 }
 
 // History changes options as connectors.Historian has it, by the times at which

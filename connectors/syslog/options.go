@@ -59,7 +59,7 @@ var specs = []connectors.OptionSpec{
 }
 
 func (connector) Options() []connectors.OptionSpec {
-	return append(append(append([]connectors.OptionSpec{}, specs...), pushed.Specs()...), remote.ServerTLSSpecs()...)
+	return append(append(append([]connectors.OptionSpec{}, specs...), pushed.Specs("")...), remote.ServerTLSSpecs()...)
 }
 
 func checkIdle(value string) error {
