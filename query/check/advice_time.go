@@ -91,9 +91,14 @@ func (m *matcher) adviseTime() {
 	m.adviseDelay()
 }
 
-// adviseParts warns of time-limited parts that the limit of the whole covers.
+// adviseParts warns of time-limited parts that the limit of the whole covers, and
+// of a whole with two limits.
 func (m *matcher) adviseParts(p ast.Pattern, whole bool) {
 	c, ok := p.(*ast.PatConcat)
+	if ok && c.Within != nil && whole && m.ast.Within != nil {
+		m.list.Warn(diag.Advice, c.Within.Pos(), "this limit is of the whole pattern, as is the one after it: the shorter counts").
+			WithHint("leave one of them out; a limit of some steps alone stands in parentheses of its own: (A -> B WITHIN INTERVAL '1' HOUR) -> C")
+	}
 	if ok && c.Within != nil && !whole && m.out.Within > 0 && m.interval("WITHIN", c.Within) >= m.out.Within {
 		m.list.Warn(diag.Advice, c.Within.Pos(), "the limit of this part is no shorter than that of the whole match, %s: it decides nothing", interval(m.out.Within)).
 			WithHint("leave it out, or make it shorter")
