@@ -49,7 +49,7 @@ func testLostDisk(t *testing.T, k *kafkatest.Kafka, guarantee string) {
 	if guarantee == "exactly-once" { // without a choice it does not start
 		b.run("backup", "restore", "--from", "file://"+b.file("backups"), "--data-dir", b.file("refused"))
 		c, address = b.serve("refused")
-		if out := b.run("query", "status", "rises", "--server", address); !strings.Contains(out, "--sinks") {
+		if out := b.opened(address); !strings.Contains(out, "--sinks") {
 			t.Errorf("a sink that is ahead:\n%s", out)
 		}
 		b.kill(c, 0)
@@ -60,6 +60,21 @@ func testLostDisk(t *testing.T, k *kafkatest.Kafka, guarantee string) {
 	b.kill(c, 0) // while what is there may still be left out
 	c, _ = b.serve("data")
 	b.compare(c, guarantee == "exactly-once")
+}
+
+// opened is the status of the query once the server, which listens before, has
+// opened it.
+func (b *bed) opened(address string) (status string) {
+	b.t.Helper()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(catchUp); time.Now().Before(end); <-look.C {
+		status = b.run("query", "status", "rises", "--server", address)
+		if !strings.Contains(status, "is being opened") {
+			break
+		}
+	}
+	return status
 }
 
 // run runs a command, which must succeed.
