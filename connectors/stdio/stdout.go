@@ -22,7 +22,7 @@ func (stdout) Name() string                        { return "stdout" }
 func (stdout) Metadata() []connectors.MetadataSpec { return nil }
 
 func (stdout) Options() []connectors.OptionSpec {
-	return append(cloudevents.StructuredSpecs(), formats.Spec())
+	return append([]connectors.OptionSpec{formats.Spec()}, cloudevents.StructuredSpecs()...)
 }
 
 func (stdout) Source(connectors.Table) (connectors.Source, error) {

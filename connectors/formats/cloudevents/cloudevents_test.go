@@ -65,7 +65,7 @@ func TestEvents(t *testing.T) {
 					}
 				}
 			}
-			out += fmt.Sprintf("%s", values[i])
+			out += values[i]
 		}
 		return out
 	})
