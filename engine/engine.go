@@ -27,8 +27,8 @@ type Engine struct {
 	queries     map[string]*Query
 	shadows     map[string]*Shadow     // by query; nil: being opened
 	comparisons map[string]*comparison // by query
-	closed      bool // nothing is started any more
-	shut        bool // the store is closed
+	closed      bool                   // nothing is started any more
+	shut        bool                   // the store is closed
 }
 
 // New opens the data directory, if there is one.
