@@ -14,10 +14,12 @@ const ahead = 512
 
 // leaf gives the values of a column of the file, in a row group.
 type leaf struct {
-	column  int
+	column  *parquet.Column
 	name    string
 	repeats bool // a row may have several values: else nobody looks at the next, which may be damaged
 
+	look   *inspector
+	left   chunk // to be inspected
 	pages  parquet.Pages
 	page   parquet.Page
 	values parquet.ValueReader // of page
@@ -36,9 +38,11 @@ type leaf struct {
 }
 
 // open begins a row group.
-func (l *leaf) open(g parquet.RowGroup) {
+func (l *leaf) open(x *inspector, g *group) {
 	l.close()
-	l.pages, l.at, l.n, l.rest, l.end = g.ColumnChunks()[l.column].Pages(), 0, 0, 0, false
+	i := l.column.Index()
+	l.look, l.left = x, x.chunkOf(l.column, &g.says.Columns[i].MetaData)
+	l.pages, l.at, l.n, l.rest, l.end = g.ColumnChunks()[i].Pages(), 0, 0, 0, false
 }
 
 func (l *leaf) close() {
@@ -124,6 +128,9 @@ func (l *leaf) fill() {
 // turn turns to the next page.
 func (l *leaf) turn() {
 	l.release()
+	if err := l.look.next(&l.left); err != nil {
+		panic(damage{err})
+	}
 	page, err := l.pages.ReadPage()
 	switch {
 	case errors.Is(err, io.EOF):

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/cell"
@@ -46,6 +47,7 @@ const (
 // Reader reads the rows of a file, or of a split of it.
 type Reader struct {
 	columns []connectors.Column
+	look    *inspector
 	nodes   []*node // of columns; nil for metadata
 	fixed   []int   // columns whose values have one size: they are read by column
 	others  []int   // they are read row by row
@@ -63,13 +65,14 @@ type Reader struct {
 // group is a row group, whose first row is row first of the file.
 type group struct {
 	parquet.RowGroup
+	says        *format.RowGroup
 	first, rows int64
 }
 
 // Open reads what a file says of itself. A damaged file is one with a damaged
 // row; an error is that the table's columns cannot be read from this file.
 func Open(in io.ReaderAt, size int64, columns []connectors.Column, split, splits int, from int64) (*Reader, error) {
-	r := &Reader{columns: columns, next: from}
+	r := &Reader{columns: columns, next: from, look: &inspector{in: in, size: size, unpack: unpacker{limit: maxPage}}}
 	f, err := open(in, size)
 	if f == nil {
 		r.broken, r.end = &damage{err}, 1
@@ -81,8 +84,8 @@ func Open(in io.ReaderAt, size int64, columns []connectors.Column, split, splits
 	var first int64
 	for i, g := range f.RowGroups() {
 		rows := max(0, g.NumRows())
-		if i%splits == split {
-			r.groups = append(r.groups, group{g, first, rows})
+		if i%splits == split && rows > 0 {
+			r.groups = append(r.groups, group{g, &f.Metadata().RowGroups[i], first, rows})
 			r.end = first + rows
 		}
 		first += rows
@@ -119,8 +122,16 @@ func open(in io.ReaderAt, size int64) (f *parquet.File, err error) {
 	if _, err := in.ReadAt(tail[:], size-int64(len(tail))); err != nil {
 		return nil, err
 	}
-	if n := binary.LittleEndian.Uint32(tail[:]); string(tail[4:]) == "PAR1" && n > maxFooter {
+	n := int64(binary.LittleEndian.Uint32(tail[:]))
+	if string(tail[4:]) == "PAR1" && n > maxFooter {
 		return nil, fmt.Errorf("its footer has %d bytes: more than %d are not supported", n, maxFooter)
+	}
+	footer := make([]byte, max(0, min(n, size-int64(len(tail)))))
+	if _, err := in.ReadAt(footer, size-int64(len(tail)+len(footer))); err != nil {
+		return nil, err
+	}
+	if _, err := structure(footer); err != nil {
+		return nil, fmt.Errorf("its footer: %w", err)
 	}
 	return parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
@@ -170,6 +181,7 @@ func (r *Reader) Close() {
 			l.close()
 		}
 	}
+	r.look.unpack.close()
 }
 
 // fields are those that are read.
@@ -240,7 +252,7 @@ func (r *Reader) begin() {
 	}
 	for n := range r.fields() {
 		for _, l := range n.leaves {
-			l.open(r.groups[r.at].RowGroup)
+			l.open(r.look, &r.groups[r.at])
 		}
 	}
 	r.opened = true

@@ -129,7 +129,7 @@ func firstLeaf(c *parquet.Column) *parquet.Column {
 
 // newLeaf reads a column of the file.
 func newLeaf(c *parquet.Column) *leaf {
-	return &leaf{column: c.Index(), name: c.Name(), repeats: c.MaxRepetitionLevel() > 0}
+	return &leaf{column: c, name: c.Name(), repeats: c.MaxRepetitionLevel() > 0}
 }
 
 func bindValue(n *node, c *parquet.Column) (err error) {
