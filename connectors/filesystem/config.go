@@ -235,7 +235,9 @@ func (connector) Metadata() []connectors.MetadataSpec {
 }
 
 // Source implements connectors.Connector.
-func (c connector) Source(t connectors.Table) (connectors.Source, error) { return newSource(t, c.lists) }
+func (c connector) Source(t connectors.Table) (connectors.Source, error) {
+	return newSource(t, c.lists)
+}
 
 // History implements connectors.Historian: the files that are there.
 func (connector) History(options map[string]string, _, _ time.Time) { delete(options, optMonitor) }

@@ -151,8 +151,8 @@ func (r *remoteReader) again(err error) error {
 		c.err = err
 		return err
 	}
-	if r.failures++; r.failures == 2 { // a single one is no news
-		c.log.Warn("a file cannot be read now, and is tried again until it can", "error", err)
+	if r.failures++; r.failures > 1 && r.failures&(r.failures-1) == 0 { // a single one is no news
+		c.log.Warn("a file cannot be read now, and is tried again until it can", "attempts", r.failures, "error", err)
 	}
 	timer := time.NewTimer(min(maxPause, firstPause<<min(r.failures-1, 10)))
 	defer timer.Stop()

@@ -140,7 +140,7 @@ func (l *list) look(ctx context.Context, s *source, age time.Duration) error {
 	if l.looks > 0 && time.Since(l.last) < age {
 		return nil
 	}
-	found, fresh := []object(nil), map[string]object{}
+	found, fresh, twice := []object(nil), map[string]object{}, map[string]bool{}
 	began := time.Now()
 	err := s.files.list(ctx, matching(s.files, s.pattern, func(o object) error {
 		if known, ok := l.find(o.Name); ok {
@@ -153,6 +153,10 @@ func (l *list) look(ctx context.Context, s *source, age time.Duration) error {
 				return nil
 			}
 		}
+		if twice[o.Name] { // a store that does not keep to what it says
+			return nil
+		}
+		twice[o.Name] = true
 		if found = append(found, o); l.len()+int64(len(found)) > maxFiles {
 			return fmt.Errorf("%w: a table has at most %d", errTooMany, maxFiles)
 		}
@@ -281,4 +285,3 @@ func (x *lists) leave(t *connectors.Table) {
 		}
 	}
 }
-

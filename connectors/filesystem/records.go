@@ -81,7 +81,7 @@ func (r *recordReader) poll(limit int, until int64, dst *connectors.RawBatch) er
 // refuse makes a record of a file whose folders are no values; it is the only one.
 func (r *recordReader) refuse(dst *connectors.RawBatch) {
 	if r.at == 0 {
-		dst.Buf = append(dst.Buf, r.values.fault...)
+		dst.Buf = []byte(r.values.fault)
 		dst.Append(event.Span{}, r.offset(0))
 		dst.Damage(event.Span{Len: uint32(len(dst.Buf))})
 		r.at = 1
