@@ -257,7 +257,7 @@ func TestStoreRestarts(t *testing.T) {
 	}
 	address := l.Addr().String()
 	s := &stored{t: t, backend: backend, url: "http://" + address}
-	s.put("a.csv", strings.Repeat("1\n", 3<<20))
+	s.put("a.csv", strings.Repeat("1\n", 1<<20))
 	s.put("b.csv", strings.Repeat("2\n", 1<<10))
 	start := func(l net.Listener) *http.Server {
 		h := &http.Server{Handler: gofakes3.New(backend).Server()}
@@ -291,7 +291,7 @@ func TestStoreRestarts(t *testing.T) {
 	}
 	h = start(l)
 	t.Cleanup(func() { _ = h.Close() })
-	if err := r.toEnd(event.MaxRows); err != nil || len(r.rows) != 3<<20+1<<10 {
+	if err := r.toEnd(event.MaxRows); err != nil || len(r.rows) != 1<<20+1<<10 {
 		t.Errorf("%d rows, %v", len(r.rows), err)
 	}
 }

@@ -89,7 +89,7 @@ func (s *stream) Close() error {
 
 // damaged says whether an error of reading is of the file's bytes.
 func (s *stream) damaged(err error) bool {
-	return err != io.EOF && s.content.failed() == nil && !errors.Is(err, errLater)
+	return err != io.EOF && !errors.Is(err, errLater) && s.content.failed() == nil
 }
 
 // newStream reads the records of a file from a place on. Damage is met by reading,
