@@ -41,7 +41,7 @@ type poster struct {
 // are not.
 func loggedBy(t *catalog.Table) string {
 	switch c := t.Option("connector", ""); {
-	case c == formats.Parameters, c == "mqtt", c == "syslog", c == stream.Name, c == "http" && t.Option("url", "") == "":
+	case c == formats.Parameters, c == formats.Filesystem, c == "mqtt", c == "syslog", c == stream.Name, c == "http" && t.Option("url", "") == "":
 		return c
 	}
 	return ""
@@ -54,7 +54,7 @@ func (s *Service) makeLogs(cat *catalog.Catalog) error {
 		return nil
 	}
 	for _, t := range cat.Tables() {
-		if loggedBy(t) == "" {
+		if by := loggedBy(t); by == "" || by == formats.Filesystem { // that begins its log when it is read
 			continue
 		}
 		l, err := logs.Log(t.Name)

@@ -141,6 +141,13 @@ type RawReader interface {
 	Poll(max int, until int64, dst *RawBatch) error
 }
 
+// Filler is a RawReader that fills columns itself which are not in its records:
+// metadata, and what the names of folders say. It is called after the Decoder, also
+// with records that the journal has kept.
+type Filler interface {
+	Fill(raw *RawBatch, dst *event.Batch)
+}
+
 // ColumnReader gives columns at once, for sources that have no bytes to decode.
 type ColumnReader interface {
 	Reader

@@ -202,8 +202,12 @@ func (s *sampler) poller(ctx context.Context, r connectors.Reader, part int32) (
 		if err != nil {
 			return err
 		}
-		for _, fill := range s.fillers {
-			fill(raw, b)
+		if f, ok := r.(connectors.Filler); ok {
+			f.Fill(raw, b)
+		} else {
+			for _, fill := range s.fillers {
+				fill(raw, b)
+			}
 		}
 		s.take(part, b, raw, raw.AppendFaults(rejects))
 		return nil

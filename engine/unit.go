@@ -21,6 +21,7 @@ type unit struct {
 	reader   connectors.Reader
 	raws     connectors.RawReader    // nil: cols
 	cols     connectors.ColumnReader // nil: raws
+	filler   connectors.Filler       // raws, if it fills columns; or nil
 	decoder  connectors.Decoder
 	raw      connectors.RawBatch
 	in       *event.Batch
@@ -204,6 +205,9 @@ func (u *unit) decode() (err error) {
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
 	}
+	if u.filler != nil {
+		u.filler.Fill(&u.raw, u.in)
+	}
 	if u.src.traced {
 		u.findSampled()
 	}
@@ -294,7 +298,9 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 	switch r := r.(type) {
 	case connectors.RawReader:
 		u.raws = r
-		u.src.addFillers()
+		if u.filler, _ = r.(connectors.Filler); u.filler == nil {
+			u.src.addFillers()
+		}
 		if u.decoder, err = u.src.newDecoder(); err != nil {
 			return fmt.Errorf("open %s: %w", u, err)
 		}

@@ -33,7 +33,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		withFormat{kafka.New(formats.NewEncoder)},
 		withFormat{kafka.NewUpsert(formats.NewEncoder)},
 		file.New(),
-		filesystem.New(),
+		filesystem.New(nil),
 		http.New(nil),
 		http.NewParameters(nil),
 		http.NewSlack(),
@@ -51,9 +51,10 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 	}, extra...)...)
 }
 
-// Received are the connectors whose tables keep what comes in logs.
+// Received are the connectors whose tables keep what comes, or what they find, in
+// logs.
 func Received(logs *intake.Logs) []connectors.Connector {
-	return []connectors.Connector{mqtt.New(logs), syslog.New(logs)}
+	return []connectors.Connector{mqtt.New(logs), syslog.New(logs), filesystem.New(logs)}
 }
 
 // withFormat adds the options that choose the format to a connector that is

@@ -158,12 +158,12 @@ func TestStoreWithoutConditions(t *testing.T) {
 // TestBucketRefusals says early what cannot be.
 func TestBucketRefusals(t *testing.T) {
 	for path, want := range map[string]string{"s3://": "names no bucket", "s3:///x": "names no bucket"} {
-		_, err := New().Sink(table("", "path", path))
+		_, err := New(nil).Sink(table("", "path", path))
 		if e := (connectors.OptionError{}); !errors.As(err, &e) || e.Key != optPath || !strings.Contains(e.Message, want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := New().Sink(table("", "path", "s3://b", optEndpoint, "ftp://x")); err == nil || !strings.Contains(fmt.Sprint(err), "endpoint must be") {
+	if _, err := New(nil).Sink(table("", "path", "s3://b", optEndpoint, "ftp://x")); err == nil || !strings.Contains(fmt.Sprint(err), "endpoint must be") {
 		t.Error(err)
 	}
 }

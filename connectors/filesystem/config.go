@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/s3"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // The options, besides those of formats.
@@ -25,7 +27,7 @@ const (
 	optRegion      = "s3.region"
 	optAccessKey   = "s3.access-key"
 	optSecretKey   = "s3.secret-key"
-	optPartition   = "partition-by"
+	optPartition   = formats.OptPartition
 	optCompression = "compression"
 	optGuarantee   = "sink.delivery-guarantee"
 	optPrefix      = "sink.transactional-id-prefix"
@@ -33,15 +35,23 @@ const (
 	optFileSize    = "sink.rolling-policy.file-size"
 	optBuffer      = "sink.rolling-policy.buffer-size"
 	optMaxOpen     = "sink.max-open-partitions"
+	optMonitor     = "source.monitor-interval"
+	optPattern     = "source.path.regex-pattern"
+	optOrder       = "source.file-order"
+	optParallelism = "scan.parallelism"
 )
 
 var specs = []connectors.OptionSpec{
-	{Name: optPath, Required: true, Doc: "A folder, relative to the place of the query, which is made if it is not there; or s3://bucket/prefix."},
+	{Name: optPath, Required: true, Doc: "A folder, relative to the place of the query, which is made if it is not there; or s3://bucket/prefix. To read also a file."},
 	{Name: optEndpoint, Doc: "URL of a store that speaks S3. Default: AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL of the environment, else Amazon's."},
 	{Name: optRegion, Doc: "Its region. Default: AWS_REGION of the environment."},
 	{Name: optAccessKey, Doc: "Who asks. Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment, the file of credentials, the machine's role."},
 	{Name: optSecretKey, Secret: true, Doc: "The secret that belongs to it."},
 	{Name: optPartition, Doc: "Columns, separated by commas, whose values are folders (dt=2026-03-02/region=eu) and not in the files."},
+	{Name: optMonitor, Check: checkInterval, Doc: "To read: after which it is looked for new files, again and again. Default: the files that are there are read, and then the table ends."},
+	{Name: optPattern, Check: checkPattern, Doc: "To read: a regular expression that the whole name of a file has to match, with the path before it. Default: all files."},
+	{Name: optOrder, Default: orderName, Values: []string{orderName, orderTime}, Doc: "To read: the order of files that are found together: by name, or by modification-time and then by name."},
+	{Name: optParallelism, Default: "1", Check: connectors.CheckInt(1, maxParallelism), Doc: "To read: in how many partitions, which are read at the same time. Files are dealt out to them in turn."},
 	{Name: optCompression, Default: "none", Values: []string{"none", "gzip", "zstd"}, Doc: "How files of records are compressed. Parquet has 'parquet.compression'."},
 	{Name: optGuarantee, Values: []string{"at-least-once", "exactly-once"}, Doc: "at-least-once (the default) or exactly-once."},
 	{Name: optPrefix, Default: "cepd", Check: checkPrefix, Doc: "With exactly-once: begin of the name PREFIX-QUERY-TABLE under which the folder keeps how far the table is. Two installations that write one folder need different ones."},
@@ -55,6 +65,27 @@ func checkDuration(text string) error {
 	_, err := duration.Parse(text)
 	return err
 }
+
+func checkInterval(text string) error {
+	d, err := duration.Parse(text)
+	if err == nil && d < minMonitor {
+		err = fmt.Errorf("expected %s or more, found '%s'", minMonitor, text)
+	}
+	return err
+}
+
+func checkPattern(text string) error {
+	_, err := regexp.Compile(text)
+	return err
+}
+
+// The values of the order, and the limits of reading.
+const (
+	orderName      = "name"
+	orderTime      = "modification-time"
+	minMonitor     = 10 * time.Millisecond
+	maxParallelism = 256
+)
 
 func checkSize(text string) error {
 	_, err := bytesize.Parse(text)
@@ -103,7 +134,8 @@ type partitionColumn struct {
 	name string
 }
 
-func parseConfig(t connectors.Table) (*config, error) {
+// parsePlace reads where the table is.
+func parsePlace(t connectors.Table) (*config, error) {
 	c := &config{packing: t.Options[optCompression], maxOpen: int(t.Int(optMaxOpen, 64)), access: t.Access, fsync: (*os.File).Sync}
 	path := t.Options[optPath]
 	if path == "" {
@@ -113,7 +145,12 @@ func parseConfig(t connectors.Table) (*config, error) {
 	if c.path = path; !c.remote() && !filepath.IsAbs(path) {
 		c.path = filepath.Join(t.Dir, path)
 	}
-	if err := c.allowed(); err != nil {
+	return c, c.allowed()
+}
+
+func parseConfig(t connectors.Table) (*config, error) {
+	c, err := parsePlace(t)
+	if err != nil {
 		return nil, err
 	}
 	get := func(key string) string {
@@ -131,7 +168,6 @@ func parseConfig(t connectors.Table) (*config, error) {
 	c.wait, _ = duration.Parse(get(optInterval))
 	c.buffer, _ = bytesize.Parse(get(optBuffer))
 	c.fileSize, _ = bytesize.Parse(get(optFileSize))
-	var err error
 	c.by, err = partitionColumns(t)
 	return c, err
 }
@@ -149,7 +185,7 @@ func (c *config) allowed() error {
 }
 
 func partitionColumns(t connectors.Table) (by []partitionColumn, err error) {
-	for _, name := range names(t.Options[optPartition]) {
+	for _, name := range formats.FolderColumns(t.Options) {
 		i := slices.IndexFunc(t.Columns, func(c connectors.Column) bool { return c.Name == name && c.Metadata == "" })
 		if i < 0 {
 			return nil, connectors.OptionError{Key: optPartition, Message: fmt.Sprintf("option '%s': the table has no column '%s'", optPartition, name)}
@@ -168,45 +204,43 @@ func inPath(t event.Type) bool {
 	return t.Integer() || t.Kind == event.String || t.Kind == event.Bool || t.Kind == event.Date
 }
 
-// names splits a list of names.
-func names(text string) (list []string) {
-	for name := range strings.SplitSeq(text, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			list = append(list, name)
-		}
-	}
-	return list
+type connector struct{ lists *lists }
+
+// New is the connector 'filesystem'. What it finds to read it keeps in logs (nil:
+// in memory).
+func New(logs *intake.Logs) connectors.Connector {
+	return connector{&lists{logs: logs, open: map[string]*shared{}}}
 }
-
-// inFiles is the table as its files have it: without the columns of the path.
-func (c *config) inFiles(t connectors.Table) connectors.Table {
-	t.Columns = slices.Clone(t.Columns)
-	for _, p := range c.by {
-		t.Columns[p.col].Metadata = optPath // which formats leave alone
-	}
-	return t
-}
-
-type connector struct{}
-
-// New is the connector 'filesystem'.
-func New() connectors.Connector { return connector{} }
 
 // Name implements connectors.Connector.
-func (connector) Name() string { return "filesystem" }
+func (connector) Name() string { return formats.Filesystem }
 
 // Options implements connectors.Connector.
 func (connector) Options() []connectors.OptionSpec {
 	return append(slices.Clone(specs), formats.Spec())
 }
 
+// The metadata columns.
+const (
+	keyPath     = "file.path"
+	keyName     = "file.name"
+	keySize     = "file.size"
+	keyModified = "file.modification-time"
+)
+
 // Metadata implements connectors.Connector.
-func (connector) Metadata() []connectors.MetadataSpec { return nil }
+func (connector) Metadata() []connectors.MetadataSpec {
+	return []connectors.MetadataSpec{{Key: keyPath, Type: event.TString}, {Key: keyName, Type: event.TString}, {Key: keySize, Type: event.TInt64},
+		{Key: keyModified, Type: event.Type{Kind: event.TimestampLTZ, Precision: 3}}}
+}
 
 // Source implements connectors.Connector.
-func (connector) Source(connectors.Table) (connectors.Source, error) {
-	return nil, connectors.ErrNotSource
+func (c connector) Source(t connectors.Table) (connectors.Source, error) {
+	return newSource(t, c.lists)
 }
+
+// History implements connectors.Historian: the files that are there.
+func (connector) History(options map[string]string, _, _ time.Time) { delete(options, optMonitor) }
 
 // Sink implements connectors.Connector.
 func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
@@ -214,7 +248,7 @@ func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := formats.NewFiles(c.inFiles(t))
+	files, err := formats.NewFiles(formats.InFiles(t))
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func batch(from, to int) *event.Batch {
 
 func newTransactional(t *testing.T, tab connectors.Table) *transactional {
 	t.Helper()
-	s, err := New().Sink(tab)
+	s, err := New(nil).Sink(tab)
 	if err != nil {
 		t.Fatal(err)
 	}

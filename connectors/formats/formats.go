@@ -101,6 +101,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Options["connector"] == Filesystem {
+		t = InFiles(t)
+	}
 	if IsUpserts(t.Options["connector"]) {
 		return newUpsertDecoder(t, func(t connectors.Table) (connectors.Decoder, error) { return f.decoder(t, get) })
 	}

@@ -49,6 +49,19 @@ func (p *Policy) Root(path string) (*os.Root, error) {
 	return folder, err
 }
 
+// Folder is as Root, but makes nothing.
+func (p *Policy) Folder(path string) (*os.Root, error) {
+	if !p.Confined() {
+		return os.OpenRoot(path)
+	}
+	var folder *os.Root
+	err := within(p.roots, "files.roots", path, func(r *os.Root, rel string) (err error) {
+		folder, err = r.OpenRoot(rel)
+		return err
+	})
+	return folder, err
+}
+
 // Stat is what path leads to.
 func (p *Policy) Stat(path string) (fs.FileInfo, error) {
 	if !p.Confined() {

@@ -153,17 +153,7 @@ func (b *Bucket) Exists(ctx context.Context, name string) (bool, error) {
 
 // List calls fn with the names of the objects that begin with a prefix.
 func (b *Bucket) List(ctx context.Context, prefix string, fn func(name string) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the listing
-	for o := range b.client.Client.ListObjects(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
-		if o.Err != nil {
-			return b.failed(prefix, o.Err)
-		}
-		if err := fn(strings.TrimPrefix(o.Key, b.prefix)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.Objects(ctx, prefix, func(o Object) error { return fn(o.Name) })
 }
 
 // Remove removes an object. One that is not there is no error.

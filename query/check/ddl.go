@@ -21,9 +21,11 @@ var metadataTypes = map[string]event.Type{
 	"subject": event.TString,                                                                                        // of NATS
 	"qos":     event.TInt32, "retained": event.TBool, "message-expiry": event.TInt64, "content-type": event.TString, // of MQTT
 	"source-address": event.TString, // of syslog
+	"file.path":      event.TString, "file.name": event.TString, "file.size": event.TInt64, "file.modification-time": {Kind: event.TimestampLTZ, Precision: 3},
 }
 
-var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address"}
+var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address",
+	"file.path", "file.name", "file.size", "file.modification-time"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
@@ -35,9 +37,7 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	before := c.errors()
 	c.likeTable(t, e)
 	c.options(t, e)
-	if len(e.PartitionBy) > 0 {
-		c.unsupported(e.PartitionBy[0].Pos(), "PARTITIONED BY")
-	}
+	c.partitionedBy(t, e)
 	inherited := len(t.Columns)
 	c.columns(t, e)
 	c.computed(t, e, inherited)
@@ -51,6 +51,26 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	}
 	c.cat.AddTable(t) // with mistakes too, so that what reads it is checked as far as possible
 	return t
+}
+
+// optPartition is the option that PARTITIONED BY stands for.
+const optPartition = "partition-by"
+
+func (c *Checker) partitionedBy(t *catalog.Table, e *ast.CreateTable) {
+	if len(e.PartitionBy) == 0 {
+		return
+	}
+	at := e.PartitionBy[0].Pos()
+	if _, ok := t.Options[optPartition]; ok {
+		c.add(diag.BadOption, at, "PARTITIONED BY and the option '%s' say the same", optPartition).Hint = "leave one of them out"
+		return
+	}
+	names := make([]string, len(e.PartitionBy))
+	for i, column := range e.PartitionBy {
+		names[i] = column.Name
+		at.End = column.Pos().End
+	}
+	t.Options[optPartition] = catalog.Option{Value: strings.Join(names, ", "), KeySpan: at, ValueSpan: at}
 }
 
 // snapshot is the text without findings, for definitions that outlive it.

@@ -208,6 +208,7 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 	}
 	if r.broken != nil {
 		r.spoil(dst, 0, r.broken.err)
+		dst.ID[0] = event.ID{Lo: uint64(r.next)}
 		r.next = r.end
 		return nil //nolint:nilerr // it is a rejected row
 	}

@@ -34,7 +34,7 @@ type feeder struct {
 // to be fed, or say why it takes no records.
 var feeders = map[string][]feeder{
 	"kafka":        {{feed: embedded}, {feed: real}},
-	"filesystem":   {{why: "it is only written"}},
+	"filesystem":   {{feed: folder, lines: true}, {feed: zippedFolder, lines: true}},
 	"file":         {{feed: file, lines: true}, {feed: zipped, lines: true}},
 	"stdin":        {{feed: stdin, lines: true}},
 	"memory":       {{feed: inMemory, json: true}},
@@ -94,6 +94,19 @@ func file(t *testing.T, _ *bed, records [][]byte) map[string]string {
 
 func zipped(t *testing.T, _ *bed, records [][]byte) map[string]string {
 	return write(t, "in.gz", zip(t, join(records)))
+}
+
+// folder has the records in files of a folder.
+func folder(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	options := write(t, "in", join(records))
+	options["path"] = filepath.Dir(options["path"])
+	return options
+}
+
+func zippedFolder(t *testing.T, _ *bed, records [][]byte) map[string]string {
+	options := write(t, "in.gz", zip(t, join(records)))
+	options["path"] = filepath.Dir(options["path"])
+	return options
 }
 
 func write(t *testing.T, name string, content []byte) map[string]string {

@@ -14,7 +14,7 @@ func checkParquet(t *testing.T, connector string, way feeder) {
 	text := newBed(t, "json")
 	records := text.records(t, false)
 	b := newBed(t, "parquet")
-	if connector != "file" {
+	if connector != "file" && connector != "filesystem" {
 		options := way.feed(t, b, nil)
 		if options == nil {
 			options = map[string]string{}

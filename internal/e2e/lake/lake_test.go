@@ -41,10 +41,7 @@ func TestKillsWhileFilesAreWritten(t *testing.T) {
 	}
 	t.Logf("seed %d: repeat with -lake.seed=%d", *seed, *seed)
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "cepd"), "github.com/cepd/cepd/cmd/cepd")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	build(t, dir)
 	var in bytes.Buffer
 	for n := range events {
 		fmt.Fprintf(&in, "{\"n\":%d,\"region\":\"r%d\"}\n", n, n%4)
@@ -56,21 +53,29 @@ func TestKillsWhileFilesAreWritten(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(*seed, 1))
 	for range *kills {
-		run(t, dir, time.Duration(rnd.Int64N(int64(longestRun))))
+		run(t, dir, "q.sql", time.Duration(rnd.Int64N(int64(longestRun))))
 		count(t, dir, false)
 	}
-	if !run(t, dir, 2*time.Minute) {
+	if !run(t, dir, "q.sql", 2*time.Minute) {
 		t.Fatal("it does not come to an end")
 	}
 	files := count(t, dir, true)
 	t.Logf("%d rows in %d files", events, files)
 }
 
+func build(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "cepd"), "github.com/cepd/cepd/cmd/cepd")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // run runs cepd until it ends, or kills it.
-func run(t *testing.T, dir string, until time.Duration) (ended bool) {
+func run(t *testing.T, dir, query string, until time.Duration) (ended bool) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command(filepath.Join(dir, "cepd"), "run", filepath.Join(dir, "q.sql"), "--data-dir", filepath.Join(dir, "state"))
+	cmd := exec.Command(filepath.Join(dir, "cepd"), "run", filepath.Join(dir, query), "--data-dir", filepath.Join(dir, "state"))
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
