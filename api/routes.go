@@ -51,6 +51,7 @@ func register(api huma.API, s *Service) {
 	registerTests(api, s)
 	registerDetections(api, s)
 	registerSample(api, s)
+	registerInfer(api, s)
 	registerConnectors(api, s)
 	registerCatalog(api, s)
 	registerSavepoints(api, s)

@@ -35,6 +35,11 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	before := c.errors()
 	c.likeTable(t, e)
 	c.options(t, e)
+	if e.Sample != nil {
+		if e = c.sampled(t, e); e == nil {
+			return nil
+		}
+	}
 	if len(e.PartitionBy) > 0 {
 		c.unsupported(e.PartitionBy[0].Pos(), "PARTITIONED BY")
 	}
@@ -81,9 +86,6 @@ func (c *Checker) exists(name string, allowed bool, span diag.Span) bool {
 
 // likeTable copies columns, options and time of another table.
 func (c *Checker) likeTable(t *catalog.Table, e *ast.CreateTable) {
-	if e.LikeSample {
-		c.unsupported(e.Name.Pos(), "LIKE SAMPLE")
-	}
 	if e.Like == nil {
 		return
 	}
