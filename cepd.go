@@ -10,6 +10,7 @@ import (
 
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
@@ -74,7 +75,7 @@ func (e *Engine) Exec(ctx context.Context, sql string, params map[string]string)
 		return nil, err
 	}
 	cat := e.cat.Clone()
-	r, err := query.Compile(cat, script, query.Options{Text: sql, Params: params, Asked: e.asks})
+	r, err := query.Compile(cat, script, query.Options{Text: sql, Params: params, Asked: e.asks, Sample: infer.Sampler{Engine: e.engine}.Sample(ctx)})
 	if err != nil {
 		return nil, err
 	}

@@ -29,9 +29,12 @@ import (
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backtest"
+	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/check"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/pebblestore"
 	"github.com/cepd/cepd/state/savepoint"
@@ -254,6 +257,14 @@ func (r *fakeRunner) Watch(query, after string) (*engine.Watch, error) {
 		return nil, err
 	}
 	return e.Watch(query, after)
+}
+
+func (r *fakeRunner) Infer(_ context.Context, q infer.Request) (*infer.Table, error) {
+	return &infer.Table{Name: q.Name, Columns: []event.Field{{Name: "x", Type: event.TInt64}}, Records: 1}, nil
+}
+
+func (r *fakeRunner) TakeSample(context.Context) func(check.SampleRequest) (*check.Sample, error) {
+	return nil
 }
 
 func (r *fakeRunner) Sample(_ context.Context, _ *catalog.Catalog, table string, asked engine.SampleRequest) (*engine.TableSample, error) {

@@ -47,7 +47,8 @@ var rules = map[string]rule{
 	"GET /v1/tables":                                {auth.Viewer, false, "list-tables"},
 	"GET /v1/tables/{name}":                         {auth.Viewer, false, "show-table"},
 	"GET /v1/catalog":                               {auth.Viewer, false, "show-catalog"},
-	"POST /v1/validate":                             {auth.Author, false, "validate"}, // asks brokers, names what files there are
+	"POST /v1/infer":                                {auth.Author, false, "infer-table"}, // reads files and asks brokers
+	"POST /v1/validate":                             {auth.Author, false, "validate"},    // asks brokers, names what files there are
 	"GET /metrics":                                  {auth.Viewer, false, "metrics"},
 	"GET /assets/{file}":                            {auth.None, false, "page-file"}, // the same for everybody
 	"GET /{$}":                                      {auth.Viewer, false, "page"},

@@ -42,7 +42,8 @@ type Statement struct {
 	Params   map[string]string `json:"params,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"` // SET in effect
 	Created  time.Time         `json:"created"`
-	Module   []byte            `json:"module,omitempty"` // of a function, as it was when it was accepted
+	Module   []byte            `json:"module,omitempty"`  // of a function, as it was when it was accepted
+	Written  string            `json:"written,omitempty"` // of a table that was pinned: what was submitted
 
 	// Of a query.
 	Number  int       `json:"number,omitempty"` // of the version; 0 is 1
@@ -271,6 +272,7 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 		var err error
 		switch s := s.(type) {
 		case *ast.CreateTable:
+			st.Written = sub.written[nameOf(s.Name)]
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateView:
 			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)

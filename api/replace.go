@@ -196,7 +196,7 @@ func (s *Service) without(script *ast.Script, text string) (*ast.Script, error) 
 		switch {
 		case i < 0:
 			return nil, badRequest("the %s %s is new: submit it first, then replace the query", kind, name)
-		case list[i].SQL != textOf(text, st):
+		case list[i].SQL != textOf(text, st) && list[i].Written != textOf(text, st):
 			return nil, badRequest("the server has another text of the %s %s: a query is replaced, what it reads and writes stays", kind, name)
 		}
 	}

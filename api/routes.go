@@ -52,6 +52,7 @@ func register(api huma.API, s *Service) {
 	registerDetections(api, s)
 	registerFollow(api, s)
 	registerSample(api, s)
+	registerInfer(api, s)
 	registerConnectors(api, s)
 	registerCatalog(api, s)
 	registerSavepoints(api, s)

@@ -9,8 +9,10 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/check"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
 )
@@ -108,6 +110,16 @@ func (r EngineRunner) Savepoint(ctx context.Context, name string, w io.Writer, h
 		return errNoQuery(name)
 	}
 	return q.Savepoint(ctx, w, h)
+}
+
+// Infer looks at records where queries may reach.
+func (r EngineRunner) Infer(ctx context.Context, q infer.Request) (*infer.Table, error) {
+	return infer.Sampler{Engine: r.Engine}.Infer(ctx, q)
+}
+
+// TakeSample is query.Options.Sample.
+func (r EngineRunner) TakeSample(ctx context.Context) func(check.SampleRequest) (*check.Sample, error) {
+	return infer.Sampler{Engine: r.Engine}.Sample(ctx)
 }
 
 // Version is that of the program.

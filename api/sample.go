@@ -36,12 +36,11 @@ func (s *Service) Sample(ctx context.Context, name string, r engine.SampleReques
 	if _, err := s.Table(name); err != nil {
 		return nil, err
 	}
-	select {
-	case s.samples <- struct{}{}:
-		defer func() { <-s.samples }()
-	default:
-		return nil, newProblem(http.StatusServiceUnavailable, "other samples are being read: ask again in a moment")
+	done, err := s.sampling()
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
 	out, err := s.runner.Sample(ctx, s.definitions(), name, r)

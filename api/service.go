@@ -15,10 +15,12 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/internal/why"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/check"
 	"github.com/cepd/cepd/query/plan"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/savepoint"
@@ -104,6 +106,9 @@ type Runner interface {
 	Watch(query, after string) (*engine.Watch, error)
 	// Sample reads some rows of a table.
 	Sample(ctx context.Context, cat *catalog.Catalog, table string, r engine.SampleRequest) (*engine.TableSample, error)
+	// Infer proposes a table from records; TakeSample does so for LIKE SAMPLE.
+	Infer(ctx context.Context, r infer.Request) (*infer.Table, error)
+	TakeSample(ctx context.Context) func(check.SampleRequest) (*check.Sample, error)
 	// Close stops all queries, keeping their state.
 	Close(ctx context.Context) error
 }
@@ -211,7 +216,8 @@ type Submission struct {
 	FromSavepoint string `json:"from_savepoint,omitempty" doc:"Name of a savepoint that the query goes on from" maxLength:"100"`
 	Sinks         string `json:"sinks,omitempty" enum:"refuse,deduplicate,redeliver" doc:"With from_savepoint: what becomes of rows that exactly-once sinks got after it"`
 
-	By string `json:"-"` // who submits it
+	By      string            `json:"-"` // who submits it
+	written map[string]string // what tables that are pinned were written as
 }
 
 // Outcome is what a submission did.
@@ -221,6 +227,7 @@ type Outcome struct {
 	Paused   []string     `json:"paused,omitempty" doc:"Queries paused"`
 	Shadows  []string     `json:"shadows,omitempty" doc:"Queries that have got a shadow"`
 	Answers  []Answer     `json:"answers,omitempty" doc:"Of EXPLAIN, DESCRIBE and SHOW"`
+	Pinned   []string     `json:"pinned,omitempty" doc:"Statements with LIKE SAMPLE as they are kept, with the columns that their samples had"`
 	Warnings []Diagnostic `json:"warnings,omitempty"`
 }
 
@@ -234,6 +241,19 @@ type Answer struct {
 // Submit carries out the statements of a text: all of them, or, after an
 // error, none.
 func (s *Service) Submit(sub *Submission) (*Outcome, error) {
+	pins, err := s.pin(sub)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.submit(pins.of(sub))
+	if err == nil {
+		pins.tell(out)
+	}
+	return out, err
+}
+
+// submit carries out a text without LIKE SAMPLE.
+func (s *Service) submit(sub *Submission) (*Outcome, error) {
 	if out, done, err := s.alter(sub); done || err != nil {
 		return out, err
 	}
@@ -396,7 +416,11 @@ func (s *Service) Drop(name string) error {
 
 // Validate compiles a text and checks its queries without running anything.
 func (s *Service) Validate(sub *Submission) *Validation {
-	base, _, result, err := parseSubmission(s.definitions(), sub, s.runner.ReadFile)
+	pins, err := s.pin(sub)
+	if err != nil {
+		return invalid(err)
+	}
+	base, _, result, err := parseSubmission(s.definitions(), pins.of(sub), s.runner.ReadFile)
 	if err != nil {
 		return invalid(err)
 	}
@@ -404,6 +428,9 @@ func (s *Service) Validate(sub *Submission) *Validation {
 		return invalid(err)
 	}
 	v := &Validation{Valid: true, Diagnostics: Diagnostics(result.Warnings)}
+	if pins != nil {
+		v.Diagnostics, v.Pinned = pins.warnings, pins.tables
+	}
 	for i := range result.Queries {
 		v.Queries = append(v.Queries, Plan{Name: result.Queries[i].Name, Text: plan.Explain(result.Queries[i].Insert)})
 	}
@@ -421,6 +448,7 @@ type Validation struct {
 	Message     string       `json:"message,omitempty" doc:"The findings as for a terminal"`
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Queries     []Plan       `json:"queries,omitempty"`
+	Pinned      []string     `json:"pinned,omitempty" doc:"Statements with LIKE SAMPLE as they would be kept"`
 }
 
 // Plan is the logical plan of a query.

@@ -57,25 +57,44 @@ func (e *Engine) Sample(ctx context.Context, cat *catalog.Catalog, table string,
 	if !ok {
 		return nil, fmt.Errorf("%w: there is no table %q", ErrSample, table)
 	}
-	s := &sampler{engine: e, request: r, out: &TableSample{Table: t.Name, Rows: []SampleRow{}}, ready: make(chan struct{}, 1)}
-	err := callAt("the sample of "+t.Name, func() error { return s.read(ctx, cat, t) })
-	if err != nil {
-		return nil, e.options.Access.RedactError(fmt.Errorf("%w of %s: %w", ErrSample, t.Name, err))
+	out := &TableSample{Table: t.Name, Rows: []SampleRow{}}
+	s := &sampler{engine: e, request: r, ready: make(chan struct{}, 1)}
+	s.newPoll = func(ctx context.Context, r connectors.Reader, part int32) (pollSample, error) {
+		return s.rowPoller(ctx, r, part, out)
 	}
-	return s.out, nil
+	if err := s.run(ctx, cat, t); err != nil {
+		return nil, err
+	}
+	out.Incomplete = s.incomplete
+	return out, nil
+}
+
+// run reads, and shields the engine from what reading may do.
+func (s *sampler) run(ctx context.Context, cat *catalog.Catalog, t *catalog.Table) error {
+	if err := callAt("the sample of "+t.Name, func() error { return s.read(ctx, cat, t) }); err != nil {
+		return s.engine.options.Access.RedactError(fmt.Errorf("%w of %s: %w", ErrSample, t.Name, err))
+	}
+	return nil
 }
 
 // sampler reads a sample.
 type sampler struct {
 	engine  *Engine
 	request SampleRequest
-	out     *TableSample
-	table   connectors.Table
-	source  connectors.Source
-	schema  *event.Schema
-	fillers []fillMetadata
-	ready   chan struct{}
+	newPoll func(ctx context.Context, r connectors.Reader, part int32) (pollSample, error)
+
+	table      connectors.Table
+	source     connectors.Source
+	schema     *event.Schema
+	fillers    []fillMetadata
+	ready      chan struct{}
+	got        int  // rows
+	full       bool // no more is wanted
+	incomplete bool // time ran out
 }
+
+// pollSample takes the next rows of a reader, and says how many there were.
+type pollSample func(most int) (n int, err error)
 
 func (s *sampler) read(ctx context.Context, cat *catalog.Catalog, t *catalog.Table) error {
 	if err := s.open(cat, t); err != nil {
@@ -86,9 +105,9 @@ func (s *sampler) read(ctx context.Context, cat *catalog.Catalog, t *catalog.Tab
 		return errors.Join(err, s.source.Close())
 	}
 	for i, part := range parts {
-		left := s.request.Rows - len(s.out.Rows)
+		left := s.request.Rows - s.got
 		share := (left + len(parts) - i - 1) / (len(parts) - i)
-		if err = s.partition(ctx, part, share); err != nil || s.out.Incomplete {
+		if err = s.partition(ctx, part, share); err != nil || s.incomplete || s.full {
 			break
 		}
 	}
@@ -145,12 +164,13 @@ func (s *sampler) partition(ctx context.Context, part int32, most int) error {
 			return err
 		}
 	}
-	poll, err := s.poller(ctx, r, part)
-	for end := len(s.out.Rows) + most; err == nil && len(s.out.Rows) < end; {
-		before := len(s.out.Rows)
-		if err = poll(end - before); err == nil && len(s.out.Rows) == before {
+	poll, err := s.newPoll(ctx, r, part)
+	for end := s.got + most; err == nil && s.got < end && !s.full; {
+		var n int
+		if n, err = poll(min(end-s.got, samplePoll)); err == nil && n == 0 {
 			err = s.wait(ctx, r)
 		}
+		s.got += n
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -168,21 +188,20 @@ func (s *sampler) wait(ctx context.Context, r connectors.Reader) error {
 	case <-s.ready:
 		return nil
 	case <-ctx.Done():
-		s.out.Incomplete = true
+		s.incomplete = true
 		return io.EOF
 	}
 }
 
-// poller makes what takes the next rows of a reader.
-func (s *sampler) poller(ctx context.Context, r connectors.Reader, part int32) (func(most int) error, error) {
+// rowPoller makes what adds the next rows of a reader to a sample.
+func (s *sampler) rowPoller(ctx context.Context, r connectors.Reader, part int32, out *TableSample) (pollSample, error) {
 	b := event.NewBatch(s.schema)
 	if cr, ok := r.(connectors.ColumnReader); ok {
-		return func(most int) error {
-			err := cr.PollColumns(min(most, samplePoll), -1, b)
-			if err == nil {
-				s.take(part, b, nil, rejectsOf(r))
+		return func(most int) (int, error) {
+			if err := cr.PollColumns(most, -1, b); err != nil {
+				return 0, err
 			}
-			return err
+			return out.take(part, b, nil, rejectsOf(r)), nil
 		}, nil
 	}
 	decoder, err := s.engine.options.NewDecoder(s.table)
@@ -193,14 +212,14 @@ func (s *sampler) poller(ctx context.Context, r connectors.Reader, part int32) (
 		w.Within(ctx)
 	}
 	raws, raw := r.(connectors.RawReader), &connectors.RawBatch{}
-	return func(most int) error {
-		if err := raws.Poll(min(most, samplePoll), -1, raw); err != nil || raw.N() == 0 {
-			return err
+	return func(most int) (int, error) {
+		if err := raws.Poll(most, -1, raw); err != nil || raw.N() == 0 {
+			return 0, err
 		}
 		b.Reset(raw.N())
 		rejects, err := decoder.Decode(raw, b, nil)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if f, ok := r.(connectors.Filler); ok {
 			f.Fill(raw, b)
@@ -209,8 +228,7 @@ func (s *sampler) poller(ctx context.Context, r connectors.Reader, part int32) (
 				fill(raw, b)
 			}
 		}
-		s.take(part, b, raw, raw.AppendFaults(rejects))
-		return nil
+		return out.take(part, b, raw, raw.AppendFaults(rejects)), nil
 	}, nil
 }
 
@@ -221,9 +239,10 @@ func rejectsOf(r connectors.Reader) []connectors.Reject {
 	return nil
 }
 
-// take adds rows of a batch, and its rejects; raw is nil where there are no
-// records.
-func (s *sampler) take(part int32, b *event.Batch, raw *connectors.RawBatch, rejects []connectors.Reject) {
+// take adds rows of a batch, and its rejects, and says how many; raw is nil where
+// there are no records.
+func (t *TableSample) take(part int32, b *event.Batch, raw *connectors.RawBatch, rejects []connectors.Reject) int {
+	before := len(t.Rows)
 	for i := range b.N {
 		row := SampleRow{Partition: part}
 		if raw != nil {
@@ -244,8 +263,9 @@ func (s *sampler) take(part int32, b *event.Batch, raw *connectors.RawBatch, rej
 				row.Record = readable(raw.Buf[v.Off : v.Off+v.Len])
 			}
 		}
-		s.out.Rows = append(s.out.Rows, row)
+		t.Rows = append(t.Rows, row)
 	}
+	return len(t.Rows) - before
 }
 
 // readable is the beginning of a record as text.

@@ -183,6 +183,10 @@ func (c *compiler) showCreate(s *ast.Show, a *Action) {
 		c.list.Add(diag.UnknownTable, s.Name.Pos(), "%q is a view", s.Name.Parts[0].Name)
 		return
 	}
-	a.Columns, a.Rows = []string{"create table"}, [][]string{{strings.TrimSpace(sourceText(table.Source, table.Span))}}
+	text := table.Pinned
+	if text == "" {
+		text = strings.TrimSpace(sourceText(table.Source, table.Span))
+	}
+	a.Columns, a.Rows = []string{"create table"}, [][]string{{text}}
 	c.action(*a)
 }

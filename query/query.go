@@ -20,6 +20,7 @@ import (
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/check"
+	"github.com/cepd/cepd/query/format"
 	"github.com/cepd/cepd/query/parse"
 	"github.com/cepd/cepd/query/plan"
 )
@@ -39,6 +40,8 @@ type Options struct {
 	// ReadFile reads the modules of functions. Nil: from the disk, relative to the
 	// folder of File.
 	ReadFile func(path string) ([]byte, error)
+	// Sample looks at the records that LIKE SAMPLE is about. Nil: it is refused.
+	Sample func(check.SampleRequest) (*check.Sample, error)
 	// Shadows says that CREATE QUERY … SHADOW is understood.
 	Shadows bool
 }
@@ -61,6 +64,9 @@ type Result struct {
 	Tables   []*catalog.Table // created
 	Params   []string         // names of the parameters that were used, ascending
 	Warnings *diag.List
+	// Pinned are the statements with LIKE SAMPLE as they are without it, with the
+	// columns and options that the samples had.
+	Pinned map[*ast.CreateTable]*ast.CreateTable
 }
 
 // Query is a continuous query.
@@ -129,12 +135,13 @@ func CompileDraft(cat *catalog.Catalog, script *ast.Script, opts Options) *Draft
 func compile(cat *catalog.Catalog, script *ast.Script, opts Options) *compiler {
 	list := &diag.List{File: opts.File, Source: opts.Text}
 	c := &compiler{cat: cat.Clone(), list: list, names: map[string]bool{}, shadows: opts.Shadows}
-	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold})
+	c.check = check.New(c.cat, list, check.Options{Params: opts.Params, Bounded: opts.Bounded, Asked: opts.Asked, ReadFile: opts.readFile, Fold: fold, Sample: opts.Sample})
 	for _, s := range script.Statements {
 		c.statement(s)
 	}
 	list.Sort()
 	c.result.Params = c.check.Used()
+	c.result.Pinned = c.check.Pinned()
 	c.result.Warnings = list
 	return c
 }
@@ -176,6 +183,9 @@ func (c *compiler) statement(s ast.Statement) {
 	case *ast.CreateTable:
 		if t := c.check.CreateTable(s); t != nil {
 			c.result.Tables = append(c.result.Tables, t)
+			if pinned := c.check.Pinned()[s]; pinned != nil {
+				t.Pinned = format.Table(pinned)
+			}
 		}
 	case *ast.CreateView:
 		c.check.CreateView(s)

@@ -194,6 +194,12 @@ func (c *Client) Sample(ctx context.Context, table string, r engine.SampleReques
 	return out, c.do(ctx, call{pattern: "GET /v1/tables/{name}/sample", vars: []string{table}, query: v}, out)
 }
 
+// Infer proposes a table from records.
+func (c *Client) Infer(ctx context.Context, r *api.InferRequest) (*api.InferredTable, error) {
+	out := &api.InferredTable{}
+	return out, c.do(ctx, call{pattern: "POST /v1/infer", in: r}, out)
+}
+
 // Savepoints lists the savepoints, by name.
 func (c *Client) Savepoints(ctx context.Context) ([]savepoint.Entry, error) {
 	return all(ctx, c, "GET /v1/savepoints", func(e *savepoint.Entry) string { return e.Name })

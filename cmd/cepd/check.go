@@ -14,24 +14,31 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/format"
 )
 
 func newCheck(g *global) *cobra.Command {
 	var output string
+	var expand bool
 	c := &cobra.Command{
 		Use: "check FILE...", Short: "Find the mistakes in statements without running them", Args: files,
 		Long: `check reads the files (- is stdin) in order, resolves names and types, makes the
 plans, and checks the options of the tables that queries use. Nothing is
-connected to. Every mistake is told with its place. So are warnings, which do not
+connected to, but for the records that LIKE SAMPLE is about. With --expand it
+prints the statements with the columns of these written out. Every mistake is told with its place. So are warnings, which do not
 count as mistakes: conditions that never hold or always do, variables that no
 match reaches, limits that limit nothing, patterns that may wait without end.`,
 		Example: "  cepd check fraud.sql\n  cepd check tables.sql queries/*.sql --output json",
 	}
 	outputFlag(c, &output)
+	c.Flags().BoolVar(&expand, "expand", false, "print the statements, with LIKE SAMPLE replaced by the columns and options of the sample")
 	b := newBindings(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if err := checkOutput(output); err != nil {
 			return err
+		}
+		if expand && output == "json" {
+			return usagef("--expand prints statements, and --output json findings: take one of them")
 		}
 		texts, err := readTexts(args, g.std)
 		if err != nil {
@@ -41,7 +48,12 @@ match reaches, limits that limit nothing, patterns that may wait without end.`,
 			programs, err := checkTexts(g, b, texts, io.Discard)
 			return reportJSON(g.std.out, warnings(programs), err)
 		}
-		_, err = checkTexts(g, b, texts, g.std.err)
+		programs, err := checkTexts(g, b, texts, g.std.err)
+		if err == nil && expand {
+			for _, p := range programs {
+				fmt.Fprint(g.std.out, format.Pin(p.text.sql, p.script, p.result.Pinned))
+			}
+		}
 		return err
 	}
 	return c

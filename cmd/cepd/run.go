@@ -19,7 +19,9 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -70,6 +72,8 @@ type runCommand struct {
 
 // program is a file compiled, with the catalog that its queries see.
 type program struct {
+	text   text
+	script *ast.Script
 	cat    *catalog.Catalog
 	result *query.Result
 }
@@ -154,17 +158,26 @@ func compileTexts(cat *catalog.Catalog, texts []text, params map[string]string, 
 	var list []program
 	var errs []error
 	for _, t := range texts {
-		result, err := query.CompileText(cat, t.name, t.sql, params)
+		p, err := compileText(cat, t, params)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if len(result.Warnings.Items) > 0 {
-			fmt.Fprintln(w, result.Warnings.Error())
+		if len(p.result.Warnings.Items) > 0 {
+			fmt.Fprintln(w, p.result.Warnings.Error())
 		}
-		list = append(list, program{cat, result})
+		list = append(list, p)
 	}
 	return list, joinText(errs)
+}
+
+func compileText(cat *catalog.Catalog, t text, params map[string]string) (program, error) {
+	script, err := parse.Parse(t.name, t.sql)
+	if err != nil {
+		return program{}, err
+	}
+	result, err := query.Compile(cat, script, query.Options{File: t.name, Text: t.sql, Params: params, Sample: takeSample})
+	return program{t, script, cat, result}, err
 }
 
 // joinText joins errors that are texts for a person, a line between them.

@@ -112,7 +112,7 @@ func (t *testCommand) files(ctx context.Context, names []string, match *regexp.R
 			broken++
 			continue
 		}
-		list := f.Run(ctx, match.MatchString, ruletest.Options{Clock: clock.Wall{}, Rewrite: t.rewrite, Cover: t.coverage})
+		list := f.Run(ctx, match.MatchString, ruletest.Options{Clock: clock.Wall{}, Rewrite: t.rewrite, Cover: t.coverage, Sample: takeSample})
 		if t.output == "text" {
 			t.show(name, list)
 		}

@@ -30,8 +30,8 @@ import (
 // store.
 func New(extra ...connectors.Connector) *connectors.Registry {
 	return connectors.NewRegistry(formats.Specs(), append([]connectors.Connector{
-		withFormat{kafka.New(formats.NewEncoder)},
-		withFormat{kafka.NewUpsert(formats.NewEncoder)},
+		withFormat{kafka.New(formats.NewEncoder).(past)},
+		withFormat{kafka.NewUpsert(formats.NewEncoder).(past)},
 		file.New(),
 		filesystem.New(nil),
 		http.New(nil),
@@ -59,7 +59,14 @@ func Received(logs *intake.Logs) []connectors.Connector {
 
 // withFormat adds the options that choose the format to a connector that is
 // given its encoder from here.
-type withFormat struct{ connectors.Connector }
+type withFormat struct{ past }
+
+// past is a connector whose tables can be read again, and from a time on.
+type past interface {
+	connectors.Connector
+	connectors.Historian
+	connectors.Rewinder
+}
 
 // Source implements connectors.Connector. That records cannot be decoded is
 // found before the first comes.
@@ -67,7 +74,7 @@ func (c withFormat) Source(t connectors.Table) (connectors.Source, error) {
 	if _, err := formats.NewDecoder(t); err != nil {
 		return nil, err
 	}
-	return c.Connector.Source(t)
+	return c.past.Source(t)
 }
 
 // Options implements connectors.Connector.
@@ -77,5 +84,5 @@ func (c withFormat) Options() []connectors.OptionSpec {
 	value := format
 	value.Name = "value.format"
 	value.Doc = "As format, which it takes the place of; options of the format then start with value."
-	return slices.Concat(c.Connector.Options(), []connectors.OptionSpec{format, value}, cloudevents.Specs())
+	return slices.Concat(c.past.Options(), []connectors.OptionSpec{format, value}, cloudevents.Specs())
 }

@@ -54,7 +54,7 @@ type reader struct {
 func newReader(s *source, part int32, from, stop int64, ready func()) *reader {
 	r := &reader{source: s, part: part, stop: stop, ready: ready, fetchAt: from}
 	r.pos.Store(from)
-	r.end.Store(-1)
+	r.end.Store(stop) // there is no more to say until the broker does
 	r.cutter = newCutter(s.config)
 	return r
 }

@@ -113,6 +113,10 @@ func (c *completer) tables() {
 	for _, t := range c.cat.Tables() {
 		c.add(Item{Label: t.Name, Kind: "table", Detail: t.Option("connector", ""), Doc: columnList(t)})
 	}
+	if c.is(c.at-1, "LIKE") {
+		c.add(Item{Label: "SAMPLE", Kind: "keyword", Detail: "['file'] [(FIRST n ROWS)]", Doc: "The columns are those that the table's own records have, or those of a file."})
+		return // views have no options
+	}
 	for _, v := range c.cat.Views() {
 		c.add(Item{Label: v.Name, Kind: "view", Detail: "view"})
 	}

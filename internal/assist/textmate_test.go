@@ -46,6 +46,7 @@ func grammar() []rule {
 		{Name: "constant.language.cepd", Match: `(?i)\b(?:TRUE|FALSE|NULL|UNKNOWN)\b`},
 		{Name: "support.function.cepd", Match: `(?i)\b(?:` + strings.Join(functions, "|") + `)\b[ \t]*\(`},
 		{Name: "storage.type.cepd", Match: `(?i)\b(?:` + strings.Join(check.TypeNames(), "|") + `)\b`},
+		{Name: "keyword.other.sample.cepd", Match: `(?i)\bLIKE[ \t]+SAMPLE\b`},
 		{Name: "keyword.other.cepd", Match: `(?i)\b(?:` + strings.Join(parse.Keywords(), "|") + `)\b`},
 		{Name: "keyword.operator.cepd", Match: `->>|->|=>|::|\{-|-\}|\|\||<>|!=|<=|>=|[=<>+\-*/%|?^$]`},
 		{Name: "punctuation.cepd", Match: `[.,;()\[\]{}:]`},

@@ -9,6 +9,7 @@ import (
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
@@ -33,7 +34,7 @@ func (t *Tools) options(file, text string) query.Options {
 	if read == nil {
 		read = func(string) ([]byte, error) { return nil, errNoFiles }
 	}
-	return query.Options{File: file, Text: text, Params: t.Params, ReadFile: read}
+	return query.Options{File: file, Text: text, Params: t.Params, ReadFile: read, Sample: infer.FromText(read)}
 }
 
 func (t *Tools) catalog() *catalog.Catalog {
@@ -54,8 +55,8 @@ func (t *Tools) Diagnose(file, text string) []diag.Diagnostic {
 		if d.Code == diag.UnknownTable && unread[strings.ToLower(strings.Trim(sliceOf(text, d.Span), "`\""))] {
 			continue // it is there, with a mistake that is told
 		}
-		if d.Code == diag.MissingParameter {
-			d.Severity = diag.Warning // its value comes when the text is run
+		if d.Code == diag.MissingParameter || d.Code == diag.BadSample {
+			d.Severity = diag.Warning // its value or its records come when the text is run
 		}
 		list.Items = append(list.Items, d)
 	}

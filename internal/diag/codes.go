@@ -37,6 +37,7 @@ const (
 	SchemaMismatch    Code = "schema-mismatch"
 	Limit             Code = "limit"
 	MissingParameter  Code = "missing-parameter"
+	BadSample         Code = "sample"         // LIKE SAMPLE, of which no columns come
 	ConstantError     Code = "constant-error" // an error found while folding constants, such as 1/0
 
 	// Warnings only.

@@ -11,43 +11,69 @@ import (
 // delimiters are those that are tried: the one that the first line has most often.
 const delimiters = ",;\t|"
 
-// ofCSV is the guess of a table's lines.
-func ofCSV(in io.Reader, first string, records int) (g guess, delimiter rune, header bool, n int, err error) {
-	delimiter = ','
+// delimiterOf guesses from a line.
+func delimiterOf(line string) rune {
+	delimiter := ','
 	for _, d := range delimiters {
-		if strings.Count(first, string(d)) > strings.Count(first, string(delimiter)) {
+		if strings.Count(line, string(d)) > strings.Count(line, string(delimiter)) {
 			delimiter = d
 		}
 	}
+	return delimiter
+}
+
+// table is lines of fields.
+type table struct {
+	delimiter rune
+	header    string // whether the first line names columns: true, false; "": as it looks
+	rows      int    // that are read at most
+	strict    bool   // a line with another number of fields than the first is an error
+
+	all     guess // what the fields are
+	named   bool  // the first line names them
+	n       int   // rows read
+	skipped int   // of them, those with another number of fields
+}
+
+func (t *table) read(in io.Reader) error {
 	r := csv.NewReader(in)
-	r.Comma, r.LazyQuotes, r.ReuseRecord = delimiter, true, true
-	g.shape = object
+	r.Comma, r.LazyQuotes, r.ReuseRecord, r.FieldsPerRecord = t.delimiter, true, true, -1
+	t.all.shape = object
 	line, err := r.Read()
 	if err != nil {
-		return g, delimiter, false, 0, fmt.Errorf("no first line: %w", err)
+		return fmt.Errorf("no first line: %w", err)
 	}
-	header = isHeader(line)
+	if len(line) > maxFields {
+		return fmt.Errorf("the first line has %d fields: a table has at most %d columns", len(line), maxFields)
+	}
+	t.named = t.header == "true" || t.header == "" && isHeader(line)
 	for i, text := range line {
 		name := fmt.Sprintf("c%d", i+1)
-		if header {
+		if t.named && text != "" {
 			name = text
 		}
-		g.field(name)
+		t.all.field(name)
 	}
-	if !header {
-		g.addCells(line)
-		n++
+	if !t.named {
+		t.all.addCells(line)
+		t.n++
 	}
-	for ; n < records; n++ {
+	for ; t.n < t.rows; t.n++ {
 		if line, err = r.Read(); errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
-		if err != nil {
-			return g, delimiter, header, n, err
+		switch {
+		case err != nil:
+			return err
+		case len(line) == len(t.all.fields):
+			t.all.addCells(line)
+		case t.strict:
+			return fmt.Errorf("row %d has %d fields, and the first line has %d", t.n+1, len(line), len(t.all.fields))
+		default:
+			t.skipped++
 		}
-		g.addCells(line)
 	}
-	return g, delimiter, header, n, nil
+	return nil
 }
 
 func (g *guess) addCells(line []string) {

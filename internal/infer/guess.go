@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,8 +35,10 @@ type guess struct {
 	iso      bool // instant: with a T
 	zone     bool // instant: with a zone
 
-	elem   *guess   // array
-	fields []*field // object, in the order in which they came
+	elem   *guess         // array
+	fields []*field       // object, in the order in which they came
+	index  map[string]int // of fields, once there are many
+	rest   *guess         // object: what the fields beyond maxFields are; nil: there are none
 }
 
 // field is one of an object.
@@ -66,24 +69,54 @@ func (g *guess) joinInside(o *guess) {
 	for _, f := range o.fields {
 		g.field(f.name).join(&f.guess)
 	}
+	if o.rest != nil {
+		if g.rest == nil {
+			g.rest = &guess{}
+		}
+		g.rest.join(o.rest)
+	}
 }
 
 // maxFields is how many fields an object has at most. Beyond it, names are values.
 const maxFields = 1000
 
-// field is the field of an object, made if it is not there.
+// indexed is from how many fields on they are looked up in a map.
+const indexed = 16
+
+// field is the field of an object, made if it is not there. All beyond maxFields
+// are one.
 func (g *guess) field(name string) *guess {
-	for _, f := range g.fields {
-		if f.name == name {
-			return &f.guess
+	if i := g.find(name); i >= 0 {
+		return &g.fields[i].guess
+	}
+	if len(g.fields) == maxFields {
+		if g.rest == nil {
+			g.rest = &guess{}
 		}
+		return g.rest
 	}
 	f := &field{name: name}
-	if len(g.fields) == maxFields {
-		return &f.guess
-	}
 	g.fields = append(g.fields, f)
+	if len(g.fields) == indexed {
+		g.index = map[string]int{}
+		for i, f := range g.fields {
+			g.index[f.name] = i
+		}
+	} else if g.index != nil {
+		g.index[name] = len(g.fields) - 1
+	}
 	return &f.guess
+}
+
+// find is the place of a field; -1 where it is not there.
+func (g *guess) find(name string) int {
+	if g.index != nil {
+		if i, ok := g.index[name]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.IndexFunc(g.fields, func(f *field) bool { return f.name == name })
 }
 
 // ofNumber is the guess of a number as JSON writes it.
@@ -179,11 +212,24 @@ func (g *guess) row(iso bool) event.Type {
 	if len(g.fields) == 0 {
 		return event.TString
 	}
+	if g.rest != nil {
+		return g.mapping(iso)
+	}
 	t := event.Type{Kind: event.Row}
 	for _, f := range g.fields {
 		t.Fields = append(t.Fields, event.Field{Name: f.name, Type: f.typ(iso)})
 	}
 	return t
+}
+
+// mapping is the type of an object whose names are values.
+func (g *guess) mapping(iso bool) event.Type {
+	all := *g.rest
+	for _, f := range g.fields {
+		all.join(&f.guess)
+	}
+	elem := all.typ(iso)
+	return event.Type{Kind: event.Map, Key: &event.TString, Elem: &elem}
 }
 
 // number is BIGINT without fractions, DECIMAL where they are exact, else DOUBLE.
@@ -220,6 +266,10 @@ func (g *guess) instants() (sql, iso bool) {
 	}
 	for _, f := range g.fields {
 		s, i := f.instants()
+		sql, iso = sql || s, iso || i
+	}
+	if g.rest != nil {
+		s, i := g.rest.instants()
 		sql, iso = sql || s, iso || i
 	}
 	return sql, iso

@@ -2,6 +2,7 @@ package infer_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,9 @@ import (
 // of the sample is a row of it.
 func TestInfer(t *testing.T) {
 	datadriven.RunTest(t, "testdata/infer", func(t *testing.T, d *datadriven.TestData) string {
+		if d.Cmd == "values" {
+			return inferValues(t, d)
+		}
 		format := d.CmdArgs[0].String()
 		path := filepath.Join(t.TempDir(), "sample."+format)
 		if err := os.WriteFile(path, []byte(d.Input), 0o600); err != nil {
@@ -37,6 +41,76 @@ func TestInfer(t *testing.T) {
 		decode(t, table, d.Input)
 		return strings.ReplaceAll(table.SQL(), filepath.Dir(path)+"/", "")
 	})
+}
+
+// inferValues infers from lines as from the records of a topic, or from made-up ones.
+func inferValues(t *testing.T, d *datadriven.TestData) string {
+	form := infer.Form{Options: map[string]string{}}
+	many, deep := 0, 0
+	d.MaybeScanArgs(t, "many", &many)
+	d.MaybeScanArgs(t, "deep", &deep)
+	var values [][]byte
+	for line := range strings.Lines(d.Input) {
+		values = append(values, []byte(strings.TrimSuffix(line, "\n")))
+	}
+	for _, a := range d.CmdArgs {
+		switch {
+		case a.Key == "confluent":
+			values = append(values, []byte("\x00\x00\x00\x00\x07record"))
+		case a.Key == "binary":
+			values = append(values, []byte("\x00\xff"), []byte("{\xff}"))
+		case strings.Contains(a.Key, "."), a.Key == "format":
+			form.Options[a.Key] = a.Vals[0]
+		}
+	}
+	if many > 0 {
+		object := strings.Builder{}
+		for i := range many {
+			fmt.Fprintf(&object, `,"name %d": %d`, i, i)
+		}
+		text := "{" + object.String()[1:] + "}"
+		if d.HasArg("nested") {
+			text = `{"by": ` + text + "}"
+		}
+		values = append(values, []byte(text))
+	}
+	if deep > 0 {
+		values = append(values, []byte(`{"a":`+strings.Repeat("[", deep)+strings.Repeat("]", deep)+"}"))
+	}
+	table, err := infer.Values("t", values, form)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	if _, err := parse.Parse("", table.SQL()); err != nil {
+		t.Errorf("%v\n%s", err, table.SQL())
+	}
+	return table.SQL() + strings.TrimLeft(table.Note()+"\n", "\n")
+}
+
+// TestHostile: what no honest writer writes is bounded in time and memory, and is a
+// table or an error.
+func TestHostile(t *testing.T) {
+	names := bytes.NewBufferString("{")
+	for i := range 200_000 {
+		fmt.Fprintf(names, `"%d":0,`, i)
+	}
+	names.WriteString(`"":0}`)
+	values := [][]byte{names.Bytes(), bytes.Repeat([]byte("["), 8<<20), bytes.Repeat([]byte(`{"a":`), 1<<20), []byte(`{"a":` + strings.Repeat("9", 1<<20) + "}"), {}, {0}}
+	for _, format := range []string{"", "json", "csv", "raw", "debezium-json"} {
+		form := infer.Form{Options: map[string]string{"format": format}}
+		if format == "" {
+			delete(form.Options, "format")
+		}
+		for i := range values {
+			table, err := infer.Values("t", values[i:i+1], form)
+			if err != nil {
+				continue
+			}
+			if _, err := parse.Parse("", table.SQL()); err != nil {
+				t.Errorf("%s, sample %d: %v", format, i, err)
+			}
+		}
+	}
 }
 
 // decode reads the sample as the table says.

@@ -23,6 +23,7 @@ import (
 	"github.com/cepd/cepd/operators/pattern"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/check"
 	"github.com/cepd/cepd/query/parse"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	// ReadFile reads the modules of functions for tests from Parse; nil: these
 	// cannot create functions.
 	ReadFile func(path string) ([]byte, error)
+	// Sample is that of query.Options.
+	Sample func(check.SampleRequest) (*check.Sample, error)
 }
 
 // Result is what became of a test.
@@ -219,7 +222,7 @@ func (r *runner) compile() ([]query.Query, error) {
 		if err != nil {
 			return err
 		}
-		result, err := query.Compile(r.cat, script, query.Options{File: name, Text: text, Params: params, ReadFile: r.readFile()})
+		result, err := query.Compile(r.cat, script, query.Options{File: name, Text: text, Params: params, ReadFile: r.readFile(), Sample: r.options.Sample})
 		if err == nil {
 			list = append(list, result.Queries...)
 		}

@@ -63,8 +63,16 @@ type CreateTable struct {
 	PartitionBy []Ident
 	Comment     *string
 	Options     []Option
-	Like        *Name // CREATE TABLE t LIKE other
-	LikeSample  bool  // CREATE TABLE t (…) LIKE SAMPLE
+	Like        *Name   // CREATE TABLE t LIKE other
+	Sample      *Sample // CREATE TABLE t (…) LIKE SAMPLE
+}
+
+// Sample is LIKE SAMPLE ['file'] [(FIRST | LAST n ROWS)].
+type Sample struct {
+	Base
+	File *string // nil: the table's own records
+	Last bool
+	Rows int // 0: not written
 }
 
 // ColumnDef is one column: physical, computed (As), or metadata.

@@ -55,6 +55,7 @@ type Table struct {
 	Options    map[string]Option
 	Span       diag.Span
 	Source     *diag.List // file and text that Spans refer to
+	Pinned     string     // the statement without LIKE SAMPLE; empty: it had none
 }
 
 // Column finds a column by name without regard to case; -1 when absent.

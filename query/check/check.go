@@ -26,6 +26,9 @@ type Options struct {
 	// Fold replaces constant parts of an expression by their values. An error,
 	// with its place, is a part that fails whenever it is evaluated. Nil: no folding.
 	Fold func(expr.Expr) (out expr.Expr, at diag.Span, err error)
+	// Sample looks at the records that LIKE SAMPLE is about. Nil: none are looked at,
+	// and it is refused.
+	Sample func(SampleRequest) (*Sample, error)
 }
 
 // Checker binds the statements of one text.
@@ -37,6 +40,8 @@ type Checker struct {
 	ctes  *cte
 	views []string // being expanded
 	spent *int     // of maxExpansion
+	pins  map[*ast.CreateTable]*ast.CreateTable
+	blank map[string]bool // tables, in lower case, that a sample has not told the columns of
 }
 
 // New is a checker that adds its findings to list and resolves names in cat.
@@ -47,7 +52,8 @@ func New(cat *catalog.Catalog, list *diag.List, opts Options) *Checker {
 	if opts.Asked == nil {
 		opts.Asked = isAsked
 	}
-	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}, spent: new(int)}
+	return &Checker{cat: cat, list: list, opts: opts, used: map[string]bool{}, spent: new(int),
+		pins: map[*ast.CreateTable]*ast.CreateTable{}, blank: map[string]bool{}}
 }
 
 func endsByItself(t *catalog.Table) bool {

@@ -2,13 +2,17 @@ package check_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/format"
+	"github.com/cepd/cepd/query/parse"
 	"github.com/cepd/cepd/query/plan"
 )
 
@@ -82,4 +86,41 @@ func advise(t *testing.T, cat *catalog.Catalog, clause string) string {
 		return "none\n"
 	}
 	return r.Warnings.Error() + "\n"
+}
+
+// TestSample compiles the scripts of testsamples, where LIKE SAMPLE finds what the
+// command sample has written.
+//
+//	sample FILE
+//	<records>
+//	----
+//
+//	compile
+//	<statements>
+//	----
+//	<what the tables are pinned to, or errors>
+func TestSample(t *testing.T) {
+	files := map[string]string{}
+	read := func(path string) ([]byte, error) {
+		if text, ok := files[path]; ok {
+			return []byte(text), nil
+		}
+		return nil, os.ErrNotExist
+	}
+	datadriven.RunTest(t, "testsamples/sample", func(t *testing.T, d *datadriven.TestData) string {
+		if d.Cmd == "sample" {
+			files[d.CmdArgs[0].Key] = d.Input
+			return ""
+		}
+		script, err := parse.Parse("", d.Input)
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		params := map[string]string{"path": "'payments.json'"}
+		r, err := query.Compile(catalog.New(), script, query.Options{Text: d.Input, Params: params, Sample: infer.FromText(read)})
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		return strings.TrimLeft(r.Warnings.Error()+"\n", "\n") + format.Pin(d.Input, script, r.Pinned) + "\n"
+	})
 }

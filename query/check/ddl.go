@@ -37,6 +37,11 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	before := c.errors()
 	c.likeTable(t, e)
 	c.options(t, e)
+	if e.Sample != nil {
+		if e = c.sampled(t, e); e == nil {
+			return nil
+		}
+	}
 	c.partitionedBy(t, e)
 	inherited := len(t.Columns)
 	c.columns(t, e)
@@ -101,9 +106,6 @@ func (c *Checker) exists(name string, allowed bool, span diag.Span) bool {
 
 // likeTable copies columns, options and time of another table.
 func (c *Checker) likeTable(t *catalog.Table, e *ast.CreateTable) {
-	if e.LikeSample {
-		c.unsupported(e.Name.Pos(), "LIKE SAMPLE")
-	}
 	if e.Like == nil {
 		return
 	}

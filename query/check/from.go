@@ -141,6 +141,9 @@ func (c *Checker) lookup(name string, t *ast.TableRef) *relation {
 }
 
 func (c *Checker) unknownTable(name string, span diag.Span) {
+	if c.blank[strings.ToLower(name)] {
+		return // why it is not there has been told
+	}
 	var names []string
 	for _, t := range c.cat.Tables() {
 		names = append(names, t.Name)

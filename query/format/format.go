@@ -25,6 +25,36 @@ func Script(text string) (string, error) {
 	return settle(text, script)
 }
 
+// Pin is a text with some of its tables replaced, as query.Result has them pinned;
+// all else stays as it is. Comments inside a replaced statement come before it.
+func Pin(text string, script *ast.Script, pinned map[*ast.CreateTable]*ast.CreateTable) string {
+	var out strings.Builder
+	from := 0
+	for _, s := range script.Statements {
+		t, _ := s.(*ast.CreateTable)
+		if pinned[t] == nil {
+			continue
+		}
+		out.WriteString(text[from:t.Span.Start])
+		from = t.Span.End
+		for _, c := range script.Comments {
+			if c.Span.Start >= t.Span.Start && c.Span.End <= t.Span.End {
+				out.WriteString(c.Text + "\n")
+			}
+		}
+		out.WriteString(Table(pinned[t]))
+	}
+	out.WriteString(text[from:])
+	return out.String()
+}
+
+// Table lays out a statement that stands in no text.
+func Table(t *ast.CreateTable) string {
+	p := &printer{}
+	p.createTable(t)
+	return p.out.String()
+}
+
 // settle prints until nothing changes: a comment that moves out of an
 // expression may let a list fit on one line that had to be broken around it.
 func settle(text string, script *ast.Script) (string, error) {

@@ -139,12 +139,27 @@ func (p *printer) createTable(s *ast.CreateTable) {
 
 func (p *printer) like(s *ast.CreateTable) {
 	switch {
-	case s.LikeSample:
-		p.write(" LIKE SAMPLE")
+	case s.Sample != nil:
+		p.sample(s.Sample)
 	case s.Like != nil:
 		p.write(" LIKE ")
 		p.name(*s.Like)
 	}
+}
+
+func (p *printer) sample(s *ast.Sample) {
+	p.write(" LIKE SAMPLE")
+	if s.File != nil {
+		p.write(" ", quote(*s.File))
+	}
+	if s.Rows == 0 {
+		return
+	}
+	end := "FIRST"
+	if s.Last {
+		end = "LAST"
+	}
+	p.write(fmt.Sprintf(" (%s %d ROWS)", end, s.Rows))
 }
 
 // item is one line of a table's body or options.

@@ -48,7 +48,7 @@ insert       : INSERT INTO name hints? columnList? query ;
 create         : CREATE (TEMPORARY SYSTEM? temporary | permanent) ;
 temporary      : createTable | createView | createFunction ;
 permanent      : createTable | createView | createFunction | createQuery ;
-createTable    : TABLE ifNotExists? name tableBody? (COMMENT STRING)? partitioned? like? options_? like? ;
+createTable    : TABLE ifNotExists? name tableBody? (COMMENT STRING)? partitioned? (like (options_ like?)? | options_ like?)? ;
 createView     : VIEW ifNotExists? name columnList? (COMMENT STRING)? AS query ;
 createFunction : AGGREGATE? FUNCTION ifNotExists? name LPAREN (dataType (COMMA dataType)*)? RPAREN
                  RETURNS dataType LANGUAGE ident (AS STRING)? usingFile? options_? ;
@@ -62,7 +62,8 @@ partitioned : PARTITIONED BY columnList ;
 options_    : WITH LPAREN (option (COMMA option)*)? RPAREN ;
 option      : STRING EQ optionValue ;
 optionValue : STRING | COLON ident ;
-like        : LIKE name ;
+like        : LIKE name STRING? sampleSize? ;
+sampleSize  : LPAREN (FIRST | LAST) INTEGER ROWS RPAREN ;
 
 tableElement
     : WATERMARK FOR ident AS expr                                      # watermark

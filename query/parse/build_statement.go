@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/antlr4-go/antlr/v4"
@@ -189,10 +190,32 @@ func (b *builder) like(t *ast.CreateTable, ctx gen.ILikeContext, again bool) {
 	}
 	name := b.name(ctx.Name())
 	if len(name.Parts) == 1 && !name.Parts[0].Quoted && strings.EqualFold(name.Parts[0].Name, "SAMPLE") {
-		t.LikeSample = true
+		t.Sample = b.sample(ctx)
 		return
 	}
+	if of := ctx.STRING(); of != nil {
+		b.fail(tokenSpan(of.GetSymbol()), "LIKE takes a table, or SAMPLE and a file").WithHint("write LIKE SAMPLE %s", of.GetText())
+	} else if size := ctx.SampleSize(); size != nil {
+		b.fail(spanOf(size), "only a sample has a size").WithHint("write LIKE SAMPLE %s", b.slice(spanOf(size)))
+	}
 	t.Like = &name
+}
+
+// maxSampleRows bounds a sample.
+const maxSampleRows = 100_000
+
+func (b *builder) sample(ctx gen.ILikeContext) *ast.Sample {
+	s := &ast.Sample{Base: baseOf(ctx), File: b.optionalStr(ctx.STRING())}
+	size := ctx.SampleSize()
+	if size == nil {
+		return s
+	}
+	n, err := strconv.Atoi(size.INTEGER().GetText())
+	if err != nil || n < 1 || n > maxSampleRows {
+		b.fail(tokenSpan(size.INTEGER().GetSymbol()), "a sample has from 1 to %d rows", maxSampleRows)
+	}
+	s.Rows, s.Last = n, has(size.LAST())
+	return s
 }
 
 func (b *builder) tableElement(t *ast.CreateTable, ctx gen.ITableElementContext) {

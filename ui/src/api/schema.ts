@@ -238,6 +238,7 @@ export interface Outcome {
   'answers'?: Array<Answer> | null;
   'dropped'?: Array<string> | null;
   'paused'?: Array<string> | null;
+  'pinned'?: Array<string> | null;
   'queries': Array<string> | null;
   'shadows'?: Array<string> | null;
   'warnings'?: Array<Diagnostic> | null;
