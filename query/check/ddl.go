@@ -37,12 +37,12 @@ func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
 	before := c.errors()
 	c.likeTable(t, e)
 	c.options(t, e)
+	c.partitionedBy(t, e)
 	if e.Sample != nil {
 		if e = c.sampled(t, e); e == nil {
 			return nil
 		}
 	}
-	c.partitionedBy(t, e)
 	inherited := len(t.Columns)
 	c.columns(t, e)
 	c.computed(t, e, inherited)
