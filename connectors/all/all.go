@@ -20,6 +20,7 @@ import (
 	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/connectors/syslog"
 	"github.com/cepd/cepd/state/intake"
 )
@@ -43,6 +44,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		syslog.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
+		stream.New(nil),
 		datagen.New(time.Now),
 		memory.New(memory.NewStore(0)),
 		blackhole.New(),
