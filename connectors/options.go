@@ -42,3 +42,22 @@ func (t Table) Int(key string, fallback int64) int64 {
 	}
 	return fallback
 }
+
+// KeyTable is a table's record keys as a table of their own, of these columns: its
+// format is 'key.format', whose options start with 'key.'. Schemas of a registry
+// are under TOPIC-key there.
+func KeyTable(t Table, columns []Column) Table {
+	options := t.Options
+	format := options["key.format"]
+	t.Columns, t.Physical, t.Key, t.Changes = columns, columns, nil, false
+	t.Options = map[string]string{"format": format}
+	if topic := options["topic"]; topic != "" {
+		t.Options[format+".subject"] = topic + "-key"
+	}
+	for key, value := range options {
+		if name, ok := strings.CutPrefix(key, "key."); ok && strings.HasPrefix(name, format+".") {
+			t.Options[name] = value
+		}
+	}
+	return t
+}

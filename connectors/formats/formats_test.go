@@ -145,7 +145,8 @@ func TestEncodersAllocateNothing(t *testing.T) {
 		"raw":  {{Name: "s", Type: event.TString}},
 		"json": {{Name: "s", Type: event.TString}, {Name: "i", Type: event.TInt64}, {Name: "f", Type: event.TFloat64}, {Name: "d", Type: event.TDecimal(30, 2)}, {Name: "t", Type: event.TTimestamp}, {Name: "b", Type: event.TBool}},
 	}
-	columns["csv"] = columns["json"]
+	columns["csv"], columns["avro"] = columns["json"], columns["json"]
+	columns["protobuf"] = []connectors.Column{columns["json"][0], columns["json"][1], columns["json"][2], columns["json"][4], columns["json"][5]}
 	for name, columns := range columns {
 		e, err := NewEncoder(connectors.Table{Columns: columns, Physical: columns, Options: map[string]string{"format": name}})
 		if err != nil {
@@ -167,5 +168,45 @@ func TestEncodersAllocateNothing(t *testing.T) {
 		}); n != 0 || len(out.Value) != b.N {
 			t.Errorf("%s: %v allocations for %d rows", name, n, len(out.Value))
 		}
+	}
+}
+
+// BenchmarkEncode writes the same rows in each format.
+func BenchmarkEncode(b *testing.B) {
+	columns := []connectors.Column{{Name: "card", Type: event.TInt64}, {Name: "amount", Type: event.TFloat64}, {Name: "country", Type: event.TString},
+		{Name: "device", Type: event.TString}, {Name: "at", Type: event.Type{Kind: event.TimestampLTZ, Precision: 3}}}
+	batch := formattest.Batch(columns)
+	batch.Reset(1024)
+	for i := range batch.N {
+		for c, v := range []event.Value{event.IntValue(int64(i) * 7919), event.FloatValue(float64(i) / 4), event.StringValue("FR"), event.StringValue("device-0123456789"), event.IntValue(1772442001_500_000 + int64(i)*1000)} {
+			batch.Cols[c].Set(i, batch.N, v)
+		}
+	}
+	for _, name := range []string{"json", "csv", "avro", "protobuf", "json binary", "json structured", "avro structured"} {
+		format, mode, _ := strings.Cut(name, " ")
+		options := map[string]string{"format": format}
+		if mode != "" {
+			options["cloudevents.mode"], options["cloudevents.type"], options["cloudevents.subject"] = mode, "com.example.spent", "{card}"
+		}
+		b.Run(name, func(b *testing.B) {
+			e, err := NewEncoder(connectors.Table{Name: "t", Query: "q", Columns: columns, Physical: columns, Options: options})
+			if err != nil {
+				b.Fatal(err)
+			}
+			a, beside := e.(connectors.Attributed)
+			out := connectors.Encoded{Buf: make([]byte, 0, 1<<20), Value: make([]event.Span, 0, 1024)}
+			b.ReportAllocs()
+			for b.Loop() {
+				out.Reset()
+				if err := e.Encode(batch, &out); err != nil {
+					b.Fatal(err)
+				}
+				for i := 0; beside && i < batch.N; i++ {
+					a.AttributesOf(batch, i)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+			b.ReportMetric(float64(len(out.Buf))/1024, "bytes/row")
+		})
 	}
 }

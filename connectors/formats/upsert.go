@@ -1,11 +1,11 @@
 package formats
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/cepd/cepd/connectors"
-	"github.com/cepd/cepd/connectors/formats/json"
 	"github.com/cepd/cepd/connectors/formats/raw"
 	"github.com/cepd/cepd/internal/event"
 )
@@ -38,6 +38,9 @@ func newUpsertDecoder(t connectors.Table, newValue func(connectors.Table) (conne
 	u := &upserts{exceptKey: t.Options["value.fields-include"] == "EXCEPT_KEY"}
 	inValue := t
 	inValue.Columns, inValue.Key = slices.Clone(t.Columns), nil
+	if u.exceptKey {
+		inValue.Physical = slices.DeleteFunc(slices.Clone(t.Physical), func(c connectors.Column) bool { return slices.Contains(t.Key, c.Name) })
+	}
 	var keyColumns []connectors.Column
 	var fields []event.Field
 	for i := range inValue.Columns {
@@ -61,14 +64,15 @@ func newUpsertDecoder(t connectors.Table, newValue func(connectors.Table) (conne
 	if u.value, err = newValue(inValue); err != nil {
 		return nil, err
 	}
-	u.key, err = keyDecoder(t.Options["key.format"], keyColumns)
+	u.key, err = keyDecoder(t, keyColumns)
 	return u, err
 }
 
 // keyDecoder makes the decoder of record keys.
-func keyDecoder(format string, columns []connectors.Column) (connectors.Decoder, error) {
-	if format == "json" {
-		return result[connectors.Decoder](json.NewDecoder(columns, json.Options{}))
+func keyDecoder(t connectors.Table, columns []connectors.Column) (connectors.Decoder, error) {
+	format := t.Options["key.format"]
+	if format != "string" && format != "raw" {
+		return NewDecoder(connectors.KeyTable(t, columns))
 	}
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("option 'key.format': '%s' reads one column, the primary key has %d; use 'json'", format, len(columns))
@@ -77,6 +81,15 @@ func keyDecoder(format string, columns []connectors.Column) (connectors.Decoder,
 		return nil, fmt.Errorf("option 'key.format': 'string' is text, and the primary key is %s; use 'json' or 'raw'", columns[0].Type)
 	}
 	return result[connectors.Decoder](raw.New(columns, columns))
+}
+
+// Within implements connectors.Waiter.
+func (u *upserts) Within(ctx context.Context) {
+	for _, d := range []connectors.Decoder{u.value, u.key} {
+		if w, ok := d.(connectors.Waiter); ok {
+			w.Within(ctx)
+		}
+	}
 }
 
 // Decode implements connectors.Decoder.

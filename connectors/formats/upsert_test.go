@@ -1,6 +1,8 @@
 package formats
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,8 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/confluent"
 	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/schemaregistry/registrytest"
 )
 
 // upsertRecords are keys and values, "-" being none.
@@ -85,6 +89,100 @@ func TestUpserts(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("%v: %s", c.options, diff)
 			}
+		}
+	}
+}
+
+// TestUpsertsInBytes writes keys and values in formats that a schema explains, and
+// reads them.
+func TestUpsertsInBytes(t *testing.T) {
+	columns := []connectors.Column{
+		{Name: "id", Type: event.TInt64, NotNull: true}, {Name: "name", Type: event.TString}, {Name: "place", Type: event.TString, NotNull: true}, {Name: "n", Type: event.TInt64},
+	}
+	r := registrytest.New(t)
+	for _, key := range []string{"avro", "protobuf", "avro-confluent", "protobuf-confluent", "json"} {
+		for _, value := range []string{"avro", "protobuf", "avro-confluent", "protobuf-confluent"} {
+			for _, include := range []string{"ALL", "EXCEPT_KEY"} {
+				options := map[string]string{"connector": Upserts, "topic": key + value, "key.format": key, "value.format": value, "value.fields-include": include}
+				if strings.HasSuffix(key, "-confluent") {
+					options["key."+key+".url"] = r.URL
+				}
+				if strings.HasSuffix(value, "-confluent") {
+					options["value."+value+".url"], options["value."+value+".subject"] = r.URL, key+value+include
+				}
+				table := connectors.Table{Columns: columns, Physical: columns, Key: []string{"id", "place"}, Options: options}
+				d, err := NewDecoder(table)
+				if err != nil {
+					t.Fatal(err)
+				}
+				inKey := []connectors.Column{columns[0], columns[2]}
+				keys := encodeRow(t, connectors.KeyTable(table, inKey), event.IntValue(7), event.StringValue("x"))
+				values := ""
+				if include == "ALL" {
+					values = encodeRow(t, table, event.IntValue(7), event.StringValue("a"), event.StringValue("x"), event.NullValue)
+				} else {
+					inValue := table
+					inValue.Columns = []connectors.Column{columns[1], columns[3]}
+					values = encodeRow(t, inValue, event.StringValue("a"), event.NullValue)
+				}
+				raw := upsertRecords(keys, values, keys, "-")
+				dst := formattest.Batch(columns)
+				dst.Reset(raw.N())
+				rejects, err := d.Decode(raw, dst, nil)
+				if got := formattest.Row(dst, 0) + formattest.Row(dst, 1); err != nil || len(rejects) > 0 || got != "+U | 7 | \"a\" | \"x\" | NULL\n-D | 7 | NULL | \"x\" | NULL\n" && got != "7 | \"a\" | \"x\" | NULL\n-D | 7 | NULL | \"x\" | NULL\n" {
+					t.Errorf("%s, %s, %s: %s %v %v", key, value, include, got, rejects, err)
+				}
+			}
+		}
+	}
+	if v := r.Versions("avro-confluentavro-key"); len(v) != 1 || !strings.Contains(v[0].Schema, `"id"`) {
+		t.Errorf("%+v", v)
+	}
+}
+
+// encodeRow is a row as a table's sink writes it.
+func encodeRow(t *testing.T, table connectors.Table, row ...event.Value) string {
+	t.Helper()
+	e, err := NewEncoder(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := connectors.OpenEncoder(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	b := formattest.Batch(table.Columns)
+	b.Reset(1)
+	for i := range row {
+		b.Cols[i].Set(0, 1, row[i])
+	}
+	return strings.TrimSuffix(formattest.Encode(t, e, b), "\n")
+}
+
+// TestUpsertsWaitWithTheQuery ends with the query that waits for a registry.
+func TestUpsertsWaitWithTheQuery(t *testing.T) {
+	columns := []connectors.Column{{Name: "id", Type: event.TInt64}, {Name: "n", Type: event.TInt64}}
+	r := registrytest.New(t)
+	r.Failing.Store(503)
+	head := string(confluent.AppendHead(nil, 1))
+	for _, record := range [][]string{{head, "-"}, {`{"id":1}`, head}} {
+		options := map[string]string{"connector": Upserts, "key.format": "json", "value.format": "json"}
+		if record[0] == head {
+			options["key.format"], options["key.avro-confluent.url"] = "avro-confluent", r.URL
+		} else {
+			options["value.format"], options["value.avro-confluent.url"] = "avro-confluent", r.URL
+		}
+		d, err := NewDecoder(connectors.Table{Columns: columns, Physical: columns, Key: []string{"id"}, Options: options})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped := errors.New("stopped")
+		cancel(stopped)
+		d.(connectors.Waiter).Within(ctx)
+		dst := formattest.Batch(columns)
+		dst.Reset(1)
+		if _, err := d.Decode(upsertRecords(record...), dst, nil); !errors.Is(err, stopped) {
+			t.Error(err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -12,6 +13,7 @@ import (
 
 // keyWriter makes record keys out of rows.
 type keyWriter interface {
+	open(ctx context.Context) error
 	// prepare looks at a batch; key then gives the key of its live row number
 	// n, which is row i; nil is no key. The key is valid until the next one.
 	prepare(b *event.Batch) error
@@ -30,12 +32,11 @@ func newKeyWriter(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (key
 	if len(view.table.Columns) != len(c.keyFields) {
 		return nil, fmt.Errorf("option 'key.fields': %q are not all columns of the table", c.keyFields)
 	}
-	if c.keyFormat == "json" {
-		view.table.Options = map[string]string{"format": "json"}
-		encoder, err := newEncoder(view.table)
-		return &formatKey{view: view, encoder: encoder}, err
+	if c.keyFormat == "string" || c.keyFormat == "raw" {
+		return newColumnKey(view, c.keyFormat)
 	}
-	return newColumnKey(view, c.keyFormat)
+	encoder, err := newEncoder(connectors.KeyTable(view.table, view.table.Columns))
+	return &formatKey{view: view, encoder: encoder}, err
 }
 
 // formatKey encodes all key columns with a format.
@@ -44,6 +45,8 @@ type formatKey struct {
 	encoder connectors.Encoder
 	out     connectors.Encoded
 }
+
+func (k *formatKey) open(ctx context.Context) error { return connectors.OpenEncoder(ctx, k.encoder) }
 
 func (k *formatKey) prepare(b *event.Batch) error {
 	k.out.Reset()
@@ -76,6 +79,8 @@ func newColumnKey(v *view, format string) (keyWriter, error) {
 	}
 	return k, nil
 }
+
+func (k *columnKey) open(context.Context) error { return nil }
 
 func (k *columnKey) prepare(b *event.Batch) error {
 	k.vec = &b.Cols[k.column]

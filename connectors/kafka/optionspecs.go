@@ -93,7 +93,7 @@ var sourceSpecs = []connectors.OptionSpec{
 
 var sinkSpecs = []connectors.OptionSpec{
 	{Name: "key.fields", Doc: "Columns that make the record key, separated by ';'. Default: no key."},
-	{Name: "key.format", Default: "string", Values: []string{"string", "raw", "json"}, Doc: "string: text of one column; raw: bytes of one column (numbers big-endian); json: an object of all key columns."},
+	{Name: "key.format", Default: "string", Values: []string{"string", "raw", "json", "avro", "avro-confluent", "protobuf", "protobuf-confluent"}, Doc: "string: text of one column; raw: bytes of one column (numbers big-endian); else all key columns in that format, whose options then start with key."},
 	{Name: "value.fields-include", Default: "ALL", Values: []string{"ALL", "EXCEPT_KEY"}, Doc: "Whether the key columns are in the value too."},
 	{Name: "sink.delivery-guarantee", Values: []string{"none", "at-least-once", "exactly-once"}, Doc: "none, at-least-once (the default) or exactly-once."},
 	{Name: "sink.transactional-id-prefix", Default: "cepd", Check: checkPrefix, Doc: "With exactly-once: begin of the transactional id, PREFIX-QUERY-TABLE, which is also the name of a group that holds cepd's place. Two installations on one cluster need different ones."},

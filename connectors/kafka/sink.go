@@ -103,6 +103,11 @@ func (s *sink) prepare(ctx context.Context) error {
 		return err
 	}
 	s.parts = len(parts)
+	if s.keys != nil {
+		if err := s.keys.open(ctx); err != nil {
+			return err
+		}
+	}
 	return connectors.OpenEncoder(ctx, s.encoder)
 }
 

@@ -177,6 +177,9 @@ func newDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if formats.IsUpserts(t.Options["connector"]) {
 		t.Options = maps.Clone(t.Options)
 		t.Options["key.format"] = "json" // as keys are written here
+		if formats.Binary(t) {
+			t.Options["value.format"] = "json"
+		}
 	}
 	return formats.NewDecoder(withFormat(t))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ const (
 	minBackoff    = 100 * time.Millisecond
 	maxBackoff    = 5 * time.Second
 	unknownFor    = 30 * time.Second // that an id is unknown is believed
+	registerFor   = 30 * time.Second // that a registry which does not answer is asked to take a schema
 )
 
 // ErrUnknown says that the registry has no such schema.
@@ -56,12 +58,14 @@ type Config struct {
 	Token          string // bearer
 	TLS            *tls.Config
 	Access         *access.Policy // addresses that may be asked; nil: all
+	Patience       time.Duration  // with a registry that does not answer, of Register; 0: 30 s
 }
 
 // Client asks one registry. It is safe for concurrent use.
 type Client struct {
-	api *sr.Client
-	log *slog.Logger
+	api      *sr.Client
+	log      *slog.Logger
+	patience time.Duration
 
 	mu      sync.Mutex
 	schemas map[int]*Schema
@@ -87,7 +91,10 @@ func New(c Config, log *slog.Logger) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{api: api, log: log, schemas: map[int]*Schema{}, unknown: map[int]time.Time{}}, nil
+	if c.Patience == 0 {
+		c.Patience = registerFor
+	}
+	return &Client{api: api, log: log, patience: c.Patience, schemas: map[int]*Schema{}, unknown: map[int]time.Time{}}, nil
 }
 
 // ByID is the schema with an id, or ErrUnknown. It waits until the registry
@@ -164,16 +171,47 @@ func (c *Client) references(ctx context.Context, s *Schema, list []sr.SchemaRefe
 }
 
 // Register is the id of a schema under a subject, which gets a new version if
-// it has no such schema yet. It waits as ByID does.
+// it has no such schema yet. A registry that does not answer is asked again for
+// some time only: it is better that a query does not start than that it starts and
+// does nothing.
 func (c *Client) Register(ctx context.Context, subject string, kind Kind, text string) (id int, err error) {
-	err = c.call(ctx, func(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	last := context.DeadlineExceeded
+	err = c.call(within, func(ctx context.Context) error {
 		id, err = c.api.RegisterSchema(ctx, subject, sr.Schema{Schema: text, Type: kind}, -1, -1)
+		if ctx.Err() == nil {
+			last = err
+		}
 		return err
 	})
+	switch {
+	case err == nil && (id <= 0 || id > math.MaxInt32):
+		err = fmt.Errorf("the registry answers with the id %d, which is none", id)
+	case ctx.Err() == nil && within.Err() != nil:
+		err = fmt.Errorf("the registry does not answer within %v: %w", c.patience, last)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("register a schema of subject %q: %w", subject, err)
+		return 0, fmt.Errorf("register the schema of subject %q: %w", subject, refusal(err))
 	}
 	return id, nil
+}
+
+// refusal says who does not want a schema, and what to do about it.
+func refusal(err error) error {
+	var r *sr.ResponseError
+	if !errors.As(err, &r) {
+		return err
+	}
+	switch r.StatusCode {
+	case http.StatusConflict:
+		return fmt.Errorf("the registry refuses it, because it is not compatible with the schema that is there: %w", err)
+	case http.StatusUnprocessableEntity:
+		return fmt.Errorf("the registry refuses it as invalid: %w", err)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("the registry refuses who asks: %w", err)
+	}
+	return err
 }
 
 // call repeats do until the registry has answered.

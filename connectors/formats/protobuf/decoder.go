@@ -46,7 +46,11 @@ type Decoder struct {
 
 // NewDecoder makes the decoder of format 'protobuf'.
 func NewDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
-	o := &options{Plain, get, t.Dir, t.Access}
+	columns := t.Physical
+	if len(columns) == 0 {
+		columns = t.Columns
+	}
+	o := optionsOf(Plain, t, get, columns)
 	desc, err := o.message()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func NewDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
 
 // NewConfluentDecoder makes the decoder of format 'protobuf-confluent'.
 func NewConfluentDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
-	o := &options{Confluent, get, t.Dir, t.Access}
+	o := optionsOf(Confluent, t, get, nil)
 	d := newDecoder(t.Columns, o)
 	d.programs, d.ctx, d.program = map[string]*program{}, context.Background(), &program{}
 	var err error

@@ -48,7 +48,7 @@ func record(t testing.TB, schema, message, text string) string {
 		}
 		return string(b)
 	}
-	desc, err := (&options{Plain, opts("protobuf.schema", schema, "protobuf.message-class-name", message), "", nil}).message()
+	desc, err := (&options{format: Plain, get: opts("protobuf.schema", schema, "protobuf.message-class-name", message)}).message()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	desc, err := (&options{Plain, get, "", nil}).message()
+	desc, err := (&options{format: Plain, get: get}).message()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -277,7 +277,8 @@ func TestSchemas(t *testing.T) {
 		{number, "no set of descriptors", []string{"descriptor-file", "bad.pb", "message-class-name", "q.R"}},
 		{number, "the schema has 2 messages", []string{"schema-file", "m.proto"}},
 		{number, "no message p.X", []string{"schema-file", "m.proto", "message-class-name", "p.X"}},
-		{number, "is needed", nil},
+		{number, "", nil},
+		{number, "goes with", []string{"message-class-name", "Q"}},
 		{number, "exclude each other", []string{"schema", "x", "schema-file", "m.proto"}},
 		{number, "no such file", []string{"schema-file", "none.proto"}},
 		{number, "schema.proto:1:", []string{"schema", `message {`}},

@@ -202,7 +202,7 @@ func want(m protoreflect.Message, fd protoreflect.FieldDescriptor, t event.Type)
 	case fd.IsMap():
 		var v event.Value
 		m.Get(fd).Map().Range(func(k protoreflect.MapKey, x protoreflect.Value) bool {
-			v.L = append(v.L, scalarValue(fd.MapKey(), k.Value()), scalarValue(fd.MapValue(), x))
+			v.L = append(v.L, scalarValue(fd.MapKey(), k.Value()), one(fd.MapValue(), x, *t.Elem))
 			return true
 		})
 		return v
@@ -223,9 +223,14 @@ func one(fd protoreflect.FieldDescriptor, x protoreflect.Value, t event.Type) ev
 	if fd.Message() == nil {
 		return scalarValue(fd, x)
 	}
+	fields := fd.Message().Fields()
+	if t.Instant() {
+		seconds, nanos := x.Message().Get(fields.ByName("seconds")).Int(), x.Message().Get(fields.ByName("nanos")).Int()
+		return event.IntValue(seconds*1_000_000 + nanos/1000)
+	}
 	var v event.Value
 	for _, f := range t.Fields {
-		v.L = append(v.L, want(x.Message(), x.Message().Descriptor().Fields().ByName(protoreflect.Name(f.Name)), f.Type))
+		v.L = append(v.L, want(x.Message(), fields.ByName(protoreflect.Name(f.Name)), f.Type))
 	}
 	return v
 }
@@ -332,7 +337,7 @@ func compare(t *testing.T, seed uint64) {
 		}
 		set(t, expected, i, desc, records[i], typ)
 	}
-	d := newDecoder(columns, &options{Plain, func(string) string { return "" }, "", nil})
+	d := newDecoder(columns, &options{format: Plain, get: func(string) string { return "" }})
 	root, err := d.planner.message(desc, d.targets)
 	if err != nil {
 		t.Fatal(err)

@@ -28,14 +28,14 @@ type Encoder struct {
 
 // NewEncoder makes the encoder of format 'protobuf'.
 func NewEncoder(t connectors.Table, get func(string) string) (*Encoder, error) {
-	e, _, err := newEncoder(t, &options{Plain, get, t.Dir, t.Access})
+	e, _, err := newEncoder(t, optionsOf(Plain, t, get, t.Columns))
 	return e, err
 }
 
 // NewConfluentEncoder makes the encoder of format 'protobuf-confluent'. Open
 // has to register its schema before it can write.
 func NewConfluentEncoder(t connectors.Table, get func(string) string) (*Encoder, error) {
-	o := &options{Confluent, get, t.Dir, t.Access}
+	o := optionsOf(Confluent, t, get, t.Columns)
 	e, desc, err := newEncoder(t, o)
 	if err != nil {
 		return nil, err

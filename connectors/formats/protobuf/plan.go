@@ -197,11 +197,15 @@ func (p *planner) entries(f *field, fd protoreflect.FieldDescriptor, t event.Typ
 	if t.Kind != event.Map {
 		return mismatch(fd, t)
 	}
-	entry := planner{defaults: true} // a part that is not there is its default
 	var err error
 	f.op, f.repeated = opEntry, true
-	f.message, err = entry.message(fd.Message(), []target{{"key", *t.Key, 0}, {"value", *t.Elem, 1}})
-	return err
+	if f.message, err = p.message(fd.Message(), []target{{"key", *t.Key, 0}, {"value", *t.Elem, 1}}); err != nil {
+		return err
+	}
+	for _, part := range f.message.fields {
+		part.nullable = part.nullable && part.message != nil // a part that is not there is its default
+	}
+	return nil
 }
 
 // value plans a value of the field, an element of a repeated one.

@@ -29,7 +29,7 @@ const (
 func Specs(format string) []connectors.OptionSpec {
 	specs := []connectors.OptionSpec{
 		{Name: format + ".message-class-name", Doc: "Full name of the message; may be left out where the schema has one only."},
-		{Name: format + ".schema", Doc: "Text of the .proto file that has the message."},
+		{Name: format + ".schema", Doc: "Text of the .proto file that has the message; without any schema the columns make one."},
 		{Name: format + ".schema-file", Doc: "The .proto file that has the message; what it imports is looked for beside it."},
 		{Name: format + ".read-default-values", Default: "false", Values: connectors.Booleans, Doc: "Take the default for a field that has presence and is not in the record, instead of NULL."},
 	}
@@ -41,10 +41,16 @@ func Specs(format string) []connectors.OptionSpec {
 
 // options are a table's.
 type options struct {
-	format string
-	get    func(string) string
-	dir    string
-	access *access.Policy
+	format  string
+	get     func(string) string
+	dir     string
+	access  *access.Policy
+	columns []connectors.Column // that make the schema, where the options have none
+}
+
+// optionsOf are those of a table whose records have these columns.
+func optionsOf(format string, t connectors.Table, get func(string) string, columns []connectors.Column) *options {
+	return &options{format, get, t.Dir, t.Access, columns}
 }
 
 func (o *options) option(name string) string { return o.get(o.format + "." + name) }
@@ -57,13 +63,18 @@ func (o *options) path(name string) string {
 	return filepath.Join(o.dir, o.option(name))
 }
 
-// source is the text of the schema that the options have; "": none.
+// source is the text of the schema that the options have, or the columns make.
 func (o *options) source() (string, error) {
 	text, file := o.option("schema"), o.path("schema-file")
 	if text != "" && file != "" {
 		return "", fmt.Errorf("options '%s.schema' and '%s.schema-file' exclude each other", o.format, o.format)
 	}
-	if file == "" {
+	switch {
+	case file == "" && text == "" && o.option("message-class-name") != "":
+		return "", fmt.Errorf("option '%[1]s.message-class-name' goes with '%[1]s.schema' or '%[1]s.schema-file'", o.format)
+	case file == "" && text == "":
+		return derive(o.columns)
+	case file == "":
 		return text, nil
 	}
 	b, err := o.access.ReadFile(file)
@@ -86,9 +97,6 @@ func (o *options) file() (protoreflect.FileDescriptor, error) {
 	text, err := o.source()
 	if err != nil {
 		return nil, err
-	}
-	if text == "" {
-		return nil, fmt.Errorf("one of the options '%s.schema' and '%s.schema-file' is needed", o.format, o.format)
 	}
 	return compile(text, func(path string) (string, error) {
 		beside := filepath.Dir(o.path("schema-file"))

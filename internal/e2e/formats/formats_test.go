@@ -101,6 +101,25 @@ func TestAvroToProtobuf(t *testing.T) {
 
 func start(t *testing.T, text string) *engine.Query {
 	t.Helper()
+	q, err := launch(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// tryStart is why a query does not start, or fails.
+func tryStart(t *testing.T, text string) error {
+	t.Helper()
+	q, err := launch(t, text)
+	if err != nil {
+		return err
+	}
+	return q.Wait()
+}
+
+func launch(t *testing.T, text string) (*engine.Query, error) {
+	t.Helper()
 	cat := catalog.New()
 	c, err := query.CompileText(cat, "", text, nil)
 	if err != nil {
@@ -111,11 +130,7 @@ func start(t *testing.T, text string) *engine.Query {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
-	q, err := e.Start(t.Context(), c.Queries[0].Insert, cat)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return q
+	return e.Start(t.Context(), c.Queries[0].Insert, cat)
 }
 
 // TestStopWhileRegistryIsDown stops a query that waits for the registry: it

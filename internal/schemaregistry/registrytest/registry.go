@@ -23,6 +23,10 @@ type Registry struct {
 	Failing atomic.Int32
 	// Flaky has every other call fail, the first one too.
 	Flaky bool
+	// Check refuses a schema for a subject that has others; nil: none is refused.
+	Check func(have []sr.Schema, s sr.Schema) error
+	// Answer is what every call is answered with, 200 OK; "": the truth.
+	Answer atomic.Value
 	// Auth is the Authorization header that calls need; "": none.
 	Auth string
 
@@ -45,6 +49,8 @@ func New(t testing.TB) *Registry {
 			fail(w, http.StatusServiceUnavailable, "failing now and then")
 		case status != 0:
 			fail(w, status, "failing")
+		case r.Answer.Load() != nil && r.Answer.Load() != "":
+			_, _ = w.Write([]byte(r.Answer.Load().(string)))
 		case r.Auth != "" && q.Header.Get("Authorization") != r.Auth:
 			fail(w, http.StatusUnauthorized, "unauthorized")
 		default:
@@ -113,7 +119,14 @@ func (r *Registry) create(w http.ResponseWriter, q *http.Request) {
 		fail(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	answer(w, map[string]int{"id": r.Add(q.PathValue("subject"), s)})
+	subject := q.PathValue("subject")
+	if have := r.Versions(subject); r.Check != nil && len(have) > 0 {
+		if err := r.Check(have, s); err != nil {
+			fail(w, http.StatusConflict, err.Error())
+			return
+		}
+	}
+	answer(w, map[string]int{"id": r.Add(subject, s)})
 }
 
 func answer(w http.ResponseWriter, v any) {
