@@ -2,23 +2,28 @@ package http
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/trace"
 )
 
 // maxAttributes is how many bytes the attributes of a post may have.
 const maxAttributes = 16 << 10
 
-// Attributes collects the headers of a post that are kept with its events, by the
-// HTTP binding of CloudEvents: ce-NAME, decoded, and content-type.
+const contentHeader = "content-type"
+
+// Attributes collects the headers of a post that are kept with its events: by the
+// HTTP binding of CloudEvents ce-NAME, decoded, and content-type; and those of the
+// trace it is part of.
 type Attributes struct {
-	list []connectors.Header
-	size int
-	err  error
+	list   []connectors.Header
+	size   int
+	binary bool // it is a CloudEvent in binary mode
+	err    error
 }
 
 // Add takes a header of the post, if it is one.
@@ -30,25 +35,26 @@ func (a *Attributes) Add(name, value string) {
 		if err != nil && a.err == nil {
 			a.err = fmt.Errorf("header %s: %w", name, err)
 		}
-		value = text
-	case name != "content-type":
+		value, a.binary = text, true
+	case name != contentHeader && name != trace.Header && name != trace.StateHeader:
 		return
 	}
 	a.size += len(name) + len(value)
 	if a.size > maxAttributes && a.err == nil {
-		a.err = fmt.Errorf("headers ce-… have more than %d bytes", maxAttributes)
+		a.err = fmt.Errorf("headers that are kept have more than %d bytes", maxAttributes)
 	}
 	if a.err == nil {
 		a.list = append(a.list, connectors.Header{Key: name, Value: []byte(value)})
 	}
 }
 
-// Headers are the headers, by name; none where the post is no event in binary mode.
+// Headers are the headers, by name. content-type is one of those of a CloudEvent in
+// binary mode only.
 func (a *Attributes) Headers() ([]connectors.Header, error) {
-	if a.err == nil && len(a.list) == 1 && a.list[0].Key == "content-type" {
-		return nil, nil
+	if !a.binary {
+		a.list = slices.DeleteFunc(a.list, func(h connectors.Header) bool { return h.Key == contentHeader })
 	}
-	sort.Slice(a.list, func(i, j int) bool { return a.list[i].Key < a.list[j].Key })
+	slices.SortFunc(a.list, func(x, y connectors.Header) int { return strings.Compare(x.Key, y.Key) })
 	return a.list, a.err
 }
 

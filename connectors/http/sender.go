@@ -69,8 +69,9 @@ func (s *webhook) Write(ctx context.Context, b *event.Batch) error {
 	if err := s.encoder.Encode(b, &s.encoded); err != nil {
 		return err
 	}
+	trail := connectors.TracedOf(ctx)
 	for n := range b.Live() {
-		s.add(b, n)
+		s.add(b, n, &trail)
 	}
 	if s.bytes < maxUnsent {
 		return nil
@@ -79,12 +80,12 @@ func (s *webhook) Write(ctx context.Context, b *event.Batch) error {
 }
 
 // add makes the call of live row n.
-func (s *webhook) add(b *event.Batch, n int) {
+func (s *webhook) add(b *event.Batch, n int, trail *connectors.Trail) {
 	row := b.Row(n)
 	span := s.encoded.Value[n]
 	body := append([]byte{}, s.encoded.Buf[span.Off:span.Off+span.Len]...)
 	call := &outbound.Call{Rows: []outbound.Row{{ID: b.ID[row], Time: outbound.RowTime(b, row), Value: body}}, Key: s.key(b, row), Target: s.url.fill(b, row), Body: body,
-		Header: s.attributes(b, row)}
+		Header: trail.Headers(s.attributes(b, row), row)}
 	s.unsent = append(s.unsent, call)
 	s.bytes += len(body) + len(call.Target)
 }

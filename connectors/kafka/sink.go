@@ -13,7 +13,6 @@ import (
 	"github.com/cepd/cepd/connectors/kafka/recordbatch"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/murmur2"
-	"github.com/cepd/cepd/internal/trace"
 )
 
 // idHeader is the record header with the row's ID as 32 hex digits: equal for
@@ -42,7 +41,8 @@ type sink struct {
 	list    []recordbatch.RecordHeader // of the record at hand
 	events  *attributes                // nil: its records have none
 	made    *event.Vec                 // what its rows are made of; nil: it does not tell
-	traced  []connectors.Traced        // of the batch at hand, not yet added
+	traced  connectors.Trail           // of the batch at hand, not yet added
+	trail   []connectors.Header        // scratch
 }
 
 func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (*sink, error) {
@@ -186,16 +186,9 @@ func (s *sink) headersOf(row int) []recordbatch.RecordHeader {
 			s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(madeHeader), Value: text})
 		}
 	}
-	for len(s.traced) > 0 && s.traced[0].Row < row {
-		s.traced = s.traced[1:]
-	}
-	if len(s.traced) == 0 || s.traced[0].Row > row {
-		return s.list
-	}
-	parent, state := trace.Format(s.traced[0].Context)
-	s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
-	if state != "" {
-		s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(trace.StateHeader), Value: []byte(state)})
+	s.trail = s.traced.Headers(s.trail[:0], row)
+	for _, h := range s.trail {
+		s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(h.Key), Value: h.Value})
 	}
 	return s.list
 }

@@ -70,6 +70,7 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 	if err := s.encoder.Encode(b, &s.rows); err != nil {
 		return err
 	}
+	trail := connectors.TracedOf(ctx)
 	for n, span := range s.rows.Value {
 		row := n
 		if b.Sel != nil {
@@ -80,7 +81,11 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 				return err
 			}
 		}
-		s.publish(s.message(b, row, s.rows.Buf[span.Off:span.Off+span.Len]))
+		m := s.message(b, row, s.rows.Buf[span.Off:span.Off+span.Len])
+		for _, h := range trail.Headers(nil, row) {
+			m.Header.Set(h.Key, string(h.Value))
+		}
+		s.publish(m)
 	}
 	return nil
 }

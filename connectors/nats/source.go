@@ -78,7 +78,7 @@ func (s *source) check(info *jetstream.StreamInfo) error {
 }
 
 func (s *source) wantsHeaders() bool {
-	return slices.ContainsFunc(s.table.Columns, func(c connectors.Column) bool { return c.Metadata == metaHeaders || c.Metadata == metaSubject })
+	return s.table.Traced || slices.ContainsFunc(s.table.Columns, func(c connectors.Column) bool { return c.Metadata == metaHeaders || c.Metadata == metaSubject })
 }
 
 // start is the sequence where the options begin.
