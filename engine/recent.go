@@ -89,6 +89,7 @@ type recent struct {
 	bytes    int64
 	last     uint64 // number of the newest row taken
 	evicted  uint64 // arrival of the newest row that is gone
+	saved    recentHeader
 	spare    *event.Batch
 }
 
@@ -284,14 +285,19 @@ func (r *recent) save(w state.Writer) error {
 			return err
 		}
 	}
-	if !changed {
+	// Rows may be made and not yet taken: which life they are of has to last.
+	h := recentHeader{r.born, r.last, r.evicted}
+	if h == r.saved {
 		return nil
 	}
-	header, err := json.Marshal(recentHeader{r.born, r.last, r.evicted})
+	header, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.DeleteRange(be64(1), be64(r.segments[0].firstRow())), w.Put(be64(0), header))
+	if r.saved = h; changed {
+		err = w.DeleteRange(be64(1), be64(r.segments[0].firstRow()))
+	}
+	return errors.Join(err, w.Put(be64(0), header))
 }
 
 type segmentHeader struct {
@@ -320,7 +326,7 @@ func (r *recent) restore(from state.Reader) error {
 		if first == 0 {
 			var h recentHeader
 			err := json.Unmarshal(value, &h)
-			r.born, r.last, r.evicted = h.Born, h.Last, h.Evicted
+			r.born, r.last, r.evicted, r.saved = h.Born, h.Last, h.Evicted, h
 			return err
 		}
 		s, err := r.decode(first, value)
