@@ -27,8 +27,8 @@ import (
 // store.
 func New(extra ...connectors.Connector) *connectors.Registry {
 	return connectors.NewRegistry(formats.Specs(), append([]connectors.Connector{
-		withFormat{kafka.New(formats.NewEncoder)},
-		withFormat{kafka.NewUpsert(formats.NewEncoder)},
+		withFormat{kafka.New(formats.NewEncoder).(topics)},
+		withFormat{kafka.NewUpsert(formats.NewEncoder).(topics)},
 		file.New(),
 		filesystem.New(),
 		http.New(nil),
@@ -52,9 +52,16 @@ func Received(logs *intake.Logs) []connectors.Connector {
 	return []connectors.Connector{mqtt.New(logs), syslog.New(logs)}
 }
 
+// topics is what Kafka's connectors can do: what is hidden here, cepd cannot do.
+type topics interface {
+	connectors.Connector
+	connectors.Historian
+	connectors.Rewinder
+}
+
 // withFormat adds the options that choose the format to a connector that is
 // given its encoder from here.
-type withFormat struct{ connectors.Connector }
+type withFormat struct{ topics }
 
 // Source implements connectors.Connector. That records cannot be decoded is
 // found before the first comes.
@@ -62,7 +69,7 @@ func (c withFormat) Source(t connectors.Table) (connectors.Source, error) {
 	if _, err := formats.NewDecoder(t); err != nil {
 		return nil, err
 	}
-	return c.Connector.Source(t)
+	return c.topics.Source(t)
 }
 
 // Options implements connectors.Connector.
@@ -72,5 +79,5 @@ func (c withFormat) Options() []connectors.OptionSpec {
 	value := format
 	value.Name = "value.format"
 	value.Doc = "As format, which it takes the place of; options of the format then start with value."
-	return append(append([]connectors.OptionSpec{}, c.Connector.Options()...), format, value)
+	return append(append([]connectors.OptionSpec{}, c.topics.Options()...), format, value)
 }
