@@ -169,7 +169,10 @@ func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSe
 	if err != nil {
 		return err
 	}
-	if err := unused(flags, name, "duration", "rate", "listen", "speed"); err != nil {
+	if err := unused(flags, name, "rate"); err != nil {
+		return err
+	}
+	if err := unused(flags, name, "duration", "listen", "speed"); err != nil {
 		return fmt.Errorf("%w without --serve", err)
 	}
 	screen := d.screen(3)
