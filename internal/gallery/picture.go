@@ -151,7 +151,7 @@ func (l *lane) draw(b *strings.Builder, y float64) float64 {
 		rule, class = "found by none", "decoy"
 	}
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.0f\"><tspan class=\"rule\">%s</tspan>  %s <tspan class=\"faint\">%s</tspan></text>\n",
-		side, y+16, html.EscapeString(rule), html.EscapeString(l.label.Story), html.EscapeString(l.label.KeyText()))
+		side, y+16, html.EscapeString(rule), html.EscapeString(l.label.Story), html.EscapeString(clip(l.label.KeyText(), maxHead-len(rule)-len(l.label.Story))))
 	fmt.Fprintf(b, "<text class=\"end faint\" x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n", width-side, y+16, from.Format("Mon 15:04"), short(to.Sub(from)))
 	if field, values := l.course(); values != nil {
 		l.plot(b, y+laneTitle+8, class, l.plots[field], values)
@@ -228,8 +228,13 @@ func (l *lane) text(e *scenario.Event, names []string) string {
 		parts = []string{*e.Record}
 	}
 	s := strings.Join(parts, " ")
-	if len(s) > maxLabel {
-		s = s[:maxLabel-1] + "…"
+	return clip(s, maxLabel)
+}
+
+// clip is a text of at most so many letters.
+func clip(s string, letters int) string {
+	if letters = max(letters, 1); len(s) > letters {
+		return s[:letters-1] + "…"
 	}
 	return s
 }
