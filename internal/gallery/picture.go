@@ -21,6 +21,7 @@ const (
 	curve     = 64.0 // height of a plot
 	glyph     = 6.7  // width of a letter
 	maxLabel  = 26   // letters
+	maxHead   = 92   // of what is left of a lane's time
 	maxDecoys = 4
 )
 
