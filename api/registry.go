@@ -275,6 +275,9 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 			st.Written = sub.written[nameOf(s.Name)]
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateView:
+			if v, ok := cat.View(nameOf(s.Name)); ok {
+				st.Settings = v.Settings
+			}
 			err = c.define(st, kindView, nameOf(s.Name), s.IfNotExists)
 		case *ast.CreateFunction:
 			if f, ok := cat.Function(nameOf(s.Name)); ok {

@@ -38,7 +38,6 @@ type config struct {
 	QueryLimits   map[string]string `yaml:"query_limits"`   // settings that none may go above
 
 	insecure bool // --insecure: listen anywhere without login or encryption
-	own      bool // the queries are our own: nothing is confined
 }
 
 // backupConfig is where and when a server backs itself up.

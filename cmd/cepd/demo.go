@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,11 +18,12 @@ import (
 
 	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/examples"
+	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/demo"
 	"github.com/cepd/cepd/internal/gallery"
 )
 
-// fraudDemo is the one that plays live, on a server with a page.
+// fraudDemo is the one that is live unless it is told otherwise.
 const fraudDemo = "fraud"
 
 // demoCommand is the flags of cepd demo.
@@ -30,6 +32,8 @@ type demoCommand struct {
 	live   demo.Options
 	listen string
 	all    bool
+	serve  bool
+	speed  float64
 }
 
 func newDemo(g *global) *cobra.Command {
@@ -44,9 +48,13 @@ recall of each rule. The exit code is 1 when a rule does worse than the example
 says it does. With a / in it NAME is a folder of your own: FOLDER.sql and
 scenario.yaml.
 
-demo fraud plays live: card payments, ten minutes of their time in a second, through
-a Kafka-protocol broker in this process, with the web page. Ctrl-C ends it and counts.`,
-		Example: "  cepd demo\n  cepd demo takeover\n  cepd demo ./takeover\n  cepd demo fraud --duration 20s --rate 50000",
+With --serve it plays live: a server with the web page runs the statements, and the
+events come through a Kafka-protocol broker in this process, so that one can look
+at the page, ask why, and change a rule. Ctrl-C ends it and counts.
+
+demo fraud is live in any case, with a world of its own: card payments, ten minutes
+of their time in a second, at the rate you choose; --serve=false plays its scenario.`,
+		Example: "  cepd demo\n  cepd demo takeover\n  cepd demo ./takeover\n  cepd demo security --serve --speed 60\n  cepd demo fraud --duration 20s --rate 50000",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("demo plays one example at a time")
@@ -56,16 +64,17 @@ a Kafka-protocol broker in this process, with the web page. Ctrl-C ends it and c
 		RunE: d.run,
 	}
 	c.Flags().Uint64Var(&d.live.Seed, "seed", 1, "the same seed gives the same events")
-	c.Flags().BoolVar(&d.all, "all", false, "show every detection (not of fraud)")
-	c.Flags().DurationVar(&d.live.Duration, "duration", 0, "end after this time (of fraud; default: at Ctrl-C)")
-	c.Flags().IntVar(&d.live.Rate, "rate", 20_000, "payments per second, on average (of fraud)")
-	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the web page and API (of fraud); when it is taken, another port")
+	c.Flags().BoolVar(&d.all, "all", false, "show every detection (not of fraud, live)")
+	c.Flags().BoolVar(&d.serve, "serve", false, "play live, on a server with the web page")
+	c.Flags().Float64Var(&d.speed, "speed", 0, "seconds of the story in one second, with --serve (default: the story takes five minutes)")
+	c.Flags().DurationVar(&d.live.Duration, "duration", 0, "end after this time, with --serve (default: at Ctrl-C)")
+	c.Flags().IntVar(&d.live.Rate, "rate", 20_000, "payments per second, on average (of fraud, live)")
+	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the web page and API, with --serve; when it is taken, another port")
 	return c
 }
 
 // demoNames is what there is to play, for completion.
-func demoNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	names := []string{fraudDemo}
+func demoNames(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 	list, _ := gallery.List(examples.Files)
 	for _, e := range list {
 		names = append(names, e.Name+"\t"+e.Title)
@@ -77,19 +86,38 @@ func (d *demoCommand) run(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return d.list()
 	}
-	if args[0] != fraudDemo {
-		return d.play(c.Context(), args[0], c.Flags())
+	flags := c.Flags()
+	if args[0] == fraudDemo && (d.serve || !flags.Changed("serve")) {
+		return d.fraud(c.Context(), flags)
 	}
-	if err := unused(c.Flags(), fraudDemo, "all"); err != nil {
+	if !d.serve {
+		return d.play(c.Context(), args[0], flags)
+	}
+	if err := cmp.Or(unused(flags, args[0], "rate"), d.validate()); err != nil {
 		return err
 	}
-	if err := d.live.Validate(); err != nil {
+	return d.playLive(c.Context(), args[0], flags)
+}
+
+// fraud runs the world of card payments.
+func (d *demoCommand) fraud(ctx context.Context, flags *pflag.FlagSet) error {
+	if err := cmp.Or(unused(flags, fraudDemo+" (live)", "all", "speed"), d.live.Validate(), d.validate()); err != nil {
 		return usageError{err}
 	}
-	if !onThisMachine(d.listen) {
+	return runDemo(ctx, d.global, d.live, d.listen)
+}
+
+// validate looks at the flags of a live play.
+func (d *demoCommand) validate() error {
+	switch {
+	case d.live.Duration < 0:
+		return usagef("the duration must not be negative")
+	case d.speed < 0:
+		return usagef("the speed must not be negative")
+	case !onThisMachine(d.listen):
 		return usagef("--listen %s: the demo has no login, so it is for this machine only: use 127.0.0.1:PORT", d.listen)
 	}
-	return runDemo(c.Context(), d.global, d.live, d.listen)
+	return nil
 }
 
 // unused refuses flags that the demo does not have.
@@ -109,7 +137,6 @@ func (d *demoCommand) list() error {
 		return err
 	}
 	w := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\n", fraudDemo, "card testing, live: with the web page, at the rate you choose")
 	for _, e := range list {
 		fmt.Fprintf(w, "%s\t%s\n", e.Name, e.Title)
 	}
@@ -142,19 +169,15 @@ func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSe
 	if err != nil {
 		return err
 	}
-	if err := unused(flags, name, "duration", "rate", "listen"); err != nil {
+	if err := unused(flags, name, "rate"); err != nil {
 		return err
 	}
-	screen := &gallery.Screen{Out: d.std.out, Colour: colour(d.std.out), Each: 3}
-	if d.all {
-		screen.Each = -1
+	if err := unused(flags, name, "duration", "listen", "speed"); err != nil {
+		return fmt.Errorf("%w without --serve", err)
 	}
-	o := gallery.Options{Saw: screen.Saw}
-	if flags.Changed("seed") {
-		o.Seed = d.live.Seed
-	}
+	screen := d.screen(3)
 	fmt.Fprintf(d.std.err, "%s\n\n", e.Title)
-	report, err := gallery.Play(ctx, e, o)
+	report, err := gallery.Play(ctx, e, gallery.Options{Saw: screen.Saw, Seed: d.seed(flags)})
 	if err != nil {
 		return err
 	}
@@ -165,38 +188,101 @@ func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSe
 	return nil
 }
 
-func runDemo(ctx context.Context, g *global, o demo.Options, listen string) error {
-	log, err := g.logger()
+// screen shows so many detections of each rule, or with --all all of them.
+func (d *demoCommand) screen(each int) *gallery.Screen {
+	if d.all {
+		each = -1
+	}
+	return &gallery.Screen{Out: d.std.out, Colour: colour(d.std.out), Each: each}
+}
+
+// seed is that of the flags; 0: that of the scenario.
+func (d *demoCommand) seed(flags *pflag.FlagSet) uint64 {
+	if !flags.Changed("seed") {
+		return 0
+	}
+	return d.live.Seed
+}
+
+// playLive plays an example on a server with the page.
+func (d *demoCommand) playLive(ctx context.Context, name string, flags *pflag.FlagSet) error {
+	e, err := findExample(name)
 	if err != nil {
 		return err
+	}
+	server, err := newDemoServer(ctx, d.global, d.listen)
+	if err != nil {
+		return err
+	}
+	end := "Ctrl-C ends it"
+	if d.live.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.live.Duration)
+		defer cancel()
+		end = "ends after " + d.live.Duration.String()
+	}
+	fmt.Fprintf(d.std.err, "%s\nStatus page and API: http://%s/   %s\n\n", e.Title, server.address, end)
+	screen := d.screen(10)
+	report, err := gallery.Live(ctx, server.service, e, gallery.LiveOptions{
+		Options: gallery.Options{Saw: screen.Saw, Seed: d.seed(flags)},
+		Clock:   clock.Wall{}, Speed: d.speed, Stop: server.close,
+		Over: func() { fmt.Fprintln(d.std.err, "The story is over; the page stays.") },
+	})
+	if err = errors.Join(err, server.stop()); err != nil {
+		return err
+	}
+	screen.Summary(report)
+	return nil
+}
+
+// demoServer is a server on a folder that goes with it.
+type demoServer struct {
+	*server
+	address net.Addr
+	stop    func() error // stops it, in order
+}
+
+// newDemoServer listens at an address, or when it is taken at a free port.
+func newDemoServer(ctx context.Context, g *global, listen string) (*demoServer, error) {
+	log, err := g.logger()
+	if err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "cepd-demo-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	s, err := newServer(config{DataDir: dir, own: true}, log)
+	s, err := newServer(config{DataDir: dir}, log)
 	if err != nil {
-		return err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	listener, err := listenNear(ctx, listen)
 	if err != nil {
-		return errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close(), os.RemoveAll(dir))
 	}
 	serving, stopServing := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.serve(serving, listener) }()
+	return &demoServer{server: s, address: listener.Addr(), stop: func() error {
+		stopServing()
+		return errors.Join(<-served, s.close(), os.RemoveAll(dir))
+	}}, nil
+}
 
+func runDemo(ctx context.Context, g *global, o demo.Options, listen string) error {
+	s, err := newDemoServer(ctx, g, listen)
+	if err != nil {
+		return err
+	}
 	o.Screen = &demo.Screen{Out: g.std.out, Colour: colour(g.std.out)}
 	o.Submit = func(sql string) error {
 		_, err := s.service.Submit(&api.Submission{File: "examples/fraud/fraud.sql", SQL: sql})
 		return err
 	}
 	o.Stop = s.close
-	welcome(g, &o, listener.Addr())
+	welcome(g, &o, s.address)
 	tally, err := demo.Run(ctx, o)
-	stopServing()
-	if err = errors.Join(err, <-served, s.close()); err != nil {
+	if err = errors.Join(err, s.stop()); err != nil {
 		return err
 	}
 	if tally.Missed > 0 || tally.FalseAlarms > 0 {

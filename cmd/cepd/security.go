@@ -57,9 +57,6 @@ func onThisMachine(address string) bool {
 // access is what queries may reach, and the folder where their relative paths
 // start.
 func (c *config) access() (*access.Policy, string, error) {
-	if c.own {
-		return access.Unrestricted(), "", nil
-	}
 	roots := c.Files.Roots
 	if roots == nil && c.DataDir != "" {
 		dir := filepath.Join(c.DataDir, "files")
@@ -141,7 +138,7 @@ func (s *server) protect(c config) (err error) {
 			return err
 		}
 	}
-	if file := c.auditFile(); file != "" && !c.own {
+	if file := c.auditFile(); file != "" {
 		p.Audit, err = audit.Open(file, c.Audit.MaxBytes, c.Audit.MaxFiles)
 	}
 	return err

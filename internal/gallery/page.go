@@ -46,7 +46,8 @@ func overview(list []Example, reports []*Report) string {
 	b.WriteString(`# The gallery
 
 Each example is a folder: a page with the story, the statements, a scenario with events in which it is known what there is to be found, rule tests,
-and what comes out. ` + "`cepd demo NAME`" + ` plays one, from the binary alone; ` + "`make test`" + ` plays all of them, and compares the figures of this page.
+and what comes out. ` + "`cepd demo NAME`" + ` plays one, from the binary alone; with ` + "`--serve`" + ` it is live, on a
+server with the web page. ` + "`make test`" + ` plays all of them, and compares the figures of this page.
 Precision is the share of detections that found something planted, recall the share of what was planted that was found
 ([how it is counted](generator.md)). The events are made up: the figures say that a rule does what it says, not how good it is on yours;
 for that there are [back-tests](backtest.md).
@@ -55,7 +56,15 @@ for that there are [back-tests](backtest.md).
 	for i, e := range list {
 		fmt.Fprintf(&b, "## %s\n\n%s. [Page](../examples/%s/README.md), [statements](../examples/%s/%s.sql), [scenario](../examples/%s/scenario.yaml), [tests](../examples/%s/%s_test.yaml).\n\n",
 			e.Name, strings.ToUpper(e.Title[:1])+e.Title[1:], e.Name, e.Name, e.Name, e.Name, e.Name, e.Name)
-		fmt.Fprintf(&b, "    cepd demo %s\n\n![%s](../examples/%s/%s.svg)\n\n%s\n", e.Name, e.Name, e.Name, e.Name, figures(reports[i]))
+		fmt.Fprintf(&b, "    %s\n\n![%s](../examples/%s/%s.svg)\n\n%s\n", command(e.Name), e.Name, e.Name, e.Name, figures(reports[i]))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// command plays an example in virtual time.
+func command(name string) string {
+	if name == "fraud" { // live unless it is told otherwise
+		return "cepd demo fraud --serve=false"
+	}
+	return "cepd demo " + name
 }

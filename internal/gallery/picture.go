@@ -17,9 +17,11 @@ const (
 	laneTitle = 26.0
 	textRows  = 3
 	rowHeight = 13.0
-	laneTotal = laneTitle + 22 + textRows*rowHeight + 14
-	glyph     = 6.1 // width of a letter
-	maxLabel  = 26  // letters
+	laneEnd   = 18.0
+	curve     = 64.0 // height of a plot
+	glyph     = 6.7  // width of a letter
+	maxLabel  = 26   // letters
+	maxHead   = 92   // of what is left of a lane's time
 	maxDecoys = 4
 )
 
@@ -28,6 +30,7 @@ type lane struct {
 	label  scenario.Label
 	events []scenario.Event
 	found  time.Time // zero: it was not
+	plots  map[string]scenario.Plot
 }
 
 // Painter watches a play and draws, for each rule, the first story that it found,
@@ -75,6 +78,7 @@ func (p *Painter) lanes(f *scenario.File) (list []lane) {
 	}
 	for i := range list {
 		l := &list[i]
+		l.plots = f.Plots
 		l.events = p.events[l.label.Telling]
 		slices.SortStableFunc(l.events, func(a, b scenario.Event) int { return a.Time.Compare(b.Time) })
 	}
@@ -82,24 +86,44 @@ func (p *Painter) lanes(f *scenario.File) (list []lane) {
 }
 
 const pictureStyle = `<style>
-svg { background: white; font: 10px "DejaVu Sans Mono", Menlo, Consolas, monospace; }
-text { fill: #333; } .title { font-size: 13px; font-weight: bold; } .rule { font-weight: bold; font-size: 11px; }
-.axis { stroke: #bbb; } .event { fill: #4a7ab5; } .decoy { fill: #aaa; } .found { stroke: #c62828; stroke-width: 2; } .hit { fill: #c62828; font-weight: bold; }
-.end { text-anchor: end; } .middle { text-anchor: middle; } .faint { fill: #888; }
+svg { --back: #ffffff; --text: #24292f; --faint: #57606a; --axis: #afb8c1; --event: #0b5cad; --decoy: #6e7781; --found: #b3261e;
+  background: var(--back); font: 11px "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+@media (prefers-color-scheme: dark) {
+  svg { --back: #0d1117; --text: #e6edf3; --faint: #9aa4af; --axis: #484f58; --event: #6cb0ff; --decoy: #8b949e; --found: #ff8a80; }
+}
+.back { fill: var(--back); } text { fill: var(--text); } .title { font-size: 14px; font-weight: bold; } .rule { font-weight: bold; }
+.axis { stroke: var(--axis); } .event { fill: var(--event); } .decoy { fill: var(--decoy); } .found { stroke: var(--found); stroke-width: 2; }
+.hit { fill: var(--found); font-weight: bold; } .end { text-anchor: end; } .faint { fill: var(--faint); }
+.event.curve, .decoy.curve { fill: none; stroke-width: 2; } .event.curve { stroke: var(--event); } .decoy.curve { stroke: var(--decoy); }
+.limit { stroke: var(--found); stroke-dasharray: 5 4; }
 </style>
-<rect width="100%" height="100%" fill="white"/>
+<rect class="back" width="100%" height="100%"/>
 `
 
 func draw(title string, lanes []lane) string {
 	var b strings.Builder
-	height := 36 + float64(len(lanes))*laneTotal
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n%s", width, height, width, height, pictureStyle)
-	fmt.Fprintf(&b, "<text class=\"title\" x=\"%.0f\" y=\"24\">%s</text>\n", side, html.EscapeString(title))
+	y := head(&b, lanes)
 	for i := range lanes {
-		lanes[i].draw(&b, 36+float64(i)*laneTotal)
+		y = lanes[i].draw(&b, y)
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
+	name := html.EscapeString(title)
+	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n<title>%s</title>\n%s<text class=\"title\" x=\"%.0f\" y=\"24\">%s</text>\n%s</svg>\n",
+		width, y, width, y, name, pictureStyle, side, name, &b)
+}
+
+// head writes what the marks mean, and says where the lanes begin.
+func head(b *strings.Builder, lanes []lane) float64 {
+	const y = 42.0
+	mark := func(x float64, class, text string) {
+		fmt.Fprintf(b, "<circle class=\"%s\" cx=\"%.0f\" cy=\"%.0f\" r=\"4\"/><text class=\"faint\" x=\"%.0f\" y=\"%.0f\">%s</text>\n", class, x, y-4, x+9, y, text)
+	}
+	mark(side+4, "event", "an event of a story that is to be found")
+	fmt.Fprintf(b, "<line class=\"found\" x1=\"%.0f\" y1=\"%.0f\" x2=\"%.0f\" y2=\"%.0f\"/><text class=\"faint\" x=\"%.0f\" y=\"%.0f\">when it is found</text>\n",
+		side+310, y-12, side+310, y+2, side+318, y)
+	if slices.ContainsFunc(lanes, func(l lane) bool { return l.label.Rule == "" }) {
+		mark(side+450, "decoy", "an event of a decoy, which no rule may find")
+	}
+	return y + 12
 }
 
 // span is the time that a lane shows.
@@ -120,30 +144,42 @@ func (l *lane) x(t time.Time) float64 {
 	return side + 10 + max(0, min(1, share))*(width-2*side-80)
 }
 
-func (l *lane) draw(b *strings.Builder, y float64) {
+// draw draws the lane from y on, and says where it ends.
+func (l *lane) draw(b *strings.Builder, y float64) float64 {
 	from, to := l.span()
 	rule, class := l.label.Rule, "event"
 	if rule == "" {
 		rule, class = "found by none", "decoy"
 	}
-	axis := y + laneTitle + 14
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.0f\"><tspan class=\"rule\">%s</tspan>  %s <tspan class=\"faint\">%s</tspan></text>\n",
-		side, y+16, html.EscapeString(rule), html.EscapeString(l.label.Story), html.EscapeString(l.label.KeyText()))
+		side, y+16, html.EscapeString(rule), html.EscapeString(l.label.Story), html.EscapeString(clip(l.label.KeyText(), maxHead-len(rule)-len(l.label.Story))))
 	fmt.Fprintf(b, "<text class=\"end faint\" x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n", width-side, y+16, from.Format("Mon 15:04"), short(to.Sub(from)))
-	fmt.Fprintf(b, "<line class=\"axis\" x1=\"%.0f\" y1=\"%.1f\" x2=\"%.0f\" y2=\"%.1f\"/>\n", side, axis, width-side, axis)
-	if !l.found.IsZero() {
-		x := l.x(l.found)
-		fmt.Fprintf(b, "<line class=\"found\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n<text class=\"hit\" x=\"%.1f\" y=\"%.1f\">found</text>\n", x, axis-12, x, axis+12, x+5, axis-5)
+	if field, values := l.course(); values != nil {
+		l.plot(b, y+laneTitle+8, class, l.plots[field], values)
+		return y + laneTitle + 8 + curve + laneEnd
 	}
+	axis := y + laneTitle + 14
+	fmt.Fprintf(b, "<line class=\"axis\" x1=\"%.0f\" y1=\"%.1f\" x2=\"%.0f\" y2=\"%.1f\"/>\n", side, axis, width-side, axis)
+	l.mark(b, axis-12, axis+12)
 	for i := range l.events {
 		fmt.Fprintf(b, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", class, l.x(l.events[i].Time), axis)
 	}
-	l.texts(b, axis+22)
+	rows := l.texts(b, axis+22)
+	return axis + 10 + float64(rows)*rowHeight + laneEnd
+}
+
+// mark shows when the story was found.
+func (l *lane) mark(b *strings.Builder, top, bottom float64) {
+	if l.found.IsZero() {
+		return
+	}
+	x := l.x(l.found)
+	fmt.Fprintf(b, "<line class=\"found\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n<text class=\"hit\" x=\"%.1f\" y=\"%.1f\">found</text>\n", x, top, x, bottom, x+5, top+7)
 }
 
 // texts writes what tells the events apart, in the first row with room; those
-// without are left out.
-func (l *lane) texts(b *strings.Builder, y float64) {
+// without are left out. It says how many rows there are.
+func (l *lane) texts(b *strings.Builder, y float64) (rows int) {
 	var ends [textRows]float64
 	names := l.telling()
 	for i := range l.events {
@@ -152,11 +188,12 @@ func (l *lane) texts(b *strings.Builder, y float64) {
 		for row := range ends {
 			if label != "" && x > ends[row] {
 				fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, y+float64(row)*rowHeight, html.EscapeString(label))
-				ends[row] = x + float64(len(label)+1)*glyph
+				ends[row], rows = x+float64(len(label)+1)*glyph, max(rows, row+1)
 				break
 			}
 		}
 	}
+	return rows
 }
 
 // telling is the fields that differ between the events of the lane.
@@ -192,8 +229,13 @@ func (l *lane) text(e *scenario.Event, names []string) string {
 		parts = []string{*e.Record}
 	}
 	s := strings.Join(parts, " ")
-	if len(s) > maxLabel {
-		s = s[:maxLabel-1] + "…"
+	return clip(s, maxLabel)
+}
+
+// clip is a text of at most so many letters.
+func clip(s string, letters int) string {
+	if letters = max(letters, 1); len(s) > letters {
+		return s[:letters-1] + "…"
 	}
 	return s
 }

@@ -31,6 +31,7 @@ type Report struct {
 	From, To       time.Time
 	Rules          []scenario.Tally
 	Missed         []scenario.Label
+	Open           int            // planted, and not decided when a live play was ended
 	Others         map[string]int // rows of tables that no rule of the scenario is about
 	Late, Rejected int64
 }
@@ -61,16 +62,11 @@ type play struct {
 
 // Play runs an example to the end of its scenario.
 func Play(ctx context.Context, e Example, o Options) (*Report, error) {
-	f := e.Scenario
-	if o.Seed == 0 {
-		o.Seed = f.Seed
-	}
-	world, err := scenario.New(f, o.Seed)
+	p, err := newPlay(e, o)
 	if err != nil {
-		return nil, fmt.Errorf("example %s: %w", e.Name, err)
+		return nil, err
 	}
-	p := &play{Options: o, world: world, score: scenario.NewScore(f), delay: f.MaxDelay(), report: Report{From: f.Start, Others: map[string]int{}}}
-	p.player, err = ruletest.NewPlayer(ctx, e.Name+".sql", e.SQL, f.Start, func(r ruletest.Row) { p.found = append(p.found, r) })
+	p.player, err = ruletest.NewPlayer(ctx, e.Name+".sql", e.SQL, e.Scenario.Start, func(r ruletest.Row) { p.found = append(p.found, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +77,19 @@ func Play(ctx context.Context, e Example, o Options) (*Report, error) {
 	p.report.Rules, p.report.Missed = p.score.Rules, p.score.Missed()
 	p.report.Late, p.report.Rejected = p.player.Dropped()
 	return &p.report, nil
+}
+
+// newPlay is a play that nothing has happened in.
+func newPlay(e Example, o Options) (*play, error) {
+	f := e.Scenario
+	if o.Seed == 0 {
+		o.Seed = f.Seed
+	}
+	world, err := scenario.New(f, o.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("example %s: %w", e.Name, err)
+	}
+	return &play{Options: o, world: world, score: scenario.NewScore(f), delay: f.MaxDelay(), report: Report{From: f.Start, Others: map[string]int{}}}, nil
 }
 
 func (p *play) run(ctx context.Context) error {
@@ -124,12 +133,7 @@ func (p *play) send() (more bool, err error) {
 // until runs the queries, then judges what they have found: labels are there by
 // then, as a story is told before its first event arrives.
 func (p *play) until(ctx context.Context, now, mark time.Time) error {
-	for _, l := range p.world.TakeLabels() {
-		p.score.Plant(l)
-		if p.Told != nil {
-			p.Told(l)
-		}
-	}
+	p.plant()
 	if err := p.player.Until(ctx, now, mark); err != nil {
 		return err
 	}
@@ -140,6 +144,16 @@ func (p *play) until(ctx context.Context, now, mark time.Time) error {
 	}
 	p.found = p.found[:0]
 	return nil
+}
+
+// plant takes what was planted over into the count.
+func (p *play) plant() {
+	for _, l := range p.world.TakeLabels() {
+		p.score.Plant(l)
+		if p.Told != nil {
+			p.Told(l)
+		}
+	}
 }
 
 func (p *play) judge(r ruletest.Row) error {

@@ -90,6 +90,9 @@ func (s *Screen) Summary(r *Report) {
 	if r.Late+r.Rejected > 0 {
 		fmt.Fprintf(s.Out, "dropped: %d behind the watermark, %d unusable\n", r.Late, r.Rejected)
 	}
+	if r.Open > 0 {
+		fmt.Fprintf(s.Out, "%d of what is planted are not decided yet\n", r.Open)
+	}
 	for _, t := range slices.Sorted(maps.Keys(r.Others)) {
 		fmt.Fprintf(s.Out, "%s rows in %s\n", thousands(r.Others[t]), t)
 	}

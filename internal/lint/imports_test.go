@@ -94,7 +94,7 @@ var only = map[string][]string{
 	"github.com/cockroachdb/pebble":      {"state/pebblestore", "internal/sim"},
 	"github.com/segmentio/kafka-go":      {"connectors/kafka", "benchmarks/drain"},
 	"github.com/antlr4-go/antlr":         {"query/parse"},
-	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "internal/e2e/rises", "benchmarks/drain"},
+	"github.com/twmb/franz-go/pkg/kgo":   {"internal/demo", "internal/gallery", "internal/e2e/rises", "benchmarks/drain"},
 	"github.com/twmb/franz-go/pkg/kfake": {"internal/broker"},
 	"github.com/twmb/franz-go/pkg/kmsg":  {"connectors/kafka", "internal/demo"},
 	"github.com/twmb/franz-go/pkg/sr":    {"internal/schemaregistry"},

@@ -30,11 +30,18 @@ type File struct {
 	Duration time.Duration // 0: without end
 	Tail     time.Duration // before the end, in which no story begins but those of every entity
 	Rules    []Rule
+	Plots    map[string]Plot  // by field
 	delay    [2]time.Duration // from an event to its arrival: least, most
 	times    map[string]string
 	tables   []string // of events, in the order of the file
 	kinds    []*kindOf
 	stories  []*story
+}
+
+// Plot says of a field that its course can be drawn.
+type Plot struct {
+	Unit string   `yaml:"unit"`
+	Line *float64 `yaml:"line"` // a threshold; nil: none
 }
 
 // kindOf is a kind of entities.
@@ -69,6 +76,7 @@ type rawFile struct {
 	Tables    map[string]rawTable `yaml:"tables"`
 	Entities  yaml.Node           `yaml:"entities"`
 	Rules     yaml.Node           `yaml:"rules"`
+	Plots     map[string]Plot     `yaml:"plots"`
 	Traffic   []rawStory          `yaml:"traffic"`
 	Scenarios []rawStory          `yaml:"scenarios"`
 }
@@ -132,7 +140,7 @@ func plainError(err error) error {
 }
 
 func (r *rawFile) compile() (*File, error) {
-	f := &File{Title: r.Title, Seed: r.Seed, times: map[string]string{}}
+	f := &File{Title: r.Title, Seed: r.Seed, Plots: r.Plots, times: map[string]string{}}
 	if err := r.header(f); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func ofNumber(n float64, digits int8) Value {
 // Null says whether there is no value.
 func (v *Value) Null() bool { return v.kind == null }
 
+// Number is the value of a number.
+func (v *Value) Number() (x float64, ok bool) { return v.num, v.kind == number }
+
 // field finds a field of a record, or an attribute.
 func (v *Value) field(name string) (Value, bool) {
 	for i := range v.fields {

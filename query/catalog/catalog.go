@@ -82,6 +82,8 @@ type View struct {
 	Columns []string
 	Query   ast.Query
 	Source  *diag.List // file and text that the query's spans refer to
+
+	Settings map[string]string // SET in effect before it: its state may be bounded by them
 }
 
 // Catalog holds the definitions made so far. Names compare without regard to

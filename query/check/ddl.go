@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -311,7 +312,7 @@ func (c *Checker) CreateView(e *ast.CreateView) {
 	if !ok || c.exists(name, e.IfNotExists, e.Name.Pos()) {
 		return
 	}
-	v := &catalog.View{Name: name, Query: e.Query, Source: c.snapshot()}
+	v := &catalog.View{Name: name, Query: e.Query, Source: c.snapshot(), Settings: maps.Clone(c.cat.Settings)}
 	for _, id := range e.Columns {
 		v.Columns = append(v.Columns, id.Name)
 	}

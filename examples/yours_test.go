@@ -1,0 +1,102 @@
+package examples
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cepd/cepd/query"
+	"github.com/cepd/cepd/query/ast"
+	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
+)
+
+// TestMakeItYours does what the pages of the stories say under that title: the block
+// takes the place of the tables that it names anew, and the statements still compile.
+// What the text below it names as code stands in the statements.
+func TestMakeItYours(t *testing.T) {
+	pages, err := filepath.Glob("*/README.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d pages: %v", len(pages), err)
+	}
+	for _, page := range pages {
+		name := filepath.Dir(page)
+		t.Run(name, func(t *testing.T) {
+			text := readFile(t, page)
+			_, section, _ := strings.Cut(text, "## Make it yours\n")
+			_, rest, _ := strings.Cut(section, "```sql yours\n")
+			block, below, ok := strings.Cut(rest, "```\n")
+			if !ok {
+				t.Fatal("the page has no block to make it yours")
+			}
+			sql := readFile(t, filepath.Join(name, name+".sql"))
+			named, _, _ := strings.Cut(below, "The topics of what")
+			for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(named, -1) {
+				if !strings.Contains(sql, code[1]) {
+					t.Errorf("%s.sql does not have %s", name, code[1])
+				}
+			}
+			compile(t, block+without(t, sql, definitions(t, block)))
+		})
+	}
+}
+
+// definitions is the names of the tables and views of a text.
+func definitions(t *testing.T, sql string) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	cat := compile(t, sql)
+	for _, v := range cat.Views() {
+		names[v.Name] = true
+	}
+	for _, d := range cat.Tables() {
+		names[d.Name] = true
+	}
+	return names
+}
+
+// without is a text without the tables of those names; there must be one.
+func without(t *testing.T, sql string, names map[string]bool) string {
+	t.Helper()
+	script, err := parse.Parse("story", sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	at, gone := 0, 0
+	for _, s := range script.Statements {
+		if c, ok := s.(*ast.CreateTable); ok && names[c.Name.Parts[0].Name] {
+			b.WriteString(sql[at:s.Pos().Start])
+			at = s.Pos().End + len(";")
+			gone++
+		}
+	}
+	if gone == 0 {
+		t.Error("the block takes no table's place")
+	}
+	return b.String() + sql[at:]
+}
+
+func compile(t *testing.T, sql string) *catalog.Catalog {
+	t.Helper()
+	script, err := parse.Parse("yours", sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat := catalog.New()
+	if _, err := query.Compile(cat, script, query.Options{File: "yours", Text: sql}); err != nil {
+		t.Fatal(err)
+	}
+	return cat
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
