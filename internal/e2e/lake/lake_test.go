@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,11 +64,45 @@ func TestKillsWhileFilesAreWritten(t *testing.T) {
 	t.Logf("%d rows in %d files", events, files)
 }
 
+// built tells a run of a test inside another where cepd is.
+const built = "CEPD_LAKE_BUILT"
+
+// cepd is built once, in a folder that goes with the tests.
+var (
+	cepd = sync.OnceValues(func() (string, error) {
+		if path := os.Getenv(built); path != "" {
+			return path, nil
+		}
+		var err error
+		if folder, err = os.MkdirTemp("", "cepd-lake-"); err != nil {
+			return "", err
+		}
+		path := filepath.Join(folder, "cepd")
+		if out, err := exec.Command("go", "build", "-o", path, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
+			return path, fmt.Errorf("%w\n%s", err, out)
+		}
+		return path, nil
+	})
+	folder string
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if folder != "" {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+// build has cepd in a folder.
 func build(t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "cepd"), "github.com/cepd/cepd/cmd/cepd")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	path, err := cepd()
+	if err == nil {
+		err = os.Symlink(path, filepath.Join(dir, "cepd"))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

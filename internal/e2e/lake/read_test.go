@@ -33,15 +33,11 @@ func TestKillsWhileFilesAppear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes for seconds; not with -short")
 	}
-	built := t.TempDir()
-	build(t, built)
 	for place, begin := range map[string]func(t *testing.T, dir string) (options string, put func(name string, content []byte) error){"folder": inFolder, "bucket": inBucket} {
 		t.Run(place, func(t *testing.T) {
 			t.Logf("seed %d: repeat with -lake.seed=%d", *seed, *seed)
 			dir := t.TempDir()
-			if err := os.Symlink(filepath.Join(built, "cepd"), filepath.Join(dir, "cepd")); err != nil {
-				t.Fatal(err)
-			}
+			build(t, dir)
 			options, put := begin(t, dir)
 			if err := os.WriteFile(filepath.Join(dir, "q.sql"), fmt.Appendf(nil, watching, options), 0o600); err != nil {
 				t.Fatal(err)
