@@ -40,7 +40,7 @@ type poster struct {
 // are not.
 func loggedBy(t *catalog.Table) string {
 	switch c := t.Option("connector", ""); {
-	case c == formats.Parameters, c == "mqtt", c == "syslog", c == "http" && t.Option("url", "") == "":
+	case c == formats.Parameters, c == "mqtt", c == "syslog", c == formats.PostgresCDC, c == "http" && t.Option("url", "") == "":
 		return c
 	}
 	return ""

@@ -17,6 +17,7 @@ import (
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
+	"github.com/cepd/cepd/connectors/postgres"
 	"github.com/cepd/cepd/connectors/stdio"
 	"github.com/cepd/cepd/connectors/syslog"
 	"github.com/cepd/cepd/state/intake"
@@ -39,6 +40,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		nats.New(),
 		mqtt.New(nil),
 		syslog.New(nil),
+		postgres.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		datagen.New(time.Now),
@@ -49,7 +51,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 
 // Received are the connectors whose tables keep what comes in logs.
 func Received(logs *intake.Logs) []connectors.Connector {
-	return []connectors.Connector{mqtt.New(logs), syslog.New(logs)}
+	return []connectors.Connector{mqtt.New(logs), syslog.New(logs), postgres.New(logs)}
 }
 
 // withFormat adds the options that choose the format to a connector that is

@@ -20,10 +20,11 @@ var metadataTypes = map[string]event.Type{
 	"valid-from": {Kind: event.TimestampLTZ, Precision: 3}, "version": event.TInt64,
 	"subject": event.TString,                                                                                        // of NATS
 	"qos":     event.TInt32, "retained": event.TBool, "message-expiry": event.TInt64, "content-type": event.TString, // of MQTT
-	"source-address": event.TString, // of syslog
+	"source-address": event.TString,                                                                                                                                                                    // of syslog
+	"op":             event.TString, "lsn": event.TInt64, "op_ts": {Kind: event.TimestampLTZ, Precision: 3}, "database_name": event.TString, "schema_name": event.TString, "table_name": event.TString, // of PostgreSQL
 }
 
-var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address"}
+var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address", "op", "lsn", "op_ts", "database_name", "schema_name", "table_name"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {
