@@ -34,7 +34,7 @@ func (r *receiver) Run(ctx context.Context, in *pushed.Inbox) error {
 	}
 	var wait remote.Wait
 	for {
-		began := time.Now()
+		given := r.given
 		err := r.judge(r.connected(ctx, in))
 		in.Connected(false)
 		switch {
@@ -42,7 +42,7 @@ func (r *receiver) Run(ctx context.Context, in *pushed.Inbox) error {
 			return ctx.Err()
 		case isFinal(err):
 			return err
-		case time.Since(began) > time.Minute:
+		case r.given > given: // it came further
 			wait.Reset()
 		}
 		r.log.Warn("no connection to PostgreSQL, it is made again", "error", err)

@@ -21,6 +21,7 @@ import (
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/postgrestest"
 	"github.com/cepd/cepd/state/intake"
+	"github.com/cepd/cepd/state/memstore"
 )
 
 // patience bounds every wait of a test.
@@ -169,11 +170,11 @@ func (w *world) read(table connectors.Table, from int64) *reading {
 	return x
 }
 
-// poll waits for records, and gives their texts; none: the time is over, or an error.
-func (x *reading) poll(within <-chan time.Time) ([]string, error) {
+// poll waits for up to limit records, and gives their texts.
+func (x *reading) poll(limit int, within <-chan time.Time) ([]string, error) {
 	for {
 		var raw connectors.RawBatch
-		if err := x.r.Poll(1000, -1, &raw); err != nil {
+		if err := x.r.Poll(limit, -1, &raw); err != nil {
 			return nil, err
 		}
 		var list []string
@@ -197,7 +198,7 @@ func (x *reading) next(n int) string {
 	var got []string
 	deadline := time.After(patience)
 	for len(got) < n {
-		list, err := x.poll(deadline)
+		list, err := x.poll(n-len(got), deadline)
 		if err != nil {
 			x.w.t.Fatalf("%v, after %q\n%s", err, got, x.w.notes)
 		}
@@ -214,7 +215,7 @@ func (x *reading) fails() string {
 	x.w.t.Helper()
 	deadline := time.After(patience)
 	for {
-		if _, err := x.poll(deadline); err != nil {
+		if _, err := x.poll(1000, deadline); err != nil {
 			if err == context.DeadlineExceeded || err == io.EOF {
 				x.w.t.Fatalf("%v\n%s", err, x.w.notes)
 			}
@@ -277,7 +278,7 @@ func (x *reading) reaches(rows string) {
 		if slices.Equal(got, want) {
 			return
 		}
-		list, err := x.poll(deadline)
+		list, err := x.poll(1000, deadline)
 		if err != nil {
 			x.w.t.Fatalf("%v\n%d rows, want %d; %.300v\nwant %.300v\n%s", err, len(got), len(want), got, want, x.w.notes)
 		}
@@ -289,3 +290,14 @@ func (x *reading) reaches(rows string) {
 
 // idNames is the table (id, name) as records have it.
 const idNames = `SELECT format('{"id":%s,"name":%s}', id, COALESCE(to_json(name)::text, 'null')) FROM t`
+
+// newDurableLogs are logs whose store outlives readers.
+func newDurableLogs(t *testing.T) *intake.Logs {
+	t.Helper()
+	logs := intake.New(clock.Wall{})
+	if err := logs.Open(memstore.New()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(logs.Close)
+	return logs
+}
