@@ -23,18 +23,18 @@ func TestKill(t *testing.T) {
 	}
 	const kills = 5
 	w := newWorld(t, postgrestest.Start(t), "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "INSERT INTO t SELECT 10 * i, '0' FROM generate_series(1, 2000) AS i",
-		"CREATE SEQUENCE versions", "CREATE TABLE copy (id bigint PRIMARY KEY, name text)")
+		"CREATE SEQUENCE versions", "CREATE TABLE copy (id bigint PRIMARY KEY, name text, op text, lsn bigint, changed timestamptz)")
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "cepd")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	file := filepath.Join(dir, "q.sql")
-	text := fmt.Sprintf(`CREATE TABLE source (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'postgres-cdc', 'hostname' = '127.0.0.1', 'port' = '%d',
+	text := fmt.Sprintf(`CREATE TABLE source (id BIGINT, name STRING, op STRING METADATA VIRTUAL, lsn BIGINT METADATA VIRTUAL, changed TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'postgres-cdc', 'hostname' = '127.0.0.1', 'port' = '%d',
   'username' = '%s', 'database-name' = '%s', 'table-name' = 't', 'slot.name' = 'copying', 'scan.incremental.snapshot.chunk.size' = '50');
-CREATE TABLE target (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://127.0.0.1:%d/%s', 'username' = '%s',
+CREATE TABLE target (id BIGINT, name STRING, op STRING, lsn BIGINT, changed TIMESTAMP_LTZ(3), PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://127.0.0.1:%d/%s', 'username' = '%s',
   'table-name' = 'copy', 'sink.buffer-flush.max-rows' = '100');
-INSERT INTO target SELECT id, name FROM source;`, w.server.Port, postgrestest.User, w.name, w.server.Port, w.name, postgrestest.User)
+INSERT INTO target SELECT id, name, op, lsn, changed FROM source;`, w.server.Port, postgrestest.User, w.name, w.server.Port, w.name, postgrestest.User)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +79,11 @@ INSERT INTO target SELECT id, name FROM source;`, w.server.Port, postgrestest.Us
 	stop()
 	<-written
 	w.until(fmt.Sprintf("the copy is not the table (seed %d)", seed), func() bool {
-		return w.text(`SELECT NOT EXISTS (SELECT * FROM t EXCEPT SELECT * FROM copy) AND NOT EXISTS (SELECT * FROM copy EXCEPT SELECT * FROM t)`) == "true"
+		return w.text(`SELECT NOT EXISTS (SELECT id, name FROM t EXCEPT SELECT id, name FROM copy) AND NOT EXISTS (SELECT id, name FROM copy EXCEPT SELECT id, name FROM t)`) == "true"
 	})
+	if n := w.text(`SELECT count(*) FROM copy WHERE lsn IS NULL OR op IS NULL OR CASE op WHEN 'r' THEN changed <> 'epoch' WHEN 'c' THEN changed < now() - interval '1 hour' WHEN 'u' THEN changed > now() ELSE true END`); n != "0" {
+		t.Errorf("%s rows have wrong metadata", n)
+	}
 	_ = c.Process.Signal(syscall.SIGTERM)
 	if err := c.Wait(); err != nil {
 		t.Error(err)

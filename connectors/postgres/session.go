@@ -248,8 +248,7 @@ func (s *session) question(ctx context.Context, f func(context.Context) error) e
 			}
 			if err := s.status(ctx); err != nil {
 				cancel()
-				<-done
-				return err
+				return errors.Join(err, <-done)
 			}
 		}
 	}
