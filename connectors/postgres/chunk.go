@@ -47,10 +47,14 @@ func (s *session) readChunk(ctx context.Context) error {
 		w, err = s.chunkRows(ctx)
 		return err
 	})
-	s.wait = err == nil && w == nil
-	if err != nil || w == nil {
+	if err != nil {
 		return err
 	}
+	if s.wait = w == nil; s.wait {
+		s.waiting()
+		return nil
+	}
+	s.since = time.Time{}
 	w.token = rand.Text()
 	err = s.question(ctx, func(ctx context.Context) error {
 		_, err := rows(ctx, s.ask, "SELECT pg_logical_emit_message(true, '"+marking+"', $1::text)", w.token)
@@ -58,6 +62,17 @@ func (s *session) readChunk(ctx context.Context) error {
 	})
 	s.window = w
 	return err
+}
+
+// waiting tells once that transactions are waited for.
+func (s *session) waiting() {
+	switch {
+	case s.since.IsZero():
+		s.since = time.Now()
+	case !s.told && time.Since(s.since) > s.heartbeat:
+		s.told = true
+		s.log.Warn("the rows that are there are read on when transactions that are open in the database have ended", "table", s.rel.name)
+	}
 }
 
 // chunkRows reads rows behind the mark's key; nil: not now.
@@ -96,13 +111,16 @@ func (s *session) fill(ctx context.Context) (*window, error) {
 	for i := range all {
 		all[i] = i
 	}
-	sql, args := "SELECT "+r.list(all)+" FROM "+r.name, make([][]byte, len(s.mark.key))
+	sql, args := "SELECT "+r.list(all)+" FROM "+r.name+" WHERE true", make([][]byte, len(s.mark.key))
+	if r.filter != "" {
+		sql += " AND (" + r.filter + ")"
+	}
 	if len(s.mark.key) > 0 {
 		places := make([]string, len(args))
 		for i, k := range s.mark.key {
 			args[i], places[i] = []byte(k), "$"+strconv.Itoa(i+1)
 		}
-		sql += " WHERE (" + r.list(r.key) + ") > (" + strings.Join(places, ", ") + ")"
+		sql += " AND (" + r.list(r.key) + ") > (" + strings.Join(places, ", ") + ")"
 	}
 	answer := s.ask.ExecParams(ctx, sql+" ORDER BY "+r.list(r.key)+" LIMIT "+strconv.Itoa(s.chunk), args, nil, nil, nil)
 	w := &window{index: map[string]int{}}

@@ -59,6 +59,7 @@ func testLost(t *testing.T, s *postgrestest.Server) {
 	x.next(1)
 	w.until("the mark is not in the log", func() bool { m, err := w.logs.Find("t").Mark(); return err == nil && m != nil })
 	_ = x.r.Close()
+	w.released()
 	slot := table.Options[optSlot]
 	w.exec("INSERT INTO t VALUES (2, 'two')")
 	w.exec("SELECT pg_replication_slot_advance('" + slot + "', pg_current_wal_flush_lsn())")
@@ -67,6 +68,7 @@ func testLost(t *testing.T, s *postgrestest.Server) {
 		t.Error(got)
 	}
 	_ = x.r.Close()
+	w.released()
 	w.exec("SELECT pg_drop_replication_slot('" + slot + "')")
 	x = w.read(table, 1)
 	if got := x.fails(); !strings.Contains(got, "is not there any more") {
@@ -85,6 +87,7 @@ func testLost(t *testing.T, s *postgrestest.Server) {
 		t.Error(got)
 	}
 	_ = x.r.Close()
+	w.released()
 	w.exec("SELECT pg_drop_replication_slot('" + slot + "')")
 }
 
@@ -252,7 +255,10 @@ func (p *proxy) answers(client io.Writer, server io.Reader) {
 // testSettings: servers that are not made for it.
 func testSettings(t *testing.T, s *postgrestest.Server) {
 	w := newWorld(t, s, "CREATE TABLE t (id bigint PRIMARY KEY, name text)")
-	s.DB.Exec("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+	w.until("slots are read for ever", func() bool { // the server does not start with any
+		s.DB.Exec("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active")
+		return w.text("SELECT count(*) FROM pg_replication_slots") == "0"
+	})
 	for setting, want := range map[string]string{"wal_level=replica": "set wal_level = logical", "max_replication_slots=0": "max_replication_slots"} {
 		s.Down()
 		s.Up(setting)

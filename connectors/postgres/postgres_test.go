@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -21,7 +22,7 @@ func TestServer(t *testing.T) {
 		name string
 		test func(*testing.T, *postgrestest.Server)
 	}{
-		{"changes", testChanges}, {"inserts", testInserts}, {"types", testTypes}, {"large values", testLargeValues}, {"writers", testWriters},
+		{"changes", testChanges}, {"inserts", testInserts}, {"filter", testFilter}, {"types", testTypes}, {"large values", testLargeValues}, {"writers", testWriters},
 		{"idle", testIdle}, {"forgotten", testForgotten}, {"full log", testFullLog}, {"refusals", testRefusals}, {"lost", testLost},
 		{"while reading", testWhileReading}, {"late query", testLateQuery}, {"damage", testDamage}, {"server's settings", testSettings},
 	} {
@@ -72,11 +73,32 @@ func testInserts(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
+// testFilter: a publication that tells some rows has only those read at the beginning.
+func testFilter(t *testing.T, s *postgrestest.Server) {
+	w := newWorld(t, s, "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "INSERT INTO t SELECT i, 'before' FROM generate_series(1, 100) AS i")
+	if w.text("SHOW server_version_num") < "150000" {
+		t.Skip("publications have conditions from PostgreSQL 15 on")
+	}
+	w.exec("CREATE PUBLICATION odd FOR TABLE t WHERE (id % 2 = 1)")
+	x := w.read(w.table(idName, "id", optPublication, "odd", optChunk, "7"), connectors.Start)
+	x.reaches(idNames + " WHERE id % 2 = 1")
+	w.exec("UPDATE t SET name = 'after'", "INSERT INTO t VALUES (101, 'odd'), (102, 'even')", "DELETE FROM t WHERE id < 10")
+	x.reaches(idNames + " WHERE id % 2 = 1")
+}
+
 // connected waits until a slot is read.
 func (w *world) connected() {
 	w.t.Helper()
 	w.until("nobody reads the slot", func() bool {
 		return w.text("SELECT count(*) FROM pg_replication_slots WHERE active AND database = $1", w.name) == "1"
+	})
+}
+
+// released waits until the server has heard that nobody reads the slot any more.
+func (w *world) released() {
+	w.t.Helper()
+	w.until("the slot is read for ever", func() bool {
+		return w.text("SELECT count(*) FROM pg_replication_slots WHERE active AND database = $1", w.name) == "0"
 	})
 }
 
@@ -204,9 +226,16 @@ func testWriters(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
-// write changes rows until the context ends; each change has a later version.
+// write changes rows until the context ends; each change has a later version. It
+// leaves time for who reads them.
 func (w *world) write(ctx context.Context, random *rand.Rand) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
 	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 		id := 10*random.IntN(2000) + random.IntN(3)
 		text := "UPDATE t SET name = nextval('versions')::text WHERE id = $1"
 		switch random.IntN(6) {

@@ -18,6 +18,8 @@ type relation struct {
 	names []string // of the columns, in the order of those declared
 	types []uint32
 	key   []int // of those declared
+	// filter is the condition of the rows that the publication tells; "": all.
+	filter string
 }
 
 // list are columns for SQL.
@@ -115,7 +117,7 @@ func (c *config) publish(ctx context.Context, conn *pgconn.PgConn, r *relation) 
 	if len(c.table.Key) == 0 {
 		what = "insert"
 	}
-	list, err := rows(ctx, conn, `SELECT p.pubinsert, p.pubupdate AND p.pubdelete, t.tablename IS NOT NULL FROM pg_publication p
+	list, err := rows(ctx, conn, `SELECT p.pubinsert, p.pubupdate AND p.pubdelete, t.tablename IS NOT NULL, COALESCE(to_jsonb(t) ->> 'rowfilter', '') FROM pg_publication p
 LEFT JOIN pg_publication_tables t ON t.pubname = p.pubname AND t.schemaname = $2 AND t.tablename = $3 WHERE p.pubname = $1`, c.publication, option(c.table, optSchema), c.table.Options[optTable])
 	if err != nil {
 		return err
@@ -127,6 +129,7 @@ LEFT JOIN pg_publication_tables t ON t.pubname = p.pubname AND t.schemaname = $2
 	case len(list) > 0 && (string(list[0][0]) != "t" || len(c.table.Key) > 0 && string(list[0][1]) != "t"):
 		return final("publication %s leaves out changes: ALTER PUBLICATION %s SET (publish = '%s')", c.publication, quoted(c.publication), what)
 	case len(list) > 0:
+		r.filter = string(list[0][3])
 		return nil
 	case c.table.Options[optAutocreate] == createDisabled:
 		return final("there is no publication %s: %s", c.publication, create)

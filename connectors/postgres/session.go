@@ -36,6 +36,8 @@ type session struct {
 	window *window         // rows that wait for the place they have among the changes; nil: none
 	seen   map[uint32]bool // transactions that have come, and may not be visible yet
 	wait   bool            // for those
+	since  time.Time       // when waiting for them began
+	told   bool            // that it takes long
 }
 
 // txn is the transaction at hand.

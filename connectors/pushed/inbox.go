@@ -158,7 +158,7 @@ func (in *Inbox) keep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := in.append(ctx, postOf(some)); err != nil { // it may be there or not: it is sent again
+		if err := in.append(ctx, postOf(some)); err != nil { // it is sent again
 			return err
 		}
 		for i := range some {
@@ -189,7 +189,8 @@ func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
 	var wait remote.Wait
 	told := false
 	for {
-		_, err := in.log.Append(ctx, post)
+		// What is being written is waited for: who receives next has to know its mark.
+		_, err := in.log.Append(context.WithoutCancel(ctx), post)
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return ctx.Err()
