@@ -2,6 +2,7 @@
 package all
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
@@ -11,6 +12,7 @@ import (
 	"github.com/cepd/cepd/connectors/file"
 	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
@@ -19,6 +21,7 @@ import (
 	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/postgres"
 	"github.com/cepd/cepd/connectors/stdio"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/connectors/syslog"
 	"github.com/cepd/cepd/state/intake"
 )
@@ -43,6 +46,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		postgres.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
+		stream.New(nil),
 		datagen.New(time.Now),
 		memory.New(memory.NewStore(0)),
 		blackhole.New(),
@@ -74,5 +78,5 @@ func (c withFormat) Options() []connectors.OptionSpec {
 	value := format
 	value.Name = "value.format"
 	value.Doc = "As format, which it takes the place of; options of the format then start with value."
-	return append(append([]connectors.OptionSpec{}, c.Connector.Options()...), format, value)
+	return slices.Concat(c.Connector.Options(), []connectors.OptionSpec{format, value}, cloudevents.Specs())
 }

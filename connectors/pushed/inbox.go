@@ -186,11 +186,16 @@ func postOf(some []Message) *intake.Post {
 
 // append waits for room in the log.
 func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
+	return Append(ctx, in.log, post, in.logger)
+}
+
+// Append keeps a post in a log, and waits while there is no room for it.
+func Append(ctx context.Context, l *intake.Log, post *intake.Post, logger *slog.Logger) error {
 	var wait remote.Wait
 	told := false
 	for {
 		// What is being written is waited for: who receives next has to know its mark.
-		_, err := in.log.Append(context.WithoutCancel(ctx), post)
+		_, err := l.Append(context.WithoutCancel(ctx), post)
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return ctx.Err()
@@ -201,7 +206,7 @@ func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
 			return err
 		}
 		if !told {
-			in.logger.Warn("messages wait outside: "+err.Error(), "table", in.log.Name())
+			logger.Warn("messages wait outside: "+err.Error(), "table", l.Name())
 			told = true
 		}
 		if err := wait.Wait(ctx); err != nil {
