@@ -122,8 +122,8 @@ func checkSlot(value string) error {
 
 func checkHeartbeat(value string) error {
 	d, err := duration.Parse(value)
-	if err == nil && (d < time.Second || d > time.Minute) {
-		err = fmt.Errorf("expected 1 s to 1 min, found '%s'", value)
+	if err == nil && (d < 100*time.Millisecond || d > time.Minute) {
+		err = fmt.Errorf("expected 100 ms to 1 min, found '%s'", value)
 	}
 	return err
 }

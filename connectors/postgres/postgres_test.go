@@ -273,7 +273,7 @@ func (x *reading) follow(versions map[string]int64) {
 func testIdle(t *testing.T, s *postgrestest.Server) {
 	w := newWorld(t, s, "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "CREATE TABLE other (id bigint)")
 	w.logs = newDurableLogs(t)
-	table := w.table(idName, "id", optHeartbeat, "1 s")
+	table := w.table(idName, "id", optHeartbeat, "100 ms")
 	x := w.read(table, connectors.Start)
 	w.connected()
 	w.exec("INSERT INTO other SELECT generate_series(1, 1000)")
@@ -308,11 +308,11 @@ func testForgotten(t *testing.T, s *postgrestest.Server) {
 func testFullLog(t *testing.T, s *postgrestest.Server) {
 	w := newWorld(t, s, "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "INSERT INTO t VALUES (1, 'one')")
 	w.logs = newDurableLogs(t)
-	x := w.read(w.table(idName, "id", optHeartbeat, "1 s"), connectors.Start)
+	x := w.read(w.table(idName, "id", optHeartbeat, "100 ms"), connectors.Start)
 	x.next(1)
 	l := w.logs.Find("t")
 	l.Limit(intake.Limits{Bytes: 1})
-	w.exec("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(2, 20000) AS i")
+	w.exec("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(2, 5000) AS i")
 	wrote := w.text("SELECT pg_current_wal_flush_lsn()")
 	w.until("the log is not full", func() bool { return l.Refused()["full"] > 2 })
 	if got := w.text("SELECT confirmed_flush_lsn < $1::pg_lsn FROM pg_replication_slots WHERE database = $2", wrote, w.name); got != "true" {
