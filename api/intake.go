@@ -41,7 +41,7 @@ type poster struct {
 // are not.
 func loggedBy(t *catalog.Table) string {
 	switch c := t.Option("connector", ""); {
-	case c == formats.Parameters, c == formats.Filesystem, c == "mqtt", c == "syslog", c == stream.Name, c == "http" && t.Option("url", "") == "":
+	case c == formats.Parameters, c == formats.Filesystem, c == formats.PostgresCDC, c == "mqtt", c == "syslog", c == stream.Name, c == "http" && t.Option("url", "") == "":
 		return c
 	}
 	return ""

@@ -63,12 +63,12 @@ func setHidden(v *event.Vec, i int, raw *connectors.RawBatch, key string) {
 	v.Set(i, raw.N(), found)
 }
 
-// ofText is a text as a value of a type of metadata.
+// ofText is a text as a value of a type of metadata; that of a time is µs since 1970.
 func ofText(t event.Type, text event.Value) event.Value {
 	switch {
 	case t.Kind == event.Bool:
 		return event.BoolValue(string(text.S) == "true")
-	case t.Integer():
+	case t.Integer(), t.Instant():
 		n, err := strconv.ParseInt(string(text.S), 10, 64)
 		if err != nil {
 			return event.NullValue

@@ -15,6 +15,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null
 	have && exit 0
 fi
-echo 'make: PostgreSQL is needed to test writing to it; install it (Debian: apt-get install postgresql) and try again.' >&2
+echo 'make: PostgreSQL is needed to test reading and writing it; install it (Debian: apt-get install postgresql) and try again.' >&2
 [ "${CI:-}" = true ] && exit 1
 echo 'make: going on without: the tests with PostgreSQL will be skipped.' >&2

@@ -19,6 +19,7 @@ import (
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
+	"github.com/cepd/cepd/connectors/postgres"
 	"github.com/cepd/cepd/connectors/stdio"
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/connectors/syslog"
@@ -42,6 +43,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		nats.New(),
 		mqtt.New(nil),
 		syslog.New(nil),
+		postgres.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
 		stream.New(nil),
@@ -54,7 +56,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 // Received are the connectors whose tables keep what comes, or what they find, in
 // logs.
 func Received(logs *intake.Logs) []connectors.Connector {
-	return []connectors.Connector{mqtt.New(logs), syslog.New(logs), filesystem.New(logs)}
+	return []connectors.Connector{mqtt.New(logs), syslog.New(logs), postgres.New(logs), filesystem.New(logs)}
 }
 
 // withFormat adds the options that choose the format to a connector that is

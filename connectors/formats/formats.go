@@ -94,6 +94,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if t.Options["connector"] == Syslog {
 		return syslogDecoder(t)
 	}
+	if t.Options["connector"] == PostgresCDC {
+		return result[connectors.Decoder](json.NewDebezium(t.Columns, t.Key, json.Options{}, false))
+	}
 	f, get, err := choice(t)
 	if err == nil {
 		err = cloudevents.CheckSource(t)
@@ -112,6 +115,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 
 // Syslog is the connector whose records are syslog messages.
 const Syslog = "syslog"
+
+// PostgresCDC is the connector whose records are changes as Debezium describes them.
+const PostgresCDC = "postgres-cdc"
 
 func syslogDecoder(t connectors.Table) (connectors.Decoder, error) {
 	opts := syslog.Options{RFC: t.Options["syslog.rfc"]}

@@ -18,7 +18,7 @@ func TestKill(t *testing.T) {
 	}
 	const rows, kills = 15_000, 3
 	p := startPostgres(t)
-	if _, err := p.db.Exec("CREATE TABLE sums (id bigint, name text)"); err != nil {
+	if _, err := p.DB.Exec("CREATE TABLE sums (id bigint, name text)"); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ INSERT INTO sums SELECT id, 'n' || CAST(id AS STRING) FROM numbers;`, rows, rows
 		t.Fatal(err)
 	}
 	count := func() (n, different int) {
-		if err := p.db.QueryRow("SELECT COUNT(*), COUNT(DISTINCT id) FROM sums").Scan(&n, &different); err != nil {
+		if err := p.DB.QueryRow("SELECT COUNT(*), COUNT(DISTINCT id) FROM sums").Scan(&n, &different); err != nil {
 			t.Fatal(err)
 		}
 		return n, different
@@ -62,8 +62,8 @@ INSERT INTO sums SELECT id, 'n' || CAST(id AS STRING) FROM numbers;`, rows, rows
 			}
 		}
 		if kill == kills/2 {
-			p.down()
-			p.up()
+			p.Down()
+			p.Up()
 		}
 		_ = c.Process.Signal(syscall.SIGKILL)
 		_ = c.Wait()

@@ -5,22 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/internal/postgrestest"
 )
 
 const schema = `CREATE TABLE customers (id %s, region text, name text, score %s, balance %s, active boolean, since %s, born date, note text);
@@ -127,116 +123,22 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgreSQL(t *testing.T) {
 	p := startPostgres(t)
-	if _, err := p.db.Exec(fmt.Sprintf(schema, "integer", "double precision", "numeric(10,2)", "timestamp")); err != nil {
+	if _, err := p.DB.Exec(fmt.Sprintf(schema, "integer", "double precision", "numeric(10,2)", "timestamp")); err != nil {
 		t.Fatal(err)
 	}
 	testDatabase(t, p.options())
 }
 
-// postgres is a server of the test's own, which can be stopped and started again.
-type postgres struct {
-	t      *testing.T
-	path   string // of the program
-	dir    string
-	port   int
-	attr   *syscall.SysProcAttr
-	server *exec.Cmd
-	db     *sql.DB
-}
+// postgres is a server of the test's own.
+type postgres struct{ *postgrestest.Server }
 
-// startPostgres runs a server, if PostgreSQL is installed.
-func startPostgres(t *testing.T) *postgres {
+func startPostgres(t *testing.T) postgres {
 	t.Helper()
-	initdb, postgresPath := program("initdb"), program("postgres")
-	if initdb == "" || postgresPath == "" {
-		missing(t, "PostgreSQL is not installed: scripts/need-postgres.sh does it")
-	}
-	dir, err := os.MkdirTemp("", "cepd-postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &postgres{t: t, path: postgresPath, dir: dir, attr: &syscall.SysProcAttr{}}
-	if os.Getuid() == 0 { // it does not run as root
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			missing(t, "PostgreSQL does not run as root, and there is no user postgres")
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		if err := os.Chown(dir, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-		p.attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	}
-	create := exec.Command(initdb, "-D", filepath.Join(dir, "data"), "-U", "tester", "-A", "trust", "-N", "--no-instructions")
-	create.Dir, create.SysProcAttr = dir, p.attr
-	if out, err := create.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.port = l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	if p.db, err = sql.Open("pgx", fmt.Sprintf("postgresql://tester@127.0.0.1:%d/postgres", p.port)); err != nil {
-		t.Fatal(err)
-	}
-	p.up()
-	t.Cleanup(func() {
-		_ = p.db.Close()
-		p.down()
-	})
-	return p
+	return postgres{postgrestest.Start(t)}
 }
 
-// program finds one of PostgreSQL's, which Debian does not put into the PATH.
-func program(name string) string {
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	if list, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(list) > 0 {
-		return list[len(list)-1]
-	}
-	return ""
-}
-
-// missing skips a test, but not where everything has to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
-func (p *postgres) up() {
-	p.t.Helper()
-	p.server = exec.Command(p.path, "-D", filepath.Join(p.dir, "data"), "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "wal_level=logical")
-	p.server.Dir, p.server.SysProcAttr = p.dir, p.attr
-	if err := p.server.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	deadline, tick := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for err := p.db.Ping(); err != nil; err = p.db.Ping() { // it has no other sign of being up
-		select {
-		case <-tick.C:
-		case <-deadline:
-			p.t.Fatal(err)
-		}
-	}
-}
-
-// down stops it at once: connections break, open transactions are gone.
-func (p *postgres) down() {
-	_ = p.server.Process.Signal(syscall.SIGQUIT)
-	_ = p.server.Wait()
-}
-
-func (p *postgres) options() map[string]string {
-	return map[string]string{"url": fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/postgres", p.port), "username": "tester", "password": "hidden"}
+func (p postgres) options() map[string]string {
+	return map[string]string{"url": fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/postgres", p.Port), "username": postgrestest.User, "password": "hidden"}
 }
 
 func TestOptions(t *testing.T) {

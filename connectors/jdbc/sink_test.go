@@ -123,10 +123,10 @@ func targets(t *testing.T, test func(t *testing.T, x *target)) {
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		p := startPostgres(t)
-		if _, err := p.db.Exec(fmt.Sprintf(create, "numeric(10,2)")); err != nil {
+		if _, err := p.DB.Exec(fmt.Sprintf(create, "numeric(10,2)")); err != nil {
 			t.Fatal(err)
 		}
-		test(t, &target{t: t, db: p.db, options: p.options(), restart: func() { p.down(); p.up() }})
+		test(t, &target{t: t, db: p.DB, options: p.options(), restart: func() { p.Down(); p.Up() }})
 	})
 }
 
@@ -250,24 +250,24 @@ func commit(t *testing.T, s connectors.Transactional, rows uint64) {
 // TestDoubt: the server goes away in a transaction, and comes back.
 func TestDoubt(t *testing.T) {
 	p := startPostgres(t)
-	if _, err := p.db.Exec("CREATE TABLE sums (id bigint PRIMARY KEY, name text, sum numeric)"); err != nil {
+	if _, err := p.DB.Exec("CREATE TABLE sums (id bigint PRIMARY KEY, name text, sum numeric)"); err != nil {
 		t.Fatal(err)
 	}
-	x := &target{t: t, db: p.db, options: p.options()}
+	x := &target{t: t, db: p.DB, options: p.options()}
 	s := x.open(x.table(optGuarantee, "exactly-once")).(connectors.Transactional)
 	recovered(t, s, 7, connectors.Mark{State: 7}, false)
 	commit(t, s, 0)
 	if err := errors.Join(write(t, s, "+I 1 a 100"), s.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	p.down()
+	p.Down()
 	if err := s.Commit(t.Context(), connectors.Mark{State: 7, Rows: 1}, nil); !errors.Is(err, connectors.ErrInDoubt) {
 		t.Fatalf("a server that is away: %v", err)
 	}
 	if _, _, err := s.Recover(t.Context(), 7); !errors.Is(err, connectors.ErrInDoubt) {
 		t.Fatalf("a server that is away: %v", err)
 	}
-	p.up()
+	p.Up()
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		m, found, err := s.Recover(t.Context(), 7)
@@ -284,7 +284,7 @@ func TestDoubt(t *testing.T) {
 	commit(t, s, 1)
 	x.has("1 a 1.00")
 	short := x.open(x.table(optGuarantee, "exactly-once", optTimeout, "1 ms")).(connectors.Transactional)
-	p.down()
+	p.Down()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
@@ -295,7 +295,7 @@ func TestDoubt(t *testing.T) {
 			break
 		}
 	}
-	p.up()
+	p.Up()
 }
 
 func TestSinkOptions(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/remote"
@@ -18,6 +19,13 @@ type Receiver interface {
 	// Run gives them to in until the context ends. Connections that break are made
 	// again; an error ends the queries that read the table.
 	Run(ctx context.Context, in *Inbox) error
+}
+
+// Forgetter is a Receiver for which the outside keeps what it has not received.
+type Forgetter interface {
+	// Forget has the outside keep nothing more: a log in memory goes when nobody reads
+	// the table any more, and reading begins anew.
+	Forget(ctx context.Context) error
 }
 
 // Hub has the tables of one connector that are being received.
@@ -57,13 +65,14 @@ func (h *Hub) log(t connectors.Table) (*intake.Log, error) {
 
 // receiving is a table being received.
 type receiving struct {
-	readers int
-	options map[string]string
-	inbox   *Inbox
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
-	failed  error // of the receiver, after done
-	mu      sync.Mutex
+	readers  int
+	options  map[string]string
+	receiver Receiver
+	inbox    *Inbox
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+	failed   error // of the receiver, after done
+	mu       sync.Mutex
 }
 
 // join begins to receive a table, if no other reader has; the reader leaves with
@@ -81,7 +90,7 @@ func (h *Hub) join(t connectors.Table, l *intake.Log, r Receiver) {
 	}
 	if x == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		x = &receiving{readers: readers, options: t.Options, cancel: cancel, inbox: newInbox(l, remote.Logger(t.Log, t.Options["connector"]))}
+		x = &receiving{readers: readers, options: t.Options, receiver: r, cancel: cancel, inbox: newInbox(l, remote.Logger(t.Log, t.Options["connector"]))}
 		h.running[name] = x
 		x.done.Go(func() { x.run(ctx, r) })
 	}
@@ -99,6 +108,23 @@ func (h *Hub) leave(name string) {
 	if x.readers--; x.readers == 0 {
 		x.stop()
 		delete(h.running, name)
+		h.forget(x)
+	}
+}
+
+// forgetting is how long the outside is waited for that is told to forget.
+const forgetting = 10 * time.Second
+
+// forget lets a log in memory go, if the outside keeps what it does not have.
+func (h *Hub) forget(x *receiving) {
+	f, ok := x.receiver.(Forgetter)
+	if !ok || x.inbox.log.Durable() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), forgetting)
+	defer cancel()
+	if err := errors.Join(f.Forget(ctx), h.logs.Drop(x.inbox.log.Name())); err != nil && !errors.Is(err, intake.ErrClosed) {
+		x.inbox.logger.Warn("what was received is not forgotten outside", "table", x.inbox.log.Name(), "error", err)
 	}
 }
 

@@ -14,13 +14,14 @@ import (
 
 // Message is what came from outside.
 type Message struct {
-	Value   []byte
+	Value   []byte // nil, with a mark: there is no record
 	Headers []connectors.Header
+	Mark    []byte // how far the outside has been taken in with it; nil: nothing is said
 	Kept    func() // called when the log has it; nil: nobody waits for that
 }
 
 func (m *Message) size() int {
-	n := len(m.Value) + 64
+	n := len(m.Value) + len(m.Mark) + 64
 	for i := range m.Headers {
 		n += len(m.Headers[i].Key) + len(m.Headers[i].Value) + 8
 	}
@@ -60,6 +61,12 @@ func newInbox(l *intake.Log, logger *slog.Logger) *Inbox {
 
 // Connected says whether messages can come: a table that hears nobody is not idle.
 func (in *Inbox) Connected(yes bool) { in.connected.Store(yes) }
+
+// Mark is the mark of the last message with one that the log has; nil: there is none.
+func (in *Inbox) Mark() ([]byte, error) { return in.log.Mark() }
+
+// Durable says whether what is kept outlives the process.
+func (in *Inbox) Durable() bool { return in.log.Durable() }
 
 // Put takes a message, which it keeps, and waits while too much waits already.
 func (in *Inbox) Put(ctx context.Context, m Message) error {
@@ -151,11 +158,7 @@ func (in *Inbox) keep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		post := &intake.Post{Records: make([]intake.Record, len(some))}
-		for i := range some {
-			post.Records[i] = intake.Record{Key: connectors.AppendHeaders(nil, some[i].Headers), Value: some[i].Value}
-		}
-		if err := in.append(ctx, post); err != nil { // it may be there or not: it is sent again
+		if err := in.append(ctx, postOf(some)); err != nil { // it is sent again
 			return err
 		}
 		for i := range some {
@@ -164,6 +167,21 @@ func (in *Inbox) keep(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// postOf is messages as one post, whose mark is the last one's.
+func postOf(some []Message) *intake.Post {
+	post := &intake.Post{Records: make([]intake.Record, 0, len(some))}
+	for i := range some {
+		m := &some[i]
+		if m.Mark != nil {
+			post.Mark = m.Mark
+		}
+		if m.Value != nil || m.Mark == nil {
+			post.Records = append(post.Records, intake.Record{Key: connectors.AppendHeaders(nil, m.Headers), Value: m.Value})
+		}
+	}
+	return post
 }
 
 // append waits for room in the log.
@@ -176,7 +194,8 @@ func Append(ctx context.Context, l *intake.Log, post *intake.Post, logger *slog.
 	var wait remote.Wait
 	told := false
 	for {
-		_, err := l.Append(ctx, post)
+		// What is being written is waited for: who receives next has to know its mark.
+		_, err := l.Append(context.WithoutCancel(ctx), post)
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return ctx.Err()

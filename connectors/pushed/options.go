@@ -23,6 +23,7 @@ const (
 
 // The modes of reading.
 const (
+	modeInitial   = "initial" // all that has ever come; where the connector offers it
 	modeEarliest  = "earliest-offset"
 	modeLatest    = "latest-offset"
 	modeTimestamp = "timestamp"

@@ -71,6 +71,10 @@ func (r *Reading) Read(from int64, ready func()) (*LogReader, *intake.Log, error
 
 func (r *Reading) start(l *intake.Log) (int64, error) {
 	switch r.Table.Options[optStartup] {
+	case modeInitial:
+		if first := l.Stats().First; first > 0 {
+			return 0, fmt.Errorf("the log of table %s does not have its beginning any more, but only what has come from record %d on: raise 'retention.bytes' and 'retention.age', and drop the table and create it again, which reads the rows anew; or set '%s' = '%s'", r.Table.Name, first, optStartup, modeEarliest)
+		}
 	case modeLatest:
 		return intake.Newest, nil
 	case modeTimestamp:

@@ -171,7 +171,7 @@ func asJSON(t connectors.Table) connectors.Table {
 }
 
 func newDecoder(t connectors.Table) (connectors.Decoder, error) {
-	if t.Options["connector"] == formats.Parameters {
+	if c := t.Options["connector"]; c == formats.Parameters || c == formats.PostgresCDC {
 		return formats.NewDecoder(t)
 	}
 	if formats.IsUpserts(t.Options["connector"]) {

@@ -12,13 +12,16 @@ const (
 
 func (c Changelog) String() string { return [...]string{"append-only", "upsert", "retract"}[c] }
 
-const debezium = "debezium-json"
+const (
+	debezium    = "debezium-json"
+	postgresCDC = "postgres-cdc" // whose records are such too
+)
 
 // Gives is the mode of the rows that are read from the table.
 func (t *Table) Gives() Changelog {
 	switch {
 	case t.Option("connector", "") == "upsert-kafka", t.Option("connector", "") == "parameters",
-		t.format() == debezium && len(t.PrimaryKey) > 0:
+		(t.format() == debezium || t.Option("connector", "") == postgresCDC) && len(t.PrimaryKey) > 0:
 		return Upsert
 	}
 	return AppendOnly

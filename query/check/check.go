@@ -60,7 +60,7 @@ func endsByItself(t *catalog.Table) bool {
 	switch t.Option("connector", "") {
 	case "file", "memory":
 		return true
-	case "kafka", "nats", "mqtt", "syslog":
+	case "kafka", "nats", "mqtt", "syslog", "postgres-cdc":
 		return t.Option("scan.bounded.mode", "unbounded") != "unbounded"
 	}
 	return t.Option("number-of-rows", "") != ""

@@ -23,10 +23,12 @@ var metadataTypes = map[string]event.Type{
 	"qos":     event.TInt32, "retained": event.TBool, "message-expiry": event.TInt64, "content-type": event.TString, // of MQTT
 	"source-address": event.TString, // of syslog
 	"file.path":      event.TString, "file.name": event.TString, "file.size": event.TInt64, "file.modification-time": {Kind: event.TimestampLTZ, Precision: 3},
+	"op": event.TString, "lsn": event.TInt64, "op_ts": {Kind: event.TimestampLTZ, Precision: 3}, // of PostgreSQL
+	"database_name": event.TString, "schema_name": event.TString, "table_name": event.TString,
 }
 
 var metadataKeys = []string{"topic", "path", "partition", "offset", "leader-epoch", "timestamp", "timestamp-type", "key", "headers", "valid-from", "version", "subject", "qos", "retained", "message-expiry", "content-type", "source-address",
-	"file.path", "file.name", "file.size", "file.modification-time"}
+	"file.path", "file.name", "file.size", "file.modification-time", "op", "lsn", "op_ts", "database_name", "schema_name", "table_name"}
 
 // CreateTable adds a table to the catalog; nil when it does not.
 func (c *Checker) CreateTable(e *ast.CreateTable) *catalog.Table {

@@ -14,6 +14,7 @@
 // The keys of a table, behind 'i', the length of its name and the name:
 //
 //	m               meta: what is kept, and how far
+//	p               the mark: how far the outside has been taken in
 //	e | last offset a block: the records of a post
 //	s | end offset  a segment: how much its blocks are, and how old
 //	r | query       the offset from which a query may have to read again

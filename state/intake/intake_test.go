@@ -300,6 +300,56 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// TestMark: a mark is as far as the records that it came with, whatever is lost in a
+// crash.
+func TestMark(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	written := 0
+	for life := range 20 {
+		store, err := pebblestore.Open("db", pebblestore.Options{FS: fs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, store, clock.Wall{})
+		l := table(t, s, "t")
+		mark, err := l.Mark()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := all(t, l, 0); len(got) != written || written > 0 && string(mark) != fmt.Sprint(written) {
+			t.Fatalf("life %d: %d records, mark %q; %d were answered", life, len(got), mark, written)
+		}
+		for i := range 3 {
+			written++
+			p := values(fmt.Sprint(written))
+			p.Mark = fmt.Append(nil, written)
+			if _, err := l.Append(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if i == 1 { // marks alone
+				for _, p := range []*Post{{Mark: []byte("alone")}, {Mark: fmt.Append(nil, written)}} {
+					if _, err := l.Append(t.Context(), p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		next := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(uint64(life), 1))})
+		s.Close()
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fs = next
+	}
+	logs := open(t, memstore.New(), clock.Wall{})
+	if _, err := table(t, logs, "t").Append(t.Context(), &Post{}); err == nil {
+		t.Error("a post of nothing is taken")
+	}
+	if mark, err := table(t, logs, "t").Mark(); mark != nil || err != nil {
+		t.Errorf("%q, %v", mark, err)
+	}
+}
+
 func check(t *testing.T, l *Log, answered map[int64]string, seed uint64) {
 	t.Helper()
 	got := all(t, l, 0)

@@ -13,6 +13,7 @@ const prefix = 'i'
 // The sections of a table's range.
 const (
 	sectionMeta    = 'm'
+	sectionMark    = 'p'
 	sectionBlock   = 'e'
 	sectionSegment = 's'
 	sectionReader  = 'r'

@@ -114,6 +114,9 @@ func (l *Log) load() error {
 // Name is the table's.
 func (l *Log) Name() string { return l.name }
 
+// Durable says whether the log outlives the process.
+func (l *Log) Durable() bool { return l.logs.durable }
+
 // Limit sets the limits.
 func (l *Log) Limit(x Limits) {
 	if x.Bytes <= 0 {

@@ -32,6 +32,7 @@ var (
 // Post is records to be kept together.
 type Post struct {
 	Records []Record // those without a time get the time of the post
+	Mark    []byte   // takes the place of the log's mark; nil: it stays
 	By      string
 	Key     string            // for idempotency; empty: none
 	Sum     [sha256.Size]byte // of the body, with Key
@@ -87,8 +88,8 @@ func (l *Log) append(ctx context.Context, p *Post) (Receipt, error) {
 		w.size += int64(len(p.Records[i].Key) + len(p.Records[i].Value))
 	}
 	switch {
-	case len(p.Records) == 0:
-		return Receipt{}, errors.New("a post has at least one record")
+	case len(p.Records) == 0 && p.Mark == nil:
+		return Receipt{}, errors.New("a post has at least one record, or a mark")
 	case len(p.Records) > MaxRecords || w.size > MaxPostBytes:
 		return Receipt{}, fmt.Errorf("a post has at most %d records and %d bytes", MaxRecords, MaxPostBytes)
 	case l.logs.noRoom():
@@ -138,15 +139,37 @@ func (l *Log) place(b state.Writer, p *waiting, now event.Time) (fatal error) {
 	case dropped:
 		p.err = ErrClosed
 		return nil
-	case l.meta.Bytes+p.size > limit:
+	case p.size > 0 && l.meta.Bytes+p.size > limit:
 		p.err = ErrFull
 		return nil
 	}
-	return errors.Join(l.write(w, p, now), l.remember(w, p, now), l.roll(w, now), l.putMeta(w))
+	return errors.Join(l.write(w, p, now), l.putMark(w, p), l.remember(w, p, now), l.roll(w, now), l.putMeta(w))
 }
 
-// write adds the block.
+func (l *Log) putMark(w state.Writer, p *waiting) error {
+	if p.Mark == nil {
+		return nil
+	}
+	return w.Put([]byte{sectionMark}, p.Mark)
+}
+
+// Mark is what the last post with a mark has left: how far the outside has been
+// taken into the log. It is kept in one step with the records of its post; nil:
+// there is none.
+func (l *Log) Mark() ([]byte, error) {
+	under := state.Under{R: l.logs.store, Prefix: l.prefix}
+	mark, found, err := under.Get([]byte{sectionMark})
+	if err != nil || !found {
+		return nil, err
+	}
+	return mark, nil
+}
+
+// write adds the block of the records, if there are any.
 func (l *Log) write(w state.Writer, p *waiting, now event.Time) error {
+	if len(p.Records) == 0 {
+		return nil
+	}
 	block := Block{First: l.meta.Next, Received: now, By: p.By, Records: p.Records}
 	for i := range block.Records {
 		if block.Records[i].Time == 0 {

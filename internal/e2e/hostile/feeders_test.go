@@ -49,6 +49,7 @@ var feeders = map[string][]feeder{
 	"jdbc":         {{why: "it is only looked up in"}},
 	"nats":         {{feed: stream}},
 	"syslog":       {{why: "it has columns of its own; connectors/syslog sends it the corpus by UDP and TCP"}},
+	"postgres-cdc": {{why: "PostgreSQL makes the records; connectors/postgres sends it damaged messages, and fuzzes what it makes of them"}},
 	"mqtt":         {{feed: received(map[string]string{"url": "mqtt://localhost", "topic": "in"})}},
 	"upsert-kafka": {{why: "its values are decoded as those of kafka, and formats tests bad keys"}},
 }
