@@ -2,6 +2,7 @@
 package all
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
@@ -11,6 +12,7 @@ import (
 	"github.com/cepd/cepd/connectors/file"
 	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
@@ -74,5 +76,5 @@ func (c withFormat) Options() []connectors.OptionSpec {
 	value := format
 	value.Name = "value.format"
 	value.Doc = "As format, which it takes the place of; options of the format then start with value."
-	return append(append([]connectors.OptionSpec{}, c.Connector.Options()...), format, value)
+	return slices.Concat(c.Connector.Options(), []connectors.OptionSpec{format, value}, cloudevents.Specs())
 }

@@ -124,6 +124,7 @@ var only = map[string][]string{
 	"github.com/prometheus":              {"engine", "api", "cmd", "."},
 	"github.com/minio/minio-go":          {"internal/s3"},
 	"github.com/HdrHistogram":            {"benchmarks"},
+	"github.com/cloudevents/sdk-go":      {},
 	"github.com/cockroachdb/datadriven":  {},
 	"github.com/google/go-cmp":           {},
 	"pgregory.net/rapid":                 {},
