@@ -40,7 +40,7 @@ func (e *Engine) Post(ctx context.Context, table string, p Post) error {
 	if err := to.Verify(p.Signature, p.Body); err != nil {
 		return err
 	}
-	records, err := to.Records(p.ContentType, p.Body)
+	records, err := to.Records(p.ContentType, nil, p.Body)
 	if err != nil {
 		return fmt.Errorf("table %s: nothing was taken: %w", table, err)
 	}
