@@ -9,12 +9,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/connectors/all"
+	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/parse"
+	"github.com/cepd/cepd/state/intake"
 )
 
 // Options of an Engine; all have a default.
@@ -33,19 +36,24 @@ type Options struct {
 // Engine runs queries. Its methods may be called from any goroutine.
 type Engine struct {
 	engine *engine.Engine
+	logs   *intake.Logs // of tables that are received
 	own    *tables
 	asked  map[string]bool // connectors that are asked for rows
 
-	mu  sync.Mutex
-	cat *catalog.Catalog
+	mu      sync.Mutex
+	cat     *catalog.Catalog
+	posters map[*catalog.Table]*poster
 }
 
 // Query is a running, or ended, query.
-type Query struct{ q *engine.Query }
+type Query struct {
+	q    *engine.Query
+	logs *intake.Logs
+}
 
 // Open makes an engine.
 func Open(o Options) (*Engine, error) {
-	e := &Engine{own: newTables(o.Queue), cat: catalog.New(), asked: map[string]bool{"http": true, "jdbc": true}}
+	e := &Engine{logs: intake.New(clock.Wall{}), own: newTables(o.Queue), cat: catalog.New(), posters: map[*catalog.Table]*poster{}, asked: map[string]bool{"http": true, "jdbc": true}}
 	extra := []connector{{goConnector(e.own)}}
 	for _, c := range o.Connectors {
 		if err := c.validate(); err != nil {
@@ -59,9 +67,16 @@ func Open(o Options) (*Engine, error) {
 			return nil, err
 		}
 	}
+	received := append(all.Received(e.logs), http.New(e.logs))
 	var err error
-	e.engine, err = engine.New(engine.Options{DataDir: o.DataDir, Log: o.Log, Metrics: o.Metrics, Registry: all.New(asConnectors(extra)...)})
-	return e, err
+	e.engine, err = engine.New(engine.Options{DataDir: o.DataDir, Log: o.Log, Metrics: o.Metrics, Registry: all.New(append(received, asConnectors(extra)...)...)})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.logs.Open(e.engine.Store()); err != nil {
+		return nil, errors.Join(err, e.engine.Close(context.Background()))
+	}
+	return e, nil
 }
 
 // Exec carries out statements: definitions hold for what follows, also in later calls,
@@ -121,7 +136,7 @@ func (e *Engine) start(ctx context.Context, cat *catalog.Catalog, r *query.Resul
 			}
 			return nil, err
 		}
-		started = append(started, &Query{q})
+		started = append(started, &Query{q, e.logs})
 	}
 	return started, nil
 }
@@ -149,7 +164,11 @@ func (e *Engine) End(table string) { e.own.table(table).end() }
 func (e *Engine) On(table string, f func(Row) error) { e.own.table(table).on(f) }
 
 // Close stops all queries in order and closes the data directory.
-func (e *Engine) Close(ctx context.Context) error { return e.engine.Close(ctx) }
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.engine.Halt(ctx)
+	e.logs.Close()
+	return errors.Join(err, e.engine.Close(ctx))
+}
 
 // Name is the query's name: of CREATE QUERY, or that of the table it writes.
 func (q *Query) Name() string { return q.q.Name() }
@@ -161,7 +180,7 @@ func (q *Query) Wait() error { return q.q.Wait() }
 func (q *Query) Stop(ctx context.Context) error { return q.q.Stop(ctx) }
 
 // Drop ends the query and forgets its state.
-func (q *Query) Drop() error { return q.q.Drop() }
+func (q *Query) Drop() error { return errors.Join(q.q.Drop(), q.logs.Forget(q.q.Name())) }
 
 // Status is how a query stands, at most a fraction of a second ago.
 type Status struct {

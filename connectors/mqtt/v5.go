@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/pushed"
+	"github.com/cepd/cepd/connectors/remote"
 )
 
 // ackEvery is how often acknowledgements leave.
@@ -109,6 +111,10 @@ func (r *receiver) receive5(ctx context.Context, in *pushed.Inbox) error {
 	return err
 }
 
+// idInUse is the reason of brokers that take identifiers of both directions for one set,
+// as long as messages of the session before are not acknowledged.
+const idInUse = 0x91
+
 // subscribe5 subscribes. A connection that breaks meanwhile is no error: the next
 // one subscribes.
 func (r *receiver) subscribe5(ctx context.Context, m *autopaho.ConnectionManager) error {
@@ -117,7 +123,11 @@ func (r *receiver) subscribe5(ctx context.Context, m *autopaho.ConnectionManager
 		// Retained messages come with a new subscription only, not with each connection.
 		s.Subscriptions = append(s.Subscriptions, paho.SubscribeOptions{Topic: f, QoS: r.qos, RetainHandling: 1})
 	}
+	var wait remote.Wait
 	answer, err := m.Subscribe(ctx, s)
+	for answer != nil && slices.Contains(answer.Reasons, idInUse) && wait.Wait(ctx) == nil {
+		answer, err = m.Subscribe(ctx, s)
+	}
 	if answer != nil {
 		for i, code := range answer.Reasons {
 			if code >= 0x80 {

@@ -29,7 +29,7 @@ func (m *Message) size() int {
 }
 
 // maxInbox is how many bytes of messages wait for the log, and MaxMessage how many
-// one has at most.
+// one has at most; half of what the log keeps, where that is less.
 const (
 	maxInbox   = 8 << 20
 	MaxMessage = 1 << 20
@@ -102,7 +102,7 @@ func (in *Inbox) Large(bytes int) {
 // add says whether there was room. A message that is too large is never taken:
 // held back, it would hold back all others.
 func (in *Inbox) add(m Message) bool {
-	if m.size() > MaxMessage {
+	if int64(m.size()) > min(MaxMessage, in.log.Stats().Limit/2) {
 		in.Large(m.size())
 		if m.Kept != nil {
 			m.Kept()
@@ -126,12 +126,14 @@ func poke(c chan struct{}) {
 	}
 }
 
-// take waits for messages and takes as many as go into one post.
+// take waits for messages and takes as many as go into one post, which is no more than
+// a small log has room for when all that it has may leave.
 func (in *Inbox) take(ctx context.Context) ([]Message, error) {
+	most := int(min(intake.MaxPostBytes, in.log.Stats().Limit/2))
 	for {
 		in.mu.Lock()
 		n, size := 0, 0
-		for n < min(len(in.list), intake.MaxRecords) && size+in.list[n].size() <= intake.MaxPostBytes {
+		for n < min(len(in.list), intake.MaxRecords) && size+in.list[n].size() <= most {
 			size += in.list[n].size()
 			n++
 		}
