@@ -49,7 +49,7 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	-@$(STEP) -step golangci-lint $(LINT) run
 	-@$(STEP) -step licences scripts/licences.sh
 	-@echo '== go test -race'; $(GO) test -race -timeout 30m -json ./... | $(STEP)
-	-@echo '== without the race detector: answers, budgets, counts of many matches, all random cases and crashes'; $(GO) test -json -run 'Answers|Budgets|Counts|Stock$$|Random|Crash|OtherSeeds' ./benchmarks ./internal/e2e/stock ./internal/conformance ./internal/gallery | $(STEP)
+	-@echo '== without the race detector: answers, budgets, counts of many matches, all random cases and crashes'; $(GO) test -json -run 'Answers|Budgets|Changes|Counts|Stock$$|Random|Crash|OtherSeeds|VirtualTime' ./benchmarks ./engine ./internal/e2e/stock ./internal/conformance ./internal/gallery | $(STEP)
 	-@echo '== what it is shipped with: chart, container, unit'; (cd deploy/check && $(GO) test -json ./...) | $(STEP)
 	-@$(STEP) -step 'documentation site' scripts/site.sh --check
 	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s

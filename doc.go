@@ -13,8 +13,9 @@
 //
 // A value of a Row is, by the column's type: nil for NULL, bool, int64, float64, string
 // (also of DECIMAL, DATE, TIME and intervals, as CAST gives it), []byte, time.Time (of
-// TIMESTAMP and TIMESTAMP_LTZ, in UTC). Going in, other integers and float32 will do,
-// and text for any type that text can be cast to. ARRAY, MAP and ROW have no place yet.
+// TIMESTAMP and TIMESTAMP_LTZ, in UTC), []any for ARRAY and ROW, Map for MAP. Going in,
+// other integers and float32 will do, text for any type that text can be cast to, other
+// slices, and map[string]any.
 //
 // # What functions may do
 //

@@ -1,30 +1,35 @@
 package cepd
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/expr"
 	"github.com/cepd/cepd/internal/function"
+	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/parse"
 )
 
 // ErrNull is what a function returns to give NULL.
 var ErrNull = errors.New("NULL")
 
 // Value is the Go types that functions take and give: BOOLEAN, BIGINT, DOUBLE, STRING,
-// BYTES and TIMESTAMP(6).
+// BYTES and TIMESTAMP(6), and ARRAYs of them that have no NULL. A pointer is nil for
+// NULL; a function with none of them does not see one. For other types there is Func.
 type Value interface {
-	bool | int64 | float64 | string | []byte | time.Time
+	bool | int64 | float64 | string | []byte | time.Time |
+		*bool | *int64 | *float64 | *string | *time.Time |
+		[]bool | []int64 | []float64 | []string | []time.Time
 }
 
-// Function is a function of SQL that is written in Go; Func1 to Func3 and Aggregate make
-// them.
+// Function is a function of SQL that is written in Go; Func1 to Func3, Func and Aggregate
+// make them.
 type Function struct {
 	Name string
 	// Version tells the function from an earlier one of the same name: a query whose
@@ -32,42 +37,114 @@ type Function struct {
 	Version string
 	params  []event.Type
 	result  event.Type
+	nulls   []bool // which arguments may be NULL; others that are give NULL without a call
 	eval    func(args []event.Value, out *event.Value) error
 	acc     expr.Accumulator
 	err     error
 }
 
-// Func1 is a function of one argument. A NULL argument gives NULL without a call.
+// Func1 is a function of one argument. A NULL argument gives NULL without a call, unless
+// the function takes a pointer.
 func Func1[A, R Value](name string, f func(A) (R, error)) Function {
 	a, r := codecOf[A](), codecOf[R]()
-	return Function{Name: name, params: []event.Type{a.t}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
-		x, err := f(a.get(args[0]))
-		return r.give(x, err, out)
+	return Function{Name: name, params: []event.Type{a.t}, nulls: []bool{a.null}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
+		x, err := a.get(args[0])
+		if err != nil {
+			return err
+		}
+		y, err := f(x)
+		return r.give(y, err, out)
 	}}
 }
 
 // Func2 is a function of two arguments.
 func Func2[A, B, R Value](name string, f func(A, B) (R, error)) Function {
 	a, b, r := codecOf[A](), codecOf[B](), codecOf[R]()
-	return Function{Name: name, params: []event.Type{a.t, b.t}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
-		x, err := f(a.get(args[0]), b.get(args[1]))
-		return r.give(x, err, out)
+	return Function{Name: name, params: []event.Type{a.t, b.t}, nulls: []bool{a.null, b.null}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
+		x, err1 := a.get(args[0])
+		y, err2 := b.get(args[1])
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		z, err := f(x, y)
+		return r.give(z, err, out)
 	}}
 }
 
 // Func3 is a function of three arguments.
 func Func3[A, B, C, R Value](name string, f func(A, B, C) (R, error)) Function {
 	a, b, c, r := codecOf[A](), codecOf[B](), codecOf[C](), codecOf[R]()
-	return Function{Name: name, params: []event.Type{a.t, b.t, c.t}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
-		x, err := f(a.get(args[0]), b.get(args[1]), c.get(args[2]))
-		return r.give(x, err, out)
+	return Function{Name: name, params: []event.Type{a.t, b.t, c.t}, nulls: []bool{a.null, b.null, c.null}, result: r.t, eval: func(args []event.Value, out *event.Value) error {
+		x, err1 := a.get(args[0])
+		y, err2 := b.get(args[1])
+		z, err3 := c.get(args[2])
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return err
+		}
+		w, err := f(x, y, z)
+		return r.give(w, err, out)
 	}}
+}
+
+// Func is a function of arguments and a result of any types, which are said as SQL has
+// them: "DECIMAL(10, 2)", "MAP<STRING, ARRAY<BIGINT>>", "ROW<a INT, b STRING>". f gets
+// and gives values as a Row has them; nil is NULL.
+func Func(name string, params []string, result string, f func(args []any) (any, error)) Function {
+	types, err := typesOf(append(append([]string{}, params...), result))
+	if err != nil {
+		return Function{Name: name, err: fmt.Errorf("function %s: %w", name, err)}
+	}
+	in, out := types[:len(params)], types[len(params)]
+	nulls := make([]bool, len(params))
+	for i := range nulls {
+		nulls[i] = true
+	}
+	return Function{Name: name, params: in, nulls: nulls, result: out, eval: func(args []event.Value, to *event.Value) error {
+		list := make([]any, len(args))
+		for i := range args {
+			list[i] = toGo(in[i], args[i])
+		}
+		x, err := f(list)
+		if errors.Is(err, ErrNull) {
+			x, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		*to, err = fromGo(out, x)
+		return err
+	}}
+}
+
+// typesOf are types by their names in SQL.
+func typesOf(names []string) ([]event.Type, error) {
+	columns := make([]string, len(names))
+	for i, name := range names {
+		columns[i] = fmt.Sprintf("c%d %s", i, name)
+	}
+	script, err := parse.Parse("", "CREATE TABLE t ("+strings.Join(columns, ", ")+") WITH ('connector' = 'blackhole');")
+	if err != nil {
+		return nil, err
+	}
+	cat := catalog.New()
+	if _, err := query.Compile(cat, script, query.Options{}); err != nil {
+		return nil, err
+	}
+	t, ok := cat.Table("t")
+	if !ok || len(t.Columns) != len(names) {
+		return nil, fmt.Errorf("%q are not types", names)
+	}
+	types := make([]event.Type, len(names))
+	for i := range types {
+		types[i] = t.Columns[i].Type
+	}
+	return types, nil
 }
 
 // Steps are an aggregate over a state S, which begins as its zero value and is kept in
 // snapshots: a number, or a struct or array of numbers of fixed size.
 type Steps[S any, A, R Value] struct {
-	Add    func(s *S, x A) error // a row whose argument is not NULL
+	Add    func(s *S, x A) error // a row whose argument is not NULL, or any if A is a pointer
 	Merge  func(s *S, other S)   // other's rows come after those of s
 	Result func(s S) (R, error)  // ErrNull gives NULL
 }
@@ -75,7 +152,7 @@ type Steps[S any, A, R Value] struct {
 // Aggregate is an aggregate function of one argument.
 func Aggregate[S any, A, R Value](name string, steps Steps[S, A, R]) Function {
 	a, r := codecOf[A](), codecOf[R]()
-	f := Function{Name: name, params: []event.Type{a.t}, result: r.t, acc: &accumulator[S, A, R]{steps, a, r}}
+	f := Function{Name: name, params: []event.Type{a.t}, nulls: []bool{a.null}, result: r.t, acc: &accumulator[S, A, R]{steps, a, r}}
 	if binary.Size(*new(S)) < 0 {
 		f.err = fmt.Errorf("function %s: its state %T is not of fixed size", name, *new(S))
 	}
@@ -91,7 +168,7 @@ func (f *Function) register(cat *catalog.Catalog) error {
 	case f.err != nil:
 		return f.err
 	case f.eval == nil && f.acc == nil || f.Name == "":
-		return errors.New("a function is made by Func1, Func2, Func3 or Aggregate, and has a name")
+		return errors.New("a function is made by Func1, Func2, Func3, Func or Aggregate, and has a name")
 	case taken || scalar || aggregate:
 		return fmt.Errorf("there is a function %s already", strings.ToUpper(f.Name))
 	}
@@ -100,21 +177,32 @@ func (f *Function) register(cat *catalog.Catalog) error {
 	c := &catalog.Function{Name: f.Name, Usage: usage}
 	if f.acc != nil {
 		c.Aggregate = &expr.AggFunc{
-			Name: strings.ToUpper(f.Name), Usage: usage, Doc: "An aggregate of the program.", Resolve: resolve, Ordered: true, Version: version,
+			Name: strings.ToUpper(f.Name), Usage: usage, Doc: "An aggregate of the program.", Resolve: resolve, Ordered: true, Version: version, NullArgs: slices.Contains(f.nulls, true),
 			Bind: func([]event.Type, event.Type) expr.Accumulator { return f.acc },
 		}
 	} else {
-		eval := f.eval
 		c.Scalar = &expr.Func{
 			Name: strings.ToUpper(f.Name), Category: "user", Usage: usage, Doc: "A function of the program.", Resolve: resolve, Version: version,
-			Eval: func(_ *expr.Context, args []event.Value, out *event.Value) (err error) {
-				defer caught(&err)
-				return eval(args, out)
-			},
+			NullArgs: slices.Contains(f.nulls, true), Eval: f.call(),
 		}
 	}
 	cat.AddFunction(c)
 	return nil
+}
+
+// call is the evaluation of a row.
+func (f *Function) call() func(*expr.Context, []event.Value, *event.Value) error {
+	eval, nulls := f.eval, f.nulls
+	return func(_ *expr.Context, args []event.Value, out *event.Value) (err error) {
+		defer caught(&err)
+		for i := range args {
+			if args[i].Null && !nulls[i] {
+				out.Null = true
+				return nil
+			}
+		}
+		return eval(args, out)
+	}
 }
 
 // caught makes a panic an error of the row.
@@ -122,106 +210,4 @@ func caught(err *error) {
 	if x := recover(); x != nil {
 		*err = fmt.Errorf("the function panics: %v", x)
 	}
-}
-
-// codec brings values across.
-type codec[T any] struct {
-	t   event.Type
-	get func(event.Value) T
-	set func(x T, out *event.Value)
-}
-
-// give sets the result of a function.
-func (c *codec[T]) give(x T, err error, out *event.Value) error {
-	if errors.Is(err, ErrNull) {
-		out.Null = true
-		return nil
-	}
-	if err == nil {
-		c.set(x, out)
-	}
-	return err
-}
-
-// codecOf is chosen once, so that a row costs two calls and no allocation, but for
-// texts, which Go wants to own.
-func codecOf[T Value]() codec[T] {
-	var c any
-	switch any(*new(T)).(type) {
-	case bool:
-		c = codec[bool]{event.TBool, func(v event.Value) bool { return v.I != 0 }, func(x bool, out *event.Value) { *out = event.BoolValue(x) }}
-	case int64:
-		c = codec[int64]{event.TInt64, func(v event.Value) int64 { return v.I }, func(x int64, out *event.Value) { *out = event.IntValue(x) }}
-	case float64:
-		c = codec[float64]{event.TFloat64, event.Value.F, func(x float64, out *event.Value) { *out = event.FloatValue(x) }}
-	case string:
-		c = codec[string]{event.TString, func(v event.Value) string { return string(v.S) }, func(x string, out *event.Value) { out.S = append(out.S[:0], x...) }}
-	case []byte:
-		c = codec[[]byte]{event.TBytes, func(v event.Value) []byte { return v.S }, func(x []byte, out *event.Value) { out.S = append(out.S[:0], x...) }}
-	case time.Time:
-		c = codec[time.Time]{event.Type{Kind: event.Timestamp, Precision: 6}, func(v event.Value) time.Time { return time.UnixMicro(v.I).UTC() },
-			func(x time.Time, out *event.Value) { *out = event.IntValue(x.UnixMicro()) }}
-	}
-	return c.(codec[T])
-}
-
-// accumulator keeps a state of Go as bytes, for snapshots.
-type accumulator[S any, A, R Value] struct {
-	steps Steps[S, A, R]
-	arg   codec[A]
-	out   codec[R]
-}
-
-func (*accumulator[S, A, R]) Size() int                { return 1 }
-func (*accumulator[S, A, R]) Init(state []event.Value) { state[0] = event.NullValue }
-
-func (*accumulator[S, A, R]) load(v event.Value) (s S, err error) {
-	if !v.Null {
-		err = binary.Read(bytes.NewReader(v.S), binary.LittleEndian, &s)
-	}
-	return s, err
-}
-
-// store uses new memory: that of the old state may be another's too.
-func (*accumulator[S, A, R]) store(s S, state []event.Value) (err error) {
-	buf, err := binary.Append(nil, binary.LittleEndian, s)
-	state[0] = event.Value{S: buf}
-	return err
-}
-
-func (a *accumulator[S, A, R]) Add(state []event.Value, args []event.Value) (err error) {
-	defer caught(&err)
-	s, err := a.load(state[0])
-	if err == nil {
-		err = a.steps.Add(&s, a.arg.get(args[0]))
-	}
-	if err != nil {
-		return err
-	}
-	return a.store(s, state)
-}
-
-func (a *accumulator[S, A, R]) Merge(state, other []event.Value) (err error) {
-	defer caught(&err)
-	if other[0].Null {
-		return nil
-	}
-	s, err1 := a.load(state[0])
-	o, err2 := a.load(other[0])
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	a.steps.Merge(&s, o)
-	return a.store(s, state)
-}
-
-func (a *accumulator[S, A, R]) Result(state []event.Value, out *event.Value) (err error) {
-	defer caught(&err)
-	s, err := a.load(state[0])
-	if err != nil {
-		return err
-	}
-	*out = event.Value{}
-	x, err := a.steps.Result(s)
-	return a.out.give(x, err, out)
 }

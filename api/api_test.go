@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/event"
@@ -63,6 +64,8 @@ func (r *fakeRunner) Backtest(context.Context, backtest.Request) (*backtest.Repo
 }
 
 func (r *fakeRunner) Intake() *intake.Logs { return r.logs }
+
+func (r *fakeRunner) Streams() *stream.Hub { return nil }
 
 func (r *fakeRunner) Connect(t *catalog.Table) (connectors.Table, error) {
 	return connectors.Table{Name: t.Name, Options: map[string]string{}}, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/cepd/cepd/connectors"
+	posting "github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/catalog"
@@ -28,6 +29,7 @@ type Events struct {
 	Key         string                     // for idempotency; empty: none
 	By          string                     // who posts
 	Header      func(header string) string // for the signature; nil: the caller answers for it
+	Attributes  posting.Attributes         // kept with the events
 }
 
 // Posted is what has become of a post.
@@ -60,7 +62,7 @@ func (s *Service) PostEvents(ctx context.Context, table string, e *Events) (*Pos
 	if !p.rate.Allow() {
 		return nil, later(http.StatusTooManyRequests, 1, "table %s takes %d posts a second ('http.rate-limit')", p.table.Name, p.Rate())
 	}
-	records, err := p.Records(e.ContentType, e.Body)
+	records, err := recordsOf(p.Poster, e)
 	if err != nil {
 		return nil, badRequest("nothing was taken: %v", err)
 	}
@@ -73,6 +75,14 @@ func (s *Service) PostEvents(ctx context.Context, table string, e *Events) (*Pos
 		return nil, intakeProblem(p.table.Name, err)
 	}
 	return postedAnswer(p.table.Name, receipt), nil
+}
+
+func recordsOf(p *posting.Poster, e *Events) ([]intake.Record, error) {
+	headers, err := e.Attributes.Headers()
+	if err != nil {
+		return nil, err
+	}
+	return p.Records(e.ContentType, headers, e.Body)
 }
 
 func postedAnswer(table string, r intake.Receipt) *Posted {
@@ -218,9 +228,11 @@ type postInput struct {
 	ContentType string `header:"Content-Type" maxLength:"256"`
 	RawBody     []byte
 	header      func(string) string
+	attributes  posting.Attributes
 }
 
-// Resolve keeps the headers, of which a table names the one with the signature.
+// Resolve keeps the headers: of one the table knows the name, for the signature, and
+// the attributes of a CloudEvent stay with it.
 func (in *postInput) Resolve(ctx huma.Context) []error {
 	in.header = func(name string) string {
 		if name == "" {
@@ -228,6 +240,7 @@ func (in *postInput) Resolve(ctx huma.Context) []error {
 		}
 		return ctx.Header(name)
 	}
+	ctx.EachHeader(in.attributes.Add)
 	return nil
 }
 
@@ -251,7 +264,7 @@ func registerEvents(api huma.API, s *Service) {
 		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 	}}
 	huma.Register(api, post, func(ctx context.Context, in *postInput) (*postOutput, error) {
-		out, err := s.PostEvents(ctx, in.Name, &Events{ContentType: in.ContentType, Body: in.RawBody, Key: in.Key, By: who(ctx), Header: in.header})
+		out, err := s.PostEvents(ctx, in.Name, &Events{ContentType: in.ContentType, Body: in.RawBody, Key: in.Key, By: who(ctx), Header: in.header, Attributes: in.attributes})
 		if err != nil {
 			return nil, withHeaders(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/pushed"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/catalog"
 	"github.com/cepd/cepd/query/plan"
@@ -40,7 +41,7 @@ type poster struct {
 // are not.
 func loggedBy(t *catalog.Table) string {
 	switch c := t.Option("connector", ""); {
-	case c == formats.Parameters, c == "mqtt", c == "syslog", c == "http" && t.Option("url", "") == "":
+	case c == formats.Parameters, c == "mqtt", c == "syslog", c == stream.Name, c == "http" && t.Option("url", "") == "":
 		return c
 	}
 	return ""
@@ -68,13 +69,20 @@ func (s *Service) makeLogs(cat *catalog.Catalog) error {
 		if options, err = s.runner.Connect(t); err != nil {
 			return err
 		}
-		limits := http.Limits
-		if loggedBy(t) != "http" {
-			limits = func(o map[string]string) intake.Limits { return pushed.Limits(o, "") }
-		}
-		l.Limit(limits(options.Options))
+		l.Limit(limitsOf(loggedBy(t), options.Options))
 	}
 	return nil
+}
+
+// limitsOf are those of a table of a connector.
+func limitsOf(connector string, options map[string]string) intake.Limits {
+	switch connector {
+	case "http":
+		return http.Limits(options)
+	case stream.Name:
+		return stream.Limits(options)
+	}
+	return pushed.Limits(options, "")
 }
 
 // dropLogs deletes the logs of tables that are gone.
@@ -88,6 +96,9 @@ func (s *Service) dropLogs(cat *catalog.Catalog) error {
 		if t, ok := cat.Table(l.Name()); !ok || loggedBy(t) == "" {
 			errs = append(errs, logs.Drop(l.Name()))
 		}
+	}
+	if hub := s.runner.Streams(); hub != nil {
+		hub.Forget(func(table string) bool { return logs.Find(table) == nil })
 	}
 	s.posters.mu.Lock()
 	clear(s.posters.list)

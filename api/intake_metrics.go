@@ -35,6 +35,9 @@ func (m *intakeMetrics) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *intakeMetrics) Collect(out chan<- prometheus.Metric) {
 	for _, l := range m.logs.All() {
+		if l.Streamed() {
+			continue // StreamMetrics has it
+		}
 		s := l.Stats()
 		out <- prometheus.MustNewConstMetric(m.records, prometheus.CounterValue, float64(s.End), l.Name())
 		out <- prometheus.MustNewConstMetric(m.bytes, prometheus.GaugeValue, float64(s.Bytes), l.Name())

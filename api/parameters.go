@@ -275,7 +275,7 @@ func (p *parameters) record(key map[string]json.RawMessage, c *ParameterChange) 
 	if r.Value, err = json.Marshal(row); err != nil {
 		return r, badRequest("values: %v", err)
 	}
-	if _, err := p.poster.Records("application/json", r.Value); err != nil {
+	if _, err := p.poster.Records("application/json", nil, r.Value); err != nil {
 		return r, badRequest("nothing was changed: %s", strings.TrimPrefix(err.Error(), "record 1: "))
 	}
 	return r, nil

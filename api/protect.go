@@ -94,6 +94,7 @@ var rules = map[string]rule{
 	"GET /v1/queries/{name}/detections":        {auth.Author, false, "list-detections"}, // have events
 	"GET /v1/queries/{name}/detections/stream": {auth.Author, false, "stream-detections"},
 	"GET /v1/detections/stream":                {auth.Author, false, "stream-all-detections"},
+	"GET /v1/tables/{name}/stream":             {auth.Author, false, "stream-table"},
 	"GET /v1/tables/{name}/sample":             {auth.Author, false, "sample-table"}, // has events, and asks brokers
 	"GET /v1/connectors":                       {auth.Viewer, false, "list-connectors"},
 }

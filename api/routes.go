@@ -50,6 +50,7 @@ func register(api huma.API, s *Service) {
 	registerLanguage(api, s)
 	registerTests(api, s)
 	registerDetections(api, s)
+	registerFollow(api, s)
 	registerSample(api, s)
 	registerInfer(api, s)
 	registerConnectors(api, s)

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query"
@@ -22,6 +24,7 @@ const startTimeout = 30 * time.Second
 type EngineRunner struct {
 	*engine.Engine
 	Logs *intake.Logs // of tables that are posted to; nil: there are none
+	Hub  *stream.Hub  // of tables that are followed; nil: there are none
 }
 
 // WithSettings is the catalog as a query saw it: with the SET statements before
@@ -88,13 +91,17 @@ func (r EngineRunner) Drop(name string) error {
 	return err
 }
 
-// Close stops all queries, after what is posted to tables.
+// Close stops all queries, then the logs that they read and write, then the store.
 func (r EngineRunner) Close(ctx context.Context) error {
+	err := r.Halt(ctx)
 	if r.Logs != nil {
 		r.Logs.Close()
 	}
-	return r.Engine.Close(ctx)
+	return errors.Join(err, r.Engine.Close(ctx))
 }
+
+// Streams are the tables that are followed; nil: there are none.
+func (r EngineRunner) Streams() *stream.Hub { return r.Hub }
 
 // Savepoint writes the state of a query.
 func (r EngineRunner) Savepoint(ctx context.Context, name string, w io.Writer, h *savepoint.Header) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/backtest"
 	"github.com/cepd/cepd/internal/diag"
@@ -94,6 +95,8 @@ type Runner interface {
 	Backtest(ctx context.Context, r backtest.Request) (*backtest.Report, error)
 	// Intake is the logs of tables that are posted to; nil: there are none.
 	Intake() *intake.Logs
+	// Streams are the tables that are followed; nil: there are none.
+	Streams() *stream.Hub
 	// Connect is what the connector of a table gets.
 	Connect(t *catalog.Table) (connectors.Table, error)
 	// Event says what has become of a record in a query, which runs

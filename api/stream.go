@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/cepd/cepd/engine"
 )
@@ -60,16 +62,12 @@ func streaming(path, id, summary string) huma.Operation {
 
 // stream begins a stream; after headers are sent there are no errors any more.
 func (s *Service) stream(ctx context.Context, query string, in *StreamQuery) (*huma.StreamResponse, error) {
-	after := in.After
-	if in.LastEventID != "" {
-		after = in.LastEventID
-	}
 	select {
 	case s.streams <- struct{}{}:
 	default:
 		return nil, newProblem(http.StatusServiceUnavailable, fmt.Sprintf("there are %d streams already, no more are served at a time", maxStreams))
 	}
-	w, err := s.watch(query, after)
+	w, err := s.watch(query, in.after())
 	if err != nil {
 		<-s.streams
 		return nil, asProblem(err)
@@ -77,18 +75,13 @@ func (s *Service) stream(ctx context.Context, query string, in *StreamQuery) (*h
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer func() { <-s.streams }()
 		defer w.Close()
-		hc.SetHeader("Content-Type", "text/event-stream")
-		hc.SetHeader("X-Accel-Buffering", "no") // of nginx
-		out, ok := hc.BodyWriter().(http.ResponseWriter)
-		if !ok {
-			return
-		}
-		events := &eventWriter{to: out, control: http.NewResponseController(out)}
-		_ = events.control.SetReadDeadline(time.Time{}) // that of a request would end the stream
-		f := &feed{watch: w, events: events, rate: in.Rate, heartbeat: s.heartbeat, number: s.number, alive: func() bool {
+		events := newEventWriter(hc)
+		d := &detections{watch: w, events: events, rate: in.Rate, number: s.number}
+		f := &feed{stirred: w.Stirred, page: d.page, pause: d.pause, heartbeat: s.heartbeat, beat: events.beat, alive: func() bool {
 			_, err := s.Query(query)
 			return query == "" || err == nil
 		}}
+		events.begin(w.Cursor())
 		if reason := f.run(ctx, closing(ctx)); reason != "" {
 			_ = events.event("end", "", StreamEnd{reason})
 			_ = events.flush()
@@ -96,14 +89,17 @@ func (s *Service) stream(ctx context.Context, query string, in *StreamQuery) (*h
 	}}, nil
 }
 
-// feed carries detections from a watch to a reader.
+// after is where the reader goes on.
+func (q *StreamQuery) after() string { return cmp.Or(q.LastEventID, q.After) }
+
+// feed carries what comes to a reader.
 type feed struct {
-	watch     *engine.Watch
-	events    *eventWriter
-	rate      int
+	stirred   func() <-chan struct{}
+	page      func() (more bool, err error)          // sends what has come; more says that there is more already
+	pause     func(more bool) (before time.Duration) // the next page
 	heartbeat time.Duration
-	alive     func() bool
-	number    func([]engine.Detection)
+	beat      func() error
+	alive     func() bool // what is read is still there
 }
 
 // run ends with the reader, or gives the reason for which the server ends it.
@@ -111,7 +107,6 @@ func (f *feed) run(ctx context.Context, stopping <-chan struct{}) string {
 	beat, old := time.NewTicker(f.heartbeat), time.NewTimer(streamAge)
 	defer beat.Stop()
 	defer old.Stop()
-	f.events.begin(f.watch.Cursor())
 	for {
 		more, err := f.page()
 		if err != nil {
@@ -122,7 +117,7 @@ func (f *feed) run(ctx context.Context, stopping <-chan struct{}) string {
 		for stirred == nil || !more {
 			select {
 			case <-pause:
-				pause, stirred = nil, f.watch.Stirred()
+				pause, stirred = nil, f.stirred()
 				continue
 			case <-stirred:
 				more = true
@@ -131,8 +126,7 @@ func (f *feed) run(ctx context.Context, stopping <-chan struct{}) string {
 				if !f.alive() {
 					return "dropped"
 				}
-				f.events.comment()
-				if f.events.flush() != nil {
+				if f.beat() != nil {
 					return ""
 				}
 			case <-old.C:
@@ -146,32 +140,44 @@ func (f *feed) run(ctx context.Context, stopping <-chan struct{}) string {
 	}
 }
 
-// page sends what has come; more says that there is more already.
-func (f *feed) page() (more bool, err error) {
+// detections are rows of queries on their way to a reader.
+type detections struct {
+	watch  *engine.Watch
+	events *eventWriter
+	rate   int
+	number func([]engine.Detection)
+}
+
+func (d *detections) page() (more bool, err error) {
 	limit := streamPage
-	if f.rate > 0 {
-		limit = max(1, f.rate*int(ratedPause)/int(time.Second))
+	if d.rate > 0 {
+		limit = max(1, d.rate*int(ratedPause)/int(time.Second))
 	}
-	page := f.watch.Next(limit, f.rate > 0)
-	f.number(page.Detections)
+	page := d.watch.Next(limit, d.rate > 0)
+	d.number(page.Detections)
 	for _, g := range page.Gaps {
-		if err := f.events.event("gap", "", g); err != nil {
+		if err := d.events.event("gap", "", g); err != nil {
 			return false, err
 		}
 	}
 	for i := range page.Detections {
-		if err := f.events.event("detection", page.Detections[i].Cursor, &page.Detections[i]); err != nil {
+		if err := d.events.event("detection", page.Detections[i].Cursor, &page.Detections[i]); err != nil {
 			return false, err
 		}
 	}
-	return len(page.Detections) == limit && f.rate == 0, f.events.flush()
+	return len(page.Detections) == limit && d.rate == 0, d.events.flush()
 }
 
-func (f *feed) pause(more bool) time.Duration {
-	switch {
-	case f.rate > 0:
-		return max(ratedPause, time.Second/time.Duration(f.rate))
-	case more:
+func (d *detections) pause(more bool) time.Duration {
+	if d.rate > 0 {
+		return max(ratedPause, time.Second/time.Duration(d.rate))
+	}
+	return pause(more)
+}
+
+// pause is that of a reader who wants all.
+func pause(more bool) time.Duration {
+	if more {
 		return 0
 	}
 	return streamPause
@@ -184,11 +190,25 @@ type eventWriter struct {
 	buf     bytes.Buffer
 }
 
+// newEventWriter begins the answer.
+func newEventWriter(hc huma.Context) *eventWriter {
+	hc.SetHeader("Content-Type", "text/event-stream")
+	hc.SetHeader("X-Accel-Buffering", "no") // of nginx
+	_, out := humago.Unwrap(hc)
+	w := &eventWriter{to: out, control: http.NewResponseController(out)}
+	_ = w.control.SetReadDeadline(time.Time{}) // that of a request would end the stream
+	return w
+}
+
 // begin tells how long to wait before coming again, and where the stream begins:
 // an id without data is kept by the reader and reported to nobody.
 func (w *eventWriter) begin(id string) { fmt.Fprintf(&w.buf, "retry: 1000\nid: %s\n\n", id) }
 
-func (w *eventWriter) comment() { w.buf.WriteString(":\n\n") }
+// beat is a comment: the connection is alive.
+func (w *eventWriter) beat() error {
+	w.buf.WriteString(":\n\n")
+	return w.flush()
+}
 
 func (w *eventWriter) event(name, id string, v any) error {
 	text, err := json.Marshal(v) // it has no line ends

@@ -17,7 +17,9 @@ import (
 	"github.com/cepd/cepd/internal/function"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the examples print into the pages")
+// rewriting says whether what the examples print is written into the pages: the flag is
+// that of datadriven.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 // binary is cepd, built once.
 var binary string
@@ -118,7 +120,7 @@ func TestExamples(t *testing.T) {
 			for i := range p.blocks {
 				p.example(t, dir, i)
 			}
-			if *rewrite {
+			if rewriting() {
 				p.save(t)
 			}
 		})
@@ -199,7 +201,7 @@ func (p *page) compare(t *testing.T, i int, out string, good bool) {
 	if out == want {
 		return
 	}
-	if *rewrite {
+	if rewriting() {
 		p.replace(i+1, strings.Split(strings.TrimSuffix(out, "\n"), "\n"))
 		return
 	}
@@ -282,7 +284,7 @@ func TestErrorCodesAreDocumented(t *testing.T) {
 // writes them.
 func TestFunctionsAreDocumented(t *testing.T) {
 	want := functionsPage()
-	if *rewrite {
+	if rewriting() {
 		if err := os.WriteFile("functions.md", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ var metricName = regexp.MustCompile(`\bcepd_[a-z_]+`)
 // declared are the metrics that the code makes, by the text of their names.
 func declared(t *testing.T) map[string]bool {
 	names := map[string]bool{}
-	for _, file := range []string{"../engine/metrics.go", "../engine/metrics_lookup.go", "../engine/metrics_traces.go", "../engine/metrics_calls.go", "../api/intake_metrics.go", "../cmd/cepd/serve.go", "../cmd/cepd/backup.go"} {
+	for _, file := range []string{"../engine/metrics.go", "../engine/metrics_lookup.go", "../engine/metrics_traces.go", "../engine/metrics_calls.go", "../api/intake_metrics.go", "../api/follow_metrics.go", "../cmd/cepd/serve.go", "../cmd/cepd/backup.go"} {
 		text, err := os.ReadFile(filepath.FromSlash(file))
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ func TestTutorial(t *testing.T) {
 			return
 		}
 	}
-	if *rewrite {
+	if rewriting() {
 		p.save(t)
 	}
 }

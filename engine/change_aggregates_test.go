@@ -73,11 +73,7 @@ func overText(rng *rand.Rand, _ string, ordered bool) string {
 // aggregates beside those that stay, in another order, with crashes at every write:
 // what stays is that of a query that nobody touches, row by row.
 func TestChangesOfAggregates(t *testing.T) {
-	seeds := uint64(4)
-	if testing.Short() {
-		seeds = 2
-	}
-	for seed := range seeds {
+	for seed := range cases(4, 2) {
 		for name, window := range windows {
 			t.Run(fmt.Sprintf("%s/seed=%d", name, seed), func(t *testing.T) { testAggregates(t, seed, window, windowText) })
 		}

@@ -23,6 +23,19 @@ INSERT INTO alerts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY card ORD
  AFTER MATCH SKIP PAST LAST ROW PATTERN (S{2,} B) WITHIN INTERVAL '1' MINUTE
  DEFINE S AS S.amount < 10, B AS B.amount > 5 * AVG(S.amount) AND B.amount > 50);`
 
+// raced says that the race detector is on.
+var raced bool
+
+// cases is how many random cases of all are run: few in a short test, and under the
+// race detector, which makes one some ten times dearer. make test runs all of them
+// once more without it.
+func cases(all, few uint64) uint64 {
+	if raced || testing.Short() {
+		return few
+	}
+	return all
+}
+
 // randomPayments is n payments in each of some partitions, up to some seconds
 // out of order.
 func randomPayments(rng *rand.Rand, partitions, n int) [][]string {
@@ -158,10 +171,7 @@ func TestCrashesWithoutMemory(t *testing.T) {
 
 // TestOperatorsCrashWithoutMemory is the same of the other operators.
 func TestOperatorsCrashWithoutMemory(t *testing.T) {
-	seeds := uint64(5)
-	if testing.Short() {
-		seeds = 2
-	}
+	seeds := cases(5, 2)
 	for name, query := range map[string]string{
 		"session":  `SELECT card, COUNT(*) AS n, SUM(amount) AS s, window_end AS e FROM TABLE(SESSION(TABLE payments PARTITION BY card, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end, card`,
 		"tumble":   `SELECT card, COUNT(*) AS n, SUM(amount) AS s, window_end AS e FROM TABLE(TUMBLE(TABLE payments, DESCRIPTOR(ts), INTERVAL '9' SECOND)) GROUP BY window_start, window_end, card`,

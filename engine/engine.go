@@ -27,7 +27,8 @@ type Engine struct {
 	queries     map[string]*Query
 	shadows     map[string]*Shadow     // by query; nil: being opened
 	comparisons map[string]*comparison // by query
-	closed      bool
+	closed      bool                   // nothing is started any more
+	shut        bool                   // the store is closed
 }
 
 // New opens the data directory, if there is one.
@@ -155,9 +156,9 @@ func (e *Engine) Queries() []*Query {
 	return list
 }
 
-// Close stops all queries in order, as Query.Stop does, and closes the store. A
-// second call does nothing.
-func (e *Engine) Close(ctx context.Context) error {
+// Halt stops all queries in order, as Query.Stop does, and takes no others; the store
+// stays open. A second call does nothing.
+func (e *Engine) Halt(ctx context.Context) error {
 	e.mu.Lock()
 	again := e.closed
 	e.closed = true
@@ -176,10 +177,21 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	wg.Wait()
 	e.options.pool.close()
-	if e.disk != nil {
-		errs = append(errs, e.disk.Close())
-	}
 	return errors.Join(errs...)
+}
+
+// Close halts and closes the store. A second call does nothing.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.Halt(ctx)
+	e.mu.Lock()
+	again := e.shut
+	e.shut = true
+	e.mu.Unlock()
+	if again || e.disk == nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, e.disk.Abandon)()
+	return errors.Join(err, e.disk.Close())
 }
 
 // DropState deletes the state of a query that is not running.

@@ -153,11 +153,7 @@ func TestLettersRefused(t *testing.T) {
 // TestWebhookCrashes: whatever a crash cuts off, each detection is delivered, and all
 // deliveries of it have one key.
 func TestWebhookCrashes(t *testing.T) {
-	seeds := uint64(6)
-	if testing.Short() {
-		seeds = 2
-	}
-	for seed := range seeds {
+	for seed := range cases(6, 2) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { webhookCrashes(t, seed) })
 	}
 }

@@ -120,7 +120,7 @@ func TestPromoteChangedText(t *testing.T) {
 // TestPromoteCrashes checks that a shadow with the same text takes over as if
 // nothing had happened, through crashes at any point.
 func TestPromoteCrashes(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 10) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 9))
 			input := randomPayments(rng, 3, 120)

@@ -23,10 +23,7 @@ import (
 // are in doubt, the query is stopped and started. Whatever the order, the rows
 // are those of a calm run, everything ends in time, and no goroutine is left.
 func TestQueriesInVirtualTime(t *testing.T) {
-	n := uint64(60)
-	if testing.Short() {
-		n = 15
-	}
+	n := cases(60, 15)
 	lives := 0
 	for seed := range n {
 		sql, tables := probes, []string{"alerts"}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	tablestream "github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 )
 
@@ -53,7 +54,6 @@ func (c *Client) StreamAllDetections(ctx context.Context, o StreamOptions) iter.
 }
 
 func (c *Client) stream(ctx context.Context, k call, o StreamOptions) iter.Seq2[Event, error] {
-	s := &stream{client: c, id: o.After, retry: defaultRetry}
 	k.query = url.Values{}
 	if o.Rate > 0 {
 		k.query.Set("rate", strconv.Itoa(o.Rate))
@@ -62,24 +62,92 @@ func (c *Client) stream(ctx context.Context, k call, o StreamOptions) iter.Seq2[
 		k.query.Set("query", o.Query)
 	}
 	return func(yield func(Event, error) bool) {
-		pause := firstPause
-		for {
-			before := s.id
-			err := s.connect(ctx, k, yield)
-			switch {
-			case err == nil || ctx.Err() != nil:
-				return
-			case !errors.Is(err, errEnded) && !passing(err):
-				yield(Event{}, err)
-				return
-			case s.id != before:
-				pause = firstPause
+		err := c.follow(ctx, k, o.After, func(name, cursor, data string) (more bool, err error) {
+			e := Event{Cursor: cursor}
+			switch name {
+			case "detection":
+				err = parse(data, &e.Detection)
+			case "gap":
+				err = parse(data, &e.Gap)
+			default: // of a newer server
+				return true, nil
 			}
-			if !wait(ctx, pause) {
-				return
-			}
-			pause = min(max(2*pause, s.retry), mostPause)
+			return err == nil && yield(e, nil), err
+		})
+		if err != nil && ctx.Err() == nil {
+			yield(Event{}, err)
 		}
+	}
+}
+
+// TableStream says where a stream of a table begins, and what of it is wanted.
+type TableStream struct {
+	After string   // a cursor; "0": the oldest kept; "": from now on
+	Where []string // column=value, all of which hold
+}
+
+// TableEvent is what a stream of a table brings: a row, or a gap.
+type TableEvent struct {
+	Cursor string // the After that goes on behind it
+	Row    *TableRow
+	Gap    *tablestream.Gap
+}
+
+// TableRow is a row of a table with 'connector' = 'stream'.
+type TableRow struct {
+	ID  string          `json:"id"` // the same when it comes again, as the query has been restored
+	Op  string          `json:"op"` // +I, -U, +U, -D
+	Row json.RawMessage `json:"row"`
+}
+
+// StreamTable brings the rows of a table with 'connector' = 'stream' as queries write
+// them, through lost connections and restarts as StreamDetections does.
+func (c *Client) StreamTable(ctx context.Context, table string, o TableStream) iter.Seq2[TableEvent, error] {
+	k := call{pattern: "GET /v1/tables/{name}/stream", vars: []string{table}, query: url.Values{"where": o.Where}}
+	return func(yield func(TableEvent, error) bool) {
+		err := c.follow(ctx, k, o.After, func(name, cursor, data string) (more bool, err error) {
+			e := TableEvent{Cursor: cursor}
+			switch name {
+			case "row":
+				err = parse(data, &e.Row)
+			case "gap":
+				err = parse(data, &e.Gap)
+			default:
+				return true, nil
+			}
+			return err == nil && yield(e, nil), err
+		})
+		if err != nil && ctx.Err() == nil {
+			yield(TableEvent{}, err)
+		}
+	}
+}
+
+func parse[T any](data string, out *T) error {
+	if err := json.Unmarshal([]byte(data), out); err != nil {
+		return fmt.Errorf("an event of the stream: %w", err)
+	}
+	return nil
+}
+
+// follow gives the events of a stream behind a cursor until the caller has enough. An
+// error says that the context has ended, or that the server refuses.
+func (c *Client) follow(ctx context.Context, k call, after string, give func(name, cursor, data string) (more bool, err error)) error {
+	s := &stream{client: c, id: after, retry: defaultRetry, give: give}
+	pause := firstPause
+	for {
+		before := s.id
+		err := s.connect(ctx, k)
+		switch {
+		case err == nil || ctx.Err() != nil || !errors.Is(err, errEnded) && !passing(err):
+			return err
+		case s.id != before:
+			pause = firstPause
+		}
+		if !wait(ctx, pause) {
+			return err
+		}
+		pause = min(max(2*pause, s.retry), mostPause)
 	}
 }
 
@@ -88,12 +156,13 @@ type stream struct {
 	client *Client
 	id     string
 	retry  time.Duration
+	give   func(name, cursor, data string) (more bool, err error)
 }
 
 var errEnded = errors.New("the server has ended the stream")
 
 // connect reads one connection to its end; nil: the caller has enough.
-func (s *stream) connect(ctx context.Context, k call, yield func(Event, error) bool) error {
+func (s *stream) connect(ctx context.Context, k call) error {
 	k.header = http.Header{"Accept": {"text/event-stream"}}
 	if s.id != "" {
 		k.header.Set("Last-Event-ID", s.id)
@@ -128,7 +197,7 @@ func (s *stream) connect(ctx context.Context, k call, yield func(Event, error) b
 		if lines.Text() != "" {
 			continue
 		}
-		more, err := s.dispatch(name, id, data, yield)
+		more, err := s.dispatch(name, id, data)
 		if err != nil || !more {
 			return err
 		}
@@ -138,27 +207,15 @@ func (s *stream) connect(ctx context.Context, k call, yield func(Event, error) b
 }
 
 // dispatch gives an event on; more says that the caller wants others.
-func (s *stream) dispatch(name, id, data string, yield func(Event, error) bool) (more bool, err error) {
+func (s *stream) dispatch(name, id, data string) (more bool, err error) {
 	if id != "" {
 		s.id = id
 	}
-	e := Event{Cursor: s.id}
 	switch {
 	case data == "":
 		return true, nil
-	case name == "detection":
-		e.Detection = &engine.Detection{}
-		err = json.Unmarshal([]byte(data), e.Detection)
-	case name == "gap":
-		e.Gap = &engine.Gap{}
-		err = json.Unmarshal([]byte(data), e.Gap)
 	case name == "end":
 		return false, errEnded
-	default: // of a newer server
-		return true, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("an event of the stream: %w", err)
-	}
-	return yield(e, nil), nil
+	return s.give(name, s.id, data)
 }

@@ -88,87 +88,11 @@ func printDetections(w io.Writer, page *engine.Detections) {
 	fmt.Fprintf(w, "go on with --after %s\n", page.Next)
 }
 
-func newTable(g *global) *cobra.Command {
-	f := &queryFlags{}
-	c := &cobra.Command{
-		Use: "table", Short: "Look at the tables of a server", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	f.addTo(c)
-	c.AddCommand(newTableList(g, f), newTableSample(g, f))
-	completeTables(c, &f.clientFlags)
-	return c
-}
-
 // addTo adds the flags to a command and those below it.
 func (f *queryFlags) addTo(c *cobra.Command) {
 	f.add(c.PersistentFlags())
 	c.PersistentFlags().StringVar(&f.output, "output", "text", "text, or json for programs")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return checkOutput(f.output) }
-}
-
-func newTableList(g *global, f *queryFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List the tables", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := f.client()
-			if err != nil {
-				return err
-			}
-			list, err := cl.Tables(c.Context())
-			if err != nil {
-				return err
-			}
-			return f.print(g.std.out, list, func(w io.Writer) {
-				var rows [][]string
-				for _, t := range list {
-					rows = append(rows, []string{t.Name, t.Options["connector"], strconv.Itoa(len(t.Columns)), orNone(t.Watermark)})
-				}
-				table(w, []string{"table", "connector", "columns", "watermark"}, rows)
-			})
-		},
-	}
-}
-
-func newTableSample(g *global, f *queryFlags) *cobra.Command {
-	var rows int
-	var earliest bool
-	c := &cobra.Command{
-		Use: "sample NAME", Short: "Show some rows of a table, and why others are rejected", Args: one("NAME"),
-		Long: `sample reads some rows of a table with a reader of its own: no query is disturbed
-and no offset committed. It shows the last rows where the connector knows where
-they are (Kafka), or the first.`,
-		Example: "  cepd table sample payments\n  cepd table sample payments --rows 5 --earliest --output json",
-	}
-	c.Flags().IntVar(&rows, "rows", 20, "at most so many, up to 1000")
-	c.Flags().BoolVar(&earliest, "earliest", false, "the first rows")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := f.client()
-		if err != nil {
-			return err
-		}
-		s, err := cl.Sample(c.Context(), args[0], engine.SampleRequest{Rows: rows, Latest: !earliest})
-		if err != nil {
-			return err
-		}
-		return f.print(g.std.out, s, func(w io.Writer) { printSample(w, s) })
-	}
-	return c
-}
-
-func printSample(w io.Writer, s *engine.TableSample) {
-	var rows [][]string
-	for _, r := range s.Rows {
-		text := string(r.Columns)
-		if r.Rejected != "" {
-			text = "rejected: " + r.Rejected + ": " + r.Record
-		}
-		rows = append(rows, []string{strconv.Itoa(int(r.Partition)), strconv.FormatInt(r.Offset, 10), orNone(r.Time), text})
-	}
-	table(w, []string{"partition", "offset", "time", "row"}, rows)
-	if s.Incomplete {
-		fmt.Fprintln(w, "time ran out before there were enough")
-	}
 }
 
 // noteOf is what there is to say of a connection: why its query failed, what its

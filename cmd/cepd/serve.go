@@ -18,6 +18,7 @@ import (
 	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/connectors/http"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/trace"
@@ -143,7 +144,8 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	}
 	o.Spans = s.tracer
 	logs := intake.New(clock.Wall{})
-	o.Registry = all.New(append(all.Received(logs), http.New(logs), http.NewParameters(logs))...)
+	hub := stream.NewHub(logs)
+	o.Registry = all.New(append(all.Received(logs), http.New(logs), http.NewParameters(logs), stream.New(hub))...)
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, errors.Join(err, s.protection.Audit.Close())
@@ -151,11 +153,11 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	if err := logs.Open(e.Store()); err != nil {
 		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
 	}
-	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e, Logs: logs}, s.log); err != nil {
+	if s.service, err = api.NewService(cfg.DataDir, api.EngineRunner{Engine: e, Logs: logs, Hub: hub}, s.log); err != nil {
 		logs.Close()
 		return nil, errors.Join(err, e.Close(context.Background()), s.protection.Audit.Close())
 	}
-	s.metrics.MustRegister(api.IntakeMetrics(logs))
+	s.metrics.MustRegister(api.IntakeMetrics(logs), api.StreamMetrics(hub, logs))
 	s.service.UseBackups(cfg.Backup.To)
 	return s, nil
 }

@@ -2,6 +2,7 @@
 package all
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
@@ -11,6 +12,7 @@ import (
 	"github.com/cepd/cepd/connectors/file"
 	"github.com/cepd/cepd/connectors/filesystem"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/http"
 	"github.com/cepd/cepd/connectors/jdbc"
 	"github.com/cepd/cepd/connectors/kafka"
@@ -18,6 +20,7 @@ import (
 	"github.com/cepd/cepd/connectors/mqtt"
 	"github.com/cepd/cepd/connectors/nats"
 	"github.com/cepd/cepd/connectors/stdio"
+	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/connectors/syslog"
 	"github.com/cepd/cepd/state/intake"
 )
@@ -41,6 +44,7 @@ func New(extra ...connectors.Connector) *connectors.Registry {
 		syslog.New(nil),
 		stdio.NewStdin(),
 		stdio.NewStdout(),
+		stream.New(nil),
 		datagen.New(time.Now),
 		memory.New(memory.NewStore(0)),
 		blackhole.New(),
@@ -79,5 +83,5 @@ func (c withFormat) Options() []connectors.OptionSpec {
 	value := format
 	value.Name = "value.format"
 	value.Doc = "As format, which it takes the place of; options of the format then start with value."
-	return append(append([]connectors.OptionSpec{}, c.past.Options()...), format, value)
+	return slices.Concat(c.past.Options(), []connectors.OptionSpec{format, value}, cloudevents.Specs())
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
 )
@@ -19,11 +20,11 @@ func New() connectors.Connector { return connector{} }
 func (connector) Name() string { return "file" }
 
 func (connector) Options() []connectors.OptionSpec {
-	return []connectors.OptionSpec{
+	return append([]connectors.OptionSpec{
 		{Name: "path", Required: true, Doc: "A file; to read also a directory or a pattern with * and ?. Relative to the place of the query."},
 		{Name: "scan.reload-interval", Doc: "After which the file is read again, if it has changed, where a join looks its rows up. Default: never."},
 		formats.Spec(),
-	}
+	}, cloudevents.StructuredSpecs()...)
 }
 
 func (connector) Metadata() []connectors.MetadataSpec {

@@ -26,7 +26,10 @@ type sink struct {
 }
 
 // Open implements connectors.Sink.
-func (s *sink) Open(context.Context) error {
+func (s *sink) Open(ctx context.Context) error {
+	if err := connectors.OpenEncoder(ctx, s.encoder); err != nil {
+		return err
+	}
 	f, err := s.access.OpenFile(s.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return err

@@ -7,12 +7,14 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats/avro"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/formats/csv"
 	"github.com/cepd/cepd/connectors/formats/json"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/connectors/formats/protobuf"
 	"github.com/cepd/cepd/connectors/formats/raw"
 	"github.com/cepd/cepd/connectors/formats/syslog"
+	"github.com/cepd/cepd/internal/event"
 )
 
 // format is how one is made from a table; get gives its options' texts.
@@ -93,6 +95,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 		return syslogDecoder(t)
 	}
 	f, get, err := choice(t)
+	if err == nil {
+		err = cloudevents.CheckSource(t)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -127,14 +132,54 @@ func NewEncoder(t connectors.Table) (connectors.Encoder, error) {
 		return nil, err
 	}
 	e, err := f.encoder(t, get)
-	if err != nil || !t.Changes || f.name == debezium {
-		return e, err
+	if err == nil {
+		err = withChanges(e, t, f.name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if IsUpserts(t.Options["connector"]) && cloudevents.Structured(t) {
+		return nil, connectors.OptionError{Key: cloudevents.OptMode, Message: "a row that is deleted is a record without a value, which is no CloudEvent in structured mode", Hint: "use 'binary'"}
+	}
+	return cloudevents.New(t, e, dataOf(t, f.name))
+}
+
+// withChanges has records say what is updated and deleted, where rows are.
+func withChanges(e connectors.Encoder, t connectors.Table, format string) error {
+	if !t.Changes || format == debezium {
+		return nil
 	}
 	op, ok := e.(interface{ WithOp() error })
 	if !ok {
-		return nil, fmt.Errorf("rows are updated and deleted, and format '%s' has no place for that; json, csv and %s have, and 'connector' = '%s'", f.name, debezium, Upserts)
+		return fmt.Errorf("rows are updated and deleted, and format '%s' has no place for that; json, csv and %s have, and 'connector' = '%s'", format, debezium, Upserts)
 	}
-	return e, op.WithOp()
+	return op.WithOp()
+}
+
+// ContentType is the media type of a table's records.
+func ContentType(t connectors.Table) string {
+	f, _, _ := choice(t) // without one they are bytes
+	return dataOf(t, f.name).ContentType
+}
+
+// dataOf is what records of a format are. Those that begin with the number of a
+// schema are bytes to whoever does not know that.
+func dataOf(t connectors.Table, format string) cloudevents.Data {
+	switch format {
+	case "json", debezium:
+		return cloudevents.Data{ContentType: "application/json", Kind: cloudevents.JSON}
+	case "csv":
+		return cloudevents.Data{ContentType: "text/csv; charset=utf-8", Kind: cloudevents.Text}
+	case "raw":
+		if columns := physical(t); len(columns) == 1 && columns[0].Type.Kind == event.String {
+			return cloudevents.Data{ContentType: "text/plain; charset=utf-8", Kind: cloudevents.Text}
+		}
+	case avro.Plain:
+		return cloudevents.Data{ContentType: "application/avro", Kind: cloudevents.Bytes}
+	case protobuf.Plain:
+		return cloudevents.Data{ContentType: "application/protobuf", Kind: cloudevents.Bytes}
+	}
+	return cloudevents.Data{ContentType: "application/octet-stream", Kind: cloudevents.Bytes}
 }
 
 // Binary says whether records of the table are bytes that only a schema
@@ -305,6 +350,8 @@ func NewFraming(t connectors.Table) (Framing, error) {
 	switch {
 	case err != nil:
 		return Framing{}, err
+	case cloudevents.Structured(t):
+		return Framing{Split: splitLines}, nil
 	case chosen.binary:
 		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams, where nothing says where a record ends; it is in 'kafka'", chosen.name)
 	case chosen.name != "csv":

@@ -25,7 +25,9 @@ func New(logs *intake.Logs) connectors.Connector { return connector{logs} }
 func (connector) Name() string { return "http" }
 
 func (connector) Metadata() []connectors.MetadataSpec {
+	text, binary := event.TString, event.TBytes
 	return []connectors.MetadataSpec{
+		{Key: "headers", Type: event.Type{Kind: event.Map, Key: &text, Elem: &binary}},
 		{Key: "partition", Type: event.TInt32}, {Key: "offset", Type: event.TInt64},
 		{Key: "timestamp", Type: event.Type{Kind: event.TimestampLTZ, Precision: 3}},
 	}

@@ -100,7 +100,7 @@ func (s *source) Open(_ context.Context, _ int32, from int64, ready func()) (con
 	if err != nil {
 		return nil, err
 	}
-	r.Topic = s.Table.Name
+	r.Topic, r.Headers = s.Table.Name, true
 	return r, nil
 }
 

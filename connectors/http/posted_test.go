@@ -54,7 +54,7 @@ func TestRecords(t *testing.T) {
 		{"json", "a/b/c", "{}", "content type"},
 		{"csv", "text/csv", "x,y\n", "record 1:"},
 	} {
-		records, err := newPoster(t, "format", c.format).Records(c.kind, []byte(c.body))
+		records, err := newPoster(t, "format", c.format).Records(c.kind, nil, []byte(c.body))
 		var got []string
 		for _, r := range records {
 			got = append(got, string(r.Value))
@@ -80,12 +80,12 @@ func TestHostileBodies(t *testing.T) {
 		p := newPoster(t, "format", format)
 		for _, r := range records {
 			for _, kind := range []string{"application/json", "application/x-ndjson", "text/plain"} {
-				if list, err := p.Records(kind, r.Data); err == nil && len(list) == 0 {
+				if list, err := p.Records(kind, nil, r.Data); err == nil && len(list) == 0 {
 					t.Errorf("%s: neither records nor an error", r.Name)
 				}
 			}
 			good := map[string]string{"json": `{"a":1}`, "csv": "1,x"}[format]
-			if list, err := p.Records("", []byte(good)); err != nil || len(list) != 1 {
+			if list, err := p.Records("", nil, []byte(good)); err != nil || len(list) != 1 {
 				t.Fatalf("after %s: %v %v", r.Name, list, err)
 			}
 		}

@@ -110,8 +110,9 @@ type RecordError struct {
 
 func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %s", e.Record, e.Reason) }
 
-// Records cuts a body into records and tries each on the table.
-func (p *Poster) Records(contentType string, body []byte) ([]intake.Record, error) {
+// Records cuts a body into records and tries each on the table. Its headers are
+// those of each.
+func (p *Poster) Records(contentType string, headers []connectors.Header, body []byte) ([]intake.Record, error) {
 	list, err := p.split(contentType, body)
 	switch {
 	case err != nil:
@@ -122,8 +123,12 @@ func (p *Poster) Records(contentType string, body []byte) ([]intake.Record, erro
 		return nil, fmt.Errorf("the body has %d records, and a post at most %d", len(list), intake.MaxRecords)
 	}
 	records := make([]intake.Record, len(list))
+	var kept []byte
+	if len(headers) > 0 {
+		kept = connectors.AppendHeaders(nil, headers)
+	}
 	for i, value := range list {
-		records[i].Value = value
+		records[i].Key, records[i].Value = kept, value
 	}
 	return records, p.try(records)
 }

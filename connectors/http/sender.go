@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/outbound"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
@@ -38,10 +39,10 @@ type webhook struct {
 	header  map[string]string
 	success codes
 	again   codes
-	sign    *signer            // nil: nothing is signed
-	body    *outbound.Template // nil: rows are encoded
-	encoder connectors.Encoder // nil: there is a template
-	keys    []int              // columns of the primary key
+	sign    *signer // nil: nothing is signed
+	encoder connectors.Encoder
+	events  connectors.Attributed // the encoder, where rows are CloudEvents; else nil
+	keys    []int                 // columns of the primary key
 	options outbound.Options
 
 	*outbound.Caller
@@ -59,19 +60,14 @@ func (s *webhook) Open(ctx context.Context) error {
 	// A redirect would take row and headers to a place that nobody has named.
 	stay := func(*nethttp.Request, []*nethttp.Request) error { return nethttp.ErrUseLastResponse }
 	s.client = &nethttp.Client{Transport: transport, CheckRedirect: stay}
-	if s.encoder == nil {
-		return nil
-	}
 	return connectors.OpenEncoder(ctx, s.encoder)
 }
 
 // Write implements connectors.Sink.
 func (s *webhook) Write(ctx context.Context, b *event.Batch) error {
-	if s.encoder != nil {
-		s.encoded.Reset()
-		if err := s.encoder.Encode(b, &s.encoded); err != nil {
-			return err
-		}
+	s.encoded.Reset()
+	if err := s.encoder.Encode(b, &s.encoded); err != nil {
+		return err
 	}
 	for n := range b.Live() {
 		s.add(b, n)
@@ -85,16 +81,26 @@ func (s *webhook) Write(ctx context.Context, b *event.Batch) error {
 // add makes the call of live row n.
 func (s *webhook) add(b *event.Batch, n int) {
 	row := b.Row(n)
-	var body []byte
-	if s.body != nil {
-		body = s.body.Append(nil, b, row)
-	} else {
-		span := s.encoded.Value[n]
-		body = bytes.Clone(s.encoded.Buf[span.Off : span.Off+span.Len])
-	}
-	call := &outbound.Call{Rows: []outbound.Row{{ID: b.ID[row], Time: outbound.RowTime(b, row), Value: body}}, Key: s.key(b, row), Target: s.url.fill(b, row), Body: body}
+	span := s.encoded.Value[n]
+	body := append([]byte{}, s.encoded.Buf[span.Off:span.Off+span.Len]...)
+	call := &outbound.Call{Rows: []outbound.Row{{ID: b.ID[row], Time: outbound.RowTime(b, row), Value: body}}, Key: s.key(b, row), Target: s.url.fill(b, row), Body: body,
+		Header: s.attributes(b, row)}
 	s.unsent = append(s.unsent, call)
 	s.bytes += len(body) + len(call.Target)
+}
+
+// attributes are the headers of a CloudEvent in binary mode, by the HTTP binding
+// of the specification.
+func (s *webhook) attributes(b *event.Batch, row int) (list []connectors.Header) {
+	if s.events == nil {
+		return nil
+	}
+	for i, value := range s.events.AttributesOf(b, row) {
+		if value != nil {
+			list = append(list, connectors.Header{Key: attributePrefix + s.events.Attributes()[i], Value: cloudevents.AppendHeader(nil, value)})
+		}
+	}
+	return list
 }
 
 // key is the text of the primary key; "" where there is none.
@@ -136,6 +142,9 @@ func (s *webhook) send(ctx context.Context, c *outbound.Call) outbound.Answer {
 	}
 	for name, value := range s.header {
 		req.Header.Set(name, value)
+	}
+	for i := range c.Header {
+		req.Header.Set(c.Header[i].Key, string(c.Header[i].Value))
 	}
 	req.Header.Set(idempotencyHeader, c.ID().Hex())
 	if s.sign != nil {

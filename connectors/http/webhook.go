@@ -3,10 +3,12 @@ package http
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/outbound"
 )
 
@@ -32,6 +34,9 @@ const (
 // (draft-ietf-httpapi-idempotency-key-header).
 const idempotencyHeader = "Idempotency-Key"
 
+// attributePrefix begins the headers of CloudEvents.
+const attributePrefix = "ce-"
+
 var sentSpecs = append([]connectors.OptionSpec{
 	{Name: optMethod, Default: "POST", Doc: "Of the requests that rows are sent with: POST, PUT or PATCH.", Values: []string{"POST", "PUT", "PATCH"}},
 	{Name: optSinkHeader, Prefix: true, Doc: "A header of these requests, such as http.sink.header.Authorization."},
@@ -42,7 +47,7 @@ var sentSpecs = append([]connectors.OptionSpec{
 	{Name: optSinkSecret, Secret: true, Doc: "Of the signature of the body, an HMAC in hexadecimal. Default: there is none."},
 	{Name: optSinkSignature, Default: defaultSignature, Doc: "Header with the signature, which has its algorithm and = before it."},
 	{Name: optSinkAlgorithm, Default: "sha256", Doc: "sha256 or sha512.", Values: []string{"sha256", "sha512"}},
-}, outbound.Specs()...)
+}, slices.Concat(outbound.Specs(), cloudevents.Specs())...)
 
 func checkBody(value string) error {
 	_, err := outbound.ParseTemplate(value)
@@ -51,7 +56,7 @@ func checkBody(value string) error {
 
 // ofSent says whether an option is only of a table whose rows are sent.
 func ofSent(name string) bool {
-	return name == optMethod || strings.HasPrefix(name, "http.sink.") || strings.HasPrefix(name, "sink.")
+	return name == optMethod || strings.HasPrefix(name, "http.sink.") || strings.HasPrefix(name, "sink.") || strings.HasPrefix(name, "cloudevents.")
 }
 
 // Sink implements connectors.Connector.
@@ -70,7 +75,7 @@ func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.template(t)
+	return s, s.bodies(t)
 }
 
 func newWebhook(t connectors.Table) (*webhook, error) {
@@ -137,14 +142,35 @@ func hostPort(u *url.URL) string {
 	return u.Host + map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 }
 
-// template chooses what a body is made of.
-func (s *webhook) template(t connectors.Table) (err error) {
-	text, given := t.Options[optBody]
-	s.header["Content-Type"] = contentType(t.Options, given)
-	if !given {
-		s.encoder, err = formats.NewEncoder(t)
+// bodies chooses what a body is made of.
+func (s *webhook) bodies(t connectors.Table) (err error) {
+	if _, given := t.Options[optBody]; given {
+		err = s.template(t)
+	} else if s.encoder, err = formats.NewEncoder(t); err == nil {
+		s.header["Content-Type"] = contentType(t, formats.ContentType(t))
+	}
+	if err != nil {
 		return err
 	}
+	if e, ok := s.encoder.(connectors.Attributed); ok {
+		s.events = e
+		if len(e.Attributes()) == 0 || t.Options[optContentType] == "" {
+			s.header["Content-Type"] = e.ContentType()
+		}
+	}
+	return nil
+}
+
+// contentType is that of the option, or else what bodies are.
+func contentType(t connectors.Table, otherwise string) string {
+	if text := t.Options[optContentType]; text != "" {
+		return text
+	}
+	return otherwise
+}
+
+// template has bodies made of a text.
+func (s *webhook) template(t connectors.Table) error {
 	wrong := func(err error) error {
 		if _, ok := err.(connectors.OptionError); ok {
 			return err
@@ -154,14 +180,20 @@ func (s *webhook) template(t connectors.Table) (err error) {
 	if t.Changes {
 		return wrong(fmt.Errorf("rows are updated and deleted, and a template has no place for that: leave it out, and the body has 'op'"))
 	}
-	parse := outbound.ParseTemplate
-	if isJSON(s.header["Content-Type"]) {
-		parse = outbound.ParseJSON
+	kind := contentType(t, "application/json")
+	s.header["Content-Type"] = kind
+	parse, data := outbound.ParseTemplate, cloudevents.Data{ContentType: kind, Kind: cloudevents.Text}
+	if isJSON(kind) {
+		parse, data.Kind = outbound.ParseJSON, cloudevents.JSON
 	}
-	if s.body, err = parse(text); err != nil {
-		return wrong(err)
+	body, err := parse(t.Options[optBody])
+	if err == nil {
+		err = body.BindTable(t)
 	}
-	if err = s.body.BindTable(t); err != nil {
+	if err == nil {
+		s.encoder, err = cloudevents.New(t, body, data)
+	}
+	if err != nil {
 		return wrong(err)
 	}
 	return nil
@@ -171,21 +203,6 @@ func isJSON(contentType string) bool {
 	kind, _, _ := strings.Cut(contentType, ";")
 	kind = strings.TrimSpace(kind)
 	return kind == "application/json" || strings.HasSuffix(kind, "+json")
-}
-
-// contentType is that of the option, or of the format; a template is JSON.
-func contentType(options map[string]string, template bool) string {
-	if text := options[optContentType]; text != "" {
-		return text
-	}
-	kind, known := map[string]string{"json": "application/json", "debezium-json": "application/json", "csv": "text/csv; charset=utf-8"}[options["format"]]
-	switch {
-	case template:
-		return "application/json"
-	case known:
-		return kind
-	}
-	return "application/octet-stream"
 }
 
 // keyColumns are the columns of the primary key.

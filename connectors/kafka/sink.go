@@ -38,9 +38,11 @@ type sink struct {
 	seen    map[xxh3.Uint128]struct{} // scratch of superseded
 	old     []bool
 	id      [32]byte
-	headers []recordbatch.RecordHeader
-	made    *event.Vec          // what its rows are made of; nil: it does not tell
-	traced  []connectors.Traced // of the batch at hand, not yet added
+	headers []recordbatch.RecordHeader // of every record
+	list    []recordbatch.RecordHeader // of the record at hand
+	events  *attributes                // nil: its records have none
+	made    *event.Vec                 // what its rows are made of; nil: it does not tell
+	traced  []connectors.Traced        // of the batch at hand, not yet added
 }
 
 func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (*sink, error) {
@@ -65,6 +67,7 @@ func newSink(c *sinkConfig, t connectors.Table, newEncoder NewEncoder) (*sink, e
 		return nil, err
 	}
 	s.headers = []recordbatch.RecordHeader{{Key: []byte(idHeader), Value: s.id[:]}}
+	s.attributed()
 	s.client = newClient(&c.config, t.Log)
 	return s, nil
 }
@@ -169,24 +172,27 @@ func (s *sink) Explain(made *event.Vec) { s.made = made }
 
 // headersOf are the headers of a row, rows ascending.
 func (s *sink) headersOf(row int) []recordbatch.RecordHeader {
-	list := slices.Clip(s.headers)
+	s.list = append(s.list[:0], s.headers...)
+	if s.events != nil {
+		s.list = s.events.append(s.list, s.value.batch, row)
+	}
 	if s.made != nil {
 		if text := s.made.Value(row).S; len(text) > 0 {
-			list = append(list, recordbatch.RecordHeader{Key: []byte(madeHeader), Value: text})
+			s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(madeHeader), Value: text})
 		}
 	}
 	for len(s.traced) > 0 && s.traced[0].Row < row {
 		s.traced = s.traced[1:]
 	}
 	if len(s.traced) == 0 || s.traced[0].Row > row {
-		return list
+		return s.list
 	}
 	parent, state := trace.Format(s.traced[0].Context)
-	list = append(list, recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
+	s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(trace.Header), Value: []byte(parent)})
 	if state != "" {
-		list = append(list, recordbatch.RecordHeader{Key: []byte(trace.StateHeader), Value: []byte(state)})
+		s.list = append(s.list, recordbatch.RecordHeader{Key: []byte(trace.StateHeader), Value: []byte(state)})
 	}
-	return list
+	return s.list
 }
 
 func (s *sink) partition(key []byte) int32 {

@@ -76,6 +76,9 @@ type outgoing struct {
 	topic string
 	value []byte
 	id    string // of the row
+
+	contentType string // "": none is said; MQTT 5
+	attributes  []connectors.Header
 }
 
 // link is a connection to the broker that renews itself.

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/pushed"
 	"github.com/cepd/cepd/connectors/remote"
 	"github.com/cepd/cepd/internal/duration"
@@ -82,8 +84,7 @@ var specs = []connectors.OptionSpec{
 }
 
 func (connector) Options() []connectors.OptionSpec {
-	list := append([]connectors.OptionSpec{}, specs...)
-	return append(append(append(list, formats.Spec()), pushed.Specs("")...), remote.TLSSpecs()...)
+	return slices.Concat(specs, []connectors.OptionSpec{formats.Spec()}, pushed.Specs(""), remote.TLSSpecs(), cloudevents.Specs())
 }
 
 func checkDuration(value string) error {
@@ -208,6 +209,9 @@ func (c connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	cfg, err := newConfig(t, name)
 	if err != nil {
 		return nil, err
+	}
+	if e, ok := encoder.(connectors.Attributed); ok && cfg.v3() && len(e.Attributes()) > 0 {
+		return nil, optionFault(cloudevents.OptMode, "= 'binary' takes MQTT 5: 3.1.1 has no place for attributes, so use 'structured'")
 	}
 	return newSink(cfg, encoder, topic), nil
 }

@@ -70,7 +70,8 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 		if b.Sel != nil {
 			row = int(b.Sel[n])
 		}
-		m := outgoing{s.topic.Of(b, row), append([]byte{}, s.rows.Buf[span.Off:span.Off+span.Len]...), b.ID[row].Hex()}
+		m := outgoing{topic: s.topic.Of(b, row), value: append([]byte{}, s.rows.Buf[span.Off:span.Off+span.Len]...), id: b.ID[row].Hex()}
+		s.attributes(&m, b, row)
 		lane := maphash.String(s.seed, m.topic) % uint64(len(s.lanes))
 		s.lanes[lane] = append(s.lanes[lane], m)
 		s.pending, s.bytes = s.pending+1, s.bytes+len(m.value)
@@ -81,6 +82,21 @@ func (s *sink) Write(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	return nil
+}
+
+// attributes are user properties of a message that is a CloudEvent, by the MQTT
+// binding of the specification.
+func (s *sink) attributes(m *outgoing, b *event.Batch, row int) {
+	e, ok := s.encoder.(connectors.Attributed)
+	if !ok {
+		return
+	}
+	m.contentType = e.ContentType()
+	for i, value := range e.AttributesOf(b, row) {
+		if value != nil {
+			m.attributes = append(m.attributes, connectors.Header{Key: e.Attributes()[i], Value: append([]byte{}, value...)})
+		}
+	}
 }
 
 // Flush implements connectors.Sink.

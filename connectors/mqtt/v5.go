@@ -187,8 +187,12 @@ func (l *link5) publish(ctx context.Context, m *outgoing) error {
 	if err := l.manager.AwaitConnection(ctx); err != nil {
 		return err
 	}
+	user := paho.UserProperties{{Key: "cepd-id", Value: m.id}}
+	for i := range m.attributes {
+		user.Add(m.attributes[i].Key, string(m.attributes[i].Value))
+	}
 	p := &paho.Publish{Topic: m.topic, Payload: m.value, QoS: l.qos, Retain: l.table.Options[optRetain] == "true",
-		Properties: &paho.PublishProperties{MessageExpiry: l.expiry, User: paho.UserProperties{{Key: "cepd-id", Value: m.id}}}}
+		Properties: &paho.PublishProperties{MessageExpiry: l.expiry, ContentType: m.contentType, User: user}}
 	answer, err := l.manager.Publish(ctx, p)
 	if answer != nil && answer.ReasonCode >= 0x80 {
 		return &refusedError{m.topic, answer.ReasonCode}

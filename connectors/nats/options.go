@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/remote"
 	"github.com/cepd/cepd/internal/duration"
 	"github.com/cepd/cepd/internal/event"
@@ -92,7 +94,7 @@ var specs = []connectors.OptionSpec{
 }
 
 func (connector) Options() []connectors.OptionSpec {
-	return append(append(append([]connectors.OptionSpec{}, specs...), formats.Spec()), remote.TLSSpecs()...)
+	return slices.Concat(specs, []connectors.OptionSpec{formats.Spec()}, remote.TLSSpecs(), cloudevents.Specs())
 }
 
 func checkURL(value string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/connectors/remote"
 	"github.com/cepd/cepd/internal/event"
 )
@@ -90,10 +91,31 @@ func (s *sink) message(b *event.Batch, row int, value []byte) *nats.Msg {
 	id := b.ID[row].Hex()
 	m.Header.Set(idHeader, id)
 	m.Header.Set(jetstream.MsgIDHeader, s.prefix+id)
+	s.attributes(m.Header, b, row)
 	if s.expects != "" {
 		m.Header.Set(jetstream.ExpectedStreamHeader, s.expects)
 	}
 	return m
+}
+
+// attributes sets the headers of CloudEvents, by the NATS binding of the
+// specification.
+func (s *sink) attributes(h nats.Header, b *event.Batch, row int) {
+	e, ok := s.encoder.(connectors.Attributed)
+	if !ok {
+		return
+	}
+	names := e.Attributes()
+	if len(names) == 0 {
+		h.Set("content-type", e.ContentType())
+		return
+	}
+	h.Set("ce-datacontenttype", e.ContentType())
+	for i, value := range e.AttributesOf(b, row) {
+		if value != nil {
+			h.Set("ce-"+names[i], string(cloudevents.AppendHeader(nil, value)))
+		}
+	}
 }
 
 // publish sends a message; if it cannot, Flush sees to it, and to those behind it.

@@ -3,6 +3,7 @@ package outbound
 import (
 	"time"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -12,6 +13,7 @@ type Call struct {
 	Key    string // calls of a key are made one after the other; "": it has none
 	Target string // where to, or what about, as the sink has it
 	Body   []byte
+	Header []connectors.Header // beside the body, of this call only
 }
 
 // Row is a row of a call.

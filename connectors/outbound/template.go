@@ -129,6 +129,16 @@ func (t *Template) Append(dst []byte, b *event.Batch, row int) []byte {
 	return dst
 }
 
+// Encode implements connectors.Encoder.
+func (t *Template) Encode(b *event.Batch, dst *connectors.Encoded) error {
+	for n := range b.Live() {
+		from := len(dst.Buf)
+		dst.Buf = t.Append(dst.Buf, b, b.Row(n))
+		dst.Value = append(dst.Value, event.Span{Off: uint32(from), Len: uint32(len(dst.Buf) - from)})
+	}
+	return nil
+}
+
 // value is what goes to place i.
 func (t *Template) value(i int, b *event.Batch, row int) (event.Type, event.Value) {
 	if c := t.from[i]; c >= 0 {

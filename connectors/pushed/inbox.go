@@ -168,10 +168,15 @@ func (in *Inbox) keep(ctx context.Context) error {
 
 // append waits for room in the log.
 func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
+	return Append(ctx, in.log, post, in.logger)
+}
+
+// Append keeps a post in a log, and waits while there is no room for it.
+func Append(ctx context.Context, l *intake.Log, post *intake.Post, logger *slog.Logger) error {
 	var wait remote.Wait
 	told := false
 	for {
-		_, err := in.log.Append(ctx, post)
+		_, err := l.Append(ctx, post)
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return ctx.Err()
@@ -182,7 +187,7 @@ func (in *Inbox) append(ctx context.Context, post *intake.Post) error {
 			return err
 		}
 		if !told {
-			in.logger.Warn("messages wait outside: "+err.Error(), "table", in.log.Name())
+			logger.Warn("messages wait outside: "+err.Error(), "table", l.Name())
 			told = true
 		}
 		if err := wait.Wait(ctx); err != nil {

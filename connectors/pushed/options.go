@@ -33,7 +33,7 @@ const (
 func Specs(prefix string) []connectors.OptionSpec {
 	return []connectors.OptionSpec{
 		{Name: prefix + optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of messages that are kept. When queries have not read so much, no more are taken.", Check: connectors.CheckInt(1<<20, 1<<40)},
-		{Name: prefix + optAge, Default: "7 d", Doc: "How long messages are kept that have been read.", Check: checkAge},
+		{Name: prefix + optAge, Default: "7 d", Doc: "How long messages are kept that have been read.", Check: CheckAge},
 		{Name: optStartup, Default: modeEarliest, Doc: "Where to start in what is kept: earliest-offset, latest-offset or timestamp.", Check: connectors.CheckOneOf(modeEarliest, modeLatest, modeTimestamp)},
 		{Name: optStartAt, Doc: "For mode timestamp: the first message that came at or after this time, in ms since 1970.", Check: connectors.CheckInt(0, 1<<52)},
 		{Name: optBounded, Default: modeUnbounded, Doc: "Where to end: unbounded, or, of what is kept, latest-offset or timestamp; then nothing is received.", Check: connectors.CheckOneOf(modeUnbounded, modeLatest, modeTimestamp)},
@@ -49,7 +49,8 @@ func Metadata() []connectors.MetadataSpec {
 	}
 }
 
-func checkAge(value string) error {
+// CheckAge checks the option of how long something is kept.
+func CheckAge(value string) error {
 	d, err := duration.Parse(value)
 	if err == nil && d < time.Minute {
 		err = fmt.Errorf("expected a minute or more, found '%s'", value)

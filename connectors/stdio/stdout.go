@@ -8,6 +8,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cloudevents"
 	"github.com/cepd/cepd/internal/event"
 )
 
@@ -18,8 +19,11 @@ type stdout struct{ mu *sync.Mutex }
 func NewStdout() connectors.Connector { return stdout{new(sync.Mutex)} }
 
 func (stdout) Name() string                        { return "stdout" }
-func (stdout) Options() []connectors.OptionSpec    { return []connectors.OptionSpec{formats.Spec()} }
 func (stdout) Metadata() []connectors.MetadataSpec { return nil }
+
+func (stdout) Options() []connectors.OptionSpec {
+	return append([]connectors.OptionSpec{formats.Spec()}, cloudevents.StructuredSpecs()...)
+}
 
 func (stdout) Source(connectors.Table) (connectors.Source, error) {
 	return nil, connectors.ErrNotSource
@@ -48,7 +52,7 @@ type sink struct {
 	lines   []byte
 }
 
-func (s *sink) Open(context.Context) error { return nil }
+func (s *sink) Open(ctx context.Context) error { return connectors.OpenEncoder(ctx, s.encoder) }
 
 // Write implements connectors.Sink. It does not buffer: somebody is watching.
 func (s *sink) Write(_ context.Context, b *event.Batch) error {

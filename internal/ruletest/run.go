@@ -374,10 +374,16 @@ func (r *row) cell(column string) *yaml.Node {
 }
 
 func (r *runner) send(tables Tables) error {
+	if err := r.sendAnswers(tables); err != nil {
+		return err
+	}
 	for _, t := range tables {
 		def, ok := r.cat.Table(t.Table)
 		if !ok {
 			return fmt.Errorf("%s:%d: there is no table %s", r.file.Path, t.Node.Line, t.Table)
+		}
+		if r.asked(t.Table) {
+			continue // it has them already
 		}
 		rows, err := rowsOf(t.Node)
 		if err != nil {

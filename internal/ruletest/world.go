@@ -35,6 +35,7 @@ type table struct {
 	rows       []json.RawMessage
 	taken      int // rows that were expected
 	ready      []func()
+	lookers    []*looker // of queries that ask it
 }
 
 // record is a record as a source gives it.
@@ -83,6 +84,10 @@ func (w *world) registry() *connectors.Registry {
 	var list []connectors.Connector
 	for _, name := range real.Names() {
 		c, _ := real.Lookup(name)
+		if _, ok := c.(connectors.Asked); ok {
+			list = append(list, askedStand{stand{c, w}})
+			continue
+		}
 		list = append(list, stand{c, w})
 	}
 	return connectors.NewRegistry(formats.Specs(), list...)

@@ -18,6 +18,8 @@ type Limits struct {
 	Bytes int64         // of records; 0: DefaultBytes
 	Age   time.Duration // after which what has been read goes; 0: DefaultAge
 	Keep  bool          // nothing ever goes: a full log refuses more
+
+	Streamed bool // queries write it, and those who read it hold nothing back
 }
 
 // The limits of a log where nothing is said, and of all logs.
@@ -126,6 +128,13 @@ func (l *Log) Limit(x Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.limits = x
+}
+
+// Streamed says whether queries write the log.
+func (l *Log) Streamed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.limits.Streamed
 }
 
 // Stats is how much a log holds.

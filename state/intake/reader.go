@@ -21,9 +21,12 @@ type Reader struct {
 	buf     []byte
 }
 
-// maxAhead is how many records a reader takes from the store at once, but for
-// the rest of a post.
-const maxAhead = 1024
+// maxAhead is how many records, and maxAheadBytes how many bytes of them, a reader
+// takes from the store at once, but for the rest of a post.
+const (
+	maxAhead      = 1024
+	maxAheadBytes = 4 << 20
+)
 
 // Oldest and Newest are offsets to open at: the first record kept, and the next.
 const (
@@ -135,7 +138,9 @@ func (r *Reader) End() int64 {
 	return r.log.end
 }
 
-// Next is up to limit records from Position on, valid until the call after.
+// Next is up to limit records from Position on, valid until the call after. It is
+// ErrGone when they have left, which they do not before a query has kept its place
+// behind them.
 func (r *Reader) Next(limit int) ([]Record, error) {
 	if r.next >= r.aheadOf+int64(len(r.ahead)) {
 		if err := r.fill(); err != nil {
@@ -165,18 +170,22 @@ func (r *Reader) fill() error {
 				r.ahead = append(r.ahead, Record{r.own(x.Key), r.own(x.Value), x.Time})
 			}
 		}
-		if len(r.ahead) >= maxAhead {
+		if len(r.ahead) >= maxAhead || len(r.buf) >= maxAheadBytes {
 			return stop
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, stop) {
-		return err
+	if errors.Is(err, stop) {
+		err = nil
 	}
-	if len(r.ahead) == 0 {
-		return fmt.Errorf("table %s: events from %d on are missing: %w", r.log.name, r.next, errCorrupt)
+	if err == nil && len(r.ahead) == 0 {
+		err = fmt.Errorf("table %s: events from %d on are missing: %w", r.log.name, r.next, errCorrupt)
 	}
-	return nil
+	if err != nil && r.next < r.log.Stats().First { // they have left
+		r.ahead = r.ahead[:0]
+		return fmt.Errorf("table %s does not keep the events from %d on any more: %w", r.log.name, r.next, ErrGone)
+	}
+	return err
 }
 
 // own copies bytes into the reader's buffer, which may move: those before stay

@@ -36,7 +36,7 @@ func NewEncoder(columns []connectors.Column, opts Options) (*Encoder, error) {
 			return nil, err
 		}
 		e.fields = append(e.fields, n)
-		e.keys = append(e.keys, append(appendText(nil, []byte(c.Name)), ':'))
+		e.keys = append(e.keys, append(AppendText(nil, []byte(c.Name)), ':'))
 	}
 	return e, nil
 }
@@ -96,7 +96,7 @@ func (e *Encoder) value(dst []byte, v *event.Vec, i int) []byte {
 	}
 	switch v.Type.Kind {
 	case event.String:
-		return appendText(dst, v.Bytes(i))
+		return AppendText(dst, v.Bytes(i))
 	case event.Bytes, event.Date, event.TimeOfDay, event.Timestamp, event.TimestampLTZ:
 		return append(cell.Append(append(dst, '"'), v, i, e.style), '"')
 	case event.Float32, event.Float64:
@@ -132,7 +132,7 @@ func (e *Encoder) mapping(dst []byte, v *event.Vec, i int) []byte {
 		if k > s.Off {
 			dst = append(dst, ',')
 		}
-		dst = append(appendText(dst, v.Kids[0].Bytes(int(k))), ':')
+		dst = append(AppendText(dst, v.Kids[0].Bytes(int(k))), ':')
 		dst = e.value(dst, &v.Kids[1], int(k))
 	}
 	return append(dst, '}')
@@ -144,14 +144,14 @@ func (e *Encoder) fieldsOf(dst []byte, v *event.Vec, i int) []byte {
 		if k > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendText(dst, []byte(f.Name)), ':')
+		dst = append(AppendText(dst, []byte(f.Name)), ':')
 		dst = e.value(dst, &v.Kids[k], i)
 	}
 	return append(dst, '}')
 }
 
-// appendText writes a string. Bytes that are not UTF-8 become U+FFFD.
-func appendText(dst, s []byte) []byte {
+// AppendText writes a string. Bytes that are not UTF-8 become U+FFFD.
+func AppendText(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := plain(s, 0); i < len(s); i = plain(s, i) {

@@ -37,7 +37,7 @@ func FuzzText(f *testing.F) {
 	f.Add("\x00\x1f\"\\\n日本\xff\xed\xa0\x80 tail that is long enough for words")
 	f.Fuzz(func(t *testing.T, s string) {
 		var got string
-		if err := stdjson.Unmarshal(appendText(nil, []byte(s)), &got); err != nil {
+		if err := stdjson.Unmarshal(AppendText(nil, []byte(s)), &got); err != nil {
 			t.Fatal(err)
 		}
 		b, _ := stdjson.Marshal(s)

@@ -40,6 +40,7 @@ var feeders = map[string][]feeder{
 	"memory":       {{feed: inMemory, json: true}},
 	"datagen":      {{why: "it makes its own rows"}},
 	"blackhole":    {{why: "it is only written"}},
+	"stream":       {{why: "it is only written"}},
 	"stdout":       {{why: "it is only written"}},
 	"http":         {{feed: kept}},
 	"parameters":   {{why: "its rows are tried by the API before they are kept"}},

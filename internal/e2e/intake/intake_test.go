@@ -19,16 +19,19 @@ import (
 	"time"
 )
 
-const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR ts AS ts)
+const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL, headers MAP<STRING, BYTES> METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR ts AS ts)
   WITH ('connector' = 'http', 'format' = 'json');
 CREATE TABLE rates (kind INT, rate INT, since TIMESTAMP_LTZ(3) METADATA FROM 'valid-from' VIRTUAL, version BIGINT METADATA VIRTUAL,
   WATERMARK FOR since AS since, PRIMARY KEY (kind) NOT ENFORCED) WITH ('connector' = 'parameters');
-CREATE TABLE seen (n BIGINT, place BIGINT, version BIGINT) WITH ('connector' = 'file', 'path' = 'seen.jsonl', 'format' = 'json');`
+CREATE TABLE seen (n BIGINT, place BIGINT, version BIGINT, kind STRING) WITH ('connector' = 'file', 'path' = 'seen.jsonl', 'format' = 'json');`
 
-const insert = `INSERT INTO seen /*+ NAME('all') */ SELECT o.n, o.place, r.version FROM orders AS o
+const insert = `INSERT INTO seen /*+ NAME('all') */ SELECT o.n, o.place, r.version, CAST(o.headers['ce-type'] AS STRING) FROM orders AS o
   LEFT JOIN rates FOR SYSTEM_TIME AS OF o.ts AS r ON r.kind = o.n * 0;`
 
-type row struct{ N, Place, Version int64 }
+type row struct {
+	N, Place, Version int64
+	Kind              string
+}
 
 // server is a process.
 type server struct {
@@ -120,7 +123,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 // post posts until it is answered, as senders do, and gives the offset.
 func (s *server) post(n int64) (offset int64) {
 	waitFor(s.t, "an answer", func() bool {
-		code, text := s.call(http.MethodPost, "/v1/tables/orders/events", fmt.Sprintf(`{"n":%d}`, n), "Idempotency-Key", fmt.Sprint("order-", n))
+		code, text := s.call(http.MethodPost, "/v1/tables/orders/events", fmt.Sprintf(`{"n":%d}`, n), "Idempotency-Key", fmt.Sprint("order-", n), "ce-type", fmt.Sprint("ex%C3%A4mple.", n))
 		if code != http.StatusAccepted {
 			return false
 		}
@@ -200,7 +203,7 @@ func TestKillLosesNoEvent(t *testing.T) {
 		t.Errorf("%d places of %d orders, from %d to %d", len(places), senders*each, first, last)
 	}
 	for at, n := range places {
-		if rows[at].N != n {
+		if rows[at].N != n || rows[at].Kind != fmt.Sprint("exämple.", n) {
 			t.Errorf("offset %d: order %d was answered, %+v is there", at, n, rows[at])
 		}
 	}
