@@ -124,6 +124,8 @@ type SourceStatus struct {
 	Advice    string          `json:"advice,omitempty"`    // what delay would have kept which rows
 	Alignment string          `json:"alignment,omitempty"` // the group that it is aligned with
 	Warnings  *WarningStatus  `json:"warnings,omitempty"`  // of the connector; nil: none
+
+	Difference *DifferenceStatus `json:"difference,omitempty"` // between the records and the columns; nil: none is known
 }
 
 // DisorderStatus says how far behind the newest row of their partition rows came,
@@ -154,7 +156,7 @@ func (s *source) times() (all disorder, newest event.Time, late int64) {
 
 func (s *source) status() SourceStatus {
 	d, newest, late := s.times()
-	st := SourceStatus{Table: s.name, Newest: showTime(newest), Late: late, Warnings: s.warned.status()}
+	st := SourceStatus{Table: s.name, Newest: showTime(newest), Late: late, Warnings: s.warned.status(), Difference: s.difference()}
 	if s.alignment != nil {
 		st.Alignment = s.alignment.group
 	}

@@ -61,10 +61,12 @@ type unit struct {
 	busy      int64      // µs, polling and what follows it
 	newest    event.Time // of the rows so far
 	disorder  disorder
-	paused    bool // it is ahead of its group
-	held      bool // it takes records before until only
-	until     int64
-	err       error
+
+	difference *difference // nil: the records do not name their fields
+	paused     bool        // it is ahead of its group
+	held       bool        // it takes records before until only
+	until      int64
+	err        error
 }
 
 // lateRow is a row that is late if its partition's own mark decides.
@@ -202,6 +204,9 @@ func (u *unit) decode() (err error) {
 		return fmt.Errorf("decode %s: %w", u, err)
 	}
 	u.decoding = u.raw.AppendFaults(u.decoding)
+	if u.difference != nil {
+		u.difference.look(&u.raw, u.ctx.Now)
+	}
 	for _, fill := range u.src.metadata {
 		fill(&u.raw, u.in)
 	}
@@ -303,6 +308,9 @@ func (u *unit) open(ctx context.Context, from int64, ready func()) error {
 		}
 		if u.decoder, err = u.src.newDecoder(); err != nil {
 			return fmt.Errorf("open %s: %w", u, err)
+		}
+		if scan := u.src.plan.Scan; scan != nil {
+			u.difference = newDifference(u.decoder, scan.Table, u.part)
 		}
 	case connectors.ColumnReader:
 		u.cols = r

@@ -264,6 +264,11 @@ func (v *validator) engineOptions(t *catalog.Table) {
 			bad(optReload, err)
 		}
 	}
+	if text := t.Option(connectors.OptEvolution, ""); text != "" {
+		if err := checkEvolution(text); err != nil {
+			bad(connectors.OptEvolution, err)
+		}
+	}
 	if text := t.Option(optErrorPolicy, ""); text != "" {
 		p, err := parsePolicy(text)
 		if err == nil && p == policyDeadLetter && t.Option(optDeadLetters, "") == "" {

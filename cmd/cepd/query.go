@@ -200,6 +200,9 @@ func printStatus(w io.Writer, s *engine.Status) {
 		if src.Advice != "" {
 			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Advice)
 		}
+		if src.Difference != nil {
+			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Difference)
+		}
 	}
 	var rows [][]string
 	for _, p := range s.Partitions {

@@ -104,6 +104,9 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Options[connectors.OptEvolution] == connectors.EvolutionFail && f.name != "json" {
+		return nil, connectors.OptionError{Key: connectors.OptEvolution, Message: fmt.Sprintf("option '%s': '%s' is for the format 'json', not '%s'", connectors.OptEvolution, connectors.EvolutionFail, f.name)}
+	}
 	if t.Options["connector"] == Filesystem {
 		t = InFiles(t)
 	}
@@ -214,6 +217,12 @@ func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decode
 	opts, err := json.ParseOptions(get)
 	if err != nil {
 		return nil, err
+	}
+	if t.Options[connectors.OptEvolution] == connectors.EvolutionFail {
+		if get("json.ignore-parse-errors") == "true" {
+			return nil, fmt.Errorf("'%s' = '%s' and 'json.ignore-parse-errors' exclude each other", connectors.OptEvolution, connectors.EvolutionFail)
+		}
+		opts.RejectUnknown = true
 	}
 	for _, c := range physical(t) {
 		opts.Unread = append(opts.Unread, c.Name)

@@ -523,6 +523,7 @@ export interface SourceStatus {
   'advice'?: string;
   'alignment'?: string;
   'delay'?: string;
+  'difference'?: DifferenceStatus;
   'disorder'?: DisorderStatus;
   'late': number;
   'newest'?: string;
@@ -722,6 +723,13 @@ export interface WarningStatus {
   'last': string;
 }
 
+export interface DifferenceStatus {
+  'looked_at': number;
+  'missing'?: Array<string> | null;
+  'more'?: boolean;
+  'unknown'?: Array<FieldStatus> | null;
+}
+
 export interface DisorderStatus {
   'max': number;
   'p50': number;
@@ -783,6 +791,14 @@ export interface StepInfo {
 export interface DetectedCondition {
   'text': string;
   'values'?: Record<string, unknown>;
+}
+
+export interface FieldStatus {
+  'name': string;
+  'offset': number;
+  'partition': number;
+  'records': number;
+  'type'?: string;
 }
 
 export interface Row {
