@@ -31,8 +31,9 @@ func (m *Message) size() int {
 // maxInbox is how many bytes of messages wait for the log, and MaxMessage how many
 // one has at most; half of what the log keeps, where that is less.
 const (
-	maxInbox   = 8 << 20
-	MaxMessage = 1 << 20
+	maxInbox     = 8 << 20
+	MaxMessage   = 1 << 20
+	minRetention = 1 << 20 // bytes of a log that anybody may ask for
 )
 
 // Reasons for which messages are lost, in intake.Log.Refused.
@@ -102,7 +103,7 @@ func (in *Inbox) Large(bytes int) {
 // add says whether there was room. A message that is too large is never taken:
 // held back, it would hold back all others.
 func (in *Inbox) add(m Message) bool {
-	if int64(m.size()) > min(MaxMessage, in.log.Stats().Limit/2) {
+	if m.size() > min(MaxMessage, in.half()) {
 		in.Large(m.size())
 		if m.Kept != nil {
 			m.Kept()
@@ -119,6 +120,9 @@ func (in *Inbox) add(m Message) bool {
 	return true
 }
 
+// half is half of what the log keeps, in bytes.
+func (in *Inbox) half() int { return int(max(minRetention, in.log.Stats().Limit) / 2) }
+
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -129,7 +133,7 @@ func poke(c chan struct{}) {
 // take waits for messages and takes as many as go into one post, which is no more than
 // a small log has room for when all that it has may leave.
 func (in *Inbox) take(ctx context.Context) ([]Message, error) {
-	most := int(min(intake.MaxPostBytes, in.log.Stats().Limit/2))
+	most := min(intake.MaxPostBytes, in.half())
 	for {
 		in.mu.Lock()
 		n, size := 0, 0

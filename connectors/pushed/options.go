@@ -33,7 +33,7 @@ const (
 // Specs are the options of keeping and reading; those of keeping have a prefix.
 func Specs(prefix string) []connectors.OptionSpec {
 	return []connectors.OptionSpec{
-		{Name: prefix + optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of messages that are kept. When queries have not read so much, no more are taken.", Check: connectors.CheckInt(1<<20, 1<<40)},
+		{Name: prefix + optBytes, Default: strconv.Itoa(intake.DefaultBytes), Doc: "Bytes of messages that are kept. When queries have not read so much, no more are taken.", Check: connectors.CheckInt(minRetention, 1<<40)},
 		{Name: prefix + optAge, Default: "7 d", Doc: "How long messages are kept that have been read.", Check: CheckAge},
 		{Name: optStartup, Default: modeEarliest, Doc: "Where to start in what is kept: earliest-offset, latest-offset or timestamp.", Check: connectors.CheckOneOf(modeEarliest, modeLatest, modeTimestamp)},
 		{Name: optStartAt, Doc: "For mode timestamp: the first message that came at or after this time, in ms since 1970.", Check: connectors.CheckInt(0, 1<<52)},
