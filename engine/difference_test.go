@@ -77,11 +77,11 @@ func TestDifferenceIsBounded(t *testing.T) {
 func TestEvolution(t *testing.T) {
 	const records = `{"id": 1}` + "\n" + `{"id": 2, "new": 1}` + "\n"
 	for options, want := range map[string]string{
-		`, 'schema.evolution' = 'ignore'`:                                         "",
-		`, 'schema.evolution' = 'fail'`:                                           "new",
-		`, 'schema.evolution' = 'fail', 'scan.error-policy' = 'skip'`:             "",
-		`, 'schema.evolution' = 'add'`:                                            "not supported yet",
-		`, 'schema.evolution' = 'fail', 'json.ignore-parse-errors' = 'true'`:      "exclude each other",
+		`, 'schema.evolution' = 'ignore'`:                                    "",
+		`, 'schema.evolution' = 'fail'`:                                      "new",
+		`, 'schema.evolution' = 'fail', 'scan.error-policy' = 'skip'`:        "",
+		`, 'schema.evolution' = 'add'`:                                       "not supported yet",
+		`, 'schema.evolution' = 'fail', 'json.ignore-parse-errors' = 'true'`: "exclude each other",
 	} {
 		s, err := runFile(t, records, options)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
