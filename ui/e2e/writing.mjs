@@ -50,6 +50,8 @@ export const tests = {
     await page.keyboard.press('Control+End');
     await page.keyboard.type('\nSELECT tries FROM take');
     await page.getByRole('option', { name: /^takeovers/ }).waitFor();
+    // The editor takes a key that comes before anybody can have read the list for text.
+    await page.waitForFunction((shown) => performance.now() - shown > 200, await page.evaluate(() => performance.now()));
     await page.keyboard.press('Enter');
     await page.getByText('tries FROM takeovers').waitFor();
   },
