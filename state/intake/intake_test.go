@@ -215,8 +215,15 @@ func TestRetention(t *testing.T) {
 		t.Errorf("%v %+v", err, l.Stats())
 	}
 	end := l.Stats().End
-	now.Advance(2 * time.Hour) // age
-	s.tidy()
+	late, look := time.After(time.Minute), time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for now.Advance(2 * time.Hour); l.Stats().First < end-2; now.Advance(lookEvery) { // age
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("%+v", l.Stats())
+		}
+	}
 	if got := l.Stats(); got.First < end-2 || got.End != end {
 		t.Errorf("%+v", got)
 	}
