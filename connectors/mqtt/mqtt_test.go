@@ -55,7 +55,7 @@ func (b *testBroker) up() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.port, b.door = l.Addr().(*net.TCPAddr).Port, &door{Listener: l}
+	b.port, b.door = l.Addr().(*net.TCPAddr).Port, &door{Listener: l, locked: make(chan struct{})}
 	if err := b.server.AddListener(listeners.NewNet("t", b.door)); err != nil {
 		b.t.Fatal(err)
 	}
@@ -71,36 +71,56 @@ func (b *testBroker) restart() {
 }
 
 func (b *testBroker) down() {
+	b.door.lock()
 	_ = b.server.Close()
 	b.door.slam()
 }
 
-// door knows the connections of a listener: the broker forgets those that come
-// while it closes.
+// door knows the connections of a listener: the broker must not close while it takes
+// one in, and forgets those whose client it does not know yet.
 type door struct {
 	net.Listener
+	locked chan struct{} // closed when nobody comes any more
+	coming sync.WaitGroup
+
 	mu    sync.Mutex
-	shut  bool
 	conns []net.Conn
+}
+
+// visitor is a connection, which the broker has taken in when it reads.
+type visitor struct {
+	net.Conn
+	in func()
+}
+
+func (v *visitor) Read(p []byte) (int, error) {
+	v.in()
+	return v.Conn.Read(p)
 }
 
 func (d *door) Accept() (net.Conn, error) {
 	c, err := d.Listener.Accept()
 	if err != nil {
+		close(d.locked)
 		return nil, err
 	}
+	d.coming.Add(1)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns = append(d.conns, c); d.shut {
-		_ = c.Close()
-	}
-	return c, nil
+	d.conns = append(d.conns, c)
+	return &visitor{c, sync.OnceFunc(d.coming.Done)}, nil
+}
+
+// lock has nobody come any more, and waits until those who came are in.
+func (d *door) lock() {
+	_ = d.Listener.Close()
+	<-d.locked
+	d.coming.Wait()
 }
 
 func (d *door) slam() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.shut = true
 	for _, c := range d.conns {
 		_ = c.Close()
 	}

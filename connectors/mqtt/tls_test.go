@@ -31,7 +31,7 @@ func startTLSBroker(t *testing.T, ca *remotetest.Authority) *testBroker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.port, b.door = l.Addr().(*net.TCPAddr).Port, &door{Listener: tls.NewListener(l, ca.Server(t, "broker.example"))}
+	b.port, b.door = l.Addr().(*net.TCPAddr).Port, &door{Listener: tls.NewListener(l, ca.Server(t, "broker.example")), locked: make(chan struct{})}
 	if err := errors.Join(b.server.AddListener(listeners.NewNet("t", b.door)), b.server.Serve()); err != nil {
 		t.Fatal(err)
 	}
