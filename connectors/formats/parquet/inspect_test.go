@@ -100,6 +100,9 @@ func TestPagesThatGrow(t *testing.T) {
 		if _, err := u.open(codec, nil, packed, u.limit); err == nil {
 			t.Errorf("%s: %d bytes become %d", codec, len(packed), len(zeros))
 		}
+		if _, err := u.open(format.Lz4Raw, nil, []byte{0xff, 0xff, 0xff, byte(codec)}, 1000); err == nil {
+			t.Error("LZ4 that is damaged is opened")
+		}
 		packed, err = parquet.LookupCompressionCodec(codec).Encode(nil, zeros[:1000])
 		if err != nil {
 			t.Fatal(err)

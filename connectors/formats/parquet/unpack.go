@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 )
 
 // unpacker opens compressed pages, of which none may become larger than limit.
@@ -41,6 +42,10 @@ func (u *unpacker) open(codec format.CompressionCodec, dst, src []byte, size int
 	}
 	if cap(dst) < size {
 		dst = make([]byte, size)
+	}
+	if codec == format.Lz4Raw { // the library tries again with twice the room, for ever
+		n, err := lz4.UncompressBlock(src, dst[:size])
+		return dst[:max(n, 0)], err
 	}
 	return parquet.LookupCompressionCodec(codec).Decode(dst[:size], src)
 }
