@@ -165,8 +165,10 @@ export interface Report {
 
 export interface Table {
   'columns': Array<Column> | null;
+  'missing'?: Array<string> | null;
   'name': string;
   'options': Record<string, string>;
+  'unknown'?: Array<UnknownField> | null;
   'watermark'?: string;
 }
 
@@ -550,6 +552,11 @@ export interface Column {
   'type': string;
 }
 
+export interface UnknownField {
+  'name': string;
+  'type'?: string;
+}
+
 export interface SampleRow {
   'columns'?: unknown;
   'offset': number;
@@ -727,6 +734,8 @@ export interface DifferenceStatus {
   'looked_at': number;
   'missing'?: Array<string> | null;
   'more'?: boolean;
+  'schemas'?: number;
+  'text': string;
   'unknown'?: Array<FieldStatus> | null;
 }
 
@@ -798,6 +807,7 @@ export interface FieldStatus {
   'offset': number;
   'partition': number;
   'records': number;
+  'schema'?: number;
   'type'?: string;
 }
 
