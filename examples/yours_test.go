@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cepd/cepd/internal/gallery"
 	"github.com/cepd/cepd/query"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/catalog"
@@ -15,16 +16,17 @@ import (
 
 // TestMakeItYours does what the pages of the stories say under that title: the block
 // takes the place of the tables that it names anew, and the statements still compile.
-// What the text below it names as code stands in the statements.
+// What the table below it names as code stands in the statements, and each rule of the
+// story has a row there.
 func TestMakeItYours(t *testing.T) {
-	pages, err := filepath.Glob("*/README.md")
-	if err != nil || len(pages) == 0 {
-		t.Fatalf("%d pages: %v", len(pages), err)
+	stories, err := filepath.Glob("*/scenario.yaml")
+	if err != nil || len(stories) == 0 {
+		t.Fatalf("%d stories: %v", len(stories), err)
 	}
-	for _, page := range pages {
-		name := filepath.Dir(page)
+	for _, story := range stories {
+		name := filepath.Dir(story)
 		t.Run(name, func(t *testing.T) {
-			text := readFile(t, page)
+			text := readFile(t, filepath.Join(name, "README.md"))
 			_, section, _ := strings.Cut(text, "## Make it yours\n")
 			_, rest, _ := strings.Cut(section, "```sql yours\n")
 			block, below, ok := strings.Cut(rest, "```\n")
@@ -38,8 +40,23 @@ func TestMakeItYours(t *testing.T) {
 					t.Errorf("%s.sql does not have %s", name, code[1])
 				}
 			}
+			checkParameters(t, name, named)
 			compile(t, block+without(t, sql, definitions(t, block)))
 		})
+	}
+}
+
+// checkParameters checks that a table says of each rule what can be changed.
+func checkParameters(t *testing.T, name, table string) {
+	t.Helper()
+	e, err := gallery.Load(Files, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range e.Scenario.Rules {
+		if !strings.Contains(table, "| `"+r.Name+"` |") {
+			t.Errorf("the page does not say what can be changed of %s", r.Name)
+		}
 	}
 }
 

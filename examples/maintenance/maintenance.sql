@@ -1,6 +1,6 @@
 -- Predictive maintenance: what to look at before a machine fails.
 --   overheating   four readings, each hotter than the one before, that end above the limit
---   drift         its mean over ten minutes creeps up, by three degrees within an hour, and moves by small steps
+--   drift         its mean over ten minutes creeps up, by 3.5 degrees within an hour: in small steps, and for half an hour
 --   silent        no heartbeat for two minutes after the last: absence, decided by time alone
 
 CREATE TABLE readings (
@@ -66,9 +66,10 @@ FROM means MATCH_RECOGNIZE (
   MEASURES A.at AS since, L.at AS at, A.mean AS low, L.mean AS high, SUPPRESS_STATUS() AS status
   AFTER MATCH SKIP PAST LAST ROW
   PATTERN (A R{5} L)
-  SUPPRESS BY machine FOR INTERVAL '2' HOUR
+  SUPPRESS BY machine FOR INTERVAL '90' MINUTE
   DEFINE
-    R AS R.mean - PREV(R.mean) BETWEEN -0.5 AND 2.5,
-    L AS L.mean - PREV(L.mean) BETWEEN -0.5 AND 2.5 AND L.mean >= A.mean + 3
+    R AS R.mean - PREV(R.mean) BETWEEN -1.5 AND 3.5,
+    L AS L.mean - PREV(L.mean) BETWEEN -1.5 AND 3.5
+     AND L.mean >= A.mean + 3.5 AND PREV(L.mean) >= A.mean + 2.5 AND PREV(L.mean, 2) >= A.mean + 1.5
 )
 WHERE status = 'FIRST';

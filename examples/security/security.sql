@@ -3,8 +3,9 @@
 --   port_scan     one address asks for twenty different ports of a host within a minute
 --   beaconing     ten connections to one host at gaps that hardly differ: a program that
 --                 calls home
---   lateral       a login from outside, then, from the host that was entered, logins to two
---                 further hosts within ten minutes: three sources, one pattern
+--   lateral       a login from outside, then, from the host that was entered, a connection for
+--                 administration and with it a login, on two further hosts, all within ten
+--                 minutes: the log of logins and that of connections, one pattern
 
 CREATE TABLE logins (
   source STRING, host STRING, account STRING, ok BOOLEAN, outside BOOLEAN, ts TIMESTAMP(3),
@@ -55,17 +56,21 @@ FROM connections MATCH_RECOGNIZE (
 
 CREATE VIEW entered AS SELECT host AS via, 'in' AS kind, source, host, account, ts FROM logins WHERE ok AND outside;
 CREATE VIEW moved AS SELECT source AS via, 'on' AS kind, source, host, account, ts FROM logins WHERE ok AND NOT outside;
+CREATE VIEW reached AS
+SELECT source AS via, 'to' AS kind, source, host, CAST(NULL AS STRING) AS account, ts FROM connections WHERE port IN (22, 445, 3389, 5985);
 
 INSERT INTO incidents /*+ NAME('lateral') */
 SELECT 'lateral movement', source, via, first_host || ', ' || second_host, since, at
-FROM (SELECT * FROM entered UNION ALL BY NAME SELECT * FROM moved) MATCH_RECOGNIZE (
+FROM (SELECT * FROM entered UNION ALL BY NAME SELECT * FROM reached UNION ALL BY NAME SELECT * FROM moved) MATCH_RECOGNIZE (
   PARTITION BY via
   ORDER BY ts
   MEASURES I.source AS source, A.host AS first_host, B.host AS second_host, I.ts AS since, B.ts AS at
   AFTER MATCH SKIP PAST LAST ROW
-  PATTERN (I -> A -> B) WITHIN INTERVAL '10' MINUTE
+  PATTERN (I -> C -> A -> D -> B) WITHIN INTERVAL '10' MINUTE
   DEFINE
     I AS I.kind = 'in',
-    A AS A.kind = 'on',
-    B AS B.kind = 'on' AND B.host <> A.host
+    C AS C.kind = 'to',
+    A AS A.kind = 'on' AND A.host = C.host,
+    D AS D.kind = 'to' AND D.host <> C.host,
+    B AS B.kind = 'on' AND B.host = D.host
 );

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -147,5 +148,26 @@ scenarios:
 		if n := r.Rules[0]; n.Found != c.found || n.FalseAlarms != c.alarms || r.Short() != c.short || len(r.Missed) != 10-c.found || r.Events != 15 {
 			t.Errorf("planted %s, decoys %s: %+v", c.planted, c.decoy, r)
 		}
+	}
+}
+
+// TestUndecided: a rule that asks for less than it should says why, on its page too.
+func TestUndecided(t *testing.T) {
+	f, err := scenario.Parse([]byte(`
+duration: 1h
+entities: {k: {count: 50}}
+rules: {high: {key: {k: $k}, time: ts, precision: 0.5, recall: 0.5, why: half of them look alike}}
+scenarios:
+  - {name: planted, entity: k, count: 10, finds: high, steps: [{table: a, set: {k: $k, v: {uniform: [1, 9]}}}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Report{Events: 10, Rules: []scenario.Tally{{Rule: f.Rules[0], Planted: 10, Found: 6}}}
+	if r.Short() {
+		t.Error("six of ten are enough for this rule")
+	}
+	if want := "`high` cannot be decided by the events alone: half of them look alike."; !strings.Contains(figures(r), want) {
+		t.Errorf("the figures are\n%s\nwithout %s", figures(r), want)
 	}
 }

@@ -52,7 +52,8 @@ type node struct {
 
 type edge struct {
 	from, to *node
-	event    *scenario.Event // the first
+	first    *scenario.Event
+	texts    []string // of its events, different ones
 	count    int
 	class    string
 }
@@ -99,11 +100,30 @@ func (n *network) find(name string) *node {
 func (n *network) connect(from, to *node, e *scenario.Event, class string) {
 	for _, d := range n.edges {
 		if d.from == from && d.to == to && d.class == class {
-			d.count++
+			d.add(n.text(e))
 			return
 		}
 	}
-	n.edges = append(n.edges, &edge{from, to, e, 1, class})
+	d := &edge{from: from, to: to, first: e, class: class}
+	d.add(n.text(e))
+	n.edges = append(n.edges, d)
+}
+
+func (d *edge) add(text string) {
+	d.count++
+	if text != "" && !slices.Contains(d.texts, text) {
+		d.texts = append(d.texts, text)
+	}
+}
+
+// text is what is written beside an event.
+func (n *network) text(e *scenario.Event) string {
+	for _, name := range n.graph.Text {
+		if text := e.Text(name); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // edgeClass tells the events between two that the detection names.
@@ -255,23 +275,20 @@ func (n *network) drawOthers(b *strings.Builder, v *node, events []*scenario.Eve
 			first = y - 8 - rowHeight
 		}
 		middle(b, "faint", x, first, clip(name, maxOther))
-		middle(b, "faint", x, first+rowHeight, clip(e.Text(n.graph.Text), maxOther))
+		middle(b, "faint", x, first+rowHeight, clip(n.text(e), maxOther))
 	}
 }
 
 // edgeText is what is written beside an edge.
 func (n *network) edgeText(d *edge) string {
-	var parts []string
-	if text := d.event.Text(n.graph.Text); text != "" {
-		parts = append(parts, clip(text, maxNode))
-	}
-	if after := d.event.Time.Sub(n.label.From); after > time.Second {
+	parts := []string{clip(strings.Join(d.texts, ", "), maxNode)}
+	if after := d.first.Time.Sub(n.label.From); after > time.Second {
 		parts = append(parts, "+"+short(after))
 	}
-	if d.count > 1 {
+	if d.count > len(d.texts) {
 		parts = append(parts, fmt.Sprintf("×%d", d.count))
 	}
-	return strings.Join(parts, " ")
+	return strings.TrimSpace(strings.Join(parts, " "))
 }
 
 func middle(b *strings.Builder, class string, x, y float64, text string) {

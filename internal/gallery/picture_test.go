@@ -18,7 +18,7 @@ duration: 1h
 seed: 1
 entities: {acc: {count: 90, name: acc-$n}}
 rules: {r: {key: {a: $a}, time: ts, delay: 1h}}
-graphs: [{stories: [chain, once], from: payer, to: payee, text: amount}]
+graphs: [{stories: [chain, once], from: payer, to: payee, text: [amount]}]
 funnels: [{rule: r, column: far, steps: [near, far]}]
 traffic:
   - {name: pay, with: {x: acc, y: acc}, shared: true, rate: 100/h, steps: [{table: t, set: {payer: $x, payee: $y, amount: 1}}]}

@@ -17,7 +17,7 @@ type Graph struct {
 	Stories []string `yaml:"stories"`
 	From    string   `yaml:"from"` // fields of an event
 	To      string   `yaml:"to"`
-	Text    string   `yaml:"text"` // what is written beside it; "": nothing
+	Text    []string `yaml:"text"` // the first that an event has is written beside it
 }
 
 // Funnel says that the detections of a rule tell in a column how far something got.
