@@ -34,6 +34,7 @@ type demoCommand struct {
 	all    bool
 	serve  bool
 	speed  float64
+	dir    string // of the server; "": one that goes with it
 }
 
 func newDemo(g *global) *cobra.Command {
@@ -69,6 +70,7 @@ of their time in a second, at the rate you choose; --serve=false plays its scena
 	c.Flags().Float64Var(&d.speed, "speed", 0, "seconds of the story in one second, with --serve (default: the story takes five minutes)")
 	c.Flags().DurationVar(&d.live.Duration, "duration", 0, "end after this time, with --serve (default: at Ctrl-C)")
 	c.Flags().IntVar(&d.live.Rate, "rate", 20_000, "payments per second, on average (of fraud, live)")
+	c.Flags().StringVar(&d.dir, "data-dir", "", "new folder for the server, with --serve, that stays: with the files that the queries write (default: one that goes)")
 	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address of the web page and API, with --serve; when it is taken, another port")
 	return c
 }
@@ -104,7 +106,7 @@ func (d *demoCommand) fraud(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := cmp.Or(unused(flags, fraudDemo+" (live)", "all", "speed"), d.live.Validate(), d.validate()); err != nil {
 		return usageError{err}
 	}
-	return runDemo(ctx, d.global, d.live, d.listen)
+	return runDemo(ctx, d.global, d.live, d.listen, d.dir)
 }
 
 // validate looks at the flags of a live play.
@@ -172,7 +174,7 @@ func (d *demoCommand) play(ctx context.Context, name string, flags *pflag.FlagSe
 	if err := unused(flags, name, "rate"); err != nil {
 		return err
 	}
-	if err := unused(flags, name, "duration", "listen", "speed"); err != nil {
+	if err := unused(flags, name, "duration", "listen", "speed", "data-dir"); err != nil {
 		return fmt.Errorf("%w without --serve", err)
 	}
 	screen := d.screen(3)
@@ -210,7 +212,7 @@ func (d *demoCommand) playLive(ctx context.Context, name string, flags *pflag.Fl
 	if err != nil {
 		return err
 	}
-	server, err := newDemoServer(ctx, d.global, d.listen)
+	server, err := newDemoServer(ctx, d.global, d.listen, d.dir)
 	if err != nil {
 		return err
 	}
@@ -235,7 +237,7 @@ func (d *demoCommand) playLive(ctx context.Context, name string, flags *pflag.Fl
 	return nil
 }
 
-// demoServer is a server on a folder that goes with it.
+// demoServer is a server on a folder that goes with it, or that the user names.
 type demoServer struct {
 	*server
 	address net.Addr
@@ -243,34 +245,51 @@ type demoServer struct {
 }
 
 // newDemoServer listens at an address, or when it is taken at a free port.
-func newDemoServer(ctx context.Context, g *global, listen string) (*demoServer, error) {
+func newDemoServer(ctx context.Context, g *global, listen, dir string) (*demoServer, error) {
 	log, err := g.logger()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "cepd-demo-")
+	dir, remove, err := demoFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	s, err := newServer(config{DataDir: dir}, log)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, remove())
 	}
 	listener, err := listenNear(ctx, listen)
 	if err != nil {
-		return nil, errors.Join(err, s.close(), os.RemoveAll(dir))
+		return nil, errors.Join(err, s.close(), remove())
 	}
 	serving, stopServing := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.serve(serving, listener) }()
 	return &demoServer{server: s, address: listener.Addr(), stop: func() error {
 		stopServing()
-		return errors.Join(<-served, s.close(), os.RemoveAll(dir))
+		return errors.Join(<-served, s.close(), remove())
 	}}, nil
 }
 
-func runDemo(ctx context.Context, g *global, o demo.Options, listen string) error {
-	s, err := newDemoServer(ctx, g, listen)
+// demoFolder makes the folder of a demo, and says how it goes. What is in a folder
+// would go on with a broker that is gone, so it has to be empty.
+func demoFolder(dir string) (_ string, remove func() error, err error) {
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "cepd-demo-")
+		return dir, func() error { return os.RemoveAll(dir) }, err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = usagef("--data-dir %s: there is something in it already; name a new folder", dir)
+	}
+	return dir, func() error { return nil }, err
+}
+
+func runDemo(ctx context.Context, g *global, o demo.Options, listen, dir string) error {
+	s, err := newDemoServer(ctx, g, listen, dir)
 	if err != nil {
 		return err
 	}

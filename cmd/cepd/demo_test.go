@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -47,8 +48,9 @@ func TestDemoLive(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			done := make(chan int, 1)
+			dir := filepath.Join(t.TempDir(), "new")
 			go func() {
-				args := []string{"demo", name, "--serve", "--all", "--speed", "2000000", "--listen", "127.0.0.1:0"}
+				args := []string{"demo", name, "--serve", "--all", "--speed", "2000000", "--listen", "127.0.0.1:0", "--data-dir", dir}
 				done <- execute(ctx, args, stdio{in: strings.NewReader(""), out: &out, err: &errs})
 			}()
 			for _, r := range rules {
@@ -70,6 +72,13 @@ func TestDemoLive(t *testing.T) {
 				if !row.MatchString(out.String()) {
 					t.Errorf("%s is not in the count, or wrong ones are:\n%s", r, &out)
 				}
+			}
+			if files, _ := filepath.Glob(filepath.Join(dir, "files/lake/silver/*/*/*.parquet")); name == "clickstream" && len(files) == 0 {
+				t.Error("the silver layer has no files")
+			}
+			again := execute(t.Context(), []string{"demo", name, "--serve", "--data-dir", dir}, stdio{in: strings.NewReader(""), out: &out, err: &errs})
+			if again != exitUsage || !strings.Contains(errs.String(), "name a new folder") {
+				t.Errorf("exit %d for a folder that is not empty: %s", again, &errs)
 			}
 		})
 	}
