@@ -103,6 +103,11 @@ func pages(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	list = append(list, guides...)
+	samples, err := filepath.Glob("../examples/*/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = append(list, samples...)
 	return append(list, filepath.Join("..", "README.md"), filepath.Join("..", "CONTRIBUTING.md"))
 }
 
@@ -113,7 +118,7 @@ func TestExamples(t *testing.T) {
 	t.Setenv("CEPD_SECRET_SMTP", "sesame")
 	t.Setenv("CEPD_SECRET_SLACK", "https://chat.example/hooks/7")
 	for _, file := range pages(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		t.Run(strings.TrimPrefix(file, "../"), func(t *testing.T) {
 			p := readPage(t, file)
 			dir := t.TempDir()
 			p.writeFiles(t, dir)
@@ -127,8 +132,15 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// writeFiles puts the files of the page into dir, and the module of the examples.
+// writeFiles puts the files of the page into dir, and the examples with their module.
 func (p *page) writeFiles(t *testing.T, dir string) {
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(examples, filepath.Join(dir, "examples")); err != nil {
+		t.Fatal(err)
+	}
 	module, err := os.ReadFile("../examples/functions/functions.wasm")
 	if err != nil {
 		t.Fatal(err)
@@ -242,9 +254,9 @@ func (p *page) values(t *testing.T, dir string, b block) {
 	}
 }
 
-// TestLinks checks that relative links lead somewhere.
+// TestLinks checks that relative links lead somewhere: to a file, and there to a heading.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
 	more, _ := filepath.Glob("decisions/*.md")
 	for _, file := range append(pages(t), more...) {
 		text, err := os.ReadFile(file)
@@ -252,11 +264,33 @@ func TestLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); errors.Is(err, os.ErrNotExist) {
+			target := filepath.Join(filepath.Dir(file), m[1])
+			if m[1] == "" {
+				target = file
+			}
+			if _, err := os.Stat(target); errors.Is(err, os.ErrNotExist) {
 				t.Errorf("%s: link to %s leads nowhere", file, m[1])
+			} else if m[2] != "" && strings.HasSuffix(target, ".md") && !headings(t, target)[m[2]] {
+				t.Errorf("%s: %s has no heading #%s", file, target, m[2])
 			}
 		}
 	}
+}
+
+// headings is the anchors of a page's headings, as GitHub and the site make them.
+func headings(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	anchors := map[string]bool{}
+	other, fenced := regexp.MustCompile(`[^\p{L}\p{N}_ -]`), false
+	for _, line := range readPage(t, file).lines {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if title := strings.TrimLeft(line, "#"); title != line && !fenced {
+			anchors[strings.ReplaceAll(other.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")] = true
+		}
+	}
+	return anchors
 }
 
 // TestErrorCodesAreDocumented checks errors.md against the codes.

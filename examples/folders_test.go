@@ -38,6 +38,23 @@ func TestFolders(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join("..", row[1])); err != nil || !strings.Contains(string(text), "func "+row[2]+"(") {
 			t.Errorf("%s: there is no %s in %s: %v", name, row[2], row[1], err)
 		}
+		checkSample(t, name)
+	}
+}
+
+// checkSample checks that a sample with rules has a page with a command, which the tests
+// of the docs run.
+func checkSample(t *testing.T, name string) {
+	t.Helper()
+	if sql, _ := filepath.Glob(filepath.Join(name, "*.sql")); len(sql) == 0 && name != "packs" {
+		return
+	}
+	text, err := os.ReadFile(filepath.Join(name, "README.md"))
+	if err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(string(text), "```sh run\ncepd ") || !strings.Contains(string(text), "```output\n") {
+		t.Errorf("%s/README.md does not say what to run, and what it prints", name)
 	}
 }
 
