@@ -48,10 +48,17 @@ a packs.lock, it checks that the packs are as they were imported.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		dir := args[0]
 		if _, err := os.Stat(filepath.Join(dir, pack.LockName)); err == nil {
-			return pack.Verify(dir)
+			if err := pack.Verify(dir); err != nil {
+				return err
+			}
+			fmt.Fprintf(g.std.out, "the packs in %s are as they were imported\n", dir)
+			return nil
 		}
 		if len(with) > 0 || len(params) > 0 {
-			_, err := g.compilePack(dir, with, params)
+			rules, err := g.compilePack(dir, with, params)
+			if err == nil {
+				fmt.Fprintf(g.std.out, "%d rules compile with these tables and parameters\n", len(rules))
+			}
 			return err
 		}
 		m, results, err := pack.Check(c.Context(), dir, version)

@@ -22,7 +22,7 @@ func Convert(file, src string, o convert.Options) (string, error) {
 	}
 	table, err := o.TableOf(nil)
 	if err != nil {
-		return "", fmt.Errorf("%s: say which table has the events: --table NAME", file)
+		return "", fmt.Errorf("%s: say which table has the events: --table NAME; it is one, and event.category tells them apart", file)
 	}
 	if o.Name == "" {
 		base := filepath.Base(file)
