@@ -277,14 +277,18 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// headings is the anchors of a page's headings, as GitHub and the site make them.
+// headings is the anchors of a page: of its headings, as GitHub and the site make them,
+// and those that are written out.
 func headings(t *testing.T, file string) map[string]bool {
 	t.Helper()
 	anchors := map[string]bool{}
-	other, fenced := regexp.MustCompile(`[^\p{L}\p{N}_ -]`), false
+	other, named, fenced := regexp.MustCompile(`[^\p{L}\p{N}_ -]`), regexp.MustCompile(`<a id="([^"]+)">`), false
 	for _, line := range readPage(t, file).lines {
 		if strings.HasPrefix(line, "```") {
 			fenced = !fenced
+		}
+		if m := named.FindStringSubmatch(line); m != nil {
+			anchors[m[1]] = true
 		}
 		if title := strings.TrimLeft(line, "#"); title != line && !fenced {
 			anchors[strings.ReplaceAll(other.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")] = true

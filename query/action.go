@@ -18,6 +18,11 @@ func (c *compiler) action(a Action) {
 }
 
 func (c *compiler) explain(s *ast.Explain) {
+	if s.Analyze {
+		c.list.Add(diag.NotSupported, s.Pos(), "EXPLAIN ANALYZE is not supported yet").
+			WithHint("EXPLAIN tells the plan; the web page shows what the operators of a query that runs do")
+		return
+	}
 	if root, _ := c.root(s.Statement); root != nil {
 		if root.Name == "" {
 			root.Name = root.Table.Name
