@@ -6,18 +6,21 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 // store is a server that speaks S3, with an empty bucket.
@@ -94,6 +97,71 @@ func TestCrashInBucket(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoreRestartsUnderWriter stops the store in the middle of many of its requests, and
+// starts it again: the rows are there once.
+func TestStoreRestartsUnderWriter(t *testing.T) {
+	backend := s3mem.New()
+	if err := backend.CreateBucket("bucket"); err != nil {
+		t.Fatal(err)
+	}
+	x := &mortalStore{inner: gofakes3.New(backend).Server(), hit: make(chan struct{})}
+	x.start(listentest.Again(t, "127.0.0.1:0"))
+	defer func() { x.stop() }()
+	address := x.server.Listener.Addr().String()
+	s := startIn(t, "http://"+address)
+	done := make(chan error, 1)
+	go func() { done <- life(t, s, rand.New(rand.NewPCG(1, 1)), 4*total) }()
+	for restarts := 0; ; restarts++ {
+		select {
+		case <-x.hit:
+			x.stop()
+			x.start(listentest.Again(t, address))
+			continue
+		case err := <-done:
+			if err != nil || restarts < 3 {
+				t.Fatalf("%d restarts, %v", restarts, err)
+			}
+		}
+		break
+	}
+	x.every.Store(0)
+	upTo(t, download(t, s), 4*total)
+}
+
+// mortalStore is a store that does not answer some of its requests: it is to be stopped
+// then.
+type mortalStore struct {
+	inner    http.Handler
+	server   *httptest.Server
+	hit      chan struct{}
+	every    atomic.Int64 // requests
+	requests atomic.Int64
+}
+
+func (x *mortalStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if n := x.every.Load(); n == 0 || x.requests.Add(1)%n != 0 {
+		x.inner.ServeHTTP(w, r)
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body) // until then nobody notices that the client is gone
+	select {
+	case x.hit <- struct{}{}:
+		<-r.Context().Done()
+	case <-r.Context().Done():
+	}
+}
+
+func (x *mortalStore) start(l net.Listener) {
+	x.every.Store(13)
+	x.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: x}}
+	x.server.Start()
+}
+
+func (x *mortalStore) stop() {
+	x.server.CloseClientConnections()
+	x.server.Close()
 }
 
 // TestFencedInBucket: a process that was replaced gets nothing in.
