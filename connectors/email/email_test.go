@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"os"
@@ -28,6 +29,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/hostile"
 	"github.com/cepd/cepd/internal/listentest"
 )
 
@@ -249,6 +251,43 @@ func TestRestart(t *testing.T) {
 		if !strings.Contains(all, "Card "+card+" spent") {
 			t.Errorf("no mail about %s", card)
 		}
+	}
+}
+
+// TestHostileTexts: whatever a mail is to say, it says in one mail that a mail program
+// can read.
+func TestHostileTexts(t *testing.T) {
+	list, err := hostile.Texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{}
+	o := s.start(t, false)
+	o["email.subject"], o["email.text"], o["digest.messages"], o["sink.requests.max-inflight"] = "{{card}}", "{{card}}|", "1000", "1"
+	if _, err := send(t, o, list...); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	want := map[string]bool{}
+	for _, text := range list {
+		want[lines.Replace(text)+"|"] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, text := range s.taken {
+		m, err := mail.ReadMessage(strings.NewReader(text))
+		if err != nil {
+			t.Fatalf("%.200q: %v", text, err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+		got := strings.TrimSuffix(lines.Replace(string(body)), "\n")
+		if !want[got] || err != nil || m.Header.Get("Bcc") != "" {
+			t.Errorf("%.100q came: %v %v", got, err, m.Header)
+		}
+		delete(want, got)
+	}
+	for text := range want {
+		t.Errorf("%.100q did not come", text)
 	}
 }
 
