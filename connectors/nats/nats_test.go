@@ -243,7 +243,9 @@ func TestRestartUnderLoad(t *testing.T) {
 	if err := s.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	written := make(chan struct{})
 	go func() {
+		defer close(written)
 		for from := 0; from < rows; from += batch {
 			write(t, s, from, from+batch)
 		}
@@ -279,6 +281,7 @@ func TestRestartUnderLoad(t *testing.T) {
 			b.up()
 		}
 	}
+	<-written
 	for i := range rows {
 		if n := seen[fmt.Sprintf(`{"i":%d}`, i)]; n != 1 {
 			t.Fatalf("row %d is there %d times", i, n)
