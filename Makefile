@@ -43,6 +43,7 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	@scripts/need-java.sh
 	@scripts/need-browser.sh
 	@scripts/need-postgres.sh
+	@scripts/need-s3.sh
 	-@$(STEP) -step 'generated code is current' scripts/generate.sh --check
 	-@$(STEP) -step gofmt scripts/gofmt.sh
 	-@$(STEP) -step vet $(GO) vet ./...

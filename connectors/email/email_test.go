@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"os"
@@ -28,6 +29,8 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/hostile"
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 // server is a mail server. What it answers to the n-th mail is a list; behind it, all
@@ -35,6 +38,11 @@ import (
 type server struct {
 	answers []error
 	user    string // that has to log in; "": nobody
+
+	address  string
+	implicit bool // TLS from the start
+	tls      *tls.Config
+	down     func()
 
 	mu    sync.Mutex
 	tries int
@@ -107,25 +115,35 @@ func (s *server) start(t *testing.T, implicit bool) map[string]string {
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	web := smtp.NewServer(s)
-	web.TLSConfig = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
-	web.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	s.implicit, s.address = implicit, "127.0.0.1:0"
+	s.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
+	s.up(t)
+	t.Cleanup(func() { s.down() })
+	_, port, _ := net.SplitHostPort(s.address)
 	o := map[string]string{"connector": "email", "smtp.host": "127.0.0.1", "smtp.port": port, "smtp.ca-file": ca,
 		"email.from": "cepd <cepd@example.org>", "email.to": "Ann <ann@example.org>, bob@example.org",
 		"email.subject": "Card {{card}}", "email.text": "Card {{card}} spent {{amount}}.",
 		"sink.retry-strategy.exponential-delay.initial-backoff": "1 ms", "sink.retry-strategy.exponential-delay.max-backoff": "5 ms"}
 	if implicit {
-		l, o["smtp.tls"] = tls.NewListener(l, web.TLSConfig), "tls"
+		o["smtp.tls"] = "tls"
+	}
+	return o
+}
+
+// up has the server listen, at its address of before if it had one.
+func (s *server) up(t *testing.T) {
+	t.Helper()
+	web := smtp.NewServer(s)
+	web.TLSConfig, web.ErrorLog = s.tls, slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	bare := listentest.Again(t, s.address)
+	s.address = bare.Addr().String()
+	l := bare
+	if s.implicit {
+		l = tls.NewListener(l, s.tls)
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = web.Serve(l) }()
-	t.Cleanup(func() { web.Close(); <-done })
-	return o
+	s.down = func() { web.Close(); _ = bare.Close(); <-done }
 }
 
 var columns = []connectors.Column{{Name: "card", Type: event.TString}, {Name: "amount", Type: event.TInt64}}
@@ -147,6 +165,12 @@ func send(t *testing.T, o map[string]string, cards ...string) (*sink, error) {
 	if err := s.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
+	return s, deliver(t, s, cards...)
+}
+
+func deliver(t *testing.T, s *sink, cards ...string) error {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	b := event.NewBatch(event.NewSchema(event.Field{Name: "card", Type: event.TString}, event.Field{Name: "amount", Type: event.TInt64}))
 	b.Reset(len(cards))
 	for i, c := range cards {
@@ -154,10 +178,7 @@ func send(t *testing.T, o map[string]string, cards ...string) (*sink, error) {
 		b.Cols[1].Set(i, len(cards), event.IntValue(int64(i)))
 		b.ID[i] = event.Detection(7, uint64(i))
 	}
-	if err := s.Write(ctx, b); err != nil {
-		t.Fatal(err)
-	}
-	return s, s.Flush(ctx)
+	return errors.Join(s.Write(ctx, b), s.Flush(ctx))
 }
 
 func TestMail(t *testing.T) {
@@ -194,6 +215,79 @@ func TestRepeated(t *testing.T) {
 	}
 	if list := x.Refused(); len(list) != 1 || list[0].Status != 554 || string(list[0].Value) != "Card b spent 1." {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestRestart: the mail server goes while mails leave, and comes back at its address:
+// each mail is taken.
+func TestRestart(t *testing.T) {
+	s := &server{}
+	o := s.start(t, false)
+	o["sink.max-retries"], o["sink.circuit-breaker.failures"] = "100000", "0"
+	x, err := send(t, o, "a", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.down()
+	done := make(chan error, 1)
+	go func() { done <- deliver(t, x, "c", "d", "e") }()
+	look, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer look.Stop()
+	for x.Activity().Failures < 3 {
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("%+v", x.Activity())
+		}
+	}
+	s.up(t)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := strings.Join(s.taken, "")
+	for _, card := range []string{"a", "b", "c", "d", "e"} {
+		if !strings.Contains(all, "Card "+card+" spent") {
+			t.Errorf("no mail about %s", card)
+		}
+	}
+}
+
+// TestHostileTexts: whatever a mail is to say, it says in one mail that a mail program
+// can read.
+func TestHostileTexts(t *testing.T) {
+	list, err := hostile.Texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{}
+	o := s.start(t, false)
+	o["email.subject"], o["email.text"], o["digest.messages"], o["sink.requests.max-inflight"] = "{{card}}", "{{card}}|", "1000", "1"
+	if _, err := send(t, o, list...); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	want := map[string]bool{}
+	for _, text := range list {
+		want[lines.Replace(text)+"|"] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, text := range s.taken {
+		m, err := mail.ReadMessage(strings.NewReader(text))
+		if err != nil {
+			t.Fatalf("%.200q: %v", text, err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+		got := strings.TrimSuffix(lines.Replace(string(body)), "\n")
+		if !want[got] || err != nil || m.Header.Get("Bcc") != "" {
+			t.Errorf("%.100q came: %v %v", got, err, m.Header)
+		}
+		delete(want, got)
+	}
+	for text := range want {
+		t.Errorf("%.100q did not come", text)
 	}
 }
 

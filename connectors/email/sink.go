@@ -106,9 +106,22 @@ func (s *sink) mail(c *outbound.Call) (*gomail.Msg, error) {
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no answers of absence
 	m.SetGenHeader("Cepd-Id", id)
 	m.SetDate()
-	m.Subject(c.Target)
+	m.Subject(subject(c.Target))
 	m.SetBodyString(gomail.TypeTextPlain, string(c.Body))
 	return m, nil
+}
+
+// maxSubject is the characters of a subject: the line of a header is bounded.
+const maxSubject = 200
+
+func subject(text string) string {
+	n := 0
+	for i := range text {
+		if n++; n > maxSubject {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 // client is set up anew for each attempt: a session that failed is not used again.

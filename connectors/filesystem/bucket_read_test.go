@@ -22,6 +22,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 // stored is a store with a bucket that a test puts objects into.
@@ -286,10 +287,7 @@ func TestStoreRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if l, err = net.Listen("tcp", address); err != nil {
-		t.Skipf("the port is taken: %v", err)
-	}
-	h = start(l)
+	h = start(listentest.Again(t, address))
 	t.Cleanup(func() { _ = h.Close() })
 	if err := r.toEnd(event.MaxRows); err != nil || len(r.rows) != 1<<20+1<<10 {
 		t.Errorf("%d rows, %v", len(r.rows), err)

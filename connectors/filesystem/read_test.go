@@ -23,6 +23,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/s3test"
 	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/memstore"
@@ -240,15 +241,19 @@ func TestRoundTrip(t *testing.T) {
 		want = append(want, line(b, i))
 	}
 	slices.Sort(want)
-	endpoint := store(t, plain)
+	inStores(t, func(t *testing.T, empty func() where) { roundTrips(t, empty(), b, want) })
+}
+
+func roundTrips(t *testing.T, w where, b *event.Batch, want []string) {
+	t.Helper()
 	for _, format := range []string{"csv", "csv.header", "json", "parquet"} {
 		for _, packing := range []string{"none", "gzip", "zstd"} {
-			for _, path := range []string{t.TempDir(), "s3://bucket/" + format + "/" + packing} {
+			for _, path := range []string{t.TempDir(), "s3://" + w.bucket + "/" + format + "/" + packing} {
 				if format == "parquet" && packing != "none" {
 					continue
 				}
 				name, header := strings.CutSuffix(format, ".header")
-				table := lakeTable(path, folderColumnsOfTest, "format", name, "partition-by", "day, big, k, s", optCompression, packing, optMaxOpen, "3", optEndpoint, endpoint, optRegion, "x", optAccessKey, "a", optSecretKey, "b")
+				table := lakeTable(path, folderColumnsOfTest, "format", name, "partition-by", "day, big, k, s", optCompression, packing, optMaxOpen, "3", optEndpoint, w.endpoint, optRegion, "us-east-1", optAccessKey, s3test.AccessKey, optSecretKey, s3test.SecretKey)
 				if !header {
 					table.Options["csv.header"] = "true"
 				}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 var (
@@ -122,6 +123,47 @@ func TestHostileAnswers(t *testing.T) {
 	if _, err := ask(t, map[string]string{"url": s.URL + "/?token=secret"}, 1, "x"); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Error(err)
 	}
+}
+
+// TestLookupRestart: one looker asks a service that goes and comes back; meanwhile it
+// says that asking again may help, which the query does.
+func TestLookupRestart(t *testing.T) {
+	h := nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		fmt.Fprintf(w, `{"id":%s,"name":"n%[1]s"}`, r.URL.Query().Get("id"))
+	})
+	s := httptest.NewServer(h)
+	l, err := New(nil).(connectors.Asked).Looker(connectors.Table{Name: "t", Columns: columns, Physical: columns, Options: map[string]string{"url": s.URL, "format": "json"}}, keys[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for round := range 3 {
+		if got, err := askOne(t, l, int64(round)); got != fmt.Sprintf("n%d", round) || err != nil {
+			t.Fatalf("round %d: %q, %v", round, got, err)
+		}
+		address := s.Listener.Addr().String()
+		s.Close()
+		_, err = askOne(t, l, 7)
+		if p := (*connectors.PermanentError)(nil); err == nil || errors.As(err, &p) {
+			t.Fatalf("round %d: a service that is away: %v", round, err)
+		}
+		s = &httptest.Server{Listener: listentest.Again(t, address), Config: &nethttp.Server{Handler: h}}
+		s.Start()
+	}
+	s.Close()
+}
+
+// askOne asks for the name of an id.
+func askOne(t *testing.T, l connectors.Looker, id int64) (name string, err error) {
+	t.Helper()
+	b := event.NewBatch(event.NewSchema(event.Field{Name: "id", Type: event.TInt64}))
+	b.Reset(1)
+	b.Cols[0].Set(0, 1, event.IntValue(id))
+	err = l.Find(t.Context(), b, func(_ int, row []event.Value) { name += string(row[1].S) })
+	return name, err
 }
 
 func TestOptions(t *testing.T) {

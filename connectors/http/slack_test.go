@@ -1,8 +1,11 @@
 package http
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
@@ -45,4 +48,34 @@ func TestSlack(t *testing.T) {
 			t.Errorf("%s: %v", option, err)
 		}
 	}
+}
+
+// TestSlackRestart: the chat goes and comes back, and each message comes.
+func TestSlackRestart(t *testing.T) {
+	r := newReceiver(t, nil)
+	table := hookTable(map[string]string{"connector": "slack", "slack.webhook-url": r.server.URL, "slack.text": "n{{id}}", "sink.max-retries": "100000"})
+	delete(table.Options, "format")
+	made, err := NewSlack().Sink(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := made.(*slackSink)
+	send := func(ids ...int64) error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		return errors.Join(s.Write(ctx, hookRows(ids...)), s.Flush(ctx))
+	}
+	if err := errors.Join(s.Open(t.Context()), send(1, 2, 3)); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	done := make(chan error, 1)
+	r.restart(func() {
+		go func() { done <- send(4, 5, 6) }()
+		failed(t, s, 3)
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	r.checkKeys([]int64{1, 2, 3, 4, 5, 6})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	nethttp "net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 // received is a request that came.
@@ -50,12 +50,7 @@ func (r *receiver) restart(meanwhile func()) {
 	r.server.CloseClientConnections()
 	r.server.Close()
 	meanwhile()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		r.t.Error(err)
-		return
-	}
-	r.server = &httptest.Server{Listener: l, Config: &nethttp.Server{Handler: r}}
+	r.server = &httptest.Server{Listener: listentest.Again(r.t, address), Config: &nethttp.Server{Handler: r}}
 	r.server.Start()
 }
 
@@ -264,18 +259,26 @@ func TestRestart(t *testing.T) {
 	done := make(chan error, 1)
 	r.restart(func() {
 		go func() { done <- deliver(t, s, hookRows(4, 5, 6)) }()
-		look := time.NewTicker(time.Millisecond)
-		defer look.Stop()
-		for range look.C {
-			if a := s.Activity(); a.Failures >= 3 && a.LastError != "" {
-				return
-			}
-		}
+		failed(t, s, 3)
 	})
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
 	r.checkKeys([]int64{1, 2, 3, 4, 5, 6})
+}
+
+// failed waits for n calls that nobody answers.
+func failed(t *testing.T, s connectors.Active, n int64) {
+	look, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer look.Stop()
+	for a := s.Activity(); a.Failures < n || a.LastError == ""; a = s.Activity() {
+		select {
+		case <-look.C:
+		case <-late:
+			t.Errorf("%+v", a)
+			return
+		}
+	}
 }
 
 // TestKeyOrder: of rows with one primary key each is sent when the one before is

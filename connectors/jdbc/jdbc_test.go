@@ -127,6 +127,32 @@ func TestPostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	testDatabase(t, p.options())
+	testLookupRestart(t, p)
+}
+
+// testLookupRestart: one looker asks a database that goes and comes back; meanwhile it
+// says that asking again may help, which the query does.
+func testLookupRestart(t *testing.T, p postgres) {
+	t.Helper()
+	l := asking(t, columns, p.options())
+	for round := range 2 {
+		var rows []string
+		var err error
+		for range 100 { // a connection of before may break once each
+			if rows, err = find(l, [2]string{"2", "EU"}, [2]string{"1", "US"}); err == nil {
+				break
+			}
+		}
+		if len(rows) != 3 || err != nil {
+			t.Fatalf("round %d: %v, %v", round, rows, err)
+		}
+		p.Down()
+		_, err = find(l, [2]string{"2", "EU"})
+		if permanent := (*connectors.PermanentError)(nil); err == nil || errors.As(err, &permanent) {
+			t.Fatalf("round %d: a server that is away: %v", round, err)
+		}
+		p.Up()
+	}
 }
 
 // postgres is a server of the test's own.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/hostile"
 )
 
 var sumColumns = []connectors.Column{{Name: "id", Type: event.TInt64}, {Name: "name", Type: event.TString}, {Name: "sum", Type: event.TDecimal(10, 2)}}
@@ -178,6 +180,38 @@ func TestAppend(t *testing.T) {
 		missing := x.open(x.table(optTable, "nowhere"))
 		if err := errors.Join(write(t, missing, "+I 5 x 1"), missing.Flush(t.Context())); !errors.As(err, &p) {
 			t.Errorf("a table that is not there: %v", err)
+		}
+	})
+}
+
+// TestHostileTexts: a text is in the database as it was, or the write ends with the
+// database's reason, which no repetition changes.
+func TestHostileTexts(t *testing.T) {
+	list, err := hostile.Texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets(t, func(t *testing.T, x *target) {
+		if _, err := x.db.Exec("CREATE TABLE texts (id bigint PRIMARY KEY, name text)"); err != nil {
+			t.Fatal(err)
+		}
+		table := x.table(optTable, "texts")
+		table.Columns, table.Physical = sumColumns[:2], sumColumns[:2]
+		for i, text := range list {
+			s := x.open(table)
+			b := event.NewBatch(event.NewSchema(event.Field{Name: "id", Type: event.TInt64}, event.Field{Name: "name", Type: event.TString}))
+			b.Reset(1)
+			b.Cols[0].Set(0, 1, event.IntValue(int64(i)))
+			b.Cols[1].Set(0, 1, event.StringValue(text))
+			err := errors.Join(s.Write(t.Context(), b), s.Flush(t.Context()), s.Close())
+			var got string
+			found := x.db.QueryRow("SELECT name FROM texts WHERE id = " + strconv.Itoa(i)).Scan(&got)
+			var p *connectors.PermanentError
+			switch {
+			case errors.As(err, &p) && strings.Contains(text, "\x00") && x.restart != nil && errors.Is(found, sql.ErrNoRows): // PostgreSQL has no NUL
+			case err != nil || found != nil || got != text:
+				t.Errorf("%.50q: %.50q, %v, %v", text, got, err, found)
+			}
 		}
 	})
 }

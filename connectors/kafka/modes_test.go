@@ -329,12 +329,16 @@ func TestBrokerRestart(t *testing.T) {
 		written <- sink.Flush(context.Background())
 	}()
 	p := openPartition(t, openSource(t, table(b.Bootstrap, topic)), 0, connectors.Start)
+	up := make(chan struct{})
+	upserted := writeUpserts(t, b, up)
 	<-halfway
 	b.Kill(t)
 	b.Up(t)
+	close(up)
 	if err := <-written; err != nil {
 		t.Fatal(err)
 	}
+	upserted()
 	seen := map[string]bool{}
 	for at := int64(0); len(seen) < n; at = p.raw.Next {
 		if err := p.next(4096, -1); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/kafka"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/kafkatest"
 )
 
 // upsertTable is a table of upserts by user.
@@ -93,6 +95,53 @@ func TestUpserts(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// writeUpserts writes changes until done is closed; check says
+// whether the last value of each key is that of its last change.
+func writeUpserts(t *testing.T, b *kafkatest.Kafka, done <-chan struct{}) (check func()) {
+	t.Helper()
+	topic := b.Topic(t, 1)
+	s, err := kafka.NewUpsert(newLines).Sink(upsertTable(b.Bootstrap, topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if err := s.Open(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	n, written := 0, make(chan error, 1)
+	go func() {
+		for {
+			if err := errors.Join(s.Write(t.Context(), rows(n, n+100)), s.Flush(t.Context())); err != nil {
+				written <- err
+				return
+			}
+			n += 100
+			select {
+			case <-done:
+				written <- nil
+				return
+			default:
+			}
+		}
+	}()
+	return func() {
+		t.Helper()
+		if err := <-written; err != nil {
+			t.Fatal(err)
+		}
+		last := map[string]string{}
+		for _, record := range upsertRecords(t, b.Bootstrap, topic) {
+			key, value, _ := strings.Cut(record, "=")
+			last[key] = value
+		}
+		for i := n - 10; i < n; i++ {
+			if user := fmt.Sprintf("user-%d", i%10); last[user] != fmt.Sprintf("%s,%d", user, i) {
+				t.Errorf("%s is %s at the end, of %d", user, last[user], n)
+			}
+		}
+	}
 }
 
 func TestUpsertOptions(t *testing.T) {

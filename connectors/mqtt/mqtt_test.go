@@ -22,6 +22,7 @@ import (
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/hostile"
+	"github.com/cepd/cepd/internal/listentest"
 	"github.com/cepd/cepd/state/intake"
 )
 
@@ -35,11 +36,15 @@ type testBroker struct {
 	door   *door
 	port   int
 	subs   chan string // filters as they are subscribed to
+
+	mu  sync.Mutex
+	got map[string]bool // values that clients published
+	all chan struct{}   // has one when there are more
 }
 
 func startBroker(t *testing.T) *testBroker {
 	t.Helper()
-	b := &testBroker{t: t, subs: make(chan string, 100)}
+	b := &testBroker{t: t, subs: make(chan string, 100), got: map[string]bool{}, all: make(chan struct{}, 1)}
 	b.up()
 	t.Cleanup(b.down)
 	return b
@@ -48,13 +53,10 @@ func startBroker(t *testing.T) *testBroker {
 func (b *testBroker) up() {
 	b.t.Helper()
 	b.server = mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	if err := errors.Join(b.server.AddHook(&auth.AllowHook{}, nil), b.server.AddHook(&subscriptions{b: b}, nil)); err != nil {
+	if err := errors.Join(b.server.AddHook(&auth.AllowHook{}, nil), b.server.AddHook(&watcher{b: b}, nil)); err != nil {
 		b.t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	l := listentest.Again(b.t, fmt.Sprintf("127.0.0.1:%d", b.port))
 	b.port, b.door = l.Addr().(*net.TCPAddr).Port, &door{Listener: l, locked: make(chan struct{})}
 	if err := b.server.AddListener(listeners.NewNet("t", b.door)); err != nil {
 		b.t.Fatal(err)
@@ -126,16 +128,55 @@ func (d *door) slam() {
 	}
 }
 
-// subscriptions tells of subscriptions.
-type subscriptions struct {
+// watcher tells of subscriptions, and of what clients publish.
+type watcher struct {
 	mochi.HookBase
 	b *testBroker
 }
 
-func (h *subscriptions) Provides(what byte) bool { return what == mochi.OnSubscribed }
-func (h *subscriptions) OnSubscribed(_ *mochi.Client, p packets.Packet, _ []byte) {
+func (h *watcher) Provides(what byte) bool {
+	return what == mochi.OnSubscribed || what == mochi.OnPublish
+}
+
+func (h *watcher) OnPublish(_ *mochi.Client, p packets.Packet) (packets.Packet, error) {
+	h.b.mu.Lock()
+	h.b.got[string(p.Payload)] = true
+	h.b.mu.Unlock()
+	select {
+	case h.b.all <- struct{}{}:
+	default:
+	}
+	return p, nil
+}
+
+func (h *watcher) OnSubscribed(_ *mochi.Client, p packets.Packet, _ []byte) {
 	for _, f := range p.Filters {
 		h.b.subs <- f.Filter
+	}
+}
+
+func (b *testBroker) has(value string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.got[value]
+}
+
+// reached waits until clients have published n values.
+func (b *testBroker) reached(n int) {
+	b.t.Helper()
+	late := time.After(patience)
+	for {
+		b.mu.Lock()
+		got := len(b.got)
+		b.mu.Unlock()
+		if got >= n {
+			return
+		}
+		select {
+		case <-b.all:
+		case <-late:
+			b.t.Fatalf("%d values have come", got)
+		}
 	}
 }
 
@@ -433,6 +474,41 @@ func TestWriteRestart(t *testing.T) {
 					}
 				}
 				b.restart()
+			}
+		})
+	}
+}
+
+// TestRestartInFlight restarts the broker while rows are under way: it gets each.
+func TestRestartInFlight(t *testing.T) {
+	const rows, restarts = 3000, 3
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			b := startBroker(t)
+			s, err := New(nil).Sink(b.table(optTopic, "to/{i}", optVersion, version))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := s.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for from := 0; from < rows; from += 100 {
+					write(t, s, from, from+100)
+				}
+			}()
+			for round := range restarts {
+				b.reached(rows * (round + 1) / (restarts + 1))
+				b.restart()
+			}
+			<-done
+			for i := range rows {
+				if !b.has(fmt.Sprintf(`{"i":%d}`, i)) {
+					t.Fatalf("the broker has not got row %d", i)
+				}
 			}
 		})
 	}

@@ -129,6 +129,9 @@ func (s *sink) send(ctx context.Context, lane int) error {
 	return nil
 }
 
+// errLost says that a message may not have come.
+var errLost = errors.New("the connection was lost before the broker acknowledged it")
+
 // refusedError says that the broker does not want a message.
 type refusedError struct {
 	topic string

@@ -22,9 +22,9 @@ import (
 // startTLSBroker is a broker that wants the certificates of clients.
 func startTLSBroker(t *testing.T, ca *remotetest.Authority) *testBroker {
 	t.Helper()
-	b := &testBroker{t: t, subs: make(chan string, 100)}
+	b := &testBroker{t: t, subs: make(chan string, 100), got: map[string]bool{}, all: make(chan struct{}, 1)}
 	b.server = mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	if err := errors.Join(b.server.AddHook(&auth.AllowHook{}, nil), b.server.AddHook(&subscriptions{b: b}, nil)); err != nil {
+	if err := errors.Join(b.server.AddHook(&auth.AllowHook{}, nil), b.server.AddHook(&watcher{b: b}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

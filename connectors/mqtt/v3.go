@@ -94,43 +94,60 @@ func refused3(t mqtt3.Token) error {
 type link3 struct {
 	*config
 	mu     sync.Mutex
-	client mqtt3.Client // nil: none yet
+	client mqtt3.Client  // nil: none yet
+	lost   chan struct{} // closed when its connection is
 }
 
 // open3 waits for the first connection.
 func (c *config) open3(ctx context.Context) (link, error) {
 	l := &link3{config: c}
 	err := remote.Retry(ctx, c.log, remote.OpenBudget, func(error) bool { return true }, func(ctx context.Context) error {
-		_, err := l.connected(ctx)
+		_, _, err := l.connected(ctx)
 		return err
 	})
 	return l, err
 }
 
-// connected is a client that is connected, as far as it knows.
-func (l *link3) connected(ctx context.Context) (mqtt3.Client, error) {
+// connected is a client that is connected, as far as it knows; lost is closed when it
+// is not any more.
+func (l *link3) connected(ctx context.Context) (c mqtt3.Client, lost chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.client != nil && l.client.IsConnectionOpen() {
-		return l.client, nil
+		return l.client, l.lost, nil
 	}
-	o := l.options3(context.WithoutCancel(ctx)).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
-	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) { l.log.Warn("connection lost, connecting again", "error", err) })
-	c := mqtt3.NewClient(o)
+	o := l.options3(context.WithoutCancel(ctx)).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetWriteTimeout(ackTimeout)
+	lost = make(chan struct{})
+	o.SetConnectionLostHandler(func(_ mqtt3.Client, err error) {
+		l.log.Warn("connection lost, connecting again", "error", err)
+		close(lost)
+	})
+	c = mqtt3.NewClient(o)
 	if err := wait3(ctx, c.Connect()); err != nil {
 		c.Disconnect(0)
-		return nil, err
+		return nil, nil, err
 	}
-	l.client = c
-	return c, nil
+	l.client, l.lost = c, lost
+	return c, lost, nil
 }
 
 func (l *link3) publish(ctx context.Context, m *outgoing) error {
-	c, err := l.connected(ctx)
+	c, lost, err := l.connected(ctx)
 	if err != nil {
 		return err
 	}
-	return wait3(ctx, c.Publish(m.topic, l.qos, l.table.Options[optRetain] == "true", m.value))
+	sent := make(chan mqtt3.Token, 1)
+	go func() { // as long as the time limit of a write where the connection has just been lost
+		sent <- c.Publish(m.topic, l.qos, l.table.Options[optRetain] == "true", m.value)
+	}()
+	select {
+	case t := <-sent:
+		return wait3(ctx, t)
+	case <-lost:
+		return errLost
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func wait3(ctx context.Context, t mqtt3.Token) error {

@@ -167,21 +167,36 @@ type link5 struct {
 	*config
 	manager *autopaho.ConnectionManager
 	expiry  *uint32
+
+	mu   sync.Mutex
+	up   context.Context // of the connection, which ends with it
+	lost context.CancelFunc
 }
 
 // open5 waits for the first connection.
 func (c *config) open5(ctx context.Context) (link, error) {
 	running := context.WithoutCancel(ctx)
+	l := &link5{config: c}
+	l.up, l.lost = context.WithCancel(running)
 	m, err := c.connect5(running, func(cfg *autopaho.ClientConfig) {
+		cfg.OnConnectionUp = func(*autopaho.ConnectionManager, *paho.Connack) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.lost()
+			l.up, l.lost = context.WithCancel(running)
+		}
 		cfg.OnConnectionDown = func() bool {
 			c.log.Warn("connection lost, connecting again")
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.lost()
 			return true
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	l := &link5{config: c, manager: m}
+	l.manager = m
 	if d := span(c.table, optExpiry, 0); d > 0 {
 		seconds := uint32(min(d.Seconds(), 1<<32-1))
 		l.expiry = &seconds
@@ -197,6 +212,12 @@ func (l *link5) publish(ctx context.Context, m *outgoing) error {
 	if err := l.manager.AwaitConnection(ctx); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	up := l.up
+	l.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(up, cancel)() // what was under way is not acknowledged any more
 	user := paho.UserProperties{{Key: "cepd-id", Value: m.id}}
 	for i := range m.attributes {
 		user.Add(m.attributes[i].Key, string(m.attributes[i].Value))
@@ -206,6 +227,9 @@ func (l *link5) publish(ctx context.Context, m *outgoing) error {
 	answer, err := l.manager.Publish(ctx, p)
 	if answer != nil && answer.ReasonCode >= 0x80 {
 		return &refusedError{m.topic, answer.ReasonCode}
+	}
+	if err != nil && up.Err() != nil {
+		return errLost
 	}
 	return err
 }

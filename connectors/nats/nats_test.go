@@ -229,6 +229,66 @@ func TestReadRestart(t *testing.T) {
 	}
 }
 
+// TestRestartUnderLoad writes and reads while the server goes and comes back: nothing is
+// lost and, within the stream's duplicate window, nothing there twice.
+func TestRestartUnderLoad(t *testing.T) {
+	const rows, batch, restarts = 6000, 20, 2
+	b := start(t, nil)
+	b.stream(nil)
+	s, err := New().Sink(b.table(optSubject, "s.x", optInFlight, "64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for from := 0; from < rows; from += batch {
+			write(t, s, from, from+batch)
+		}
+	}()
+	source, err := New().Source(b.table())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	wake := make(chan struct{}, 1)
+	r, err := source.Open(t.Context(), 0, connectors.Start, func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	seen := map[string]int{}
+	for round := range restarts + 1 {
+		got, err := drain(t, r.(connectors.RawReader), wake, -1, rows*(round+1)/(restarts+1)-len(seen))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range strings.Fields(got) {
+			_, value, _ := strings.Cut(text, ":")
+			seen[value]++
+		}
+		if round < restarts {
+			b.down()
+			b.up()
+		}
+	}
+	<-written
+	for i := range rows {
+		if n := seen[fmt.Sprintf(`{"i":%d}`, i)]; n != 1 {
+			t.Fatalf("row %d is there %d times", i, n)
+		}
+	}
+}
+
 // TestGone: messages that the stream has dropped are an error, or passed over.
 func TestGone(t *testing.T) {
 	b := start(t, nil)

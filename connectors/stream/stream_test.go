@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
+	"github.com/cepd/cepd/internal/hostile"
 	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/memstore"
@@ -233,6 +235,30 @@ func TestLargeRows(t *testing.T) {
 		got, _ := numbers(t, read(t, h, tab, FromOldest))
 		if len(got) < 3 || got[len(got)-1] != 12 {
 			t.Error(got)
+		}
+	}
+}
+
+// TestHostileTexts: a reader gets a row as it was written, as JSON.
+func TestHostileTexts(t *testing.T) {
+	list, err := hostile.Texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, tab := table(t, nil, clock.Wall{}, nil)
+	r := read(t, h, tab, FromOldest)
+	for i, text := range list {
+		if len(text) > MaxRow/8 { // TestLargeRows has them
+			continue
+		}
+		write(t, h, tab, batch(i, 1, text))
+		_, rows, _, err := r.Next(10)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%.50q: %d rows, %v", text, len(rows), err)
+		}
+		var row struct{ S string }
+		if err := json.Unmarshal(rows[0].JSON, &row); err != nil || row.S != text {
+			t.Errorf("%.50q: %.100q, %v", text, rows[0].JSON, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,6 +190,57 @@ func TestAgain(t *testing.T) {
 	b.open(table(optListen, "tcp://"+address), 0)
 	send(t, b.dial(0), "<13>two\n")
 	b.has("<13>one", "<13>two")
+}
+
+// TestSenders: over TCP senders go on when cepd comes back at its address; what has
+// come is there once, in the order of its sender.
+func TestSenders(t *testing.T) {
+	b := newBed(t, optListen, "tcp://127.0.0.1:0")
+	const senders, lines, restarts = 4, 2000, 2
+	place := table(optListen, "tcp://"+b.at[0].String())
+	ctx, stop := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	for s := range senders {
+		done.Go(func() { keepSending(ctx, b.at[0].String(), s) })
+	}
+	last := make([]int, senders) // line of a sender that came last
+	took := func(n int) {
+		for _, text := range b.next(n) {
+			var s, line int
+			if _, err := fmt.Sscanf(text, "<13>%d %d", &s, &line); err != nil || line <= last[s] {
+				t.Fatalf("%q after line %d", text, last[s])
+			}
+			last[s] = line
+		}
+	}
+	for range restarts {
+		took(lines)
+		at := b.r.Position()
+		if err := b.r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b.open(place, at)
+	}
+	took(lines)
+	stop()
+	done.Wait()
+}
+
+// keepSending sends lines with numbers that grow, on a new connection where one breaks.
+func keepSending(ctx context.Context, address string, sender int) {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for line := 1; ctx.Err() == nil; {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			<-again.C
+			continue
+		}
+		for ; err == nil && ctx.Err() == nil; line++ {
+			_, err = fmt.Fprintf(c, "<13>%d %d\n", sender, line)
+		}
+		_ = c.Close()
+	}
 }
 
 // TestBackPressure: over TCP a sender waits while the log is full, and nothing is

@@ -17,6 +17,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/internal/s3test"
 )
 
 const secret = "hush-hush-key"
@@ -30,6 +31,10 @@ func places(t *testing.T, test func(t *testing.T, r *Repository, now *clock.Manu
 	t.Run("s3", func(t *testing.T) {
 		now := clockOf()
 		test(t, open(t, s3Server(t), now), now)
+	})
+	t.Run("S3 gateway", func(t *testing.T) {
+		now := clockOf()
+		test(t, open(t, gateway(t), now), now)
 	})
 }
 
@@ -51,6 +56,16 @@ func s3Server(t *testing.T) string {
 	t.Setenv("AWS_ACCESS_KEY_ID", "me")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	return "s3://bucket/deep/prefix?region=eu-1&endpoint=" + server.URL
+}
+
+// gateway is the URL of an empty bucket of another kind of server.
+func gateway(t *testing.T) string {
+	t.Helper()
+	s := s3test.Start(t)
+	s.Bucket("bucket")
+	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
+	return "s3://bucket/deep/prefix?region=us-east-1&endpoint=" + s.URL
 }
 
 func open(t *testing.T, url string, now *clock.Manual) *Repository {

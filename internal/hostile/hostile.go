@@ -6,9 +6,11 @@ package hostile
 import (
 	_ "embed" // for the corpus
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/scanner"
+	"unicode/utf8"
 )
 
 //go:embed corpus.txt
@@ -39,6 +41,18 @@ func Records(good []byte) ([]Record, error) {
 		records = append(records, Record{fmt.Sprintf("good up to byte %d", i), good[:i:i]})
 	}
 	return records, nil
+}
+
+// Texts is the records of the corpus that are UTF-8, as a STRING is, each once.
+func Texts() ([]string, error) {
+	records, err := Records([]byte(`{"i":1,"s":"ü"}`))
+	var list []string
+	for _, r := range records {
+		if text := string(r.Data); utf8.ValidString(text) && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list, err
 }
 
 // cutName ends the name at the first string or good.

@@ -164,6 +164,28 @@ func stream(t *testing.T, _ *bed, records [][]byte) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	options := streamOf(t, s, "in")
+	c, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if _, err := js.Publish(t.Context(), "in", r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options["scan.bounded.mode"] = "latest-offset"
+	return options
+}
+
+// streamOf starts a server with a stream, and gives the options of a table of it.
+func streamOf(t *testing.T, s *server.Server, name string) map[string]string {
+	t.Helper()
 	go s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(time.Minute) {
@@ -178,15 +200,10 @@ func stream(t *testing.T, _ *bed, records [][]byte) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "in", Subjects: []string{"in"}}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}, MaxMsgSize: 8 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range records {
-		if _, err := js.Publish(t.Context(), "in", r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return map[string]string{"url": s.ClientURL(), "stream": "in", "scan.bounded.mode": "latest-offset"}
+	return map[string]string{"url": s.ClientURL(), "stream": name}
 }
 
 // received has the records in the log, as they are when they have come.

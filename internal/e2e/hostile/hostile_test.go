@@ -141,10 +141,15 @@ func (b *bed) start(t *testing.T, connector string, options map[string]string) (
 	for _, k := range slices.Sorted(maps.Keys(options)) {
 		with = append(with, fmt.Sprintf("'%s' = '%s'", k, options[k]))
 	}
-	text := fmt.Sprintf(`CREATE TABLE dead (kind STRING, reason STRING, "offset" BIGINT, "value" BYTES) WITH ('connector' = 'memory');
+	return b.run(t, fmt.Sprintf(`CREATE TABLE dead (kind STRING, reason STRING, "offset" BIGINT, "value" BYTES) WITH ('connector' = 'memory');
 CREATE TABLE seen (%[1]s) WITH ('connector' = 'memory');
 CREATE TABLE t (%[1]s) WITH (%[2]s, 'scan.dead-letter-table' = 'dead');
-INSERT INTO seen SELECT * FROM t`, strings.Join(columns, ", "), strings.Join(with, ", "))
+INSERT INTO seen SELECT * FROM t`, strings.Join(columns, ", "), strings.Join(with, ", ")))
+}
+
+// run starts the query of a text.
+func (b *bed) run(t *testing.T, text string) (*engine.Query, error) {
+	t.Helper()
 	cat := catalog.New()
 	c, err := query.CompileText(cat, "", text, nil)
 	if err != nil {

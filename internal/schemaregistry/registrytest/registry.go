@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/cepd/cepd/internal/listentest"
 )
 
 // Registry is a registry that listens on localhost until the test ends.
@@ -30,6 +32,8 @@ type Registry struct {
 	// Auth is the Authorization header that calls need; "": none.
 	Auth string
 
+	server *httptest.Server
+
 	mu       sync.Mutex
 	schemas  []sr.Schema      // by id, from 1
 	subjects map[string][]int // ids of the versions, from 1
@@ -42,7 +46,7 @@ func New(t testing.TB) *Registry {
 	mux.HandleFunc("GET /schemas/ids/{id}", r.byID)
 	mux.HandleFunc("GET /subjects/{subject}/versions/{version}", r.byVersion)
 	mux.HandleFunc("POST /subjects/{subject}/versions", r.create)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		calls := r.Calls.Add(1)
 		switch status := int(r.Failing.Load()); {
 		case r.Flaky && calls%2 == 1:
@@ -57,9 +61,20 @@ func New(t testing.TB) *Registry {
 			mux.ServeHTTP(w, q)
 		}
 	}))
-	t.Cleanup(server.Close)
-	r.URL = server.URL
+	t.Cleanup(func() { r.server.Close() })
+	r.URL = r.server.URL
 	return r
+}
+
+// Down has nobody answer at the registry's address.
+func (r *Registry) Down() { r.server.Close() }
+
+// Up has the registry back at its address, with what it knew.
+func (r *Registry) Up(t testing.TB) {
+	t.Helper()
+	again := &httptest.Server{Listener: listentest.Again(t, r.server.Listener.Addr().String()), Config: &http.Server{Handler: r.server.Config.Handler}}
+	again.Start()
+	r.server = again
 }
 
 // Add puts a schema under a subject and says its id.
