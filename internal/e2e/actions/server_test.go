@@ -3,13 +3,11 @@ package actions
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // server is a process.
@@ -30,38 +30,10 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, dir: t.TempDir()}
-	var err error
-	if s.bin, err = built(); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{t: t, bin: cepdtest.Program(t), dir: t.TempDir()}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
-}
-
-// built is the program, for all tests; TestMain removes it.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cepd-actions-")
-	if err != nil {
-		return "", err
-	}
-	folder = dir
-	bin := filepath.Join(dir, "cepd")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return bin, nil
-})
-
-var folder string // with the program; "": there is none
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if folder != "" {
-		_ = os.RemoveAll(folder)
-	}
-	os.Exit(code)
 }
 
 var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL, headers MAP<STRING, BYTES> METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR ts AS ts)
@@ -44,10 +46,7 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, bin: filepath.Join(t.TempDir(), "cepd"), dir: t.TempDir()}
-	if out, err := exec.Command("go", "build", "-o", s.bin, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	s := &server{t: t, bin: cepdtest.Program(t), dir: t.TempDir()}
 	s.start()
 	t.Cleanup(s.kill)
 	return s

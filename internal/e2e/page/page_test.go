@@ -20,6 +20,7 @@ import (
 
 	"github.com/cepd/cepd/api/audit"
 	"github.com/cepd/cepd/api/auth"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 var shots = flag.String("shots", "", "folder for a picture of each test's end")
@@ -40,10 +41,7 @@ INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
 // rule, its views for everybody, and a team with roles.
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
-	program := filepath.Join(t.TempDir(), "cepd")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := cepdtest.Program(t)
 	if *rate > 0 {
 		t.Run("load", func(t *testing.T) {
 			url := serve(t, program)
