@@ -26,7 +26,7 @@ import (
 // has become of them, each detection is committed once. One time in three the
 // query has several sinks.
 func TestCrashesExactlyOnce(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range cases(24, 6) {
 		sql, tables := probes, []string{"alerts"}
 		if seed%3 == 2 {
 			sql, tables = setTables+set(), setSinks

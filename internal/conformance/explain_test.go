@@ -16,7 +16,7 @@ func TestExplainCorpus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := 1
+	step := every
 	if testing.Short() {
 		step = 10
 	}

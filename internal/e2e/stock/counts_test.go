@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/conformance"
 	"github.com/cepd/cepd/internal/event"
 )
 
 // small leaves out the queries with very many matches, and most of the stream.
-var small bool
+const small = cepdtest.Raced
 
 // TestCounts runs the queries of testdata/stock and compares how many matches
 // they have, and how many trades complete one, with what the CORE engine found

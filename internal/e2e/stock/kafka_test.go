@@ -30,7 +30,11 @@ func TestStockThroughKafka(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kafka broker")
 	}
-	trades, err := Load(data, 0)
+	limit := 0
+	if small {
+		limit = 20_000
+	}
+	trades, err := Load(data, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +68,11 @@ func (t Trade) json() []byte {
 // TestStockInShards runs the queries by symbol with the shards in parallel, in
 // memory: what one shard does must not show in another.
 func TestStockInShards(t *testing.T) {
-	trades, err := Load(data, 30_000)
+	limit := 30_000
+	if small {
+		limit = 10_000
+	}
+	trades, err := Load(data, limit)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,11 @@ const data = "../../../testdata/stock/stock.csv.gz"
 // TestStock compares every query over the whole stream with the naive matcher.
 func TestStock(t *testing.T) {
 	limit := 0
-	if testing.Short() || small {
+	if testing.Short() {
 		limit = 20_000
+	}
+	if small {
+		limit = 5_000
 	}
 	trades, err := Load(data, limit)
 	if err != nil {
