@@ -193,6 +193,7 @@ func newBrowser(t *testing.T) *browser {
 	}
 	c := exec.CommandContext(t.Context(), "node", "e2e/run.mjs", path)
 	c.Dir, c.Stderr = uiDir, os.Stderr
+	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // a browser that is killed leaves its profile
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
