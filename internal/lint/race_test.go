@@ -11,13 +11,20 @@ import (
 
 // What make test runs without the race detector has nothing that it would find: no
 // goroutine in the packages "alone", their tests and what they import; and the tests
-// of "processes" are those of cepd as a process.
+// of a "process" are those of cepd as a process. What does less for the detector's
+// sake is run once more.
 func TestOnlyPackagesWithoutRacesGoWithoutTheDetector(t *testing.T) {
 	packages := map[string][]source{}
 	for _, s := range load(t) {
 		packages[s.pkg] = append(packages[s.pkg], s)
 	}
-	for pkg, kind := range withoutRace(t, packages) {
+	kinds := withoutRace(t, packages)
+	for pkg, sources := range packages {
+		if kinds[pkg] != "both" && slices.ContainsFunc(sources, asksForDetector) {
+			t.Errorf("%s does less with the race detector, and is nowhere run without", pkg)
+		}
+	}
+	for pkg, kind := range kinds {
 		switch kind {
 		case "alone":
 			for _, s := range reached(packages, pkg) {
@@ -37,6 +44,16 @@ func TestOnlyPackagesWithoutRacesGoWithoutTheDetector(t *testing.T) {
 }
 
 func runsProgram(s source) bool { return slices.Contains(s.imports(), module+"/internal/cepdtest") }
+
+func asksForDetector(s source) bool {
+	found := false
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		found = found || ok && sel.Sel.Name == "Raced"
+		return !found
+	})
+	return found
+}
 
 // withoutRace is the packages of scripts/without-race.txt, with their kinds.
 func withoutRace(t *testing.T, packages map[string][]source) map[string]string {
