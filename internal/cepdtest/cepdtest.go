@@ -1,6 +1,6 @@
 // Package cepdtest gives tests what those of several packages need: the program cepd,
 // built as it is shipped, and once for all of them; the folder of the module; and
-// whether the race detector is on.
+// whether the race detector is on; and how to wait.
 package cepdtest
 
 import (
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Program is the path of cepd, built of the sources as they are: of the packages that
@@ -25,6 +26,19 @@ func Program(t testing.TB) string {
 }
 
 var program = sync.OnceValues(build)
+
+// Await waits for a condition, a minute at most.
+func Await(t testing.TB, ok func() bool) {
+	t.Helper()
+	over := time.After(time.Minute)
+	for pause := time.Millisecond; !ok(); pause = min(2*pause, 20*time.Millisecond) {
+		select {
+		case <-over:
+			t.Fatal("it does not come")
+		case <-time.After(pause):
+		}
+	}
+}
 
 // build has the flags of `make build`, so that what that compiled is used. go build
 // leaves a current program as it is.

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cepd/cepd/internal/cepdtest"
 )
@@ -102,25 +101,10 @@ func (s *server) submit(sql string) {
 
 // post posts an event until that is answered, as senders do.
 func (s *server) post(table, key, event string) {
-	waitFor(s.t, "an answer", func() bool {
+	cepdtest.Await(s.t, func() bool {
 		code, _ := s.call(http.MethodPost, s.url("/v1/tables/"+table+"/events"), event, "Content-Type", "application/json", "Idempotency-Key", key)
 		return code == http.StatusAccepted
 	})
-}
-
-// waitFor polls until a minute has passed.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	over := time.After(time.Minute)
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatalf("%s: it does not come", what)
-		case <-look.C:
-		}
-	}
 }
 
 // taken is a request that a service has taken.

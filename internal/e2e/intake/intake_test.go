@@ -16,7 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cepd/cepd/internal/cepdtest"
 )
@@ -104,24 +103,9 @@ func (s *server) call(method, path, body string, header ...string) (code int, te
 	return resp.StatusCode, text
 }
 
-// waitFor polls until a minute has passed.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	over := time.After(time.Minute)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatalf("%s: it does not come", what)
-		case <-look.C:
-		}
-	}
-}
-
 // post posts until it is answered, as senders do, and gives the offset.
 func (s *server) post(n int64) (offset int64) {
-	waitFor(s.t, "an answer", func() bool {
+	cepdtest.Await(s.t, func() bool {
 		code, text := s.call(http.MethodPost, "/v1/tables/orders/events", fmt.Sprintf(`{"n":%d}`, n), "Idempotency-Key", fmt.Sprint("order-", n), "ce-type", fmt.Sprint("ex%C3%A4mple.", n))
 		if code != http.StatusAccepted {
 			return false
@@ -189,14 +173,14 @@ func TestKillLosesNoEvent(t *testing.T) {
 		})
 	}
 	for kill := range int64(4) {
-		waitFor(t, "posts", func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
+		cepdtest.Await(t, func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
 		s.kill()
 		s.start()
 		s.setRate(kill + 2)
 	}
 	wg.Wait()
 	last := s.post(-2) // in whose time those before it are over
-	waitFor(t, "all rows", func() bool { return int64(len(s.rows())) >= last })
+	cepdtest.Await(t, func() bool { return int64(len(s.rows())) >= last })
 	rows := s.rows()
 	if len(places) != senders*each || first != 0 || last != senders*each+1 {
 		t.Errorf("%d places of %d orders, from %d to %d", len(places), senders*each, first, last)
