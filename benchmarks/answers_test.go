@@ -42,7 +42,7 @@ func TestAnswers(t *testing.T) {
 				n = min(n, 1_000_000)
 			}
 			if small {
-				n = min(n, 50_000)
+				n = min(n, 10_000)
 			}
 			if _, err := InMemory(d, w, n); err != nil {
 				t.Error(err)
