@@ -15,7 +15,7 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
-	spilled, reads, loaded, unusable, turns, paced            *prometheus.CounterVec
+	spilled, reads, loaded, unusable, turns, paced, skipped   *prometheus.CounterVec
 	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
 	cold, budget, disk, running, shadow                       *prometheus.GaugeVec
@@ -52,6 +52,7 @@ func newMetrics(r prometheus.Registerer, t *trace.Tracer) (*metrics, error) {
 		disorder:      gauge("cepd_source_disorder_seconds", "How far rows came behind the newest of their partition, by quantile.", "query", "table", "quantile"),
 		paused:        gauge("cepd_source_paused", "1 while a partition is not read because it is ahead of its alignment group.", "query", "table", "partition"),
 		late:          counter("cepd_source_late_total", "Rows dropped because the watermark had passed them.", "query", "table", "partition"),
+		skipped:       counter("cepd_source_files_skipped_total", "Files that were not opened, since WHERE takes no row of them.", "query", "table", "partition"),
 		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
 		watermarkLag:  gauge("cepd_source_watermark_lag_seconds", "Wall clock minus what the partition's rows assert complete.", "query", "table", "partition"),
 		rejected:      counter("cepd_query_rejected_total", "Rows dropped, by kind.", "query", "kind"),
@@ -114,6 +115,8 @@ type meter struct {
 type unitMeter struct {
 	records, bytes, late prometheus.Counter
 	lag, watermark       prometheus.Gauge
+	skipped              prometheus.Counter // nil: no files
+	skips                int64
 	rejects              prometheus.Counter
 	newest, paused       prometheus.Gauge
 	last                 unitStats
@@ -143,6 +146,7 @@ func (m *metrics) query(p *Pipeline) *meter {
 func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 	for i, u := range p.units {
 		t.units[i].update(u, now)
+		t.files(i, &s.Partitions[i])
 	}
 	for i, sink := range s.Sinks {
 		t.boxes[i].Add(float64(sink.Acknowledged - t.acked[i]))
@@ -195,6 +199,19 @@ func (t *meter) disorder(s *Status) {
 	}
 }
 
+// files counts the files of a unit that were passed over.
+func (t *meter) files(i int, s *PartitionStatus) {
+	if s.Files == nil {
+		return
+	}
+	m := &t.units[i]
+	if m.skipped == nil {
+		m.skipped = t.m.skipped.WithLabelValues(t.query, s.Table, strconv.Itoa(int(s.Partition)))
+	}
+	m.skipped.Add(float64(s.Files.Skipped - m.skips))
+	m.skips = s.Files.Skipped
+}
+
 func (t *unitMeter) update(u *unit, now event.Time) {
 	t.records.Add(float64(u.stats.rows - t.last.rows))
 	t.bytes.Add(float64(u.stats.bytes - t.last.bytes))
@@ -227,7 +244,7 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 func (t *meter) forget() {
 	labels := prometheus.Labels{"query": t.query}
 	m := t.m
-	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.lookup.keys, m.lookup.errors, m.call.calls, m.call.refused} {
+	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.skipped, m.lookup.keys, m.lookup.errors, m.call.calls, m.call.refused} {
 		v.DeletePartialMatch(labels)
 	}
 	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot, m.lookup.duration, m.call.duration} {
