@@ -21,6 +21,8 @@ FAULT       ?=
 SEEDS       ?= 10000
 SEED        ?=
 DEMO_FLAGS  ?=
+# packages of a kind, or of two, as scripts/without-race.txt has them
+kind         = $(shell sed -nE 's/^($(1)) //p' scripts/without-race.txt)
 BENCH_FLAGS ?=
 HISTORY     := benchmarks/history
 BENCHMARKS   = $(GO) test ./benchmarks -run '^$$' -bench Queries -cpu 1 -benchtime 0.3s -count 6 -timeout 20m
@@ -38,6 +40,11 @@ run: build ## the fraud demo; DEMO_FLAGS='--duration 20s' stops by itself
 build: ## bin/cepd, static
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/cepd ./cmd/cepd
 
+# All is compiled as make build does it, so that it is compiled once, and once more for
+# the race detector, which needs cgo. golangci-lint has the analyzers of go vet, but
+# leaves out what is generated.
+test: export CGO_ENABLED = 0
+test: export GOFLAGS = -trimpath
 test: tools build ## everything a release needs, with a real Kafka broker
 	@rm -f $(TALLY)
 	@scripts/need-java.sh
@@ -46,15 +53,22 @@ test: tools build ## everything a release needs, with a real Kafka broker
 	@scripts/need-s3.sh
 	-@$(STEP) -step 'generated code is current' scripts/generate.sh --check
 	-@$(STEP) -step gofmt scripts/gofmt.sh
-	-@$(STEP) -step vet $(GO) vet ./...
+	-@$(STEP) -step 'vet of generated code' $(GO) vet ./query/parse/gen
 	-@$(STEP) -step golangci-lint $(LINT) run
 	-@$(STEP) -step licences scripts/licences.sh
-	-@echo '== go test -race'; $(GO) test -race -timeout 30m -json ./... | $(STEP)
-	-@echo '== without the race detector: answers, budgets, counts of many matches, all random cases and crashes'; $(GO) test -json -run 'Answers|Budgets|Changes|Counts|Stock$$|Random|Crash|OtherSeeds|VirtualTime' ./benchmarks ./engine ./internal/e2e/stock ./internal/conformance ./internal/gallery | $(STEP)
-	-@echo '== what it is shipped with: chart, container, unit'; (cd deploy/check && $(GO) test -json ./...) | $(STEP)
-	-@$(STEP) -step 'documentation site' scripts/site.sh --check
+	@$(GO) list $(call kind,alone|process) >$(CACHE)/without-race
+	-@$(BESIDE) >$(CACHE)/beside.log 2>&1 & \
+	  echo '== go test -race; the others go on beside it, and are shown after it'; \
+	  CGO_ENABLED=1 $(GO) test -race -tags pebblegozstd -vet=off -timeout 30m -json $$($(GO) list ./engine ./... | grep -vxFf $(CACHE)/without-race) | $(STEP); \
+	  wait; cat $(CACHE)/beside.log
 	-@$(STEP) -step 'demo, 20 s' $(BIN)/cepd demo fraud --duration 20s
 	@$(STEP) -total
+
+# What goes on beside the race detector waits a lot.
+BESIDE = { echo '== go test without the race detector: processes, packages without goroutines, all of many cases'; \
+	    $(GO) test -vet=off -timeout 30m -json $(call kind,process) $(call kind,both|alone) | $(STEP); \
+	  echo '== what it is shipped with: chart, container, unit'; (cd deploy/check && $(GO) test -json ./...) | $(STEP); \
+	  $(STEP) -step 'documentation site' scripts/site.sh --check; }
 
 check: tools ## the quick part of test: no broker, no race detector
 	@rm -f $(TALLY)

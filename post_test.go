@@ -9,30 +9,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 
 	"github.com/cepd/cepd"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 const posted = `CREATE TABLE orders (n BIGINT) WITH ('connector' = 'http', 'format' = 'json');
 	CREATE TABLE out (x STRING) WITH ('connector' = 'go'); CREATE QUERY q AS INSERT INTO out SELECT CAST(n AS STRING) FROM orders;`
-
-// waitUntil waits for a condition, a minute at most.
-func waitUntil(t *testing.T, ok func() bool) {
-	t.Helper()
-	end := time.After(time.Minute)
-	for !ok() {
-		select {
-		case <-end:
-			t.Fatal("it does not come")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
 
 func (c *collector) count() int {
 	c.mu.Lock()
@@ -73,7 +60,7 @@ func TestPost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		waitUntil(t, func() bool { return c.count() >= len(want) })
+		cepdtest.Await(t, func() bool { return c.count() >= len(want) })
 		if err := e.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +133,7 @@ func TestReceivedTables(t *testing.T) {
 		if _, err := e.Exec(ctx, sql, nil); err != nil {
 			t.Fatal(err)
 		}
-		waitUntil(t, func() bool { return len(broker.Topics.Subscribers("in").Subscriptions) > 0 })
+		cepdtest.Await(t, func() bool { return len(broker.Topics.Subscribers("in").Subscriptions) > 0 })
 		publish(10 * life)
 		publish(10*life + 1)
 		all := func() bool { // QoS 1: one may come twice
@@ -157,7 +144,7 @@ func TestReceivedTables(t *testing.T) {
 			}
 			return len(got) == 2+3*life
 		}
-		waitUntil(t, all)
+		cepdtest.Await(t, all)
 		if err := e.Close(ctx); err != nil {
 			t.Fatal(err)
 		}

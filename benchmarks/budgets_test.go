@@ -17,8 +17,11 @@ func TestBudgets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if small {
+		t.Skip("the race detector has costs of its own")
+	}
 	warm, events := 2_000_000, 2_000_000
-	if testing.Short() || small {
+	if testing.Short() {
 		warm, events = 1_000_000, 200_000
 	}
 	data := NewData()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/function"
 )
@@ -20,29 +21,6 @@ import (
 // rewriting says whether what the examples print is written into the pages: the flag is
 // that of datadriven.
 func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
-
-// binary is cepd, built once.
-var binary string
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "cepd-docs")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "cepd")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/cepd")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s", out)
-		return 1
-	}
-	return m.Run()
-}
 
 // block is a fenced block of a page.
 //
@@ -161,22 +139,22 @@ func (p *page) example(t *testing.T, dir string, i int) {
 	b := p.blocks[i]
 	switch b.lang + " " + b.kind {
 	case "sql run":
-		out, err := cepd(dir, p.text(b), "run", "-")
+		out, err := cepd(t, dir, p.text(b), "run", "-")
 		p.compare(t, i, out, err == nil)
 	case "sql check":
-		if out, err := cepd(dir, p.text(b), "check", "-"); err != nil {
+		if out, err := cepd(t, dir, p.text(b), "check", "-"); err != nil {
 			t.Errorf("%s:%d: %v\n%s", p.file, b.line, err, out)
 		}
 	case "sql advice":
-		out, err := cepd(dir, p.text(b), "check", "-")
+		out, err := cepd(t, dir, p.text(b), "check", "-")
 		p.compare(t, i, out, err == nil && out != "")
 	case "sql error":
-		out, err := cepd(dir, p.text(b), "check", "-")
+		out, err := cepd(t, dir, p.text(b), "check", "-")
 		p.compare(t, i, out, err != nil)
 	case "sql values":
 		p.values(t, dir, b)
 	case "sh run":
-		out, err := shell(dir, p.text(b))
+		out, err := shell(t, dir, p.text(b))
 		p.compare(t, i, out, err == nil)
 	case "sql ":
 		t.Errorf("%s:%d: say what the example does: sql run, check, advice, error or values", p.file, b.line)
@@ -184,17 +162,17 @@ func (p *page) example(t *testing.T, dir string, i int) {
 }
 
 // cepd runs a command with text as its input; out is stdout and stderr.
-func cepd(dir, text string, args ...string) (out string, err error) {
-	cmd := exec.Command(binary, args...)
+func cepd(t *testing.T, dir, text string, args ...string) (out string, err error) {
+	cmd := exec.Command(cepdtest.Program(t), args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(text)
 	b, err := cmd.CombinedOutput()
 	return string(b), err
 }
 
-func shell(dir, text string) (string, error) {
+func shell(t *testing.T, dir, text string) (string, error) {
 	cmd := exec.Command("sh", "-eu", "-c", text)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(cepdtest.Program(t))+":"+os.Getenv("PATH"))
 	b, err := cmd.CombinedOutput()
 	return string(b), err
 }
@@ -248,7 +226,7 @@ func (p *page) values(t *testing.T, dir string, b block) {
 		fmt.Fprintf(&sql, "SELECT %s AS x;\n", strings.TrimSpace(expr))
 		fmt.Fprintf(&want, "{\"x\":%s}\n", strings.TrimSpace(value))
 	}
-	out, err := cepd(dir, sql.String(), "run", "-")
+	out, err := cepd(t, dir, sql.String(), "run", "-")
 	if err != nil || out != want.String() {
 		t.Errorf("%s:%d: %v\ngot\n%swant\n%s", p.file, b.line, err, out, &want)
 	}

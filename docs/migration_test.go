@@ -86,7 +86,7 @@ func (m *migration) run(t *testing.T, d *datadriven.TestData) string {
 		d.Fatalf(t, "%s has no row\n%s", m.file, m.row)
 	}
 	m.cases[m.row] += " " + input
-	out, err := m.do(d.Cmd, input)
+	out, err := m.do(t, d.Cmd, input)
 	if d.Cmd == "convert" {
 		m.cases[m.row] += " " + out
 	}
@@ -96,7 +96,7 @@ func (m *migration) run(t *testing.T, d *datadriven.TestData) string {
 	return out
 }
 
-func (m *migration) do(command, input string) (out string, err error) {
+func (m *migration) do(t *testing.T, command, input string) (out string, err error) {
 	switch command {
 	case "match":
 		return match(input), nil
@@ -105,10 +105,10 @@ func (m *migration) do(command, input string) (out string, err error) {
 	case "convert":
 		return m.convert(input), nil
 	case "check":
-		out, _ := cepd(m.dir, m.tables+input, "check", "-") // refused or not: the output says it
+		out, _ := cepd(t, m.dir, m.tables+input, "check", "-") // refused or not: the output says it
 		return out, nil
 	case "sh":
-		return shell(m.dir, input)
+		return shell(t, m.dir, input)
 	case "shown":
 		return "", shownBy(input)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // TestTutorial does what tutorial.md says, block by block, with a real server, and
@@ -53,7 +55,7 @@ func tutorialShell(t *testing.T, dir, address, text string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-eu", "-c", text)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "CEPD_SERVER=http://"+address)
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(cepdtest.Program(t))+":"+os.Getenv("PATH"), "CEPD_SERVER=http://"+address)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

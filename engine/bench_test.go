@@ -12,6 +12,7 @@ import (
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/trace"
@@ -219,6 +220,9 @@ func BenchmarkQ2Journal(b *testing.B) {
 // TestSteadyStateAllocations counts allocations per step of 4,096 events, once
 // all keys are known and all buffers have grown.
 func TestSteadyStateAllocations(t *testing.T) {
+	if cepdtest.Raced {
+		t.Skip("the race detector allocates too")
+	}
 	for _, c := range [][2]string{{q1, ""}, {q2, ""}, {q2, fiveSeconds}} {
 		p := cyclePipeline(t, c[0], c[1], nil)
 		for range 8 * cycleRows / event.MaxRows {

@@ -183,7 +183,7 @@ func (c *changeCase) grouped(aggs []refAgg) []string {
 
 // TestGroupsOfChangesAgree groups a table that changes, at random.
 func TestGroupsOfChangesAgree(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 41))
 		c := randomChanges(rng, 1+rng.IntN(120))
 		columns, list, aggs := []string{"k BIGINT"}, []string{"k"}, []refAgg{}
@@ -244,7 +244,7 @@ func sameWithAnyPolls(t *testing.T, sql string, records []string, name string) [
 
 // TestGroupsOfRowsAgree groups rows that are only added, in grouping sets.
 func TestGroupsOfRowsAgree(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 43))
 		rows := randomRows(rng, 1+rng.IntN(100), 0)
 		records := make([]string, len(rows))
@@ -307,7 +307,7 @@ func cmpOr(a, b int) int {
 
 // TestRanksOfChangesAgree takes the first rows of each key of a table that changes.
 func TestRanksOfChangesAgree(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 47))
 		c := randomChanges(rng, 1+rng.IntN(120))
 		limit, numbered := 1+rng.IntN(4), rng.IntN(2) == 0
@@ -331,7 +331,7 @@ func TestRanksOfChangesAgree(t *testing.T) {
 
 // TestLastRowsAgree keeps the last row of each key, by time and by another order.
 func TestLastRowsAgree(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 53))
 		rows := randomRows(rng, 1+rng.IntN(100), 5)
 		records := make([]string, len(rows))
@@ -361,7 +361,7 @@ func TestLastRowsAgree(t *testing.T) {
 // TestSetOperationsAgree compares UNION, INTERSECT, EXCEPT and SELECT DISTINCT of a
 // table that changes with sets.
 func TestSetOperationsAgree(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 59))
 		c := randomChanges(rng, 1+rng.IntN(100))
 		low, high := map[string]bool{}, map[string]bool{}

@@ -13,6 +13,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/state/pebblestore"
 )
@@ -23,14 +24,10 @@ INSERT INTO alerts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY card ORD
  AFTER MATCH SKIP PAST LAST ROW PATTERN (S{2,} B) WITHIN INTERVAL '1' MINUTE
  DEFINE S AS S.amount < 10, B AS B.amount > 5 * AVG(S.amount) AND B.amount > 50);`
 
-// raced says that the race detector is on.
-var raced bool
-
 // cases is how many random cases of all are run: few in a short test, and under the
-// race detector, which makes one some ten times dearer. make test runs all of them
-// once more without it.
+// race detector. make test runs all of them once more without it.
 func cases(all, few uint64) uint64 {
-	if raced || testing.Short() {
+	if cepdtest.Raced || testing.Short() {
 		return few
 	}
 	return all
@@ -159,7 +156,7 @@ func (c *crashRun) must(_ bool, err error) {
 }
 
 func TestCrashes(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range cases(12, 4) {
 		for _, forgetful := range []bool{false, true} {
 			t.Run(fmt.Sprintf("seed=%d/forgetful=%v", seed, forgetful), func(t *testing.T) { testCrashes(t, seed, forgetful, "", probes) })
 		}
@@ -168,7 +165,7 @@ func TestCrashes(t *testing.T) {
 
 // TestCrashesWithoutMemory lets go of every key as soon as a snapshot has it.
 func TestCrashesWithoutMemory(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range cases(12, 4) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			testCrashes(t, seed, seed%4 == 0, "SET 'state.memory.budget' = '1 b';", probes)
 		})

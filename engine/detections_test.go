@@ -102,7 +102,7 @@ func (x *watching) read(limit int) (n int) {
 // A reader that is cut off at any point, and through any end of the query, gets
 // every row once.
 func TestWatchGoesOn(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range cases(6, 2) {
 		sql, sinks := pass, []string{"o"}
 		if seed%3 == 2 {
 			sql, sinks = twoSinks, []string{"o", "o2"}

@@ -45,7 +45,7 @@ func allWindows(w refWindow, rows []refRow, a *refAgg) []string {
 // TestWindowsShownEarlyAgree shows windows before their end and changes them after
 // it, in different ways: in the end they hold all rows.
 func TestWindowsShownEarlyAgree(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 61))
 		w := shownWindow(rng)
 		rows := randomRows(rng, 1+rng.IntN(80), 30)
@@ -140,7 +140,7 @@ func plainTime(us int64) string { return function.Text(event.TTimestamp, event.I
 
 // TestWindowsOfChangesAgree groups a table that changes by windows of its time.
 func TestWindowsOfChangesAgree(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 67))
 		w := shownWindow(rng)
 		type row struct {
@@ -190,7 +190,7 @@ func TestWindowsOfChangesAgree(t *testing.T) {
 
 // TestNotInAgrees compares NOT IN with three-valued logic.
 func TestNotInAgrees(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 71))
 		value := func() *int64 {
 			if rng.IntN(6) == 0 {
@@ -242,7 +242,7 @@ func TestNotInAgrees(t *testing.T) {
 // TestVersionsAreDeleted joins rows with the versions of a table that is updated and
 // deleted.
 func TestVersionsAreDeleted(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 73))
 		versions := map[int64][][2]int64{} // by key: time and value; -1: deleted
 		var table, rows []string

@@ -111,7 +111,7 @@ func (r *endingRun) must(err error) {
 // the output is the one of a run without.
 func TestEndingsSurviveCrashes(t *testing.T) {
 	for _, sql := range []string{held, apart, inRow} {
-		for seed := range uint64(4) {
+		for seed := range cases(4, 2) {
 			rng := rand.New(rand.NewPCG(seed, 32))
 			input := randomPayments(rng, 1, 120)[0]
 			plain := endingRun{t: t, rng: rng, fs: vfs.NewMem()}

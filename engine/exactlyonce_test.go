@@ -16,6 +16,7 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state/memstore"
@@ -26,7 +27,7 @@ import (
 // has become of them, each detection is committed once. One time in three the
 // query has several sinks.
 func TestCrashesExactlyOnce(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range cases(24, 6) {
 		sql, tables := probes, []string{"alerts"}
 		if seed%3 == 2 {
 			sql, tables = setTables+set(), setSinks
@@ -320,17 +321,10 @@ func running(q *engine.Query) bool {
 	}
 }
 
-// until waits for a condition, giving way to other goroutines.
+// until waits for a condition.
 func until(t *testing.T, ok func() bool) {
 	t.Helper()
-	end := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-end:
-			t.Fatal("it does not come")
-		case <-time.After(time.Millisecond):
-		}
-	}
+	cepdtest.Await(t, ok)
 }
 
 // Offsets are published when the rows made of what was read are delivered, not

@@ -168,7 +168,7 @@ func TestExplainSurvives(t *testing.T) {
 // whatever lay between; the sink of the test refuses another.
 func TestCrashesExplained(t *testing.T) {
 	const explained = "SET 'detections.explain' = 'conditions';\n"
-	for seed := range uint64(4) {
+	for seed := range cases(4, 2) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { testCrashes(t, seed, seed%4 == 3, "", explained+probes) })
 		t.Run(fmt.Sprintf("seed=%d/without memory", seed), func(t *testing.T) {
 			testCrashes(t, seed, false, "SET 'state.memory.budget' = '1 b';", explained+probes)

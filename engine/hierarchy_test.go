@@ -78,7 +78,7 @@ INSERT INTO alerts SELECT card, a, z, n FROM d `+outerClause)
 func TestHierarchy(t *testing.T) {
 	for name, clause := range inner {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(4) {
+			for seed := range cases(4, 1) {
 				testHierarchy(t, clause, seed)
 			}
 		})

@@ -192,7 +192,7 @@ func (c *joinCase) agree(t *testing.T, rng *rand.Rand, seed uint64, sql, b strin
 }
 
 func TestIntervalJoinsAgree(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range cases(100, 16) {
 		rng := rand.New(rand.NewPCG(seed, 31))
 		c := randomJoinCase(rng, 60)
 		want := c.want(func(a, b *joinRow) bool { return b.ts-a.ts >= c.lower && b.ts-a.ts <= c.upper })
@@ -202,7 +202,7 @@ func TestIntervalJoinsAgree(t *testing.T) {
 
 // TestTemporalJoinsAgree takes the last version at the time of each row.
 func TestTemporalJoinsAgree(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 32))
 		c := randomJoinCase(rng, 80)
 		c.kind = []string{"INNER", "LEFT"}[rng.IntN(2)]
@@ -230,7 +230,7 @@ func TestTemporalJoinsAgree(t *testing.T) {
 
 // TestStaticJoinsAgree looks rows up in a table that is read once.
 func TestStaticJoinsAgree(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 33))
 		c := randomJoinCase(rng, 60)
 		if c.kind == "RIGHT" || c.kind == "FULL" {
@@ -243,7 +243,7 @@ func TestStaticJoinsAgree(t *testing.T) {
 // TestJoinsFeedWindows counts the rows of an interval join by windows of its
 // time: none may come too late for that.
 func TestJoinsFeedWindows(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 34))
 		c := randomJoinCase(rng, 60)
 		c.kind = []string{"INNER", "LEFT", "RIGHT"}[rng.IntN(3)]
@@ -280,7 +280,7 @@ func TestJoinsFeedWindows(t *testing.T) {
 
 // TestWindowJoinsAgree joins rows, and counts, of the same windows.
 func TestWindowJoinsAgree(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 35))
 		c := randomJoinCase(rng, 60)
 		ddl, list := c.columns()
@@ -343,7 +343,7 @@ func TestJoinsOfResults(t *testing.T) {
 // TestTablesReadOnceStayAsTheyWere changes the table while the query is down:
 // the rows of one life after another agree.
 func TestTablesReadOnceStayAsTheyWere(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 36))
 		w := enginetest.NewWorld()
 		w.Poll = 1 + rng.IntN(3)
@@ -373,7 +373,7 @@ func TestTablesReadOnceStayAsTheyWere(t *testing.T) {
 
 // TestListsWithoutEquality tries each row on all rows of a table, in every shard.
 func TestListsWithoutEquality(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range cases(20, 6) {
 		rng := rand.New(rand.NewPCG(seed, 37))
 		c := randomJoinCase(rng, 40)
 		c.kind = []string{"INNER", "LEFT", "SEMI", "ANTI"}[rng.IntN(4)]

@@ -36,7 +36,7 @@ CREATE TABLE alerts (card BIGINT, n BIGINT, m BIGINT, at TIMESTAMP(3)) WITH ('co
 		for set, values := range settings {
 			sql := head + values + `INSERT INTO alerts SELECT * FROM payments MATCH_RECOGNIZE (PARTITION BY card ORDER BY ts ` + text + `)`
 			t.Run(clause+"/"+set, func(t *testing.T) {
-				for seed := range uint64(3) {
+				for seed := range cases(3, 1) {
 					dropped[set] += testLimits(t, sql, seed)
 				}
 			})

@@ -243,7 +243,7 @@ func TestLookupCache(t *testing.T) {
 // process dies again and again. What has been delivered once stays true: an output
 // that comes twice is the same, and every payment has exactly one.
 func TestLookupCrashes(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		for _, options := range []string{"", ", 'lookup.cache'='PARTIAL', 'lookup.partial-cache.max-rows'='3', 'lookup.partial-cache.expire-after-write'='7 s'"} {
 			rng := rand.New(rand.NewPCG(seed, 5))
 			s := &service{batch: 1 + rng.IntN(3), answer: func(card int64, asked int) ([]string, error) {

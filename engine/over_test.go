@@ -128,7 +128,7 @@ func (c *overCase) want() []string {
 
 // TestOverAgrees runs random queries with polls of several sizes.
 func TestOverAgrees(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range cases(60, 10) {
 		rng := rand.New(rand.NewPCG(seed, 17))
 		c := randomOverCase(rng, 1+rng.IntN(3), 1+rng.IntN(120))
 		want := c.want()
@@ -146,7 +146,7 @@ func TestOverAgrees(t *testing.T) {
 // TestOverSurvivesCrashes compares lives that end at random with one that does
 // not.
 func TestOverSurvivesCrashes(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 19))
 		c := randomOverCase(rng, 1+rng.IntN(3), 80)
 		compareCrashes(t, rng, c.sql(), "t", "o", c.input(), fmt.Sprintf("seed %d", seed))
@@ -183,7 +183,7 @@ func TestOverOfManyPeers(t *testing.T) {
 
 // TestTopNAgrees numbers the rows of windows by another column, limited or not.
 func TestTopNAgrees(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 23))
 		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(120), 5, 5)
 		c.window = refWindow{kind: "TUMBLE", size: int64(2 + rng.IntN(20))}

@@ -79,7 +79,7 @@ func round(t *testing.T, p *engine.Pipeline) {
 // TestPromoteChangedText checks that what is made of the records before the cut is
 // the old text's, and what is made of those behind it the new one's.
 func TestPromoteChangedText(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range cases(6, 2) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		input := randomPayments(rng, 3, 120)
 		r := newPromotion(t, rng, input, bolder, 1<<30)

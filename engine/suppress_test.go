@@ -61,7 +61,7 @@ func suppressed(t *testing.T, detections []string) []string {
 // same worked out from all detections, on input out of order in several
 // partitions, with and without crashes.
 func TestSuppress(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range cases(8, 2) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		input := randomPayments(rng, 3, 120)
 		alone := enginetest.NewWorld()

@@ -71,7 +71,7 @@ func (c *windowCase) want() []string {
 // TestWindowsAgree runs random queries over input within the watermark's delay,
 // with polls of several sizes.
 func TestWindowsAgree(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range cases(50, 8) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(120), 5, 5)
 		want := c.want()
@@ -90,7 +90,7 @@ func TestWindowsAgree(t *testing.T) {
 // has been reported do not count, the others do, as the last of their pane by
 // then.
 func TestWindowsAndLateRows(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range cases(50, 8) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		c := randomWindowCase(rng, 1, 1+rng.IntN(150), 20, 2)
 		want := c.window.results(c.onTime(), c.aggs)
@@ -133,7 +133,7 @@ func (c *windowCase) onTime() []refRow {
 // TestWindowsSurviveCrashes compares lives that end at random with one that does
 // not: the same rows with the same identities.
 func TestWindowsSurviveCrashes(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		c := randomWindowCase(rng, 1+rng.IntN(3), 80, 5, 5)
 		compareCrashes(t, rng, c.sql(), "t", "o", c.input(), fmt.Sprintf("seed %d", seed))
@@ -181,7 +181,7 @@ func compareCrashesOf(t *testing.T, rng *rand.Rand, sql, to string, inputs func(
 // TestWindowsOfWindows groups the results of windows by windows of their time:
 // none may come too late for that.
 func TestWindowsOfWindows(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range cases(40, 6) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(100), 5, 5)
 		outer := int64(1 + rng.IntN(15))
@@ -229,7 +229,7 @@ func (c *windowCase) outerWant(size int64) []string {
 
 // TestGroupingSetsAgree compares grouping sets with a query per set.
 func TestGroupingSetsAgree(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 13))
 		c := randomWindowCase(rng, 1+rng.IntN(3), 1+rng.IntN(100), 5, 5)
 		for c.window.kind == "SESSION" {
@@ -266,7 +266,7 @@ func TestGroupingSetsAgree(t *testing.T) {
 
 // TestWindowsLeaveNothing checks that reported windows hold no state.
 func TestWindowsLeaveNothing(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range cases(30, 6) {
 		rng := rand.New(rand.NewPCG(seed, 14))
 		c := randomWindowCase(rng, 1, 100, 5, 0)
 		end := refRow{ts: 1e15, s: "end"}

@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // testServer is a server on a directory; stop ends it in order.
@@ -93,16 +93,7 @@ func get(t *testing.T, url string) string {
 
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	over := time.After(time.Minute)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatal("it does not come")
-		case <-look.C:
-		}
-	}
+	cepdtest.Await(t, ok)
 }
 
 // TestInstances lists the open match of a running query.

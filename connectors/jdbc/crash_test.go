@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // TestKill kills cepd with SIGKILL while it writes, and stops the database too:
@@ -22,10 +24,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "cepd")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := cepdtest.Program(t)
 	file := filepath.Join(dir, "q.sql")
 	text := fmt.Sprintf(`CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '%d', 'rows-per-second' = '8000',
   'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '%d');

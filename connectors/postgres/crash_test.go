@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/postgrestest"
 )
 
@@ -24,10 +25,7 @@ func TestKill(t *testing.T) {
 	w := newWorld(t, postgrestest.Start(t), "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "INSERT INTO t SELECT 10 * i, '0' FROM generate_series(1, 2000) AS i",
 		"CREATE SEQUENCE versions", "CREATE TABLE copy (id bigint PRIMARY KEY, name text, kind text, lsn bigint, changed timestamptz)")
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "cepd")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := cepdtest.Program(t)
 	file := filepath.Join(dir, "q.sql")
 	text := fmt.Sprintf(`CREATE TABLE source (id BIGINT, name STRING, op STRING METADATA VIRTUAL, lsn BIGINT METADATA VIRTUAL, changed TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'postgres-cdc', 'hostname' = '127.0.0.1', 'port' = '%d',
   'username' = '%s', 'database-name' = '%s', 'table-name' = 't', 'slot.name' = 'copying', 'scan.incremental.snapshot.chunk.size' = '50');

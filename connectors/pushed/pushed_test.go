@@ -16,6 +16,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/pushed"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/state"
@@ -252,8 +253,8 @@ func TestFullLog(t *testing.T) {
 		put <- nil
 	}()
 	l := logs.Find("t")
-	waitFor(t, func() bool { return l.Refused()["full"] > 0 })
-	waitFor(t, func() bool { // the inbox is full, too
+	cepdtest.Await(t, func() bool { return l.Refused()["full"] > 0 })
+	cepdtest.Await(t, func() bool { // the inbox is full, too
 		in.Offer(pushed.Message{Value: []byte("udp")})
 		return l.Refused()["lost"] > 0
 	})
@@ -275,19 +276,7 @@ func TestFullLog(t *testing.T) {
 	if err := <-put; err != nil {
 		t.Error(err)
 	}
-	waitFor(t, func() bool { mu.Lock(); defer mu.Unlock(); return kept == messages })
-}
-
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	end := time.After(patience)
-	for !ok() {
-		select {
-		case <-end:
-			t.Fatal("it does not come")
-		case <-time.After(time.Millisecond):
-		}
-	}
+	cepdtest.Await(t, func() bool { mu.Lock(); defer mu.Unlock(); return kept == messages })
 }
 
 // A message that is too large is left out, counted and acknowledged: held back it would

@@ -26,7 +26,8 @@ func TestAdviceIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := uint64(1500)
+	cases = someOf(cases)
+	n := uint64(1500 / every)
 	if testing.Short() {
 		n /= 20
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/state/memstore"
 )
 
@@ -21,7 +22,7 @@ func TestCrash(t *testing.T) {
 	}
 	crashes := 0
 	for i := range cases {
-		if i%crashEvery != 0 || testing.Short() && i%10 != 0 {
+		if i%every != 0 || testing.Short() && i%10 != 0 {
 			continue
 		}
 		crashes += crashEverywhere(t, &cases[i], 1, true)
@@ -33,8 +34,16 @@ func TestCrash(t *testing.T) {
 	t.Logf("%d crashes", crashes)
 }
 
-// crashEvery is every how many cases crash.
-var crashEvery = 1
+// every says that one case in so many is run, of tests that run the whole corpus.
+var every = whole(1, 10)
+
+// whole is the one number, or under the race detector the other.
+func whole(all, raced int) int {
+	if cepdtest.Raced {
+		return raced
+	}
+	return all
+}
 
 // crash is a restored run, to be compared with the one that went on.
 type crash struct {

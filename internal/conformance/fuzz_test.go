@@ -16,11 +16,11 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 0, "random cases of TestRandom; 0: 20,000, with the race detector 2,000")
+	seeds     = flag.Int("seeds", 0, "random cases of TestRandom; 0: 20,000, with the race detector 1,000")
 	firstSeed = flag.Uint64("seed", 1, "first seed of TestRandom")
 )
 
-var defaultSeeds = 20_000
+var defaultSeeds = whole(20_000, 1_000)
 
 // verdict is how one case went.
 type verdict struct {

@@ -13,7 +13,7 @@ const corpus = "../../testdata/conformance"
 // nothing as a judge unless it agrees with the engines that made the facts.
 func TestReference(t *testing.T) {
 	for _, area := range []string{"cep", "matchrecognize", "streaming", "errors"} {
-		cases := settled(t, corpus+"/"+area)
+		cases := someOf(settled(t, corpus+"/"+area))
 		hopeless := 0
 		for i := range cases {
 			c := &cases[i]

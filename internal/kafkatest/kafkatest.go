@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +25,7 @@ import (
 	"time"
 
 	connector "github.com/cepd/cepd/connectors/kafka"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // Kafka is a running broker.
@@ -145,8 +145,10 @@ func giveUp(t testing.TB, why string) {
 
 // script runs scripts/kafka-broker/kafka.sh.
 func (k *Kafka) script(args ...string) ([]byte, error) {
-	_, self, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(self), "..", "..", "scripts", "kafka-broker", "kafka.sh")
+	path, err := scriptPath()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", append([]string{path}, args...)...)
@@ -172,6 +174,11 @@ func (k *Kafka) script(args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("kafka.sh %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
 	}
 	return os.ReadFile(out.Name())
+}
+
+func scriptPath() (string, error) {
+	root, err := cepdtest.Root()
+	return filepath.Join(root, "scripts", "kafka-broker", "kafka.sh"), err
 }
 
 func (k *Kafka) readEnv(env []byte) {
@@ -223,8 +230,10 @@ func (k *Kafka) Tool(t testing.TB, stdin string, class string, args ...string) s
 	if why := missing(); why != "" {
 		giveUp(t, why)
 	}
-	_, self, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(self), "..", "..", "scripts", "kafka-broker", "kafka.sh")
+	path, err := scriptPath()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("bash", append([]string{path, "tool", class}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stderr bytes.Buffer

@@ -8,7 +8,7 @@ import (
 )
 
 // clockUsers may look at the wall clock; everybody else is given the time.
-var clockUsers = []string{"internal/clock", "cmd", "api", "connectors", "tools", "internal/demo", "internal/kafkatest", "internal/postgrestest", "internal/listentest", "internal/s3test", "internal/broker", "internal/schemaregistry", "benchmarks", "internal/e2e", "internal/conformance"}
+var clockUsers = []string{"internal/clock", "cmd", "api", "connectors", "tools", "internal/demo", "internal/cepdtest", "internal/kafkatest", "internal/postgrestest", "internal/listentest", "internal/s3test", "internal/broker", "internal/schemaregistry", "benchmarks", "internal/e2e", "internal/conformance"}
 
 var wallClock = map[string]bool{"Now": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTicker": true, "NewTimer": true, "Since": true, "Until": true}
 

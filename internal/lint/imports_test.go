@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/s3test", "internal/hostile", "internal/listentest", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/s3test", "internal/hostile", "internal/cepdtest", "internal/listentest", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},

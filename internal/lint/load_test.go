@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -24,12 +25,21 @@ type source struct {
 
 var fset = token.NewFileSet()
 
-// load parses every Go file of the module.
+// load is every Go file of the module, parsed once.
 func load(t *testing.T) []source {
 	t.Helper()
+	all, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var loaded = sync.OnceValues(parse)
+
+func parse() (all []source, err error) {
 	root := filepath.Join("..", "..")
-	var all []source
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -46,10 +56,7 @@ func load(t *testing.T) []source {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return all, err
 }
 
 func read(root, p string) (source, error) {

@@ -3,13 +3,15 @@ package sim
 import (
 	"runtime"
 	"testing"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // TestSeeds is the short form of make sim.
 func TestSeeds(t *testing.T) {
 	before := runtime.NumGoroutine()
 	n := 300
-	if testing.Short() {
+	if testing.Short() || cepdtest.Raced {
 		n = 100
 	}
 	c := Many(0, n, 2, 5, func(seed uint64, r *Result) { t.Errorf("make sim SEED=%d: %v", seed, r.Err) })
@@ -19,7 +21,7 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	for i := range workloads {
-		if c.Workloads[workloads[i].name] == 0 && !testing.Short() {
+		if c.Workloads[workloads[i].name] == 0 && n == 300 {
 			t.Errorf("no run had the workload %q", workloads[i].name)
 		}
 	}
@@ -48,7 +50,11 @@ func awaitGoroutines(t *testing.T, before int) {
 
 // TestSameSeedSameTrace: a seed's run can be repeated, byte for byte.
 func TestSameSeedSameTrace(t *testing.T) {
-	for seed := range uint64(20) {
+	n := uint64(20)
+	if cepdtest.Raced {
+		n = 5
+	}
+	for seed := range n {
 		var a, b Compiler
 		first, second := Run(New(seed), &a, true), Run(New(seed), &b, true)
 		if first.Trace != second.Trace || first.Hash != second.Hash {

@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/state/pebblestore"
 )
 
@@ -46,20 +46,6 @@ func has(t *testing.T, s *pebblestore.Store, key string) bool {
 		t.Fatal(err)
 	}
 	return ok
-}
-
-// until waits for a condition.
-func until(t *testing.T, ok func() bool) {
-	t.Helper()
-	end, look := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-end:
-			t.Fatal("it does not come")
-		case <-look.C:
-		}
-	}
 }
 
 // A write to a full disk waits, and goes on when there is room: nothing has
@@ -117,7 +103,7 @@ func TestAbandon(t *testing.T) {
 	l.full.Store(true)
 	done := make(chan error, 1)
 	go func() { done <- put(s, "lost", "x") }()
-	until(t, s.Full)
+	cepdtest.Await(t, s.Full)
 	s.Abandon()
 	for _, err := range []error{<-done, put(s, "later", "x"), s.Close()} {
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk of db is full") {
@@ -156,7 +142,7 @@ func TestOpeningAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.full.Store(false)
-	until(t, func() bool {
+	cepdtest.Await(t, func() bool {
 		s, err = pebblestore.Open("db", l.options(crashed))
 		return err == nil
 	})

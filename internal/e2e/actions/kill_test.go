@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 const calling = `CREATE TABLE orders (n BIGINT) WITH ('connector' = 'http', 'format' = 'json');
@@ -41,11 +43,11 @@ func TestKill(t *testing.T) {
 		s.post("orders", fmt.Sprint(kill), "["+strings.Join(some, ",")+"]")
 		before := len(web.taken())
 		s.post("orders", fmt.Sprintf("%d-", kill), fmt.Sprintf(`{"n":%d}`, orders+kill))
-		waitFor(t, "calls", func() bool { return len(web.taken()) > before })
+		cepdtest.Await(t, func() bool { return len(web.taken()) > before })
 		s.kill()
 		s.start()
 	}
-	waitFor(t, "all calls", func() bool { return len(distinct()) == orders+kills })
+	cepdtest.Await(t, func() bool { return len(distinct()) == orders+kills })
 	owners := map[string]string{}
 	for body, key := range distinct() {
 		if other, taken := owners[key]; taken || len(key) != 32 {

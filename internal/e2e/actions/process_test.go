@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // approvals is examples/processes/human.sql for this server and service; what is slow
@@ -67,7 +69,7 @@ func TestApproval(t *testing.T) {
 	s := newServer(t)
 	s.submit(approvals(t, s, web))
 	s.post("events", "1", `{"id":"rent","kind":"asked","amount":12.5}`)
-	waitFor(t, "the question", func() bool { return len(web.messages("rent")) == 1 })
+	cepdtest.Await(t, func() bool { return len(web.messages("rent")) == 1 })
 	m := web.messages("rent")[0]
 	found := links.FindStringSubmatch(m.Text)
 	if m.To != "team" || found == nil || !strings.HasPrefix(m.Text, "Pay 12.50 for rent?") {
@@ -91,14 +93,14 @@ func TestApproval(t *testing.T) {
 		t.Errorf("before anybody has answered: %q", got)
 	}
 	expect(http.MethodPost, yes, http.StatusOK, "It has been recorded.")
-	waitFor(t, "the outcome", func() bool { return len(web.outcomes("rent")) > 0 })
+	cepdtest.Await(t, func() bool { return len(web.outcomes("rent")) > 0 })
 	s.kill()
 	s.start()
 	again := func(link string) string { return s.url(link[strings.Index(link, "/links/"):]) }
 	expect(http.MethodPost, again(yes), http.StatusOK, "It had been recorded before")
 	expect(http.MethodPost, again(no), http.StatusOK, "It has been recorded.") // too late: the rule takes the first
 	s.post("events", "2", `{"id":"slow","kind":"asked","amount":7}`)
-	waitFor(t, "the time-out", func() bool { return len(web.outcomes("slow")) > 0 && len(web.messages("slow")) > 1 })
+	cepdtest.Await(t, func() bool { return len(web.outcomes("slow")) > 0 && len(web.messages("slow")) > 1 })
 	if got := web.messages("slow"); len(got) != 2 || got[0].To != "team" || got[1].To != "manager" {
 		t.Errorf("%+v", got)
 	}

@@ -3,20 +3,19 @@ package actions
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // server is a process.
@@ -30,38 +29,10 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, dir: t.TempDir()}
-	var err error
-	if s.bin, err = built(); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{t: t, bin: cepdtest.Program(t), dir: t.TempDir()}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
-}
-
-// built is the program, for all tests; TestMain removes it.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cepd-actions-")
-	if err != nil {
-		return "", err
-	}
-	folder = dir
-	bin := filepath.Join(dir, "cepd")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return bin, nil
-})
-
-var folder string // with the program; "": there is none
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if folder != "" {
-		_ = os.RemoveAll(folder)
-	}
-	os.Exit(code)
 }
 
 var listening = regexp.MustCompile(`address=(http://[0-9.:]+)`)
@@ -130,25 +101,10 @@ func (s *server) submit(sql string) {
 
 // post posts an event until that is answered, as senders do.
 func (s *server) post(table, key, event string) {
-	waitFor(s.t, "an answer", func() bool {
+	cepdtest.Await(s.t, func() bool {
 		code, _ := s.call(http.MethodPost, s.url("/v1/tables/"+table+"/events"), event, "Content-Type", "application/json", "Idempotency-Key", key)
 		return code == http.StatusAccepted
 	})
-}
-
-// waitFor polls until a minute has passed.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	over := time.After(time.Minute)
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatalf("%s: it does not come", what)
-		case <-look.C:
-		}
-	}
 }
 
 // taken is a request that a service has taken.

@@ -29,6 +29,7 @@ import (
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/clock"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/pebblestore"
@@ -313,7 +314,7 @@ func TestFollowIsSlow(t *testing.T) {
 	conn := f.dial(t, "")
 	const rows = 5000
 	f.add(t, 0, rows, strings.Repeat("x", 4000))
-	waitFor(t, func() bool {
+	cepdtest.Await(t, func() bool {
 		s, err := f.Status(t.Context(), "q")
 		return err == nil && s.Sinks[0].Acknowledged == rows
 	})
@@ -368,8 +369,8 @@ func TestManyFollow(t *testing.T) {
 	for _, conn := range conns {
 		_ = conn.Close(websocket.StatusNormalClosure, "")
 	}
-	waitFor(t, func() bool { return !refused() })
-	waitFor(t, func() bool { return f.hub.Counts()["board"].Readers == 0 })
+	cepdtest.Await(t, func() bool { return !refused() })
+	cepdtest.Await(t, func() bool { return f.hub.Counts()["board"].Readers == 0 })
 }
 
 // What is sent to a WebSocket ends it, and nothing else.
@@ -402,7 +403,7 @@ func TestFollowHostileFrames(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	waitFor(t, func() bool { return f.hub.Counts()["board"].Readers == 1 })
+	cepdtest.Await(t, func() bool { return f.hub.Counts()["board"].Readers == 1 })
 	f.add(t, 0, 1, "")
 	if m := receive(t, good); m.Event != "row" {
 		t.Errorf("%+v", m)

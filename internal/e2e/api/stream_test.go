@@ -26,6 +26,7 @@ import (
 	"github.com/cepd/cepd/connectors/all"
 	"github.com/cepd/cepd/connectors/memory"
 	"github.com/cepd/cepd/engine"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // live is a server that listens, and its client.
@@ -194,7 +195,7 @@ func TestStreamIsSlow(t *testing.T) {
 		default:
 			if seen++; seen == 1 { // now there is much more than fits into what is on its way
 				l.append(t, 1, rows-1, strings.Repeat("x", 300))
-				waitFor(t, func() bool {
+				cepdtest.Await(t, func() bool {
 					s, err := l.Status(t.Context(), "q")
 					return err == nil && s.Sinks[0].Acknowledged == rows
 				})
@@ -206,19 +207,6 @@ func TestStreamIsSlow(t *testing.T) {
 	}
 	if missed == 0 || int64(seen)+missed != rows {
 		t.Errorf("%d rows seen, %d missed, of %d", seen, missed, rows)
-	}
-}
-
-// waitFor waits for a condition, a minute at most.
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	end := time.After(time.Minute)
-	for !ok() {
-		select {
-		case <-end:
-			t.Fatal("it does not come")
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }
 
@@ -265,7 +253,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	for _, end := range closers {
 		_ = end()
 	}
-	waitFor(t, func() bool { return !refused() })
+	cepdtest.Await(t, func() bool { return !refused() })
 }
 
 // TestClientHasEveryOperation compares the client with the description.

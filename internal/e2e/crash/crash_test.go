@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cepd/cepd/examples/fraud"
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/demo"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
@@ -66,10 +67,6 @@ func TestKillLosesNoDetection(t *testing.T) {
 func newBed(t *testing.T) *bed {
 	b := &bed{t: t, dir: t.TempDir(), broker: kafkatest.Broker(t)}
 	b.payments, b.out = b.broker.Topic(t, partitions), b.broker.Topic(t, partitions)
-	build := exec.Command("go", "build", "-o", b.file("cepd"), "github.com/cepd/cepd/cmd/cepd")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	sql := fraud.SQLFor(b.broker.Bootstrap, b.payments, b.out)
 	if err := os.WriteFile(b.file("fraud.sql"), []byte(sql), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,7 +95,7 @@ func (b *bed) feed(ctx context.Context) <-chan error {
 
 // start starts cepd; the channel tells how it ended.
 func (b *bed) start() (*os.Process, <-chan error) {
-	cmd := exec.Command(b.file("cepd"), "run", b.file("fraud.sql"), "--data-dir", b.file("state"), "--log-level", "info")
+	cmd := exec.Command(cepdtest.Program(b.t), "run", b.file("fraud.sql"), "--data-dir", b.file("state"), "--log-level", "info")
 	b.stderr.Reset()
 	cmd.Stderr = &b.stderr
 	if err := cmd.Start(); err != nil {

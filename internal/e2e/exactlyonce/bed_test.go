@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
@@ -59,15 +60,11 @@ func newBedOf(t testing.TB, k *kafkatest.Kafka, query string) *bed {
 	return b
 }
 
-// prepare makes topics, the program and the file with its query.
+// prepare makes topics and the file with the query.
 func prepare(t testing.TB, k *kafkatest.Kafka, guarantee, query string) *bed {
 	t.Helper()
 	b := &bed{t: t, dir: t.TempDir(), broker: k, fed: make(chan error, 1)}
 	b.in, b.out = b.broker.Topic(t, rises.Partitions), b.broker.Topic(t, rises.Partitions)
-	build := exec.Command("go", "build", "-o", b.file("cepd"), "github.com/cepd/cepd/cmd/cepd")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	sql := fmt.Sprintf(query, b.broker.Bootstrap, b.in, b.out, guarantee)
 	if err := os.WriteFile(b.file("query.sql"), []byte(sql), 0o600); err != nil {
 		t.Fatal(err)
@@ -103,7 +100,7 @@ func (s *safeBuffer) String() string {
 
 func (b *bed) start(state string) *cepd {
 	b.t.Helper()
-	cmd := exec.Command(b.file("cepd"), "run", b.file("query.sql"), "--data-dir", b.file(state), "--log-level", "info")
+	cmd := exec.Command(cepdtest.Program(b.t), "run", b.file("query.sql"), "--data-dir", b.file(state), "--log-level", "info")
 	c := &cepd{done: make(chan error, 1)}
 	cmd.Stderr = &c.stderr
 	if err := cmd.Start(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
@@ -80,7 +81,7 @@ func (b *bed) opened(address string) (status string) {
 // run runs a command, which must succeed.
 func (b *bed) run(args ...string) string {
 	b.t.Helper()
-	out, err := exec.Command(b.file("cepd"), args...).CombinedOutput()
+	out, err := exec.Command(cepdtest.Program(b.t), args...).CombinedOutput()
 	if err != nil {
 		b.t.Fatalf("cepd %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -90,7 +91,7 @@ func (b *bed) run(args ...string) string {
 // serve starts a server on a data directory.
 func (b *bed) serve(data string) (c *cepd, address string) {
 	b.t.Helper()
-	cmd := exec.Command(b.file("cepd"), "serve", "--data-dir", b.file(data), "--listen", "127.0.0.1:0")
+	cmd := exec.Command(cepdtest.Program(b.t), "serve", "--data-dir", b.file(data), "--listen", "127.0.0.1:0")
 	c = &cepd{done: make(chan error, 1)}
 	cmd.Stderr = &c.stderr
 	if err := cmd.Start(); err != nil {

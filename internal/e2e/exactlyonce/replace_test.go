@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -28,7 +29,7 @@ func (b *bed) server() *server {
 
 // query runs `cepd query`.
 func (s *server) query(args ...string) (string, error) {
-	out, err := exec.Command(s.file("cepd"), append([]string{"query", "--server", s.address}, args...)...).CombinedOutput()
+	out, err := exec.Command(cepdtest.Program(s.t), append([]string{"query", "--server", s.address}, args...)...).CombinedOutput()
 	return string(out), err
 }
 

@@ -16,7 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 const statements = `CREATE TABLE orders (n BIGINT, place BIGINT METADATA FROM 'offset' VIRTUAL, headers MAP<STRING, BYTES> METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR ts AS ts)
@@ -44,10 +45,7 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, bin: filepath.Join(t.TempDir(), "cepd"), dir: t.TempDir()}
-	if out, err := exec.Command("go", "build", "-o", s.bin, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	s := &server{t: t, bin: cepdtest.Program(t), dir: t.TempDir()}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -105,24 +103,9 @@ func (s *server) call(method, path, body string, header ...string) (code int, te
 	return resp.StatusCode, text
 }
 
-// waitFor polls until a minute has passed.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	over := time.After(time.Minute)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatalf("%s: it does not come", what)
-		case <-look.C:
-		}
-	}
-}
-
 // post posts until it is answered, as senders do, and gives the offset.
 func (s *server) post(n int64) (offset int64) {
-	waitFor(s.t, "an answer", func() bool {
+	cepdtest.Await(s.t, func() bool {
 		code, text := s.call(http.MethodPost, "/v1/tables/orders/events", fmt.Sprintf(`{"n":%d}`, n), "Idempotency-Key", fmt.Sprint("order-", n), "ce-type", fmt.Sprint("ex%C3%A4mple.", n))
 		if code != http.StatusAccepted {
 			return false
@@ -190,14 +173,14 @@ func TestKillLosesNoEvent(t *testing.T) {
 		})
 	}
 	for kill := range int64(4) {
-		waitFor(t, "posts", func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
+		cepdtest.Await(t, func() bool { return posted.Load() >= (kill+1)*senders*each/6 })
 		s.kill()
 		s.start()
 		s.setRate(kill + 2)
 	}
 	wg.Wait()
 	last := s.post(-2) // in whose time those before it are over
-	waitFor(t, "all rows", func() bool { return int64(len(s.rows())) >= last })
+	cepdtest.Await(t, func() bool { return int64(len(s.rows())) >= last })
 	rows := s.rows()
 	if len(places) != senders*each || first != 0 || last != senders*each+1 {
 		t.Errorf("%d places of %d orders, from %d to %d", len(places), senders*each, first, last)

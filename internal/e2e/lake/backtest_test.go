@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // overLake is a rule on a table that is watched, and tried on what is there.
@@ -22,7 +24,6 @@ func TestBacktestFromBucket(t *testing.T) {
 		t.Skip("builds and runs a process; not with -short")
 	}
 	dir := t.TempDir()
-	build(t, dir)
 	options, put := inBucket(t, dir)
 	order := make([]int, files)
 	for i := range order {
@@ -35,7 +36,7 @@ func TestBacktestFromBucket(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "rule.sql"), fmt.Appendf(nil, overLake, options), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(dir, "cepd"), "backtest", "rule.sql", "--by", "region")
+	cmd := exec.Command(cepdtest.Program(t), "backtest", "rule.sql", "--by", "region")
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if want := fmt.Sprintf("%d detections in %d rows", events/1000, events); err != nil || !strings.Contains(string(out), want) || !strings.Contains(string(out), "r1") {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // toDisk writes many small transactions, at once.
@@ -26,12 +28,11 @@ func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("mounts a disk and runs processes; not with -short")
 	}
-	if os.Getenv(built) == "" {
+	if os.Getenv(mounts) == "" {
 		inside(t)
 		return
 	}
 	dir := t.TempDir()
-	build(t, dir)
 	lake := filepath.Join(dir, "lake")
 	private := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") // nobody else is to see the disk
 	if err := errors.Join(private, os.Mkdir(lake, 0o700), syscall.Mount("tmpfs", lake, "tmpfs", 0, "size=8m")); err != nil {
@@ -48,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 	ballast := filepath.Join(lake, "_ballast")
 	for _, room := range []int64{0, 64 << 10, 200 << 10} {
 		leave(t, ballast, room)
-		out, err := once(dir)
+		out, err := once(t, dir)
 		if err == nil || !strings.Contains(out, syscall.ENOSPC.Error()) || !strings.Contains(out, "lake") {
 			t.Errorf("with room for %d bytes it ends with %v\n%s", room, err, out)
 		}
@@ -58,21 +59,20 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := once(dir); err != nil {
+	if out, err := once(t, dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%d rows in %d files", events, count(t, dir, true))
 }
 
+// mounts tells a test that it runs where it may mount a disk.
+const mounts = "CEPD_LAKE_MOUNTS"
+
 // inside runs the test again where it may mount a disk that nobody else sees.
 func inside(t *testing.T) {
 	t.Helper()
-	path, err := cepd()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
-	cmd.Env = append(os.Environ(), built+"="+path)
+	cmd.Env = append(os.Environ(), mounts+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if uid := os.Getuid(); uid != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -117,8 +117,8 @@ func leave(t *testing.T, ballast string, room int64) {
 }
 
 // once runs cepd to its end.
-func once(dir string) (out string, err error) {
-	cmd := exec.Command(filepath.Join(dir, "cepd"), "run", filepath.Join(dir, "q.sql"), "--data-dir", filepath.Join(dir, "state"))
+func once(t *testing.T, dir string) (out string, err error) {
+	cmd := exec.Command(cepdtest.Program(t), "run", filepath.Join(dir, "q.sql"), "--data-dir", filepath.Join(dir, "state"))
 	cmd.Dir = dir
 	text, err := cmd.CombinedOutput()
 	return string(text), err

@@ -9,11 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 var (
@@ -42,7 +43,6 @@ func TestKillsWhileFilesAreWritten(t *testing.T) {
 	}
 	t.Logf("seed %d: repeat with -lake.seed=%d", *seed, *seed)
 	dir := t.TempDir()
-	build(t, dir)
 	var in bytes.Buffer
 	for n := range events {
 		fmt.Fprintf(&in, "{\"n\":%d,\"region\":\"r%d\"}\n", n, n%4)
@@ -64,53 +64,11 @@ func TestKillsWhileFilesAreWritten(t *testing.T) {
 	t.Logf("%d rows in %d files", events, files)
 }
 
-// built tells a run of a test inside another where cepd is.
-const built = "CEPD_LAKE_BUILT"
-
-// cepd is built once, in a folder that goes with the tests.
-var (
-	cepd = sync.OnceValues(func() (string, error) {
-		if path := os.Getenv(built); path != "" {
-			return path, nil
-		}
-		var err error
-		if folder, err = os.MkdirTemp("", "cepd-lake-"); err != nil {
-			return "", err
-		}
-		path := filepath.Join(folder, "cepd")
-		if out, err := exec.Command("go", "build", "-o", path, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-			return path, fmt.Errorf("%w\n%s", err, out)
-		}
-		return path, nil
-	})
-	folder string
-)
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if folder != "" {
-		_ = os.RemoveAll(folder)
-	}
-	os.Exit(code)
-}
-
-// build has cepd in a folder.
-func build(t *testing.T, dir string) {
-	t.Helper()
-	path, err := cepd()
-	if err == nil {
-		err = os.Symlink(path, filepath.Join(dir, "cepd"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // run runs cepd until it ends, or kills it.
 func run(t *testing.T, dir, query string, until time.Duration) (ended bool) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command(filepath.Join(dir, "cepd"), "run", filepath.Join(dir, query), "--data-dir", filepath.Join(dir, "state"))
+	cmd := exec.Command(cepdtest.Program(t), "run", filepath.Join(dir, query), "--data-dir", filepath.Join(dir, "state"))
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

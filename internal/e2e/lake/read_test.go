@@ -15,6 +15,8 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // watching reads a folder, or a bucket, in which files appear, and writes what it
@@ -37,7 +39,6 @@ func TestKillsWhileFilesAppear(t *testing.T) {
 		t.Run(place, func(t *testing.T) {
 			t.Logf("seed %d: repeat with -lake.seed=%d", *seed, *seed)
 			dir := t.TempDir()
-			build(t, dir)
 			options, put := begin(t, dir)
 			if err := os.WriteFile(filepath.Join(dir, "q.sql"), fmt.Appendf(nil, watching, options), 0o600); err != nil {
 				t.Fatal(err)
@@ -129,7 +130,7 @@ func inBucket(t *testing.T, _ string) (options string, put func(string, []byte) 
 func toEnd(t *testing.T, dir string) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command(filepath.Join(dir, "cepd"), "run", filepath.Join(dir, "q.sql"), "--data-dir", filepath.Join(dir, "state"))
+	cmd := exec.Command(cepdtest.Program(t), "run", filepath.Join(dir, "q.sql"), "--data-dir", filepath.Join(dir, "state"))
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

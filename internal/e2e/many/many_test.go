@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
 
@@ -48,10 +49,6 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	s := &server{t: t, dir: t.TempDir()}
-	build := exec.Command("go", "build", "-o", filepath.Join(s.dir, "cepd"), "github.com/cepd/cepd/cmd/cepd")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	t.Cleanup(s.stop)
 	s.start()
 	return s
@@ -59,7 +56,7 @@ func newServer(t *testing.T) *server {
 
 // start starts the process and waits until it takes requests.
 func (s *server) start() {
-	s.process = exec.Command(filepath.Join(s.dir, "cepd"), "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(s.dir, "data"))
+	s.process = exec.Command(cepdtest.Program(s.t), "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(s.dir, "data"))
 	log, err := s.process.StderrPipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -280,7 +277,7 @@ INSERT INTO there SELECT * FROM rows_of;`, columns, columns, topic, k.Bootstrap)
 			s.t.Fatal(err)
 		}
 	}
-	run := exec.Command("./cepd", "run", "rows.sql")
+	run := exec.Command(cepdtest.Program(s.t), "run", "rows.sql")
 	run.Dir = s.dir
 	if out, err := run.CombinedOutput(); err != nil {
 		s.t.Fatalf("%v\n%s", err, out)

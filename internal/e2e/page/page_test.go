@@ -20,6 +20,7 @@ import (
 
 	"github.com/cepd/cepd/api/audit"
 	"github.com/cepd/cepd/api/auth"
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 var shots = flag.String("shots", "", "folder for a picture of each test's end")
@@ -40,10 +41,7 @@ INSERT INTO rises SELECT card, low, high FROM ticks MATCH_RECOGNIZE (
 // rule, its views for everybody, and a team with roles.
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
-	program := filepath.Join(t.TempDir(), "cepd")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := cepdtest.Program(t)
 	if *rate > 0 {
 		t.Run("load", func(t *testing.T) {
 			url := serve(t, program)
@@ -193,9 +191,9 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		need(t, "there is no Chromium")
 	}
-	c := exec.CommandContext(t.Context(), "node", "e2e/run.mjs", path)
+	c := exec.Command("node", "e2e/run.mjs", path)
 	c.Dir, c.Stderr = uiDir, os.Stderr
-	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // a browser that is killed leaves its profile
+	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // for its profile
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -208,8 +206,8 @@ func newBrowser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = in.Close()
-		if err := c.Wait(); err != nil && t.Context().Err() == nil {
+		_ = in.Close() // it closes the browser, which writes to its profile until then
+		if err := c.Wait(); err != nil {
 			t.Error(err)
 		}
 	})

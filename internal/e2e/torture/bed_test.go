@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cepd/cepd/internal/cepdtest"
 	"github.com/cepd/cepd/internal/e2e/rises"
 	"github.com/cepd/cepd/internal/kafkatest"
 )
@@ -47,7 +48,11 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{dir: t.TempDir(), arena: os.Getenv(insideArena) != "", rng: rand.New(rand.NewPCG(*seed, 1)), begin: time.Now(), tally: newTally()}
-	b.program = build(t, filepath.Join(b.dir, "program"), *overlay)
+	if b.program = filepath.Join(b.dir, "program"); *overlay == "" {
+		b.program = cepdtest.Program(t)
+	} else {
+		build(t, b.program, *overlay)
+	}
 	log, err := os.Create(filepath.Join(b.dir, "torture.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -79,16 +84,11 @@ func newBed(t *testing.T) *bed {
 }
 
 // build builds cepd; overlay is a file of go build that replaces sources.
-func build(t *testing.T, to, overlay string) string {
+func build(t *testing.T, to, overlay string) {
 	t.Helper()
-	args := []string{"build", "-o", to}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	if out, err := exec.Command("go", append(args, "github.com/cepd/cepd/cmd/cepd")...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", to, "-overlay", overlay, "github.com/cepd/cepd/cmd/cepd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return to
 }
 
 // say writes what is done, and when, to the log and to the test's.
