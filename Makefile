@@ -44,7 +44,7 @@ build: ## bin/cepd, static
 # the race detector, which needs cgo. golangci-lint has the analyzers of go vet, but
 # leaves out what is generated.
 test: export CGO_ENABLED = 0
-test: export GOFLAGS = -trimpath
+test: export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) -trimpath)
 test: tools build ## everything a release needs, with a real Kafka broker
 	@rm -f $(TALLY)
 	@scripts/need-java.sh
