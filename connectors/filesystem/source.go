@@ -80,10 +80,10 @@ func newSource(t connectors.Table, l *lists) (connectors.Source, error) {
 func (s *source) format() (err error) {
 	t := s.table
 	if s.columns {
-		if parquet.Splits(t) > 1 {
+		if formats.Splits(t) > 1 {
 			return connectors.OptionError{Key: parquet.OptSplits, Message: fmt.Sprintf("option '%s' is for 'connector' = 'file'", parquet.OptSplits), Hint: fmt.Sprintf("use '%s'", optParallelism)}
 		}
-		return nil
+		return formats.CheckRows(t)
 	}
 	if _, err = formats.NewDecoder(t); err != nil {
 		return err

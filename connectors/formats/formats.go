@@ -198,13 +198,6 @@ func Binary(t connectors.Table) bool {
 	return err == nil && f.binary
 }
 
-// Columnar says whether a table's files are columns, which are read without a
-// Decoder.
-func Columnar(t connectors.Table) bool {
-	f, _, err := choice(t)
-	return err == nil && f.name == parquet.Name
-}
-
 func parquetDecoder(connectors.Table, func(string) string) (connectors.Decoder, error) {
 	return nil, fmt.Errorf("format '%s' is of files: it is read with 'connector' = 'file' or 'filesystem'", parquet.Name)
 }
