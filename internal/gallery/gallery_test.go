@@ -40,7 +40,7 @@ func TestExamples(t *testing.T) {
 		t.Run(e.Name, func(t *testing.T) {
 			var out bytes.Buffer
 			screen := Screen{Out: &out, Each: 5}
-			painter := NewPainter()
+			painter := NewPainter(e.Scenario)
 			saw := func(f Finding) { screen.Saw(f); painter.Saw(f) }
 			report, err := Play(context.Background(), e, Options{Saw: saw, Told: painter.Told, Sent: painter.Sent})
 			if err != nil {
@@ -48,7 +48,7 @@ func TestExamples(t *testing.T) {
 			}
 			screen.Summary(report)
 			compare(t, filepath.Join(folder, e.Name, "expected.txt"), out.Bytes())
-			checkPage(t, e, report, painter.Picture(e))
+			checkPage(t, e, report, painter.Picture())
 			reports = append(reports, report)
 			if report.Short() || report.Late > 0 {
 				t.Errorf("a rule does worse than it should, or events came late:\n%s", out.String())

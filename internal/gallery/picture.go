@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"slices"
@@ -31,28 +32,48 @@ type lane struct {
 	events []scenario.Event
 	found  time.Time // zero: it was not
 	plots  map[string]scenario.Plot
+	graph  *scenario.Graph          // nil: its events are drawn along its time
+	all    map[int][]scenario.Event // of all stories, for a graph
+	row    json.RawMessage          // what was found; nil: nothing
 }
 
 // Painter watches a play and draws, for each rule, the first story that it found,
 // and the first of some kinds that only look like one.
 type Painter struct {
+	file   *scenario.File
 	events map[int][]scenario.Event // by telling
 	decoys []scenario.Label         // the first of each story
 	found  map[string]lane          // by rule, the first
+	rows   map[string][]json.RawMessage
 }
 
 // NewPainter has seen nothing yet.
-func NewPainter() *Painter {
-	return &Painter{events: map[int][]scenario.Event{}, found: map[string]lane{}}
+func NewPainter(f *scenario.File) *Painter {
+	return &Painter{file: f, events: map[int][]scenario.Event{}, found: map[string]lane{}, rows: map[string][]json.RawMessage{}}
 }
 
-// Picture is what it has seen of an example, as SVG.
-func (p *Painter) Picture(e Example) string { return draw(e.Title, p.lanes(e.Scenario)) }
+// Picture is what it has seen, as SVG.
+func (p *Painter) Picture() string {
+	var b strings.Builder
+	lanes := p.lanes()
+	y := head(&b, lanes)
+	for i := range p.file.Funnels {
+		n := &p.file.Funnels[i]
+		y = drawFunnel(&b, y, n, p.rows[n.Rule])
+	}
+	for i := range lanes {
+		y = lanes[i].draw(&b, y)
+	}
+	return sheet(p.file.Title, b.String(), y)
+}
 
 // Told is for Options.Told.
 func (p *Painter) Told(l scenario.Label) {
 	same := func(o scenario.Label) bool { return o.Story == l.Story }
-	if l.Rule == "" && len(p.decoys) < maxDecoys && !slices.ContainsFunc(p.decoys, same) {
+	if l.Rule != "" || slices.ContainsFunc(p.decoys, same) {
+		return
+	}
+	if len(p.decoys) < maxDecoys || p.graph(l.Story) != nil {
 		p.decoys = append(p.decoys, l)
 	}
 }
@@ -62,13 +83,25 @@ func (p *Painter) Sent(e *scenario.Event) { p.events[e.Telling] = append(p.event
 
 // Saw is for Options.Saw.
 func (p *Painter) Saw(f Finding) {
+	if slices.ContainsFunc(p.file.Funnels, func(n scenario.Funnel) bool { return n.Rule == f.Rule }) {
+		p.rows[f.Rule] = append(p.rows[f.Rule], f.Row)
+	}
 	if _, ok := p.found[f.Rule]; !ok && f.Verdict == scenario.Found {
-		p.found[f.Rule] = lane{label: *f.Label, found: f.Time}
+		p.found[f.Rule] = lane{label: *f.Label, found: f.Time, row: f.Row}
 	}
 }
 
-func (p *Painter) lanes(f *scenario.File) (list []lane) {
-	for _, r := range f.Rules {
+// graph is how a story is drawn as a graph; nil: it is not.
+func (p *Painter) graph(story string) *scenario.Graph {
+	i := slices.IndexFunc(p.file.Graphs, func(g scenario.Graph) bool { return slices.Contains(g.Stories, story) })
+	if i < 0 {
+		return nil
+	}
+	return &p.file.Graphs[i]
+}
+
+func (p *Painter) lanes() (list []lane) {
+	for _, r := range p.file.Rules {
 		if l, ok := p.found[r.Name]; ok {
 			list = append(list, l)
 		}
@@ -78,7 +111,7 @@ func (p *Painter) lanes(f *scenario.File) (list []lane) {
 	}
 	for i := range list {
 		l := &list[i]
-		l.plots = f.Plots
+		l.plots, l.graph, l.all = p.file.Plots, p.graph(l.label.Story), p.events
 		l.events = p.events[l.label.Telling]
 		slices.SortStableFunc(l.events, func(a, b scenario.Event) int { return a.Time.Compare(b.Time) })
 	}
@@ -96,19 +129,19 @@ svg { --back: #ffffff; --text: #24292f; --faint: #57606a; --axis: #afb8c1; --eve
 .hit { fill: var(--found); font-weight: bold; } .end { text-anchor: end; } .faint { fill: var(--faint); }
 .event.curve, .decoy.curve { fill: none; stroke-width: 2; } .event.curve { stroke: var(--event); } .decoy.curve { stroke: var(--decoy); }
 .limit { stroke: var(--found); stroke-dasharray: 5 4; }
+.middle { text-anchor: middle; } .room { fill: var(--axis); opacity: 0.3; } .halo { stroke: var(--back); stroke-width: 5; paint-order: stroke; }
+.node { fill: var(--back); stroke-width: 1.5; } .node.event, .edge.event { stroke: var(--event); } .node.decoy, .edge.decoy { stroke: var(--decoy); }
+.edge { stroke-width: 1.5; } .edge.axis { stroke-width: 1; } .head.axis { fill: var(--axis); stroke: none; }
+.edge.chain, .node.chain { stroke: var(--found); stroke-width: 3; } .head.chain { fill: var(--found); }
 </style>
 <rect class="back" width="100%" height="100%"/>
 `
 
-func draw(title string, lanes []lane) string {
-	var b strings.Builder
-	y := head(&b, lanes)
-	for i := range lanes {
-		y = lanes[i].draw(&b, y)
-	}
+// sheet is a drawing of that height under its title.
+func sheet(title, drawing string, height float64) string {
 	name := html.EscapeString(title)
 	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n<title>%s</title>\n%s<text class=\"title\" x=\"%.0f\" y=\"24\">%s</text>\n%s</svg>\n",
-		width, y, width, y, name, pictureStyle, side, name, &b)
+		width, height, width, height, name, pictureStyle, side, name, drawing)
 }
 
 // head writes what the marks mean, and says where the lanes begin.
@@ -154,6 +187,9 @@ func (l *lane) draw(b *strings.Builder, y float64) float64 {
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.0f\"><tspan class=\"rule\">%s</tspan>  %s <tspan class=\"faint\">%s</tspan></text>\n",
 		side, y+16, html.EscapeString(rule), html.EscapeString(l.label.Story), html.EscapeString(clip(l.label.KeyText(), maxHead-len(rule)-len(l.label.Story))))
 	fmt.Fprintf(b, "<text class=\"end faint\" x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n", width-side, y+16, from.Format("Mon 15:04"), short(to.Sub(from)))
+	if l.graph != nil {
+		return l.network().draw(b, y)
+	}
 	if field, values := l.course(); values != nil {
 		l.plot(b, y+laneTitle+8, class, l.plots[field], values)
 		return y + laneTitle + 8 + curve + laneEnd

@@ -30,18 +30,14 @@ type File struct {
 	Duration time.Duration // 0: without end
 	Tail     time.Duration // before the end, in which no story begins but those of every entity
 	Rules    []Rule
-	Plots    map[string]Plot  // by field
+	Plots    map[string]Plot // by field
+	Graphs   []Graph
+	Funnels  []Funnel
 	delay    [2]time.Duration // from an event to its arrival: least, most
 	times    map[string]string
 	tables   []string // of events, in the order of the file
 	kinds    []*kindOf
 	stories  []*story
-}
-
-// Plot says of a field that its course can be drawn.
-type Plot struct {
-	Unit string   `yaml:"unit"`
-	Line *float64 `yaml:"line"` // a threshold; nil: none
 }
 
 // kindOf is a kind of entities.
@@ -77,6 +73,8 @@ type rawFile struct {
 	Entities  yaml.Node           `yaml:"entities"`
 	Rules     yaml.Node           `yaml:"rules"`
 	Plots     map[string]Plot     `yaml:"plots"`
+	Graphs    []Graph             `yaml:"graphs"`
+	Funnels   []Funnel            `yaml:"funnels"`
 	Traffic   []rawStory          `yaml:"traffic"`
 	Scenarios []rawStory          `yaml:"scenarios"`
 }
@@ -140,7 +138,7 @@ func plainError(err error) error {
 }
 
 func (r *rawFile) compile() (*File, error) {
-	f := &File{Title: r.Title, Seed: r.Seed, Plots: r.Plots, times: map[string]string{}}
+	f := &File{Title: r.Title, Seed: r.Seed, times: map[string]string{}}
 	if err := r.header(f); err != nil {
 		return nil, err
 	}
@@ -169,7 +167,7 @@ func (r *rawFile) compile() (*File, error) {
 	if len(f.stories) > maxStories {
 		return nil, fmt.Errorf("%d stories are more than %d", len(f.stories), maxStories)
 	}
-	return f, nil
+	return f, r.pictures(f)
 }
 
 const defaultStart = "2026-03-02 00:00:00"
