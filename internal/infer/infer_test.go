@@ -13,8 +13,8 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
-	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/connectors/formats/avro"
+	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/infer"
 	"github.com/cepd/cepd/query/parse"

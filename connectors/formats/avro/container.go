@@ -28,7 +28,7 @@ const (
 	maxHeader     = 16 << 20
 	maxFileSchema = 1 << 20
 	maxBlock      = 64 << 20
-	maxRows  = 1 << 39
+	maxRows       = 1 << 39
 	// batchItems of arrays and maps in a batch are enough.
 	batchItems = 1 << 20
 )
