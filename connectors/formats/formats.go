@@ -354,6 +354,8 @@ func NewFraming(t connectors.Table) (Framing, error) {
 		return Framing{}, err
 	case cloudevents.Structured(t):
 		return Framing{Split: splitLines}, nil
+	case chosen.name == avro.Plain:
+		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams that grow; it is in 'kafka', and as container files in 'filesystem', which 'file' reads too", avro.Plain)
 	case chosen.binary:
 		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams, where nothing says where a record ends; it is in 'kafka'", chosen.name)
 	case chosen.name != "csv":
