@@ -16,7 +16,7 @@ import (
 
 // Selection is a SELECT over the system tables.
 type Selection struct {
-	SQL string `json:"sql" doc:"One SELECT over cepd.instances, cepd.queries, cepd.partitions, cepd.operators, cepd.sinks, cepd.comparisons, cepd.differences, cepd.tables" minLength:"1" maxLength:"65536"`
+	SQL string `json:"sql" doc:"One SELECT over cepd.instances, cepd.queries, cepd.partitions, cepd.operators, cepd.sinks, cepd.fields, cepd.comparisons, cepd.differences, cepd.tables" minLength:"1" maxLength:"65536"`
 }
 
 // selectTimeout bounds a SELECT.
@@ -137,12 +137,42 @@ func statusRows(table string, q *Info, s *engine.Status) (rows []any) {
 			rows = append(rows, systemRow{"query": q.Name, "stage": o.Stage, "shards": o.Shards, "state_keys": o.Keys, "rows": o.Rows,
 				"partial_matches": o.Items, "bytes": o.Bytes, "waiting_rows": o.Waiting, "cold_keys": o.Cold})
 		}
+	case "fields":
+		for i := range s.Sources {
+			rows = append(rows, fieldRows(q.Name, &s.Sources[i])...)
+		}
 	case "sinks":
 		for _, k := range s.Sinks {
 			r := systemRow{"query": q.Name, "table_name": k.Table, "rows": k.Rows, "acknowledged": k.Acknowledged, "queued_bytes": k.QueuedBytes}
 			r.set("newest", sqlTime(k.Newest))
 			rows = append(rows, r)
 		}
+	}
+	return rows
+}
+
+// The kinds of cepd.fields.
+const (
+	fieldUnknown = "unknown" // records have it, and it is no column
+	fieldMissing = "missing" // it is a column, and no record that was looked at has it
+)
+
+func fieldRows(query string, s *engine.SourceStatus) (rows []any) {
+	if s.Difference == nil {
+		return nil
+	}
+	for _, f := range s.Difference.Unknown {
+		r := systemRow{"query": query, "table_name": s.Table, "field": f.Name, "kind": fieldUnknown, "partition_id": f.Partition, "first_offset": f.Offset}
+		r.set("type", f.Type)
+		if f.Schema > 0 {
+			r["schema_id"] = f.Schema
+		} else {
+			r["records"] = f.Records
+		}
+		rows = append(rows, r)
+	}
+	for _, name := range s.Difference.Missing {
+		rows = append(rows, systemRow{"query": query, "table_name": s.Table, "field": name, "kind": fieldMissing})
 	}
 	return rows
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,14 @@ type Table struct {
 	Columns   []Column          `json:"columns"`
 	Options   map[string]string `json:"options" doc:"WITH options; secrets are masked"`
 	Watermark string            `json:"watermark,omitempty" doc:"Column with the event time"`
+	Unknown   []UnknownField    `json:"unknown,omitempty" doc:"Of one table: fields that are no column, as the queries that read it have seen"`
+	Missing   []string          `json:"missing,omitempty" doc:"Of one table: columns that a query has seen in no record"`
+}
+
+// UnknownField is a field that is no column.
+type UnknownField struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty" doc:"That its values show"`
 }
 
 // Column is a column of a table.
@@ -158,14 +167,46 @@ func (s *Service) Tables() []Table {
 	return list
 }
 
-// Table is one table.
+// Table is one table, with what is between its records and its columns.
 func (s *Service) Table(name string) (Table, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t, ok := s.catalog.Table(name); ok {
-		return tableOf(t), nil
+	t, ok := s.definitions().Table(name)
+	if !ok {
+		return Table{}, notFound("there is no table %q", name)
 	}
-	return Table{}, notFound("there is no table %q", name)
+	out := tableOf(t)
+	for _, src := range s.sourcesOf(t.Name) {
+		if src.Difference != nil {
+			out.differ(src.Difference)
+		}
+	}
+	return out, nil
+}
+
+// sourcesOf is how the queries that run read a table.
+func (s *Service) sourcesOf(table string) (list []engine.SourceStatus) {
+	for _, q := range s.Queries() {
+		status := s.statusOf(q.Name)
+		for i := range status.Sources {
+			if strings.EqualFold(status.Sources[i].Table, table) {
+				list = append(list, status.Sources[i])
+			}
+		}
+	}
+	return list
+}
+
+// differ adds what a query has seen.
+func (t *Table) differ(d *engine.DifferenceStatus) {
+	for _, f := range d.Unknown {
+		if !slices.ContainsFunc(t.Unknown, func(u UnknownField) bool { return u.Name == f.Name }) {
+			t.Unknown = append(t.Unknown, UnknownField{f.Name, f.Type})
+		}
+	}
+	for _, name := range d.Missing {
+		if !slices.Contains(t.Missing, name) {
+			t.Missing = append(t.Missing, name)
+		}
+	}
 }
 
 func tableOf(t *catalog.Table) Table {

@@ -16,29 +16,34 @@ import (
 const (
 	lookTime    = event.Time(1_000_000) // µs
 	lookRecords = 8192
-	maxUnknown  = 100 // names
+	maxUnknown  = 100  // names
+	maxSchemas  = 1000 // that are counted
 )
 
 // difference is what is between the records of a partition and the columns of their
-// table, as far as records are looked at.
+// table, as far as records are looked at. Schemas that records are written with are
+// looked at once each.
 type difference struct {
 	lister  connectors.FieldLister
+	schemas connectors.SchemaLister
 	part    int32
-	columns map[string]int64 // in how many records that were looked at
+	columns map[string]int64 // in how many records or schemas that were looked at
 	unknown map[string]*FieldStatus
 	more    bool // there were more names than are kept
 	looked  int64
-	at      event.Time // of the last look
-	behind  int        // records since
+	ids     map[int]bool // of schemas
+	at      event.Time   // of the last look
+	behind  int          // records since
 }
 
-// newDifference is nil where records do not name their fields.
+// newDifference is nil where records do not show their fields.
 func newDifference(d connectors.Decoder, t *catalog.Table, part int32) *difference {
-	lister, ok := d.(connectors.FieldLister)
-	if !ok {
+	f := &difference{part: part, columns: map[string]int64{}, unknown: map[string]*FieldStatus{}, ids: map[int]bool{}, behind: lookRecords}
+	f.lister, _ = d.(connectors.FieldLister)
+	f.schemas, _ = d.(connectors.SchemaLister)
+	if f.lister == nil && f.schemas == nil {
 		return nil
 	}
-	f := &difference{lister: lister, part: part, columns: map[string]int64{}, unknown: map[string]*FieldStatus{}, behind: lookRecords}
 	for i := range t.Columns {
 		if t.Columns[i].Kind == catalog.Physical {
 			f.columns[t.Columns[i].Name] = 0
@@ -47,21 +52,40 @@ func newDifference(d connectors.Decoder, t *catalog.Table, part int32) *differen
 	return f
 }
 
-// look is called once for a batch.
+// look is called once for a batch, when it has been decoded.
 func (f *difference) look(raw *connectors.RawBatch, now event.Time) {
-	if f.behind += raw.N(); f.behind < lookRecords && now-f.at < lookTime || raw.N() == 0 {
+	if raw.N() == 0 {
+		return
+	}
+	if f.schemas != nil {
+		f.lookAtSchemas(raw)
+	}
+	if f.behind += raw.N(); f.lister == nil || f.behind < lookRecords && now-f.at < lookTime {
 		return
 	}
 	if raw.Flags[0]&(connectors.NullValue|connectors.Damaged) != 0 {
 		return
 	}
-	f.at, f.behind = now, 0
-	f.looked++
 	v := raw.Value[0]
-	f.lister.Fields(raw.Buf[v.Off:v.Off+v.Len], func(name string, kind event.Kind) { f.field(name, kind, raw.Offset[0]) })
+	if f.lister.Fields(raw.Buf[v.Off:v.Off+v.Len], func(name string, t event.Type) { f.field(name, t, raw.Offset[0], 0) }) {
+		f.looked++
+	}
+	f.at, f.behind = now, 0
 }
 
-func (f *difference) field(name string, kind event.Kind, offset int64) {
+// lookAtSchemas looks at those that the batch has brought.
+func (f *difference) lookAtSchemas(raw *connectors.RawBatch) {
+	for _, s := range f.schemas.Schemas() {
+		if len(f.ids) < maxSchemas {
+			f.ids[s.ID] = true
+		}
+		for _, field := range s.Fields {
+			f.field(field.Name, field.Type, raw.Offset[s.Row], s.ID)
+		}
+	}
+}
+
+func (f *difference) field(name string, t event.Type, offset int64, schema int) {
 	if n, ok := f.columns[name]; ok {
 		f.columns[name] = n + 1
 		return
@@ -72,24 +96,26 @@ func (f *difference) field(name string, kind event.Kind, offset int64) {
 			f.more = true
 			return
 		}
-		u = &FieldStatus{Name: strings.Clone(name), Partition: f.part, Offset: offset, Type: typeName(kind)}
+		u = &FieldStatus{Name: strings.Clone(name), Partition: f.part, Offset: offset, Schema: schema, Type: typeName(t)}
 		f.unknown[u.Name] = u
 	}
-	u.Records++
-	u.Type = eitherType(u.Type, typeName(kind))
+	if schema == 0 {
+		u.Records++
+	}
+	u.Type = eitherType(u.Type, typeName(t))
 }
 
 // typeName is the type that a column for a value would have; empty: any.
-func typeName(k event.Kind) string {
-	switch k {
-	case event.Null:
+func typeName(t event.Type) string {
+	switch {
+	case t.Kind == event.Null:
 		return ""
-	case event.Row:
+	case t.Kind == event.Row && t.Fields == nil:
 		return "ROW"
-	case event.Array:
+	case t.Kind == event.Array && t.Elem == nil:
 		return "ARRAY"
 	}
-	return event.Type{Kind: k}.String()
+	return t.String()
 }
 
 // eitherType takes values of both types.
@@ -110,29 +136,33 @@ func eitherType(a, b string) string {
 // second, or in 8,192.
 type DifferenceStatus struct {
 	Looked  int64         `json:"looked_at"`         // records
+	Schemas int64         `json:"schemas,omitempty"` // that records were written with, each looked at once
 	Unknown []FieldStatus `json:"unknown,omitempty"` // fields at the top that are no column, by name
 	More    bool          `json:"more,omitempty"`    // there are others, which are not kept
-	Missing []string      `json:"missing,omitempty"` // columns that none of these records had
+	Missing []string      `json:"missing,omitempty"` // columns that none of these had
+	Text    string        `json:"text"`              // all of it on a line
 }
 
 // FieldStatus is a field that is no column.
 type FieldStatus struct {
 	Name      string `json:"name"`
 	Type      string `json:"type,omitempty"` // that its values show; empty: they were null
-	Records   int64  `json:"records"`        // that had it, of those looked at
+	Records   int64  `json:"records"`        // that had it, of those looked at; of schemas they are not counted
 	Partition int32  `json:"partition"`      // where it was first seen
 	Offset    int64  `json:"offset"`
+	Schema    int    `json:"schema,omitempty"` // that the record there was written with, of a registry
 }
 
 // difference is that of all partitions; nil where there is none.
 func (s *source) difference() *DifferenceStatus {
-	out, seen, unknown := &DifferenceStatus{}, map[string]int64{}, map[string]FieldStatus{}
+	out, seen, unknown, ids := &DifferenceStatus{}, map[string]int64{}, map[string]FieldStatus{}, map[int]bool{}
 	for _, u := range s.units {
 		f := u.difference
 		if f == nil {
 			continue
 		}
 		out.Looked += f.looked
+		maps.Copy(ids, f.ids)
 		out.More = out.More || f.more
 		for name, n := range f.columns {
 			seen[name] += n
@@ -141,6 +171,7 @@ func (s *source) difference() *DifferenceStatus {
 			unknown[name] = mergeField(unknown[name], *field)
 		}
 	}
+	out.Schemas = int64(len(ids))
 	for _, name := range slices.Sorted(maps.Keys(unknown)) {
 		if len(out.Unknown) == maxUnknown {
 			out.More = true
@@ -149,13 +180,14 @@ func (s *source) difference() *DifferenceStatus {
 		out.Unknown = append(out.Unknown, unknown[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
-		if out.Looked > 0 && seen[name] == 0 {
+		if out.Looked+out.Schemas > 0 && seen[name] == 0 {
 			out.Missing = append(out.Missing, name)
 		}
 	}
 	if len(out.Unknown) == 0 && len(out.Missing) == 0 {
 		return nil
 	}
+	out.Text = out.line()
 	return out
 }
 
@@ -169,8 +201,8 @@ func mergeField(a, b FieldStatus) FieldStatus {
 	return a
 }
 
-// String is the difference on one line.
-func (d *DifferenceStatus) String() string {
+// line is the difference on one line.
+func (d *DifferenceStatus) line() string {
 	var parts []string
 	for _, f := range d.Unknown {
 		parts = append(parts, strings.TrimSpace(f.Name+" "+f.Type))
@@ -185,5 +217,9 @@ func (d *DifferenceStatus) String() string {
 	if len(d.Missing) > 0 {
 		text += "; columns without a field: " + strings.Join(d.Missing, ", ")
 	}
-	return fmt.Sprintf("%s (in %d records looked at)", strings.TrimPrefix(text, "; "), d.Looked)
+	text = strings.TrimPrefix(text, "; ")
+	if d.Schemas > 0 {
+		return fmt.Sprintf("%s (in %d schemas of records)", text, d.Schemas)
+	}
+	return fmt.Sprintf("%s (in %d records looked at)", text, d.Looked)
 }

@@ -17,6 +17,7 @@ type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
 	spilled, reads, loaded, unusable, turns, paced, skipped   *prometheus.CounterVec
 	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
+	unknown, missing                                          *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
 	cold, budget, disk, running, shadow                       *prometheus.GaugeVec
 	step, commit, snapshot                                    *prometheus.HistogramVec
@@ -51,6 +52,8 @@ func newMetrics(r prometheus.Registerer, t *trace.Tracer) (*metrics, error) {
 		sinkNewest:    gauge("cepd_sink_newest_event_timestamp_seconds", "Event time of the newest row written.", "query", "table"),
 		disorder:      gauge("cepd_source_disorder_seconds", "How far rows came behind the newest of their partition, by quantile.", "query", "table", "quantile"),
 		paused:        gauge("cepd_source_paused", "1 while a partition is not read because it is ahead of its alignment group.", "query", "table", "partition"),
+		unknown:       gauge("cepd_source_unknown_fields", "Fields that records had and that are no column.", "query", "table"),
+		missing:       gauge("cepd_source_missing_columns", "Columns that none of the records looked at had.", "query", "table"),
 		late:          counter("cepd_source_late_total", "Rows dropped because the watermark had passed them.", "query", "table", "partition"),
 		skipped:       counter("cepd_source_files_skipped_total", "Files that were not opened, since WHERE takes no row of them.", "query", "table", "partition"),
 		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
@@ -158,7 +161,7 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 			t.m.sinkNewest.WithLabelValues(t.query, sink.Table).Set(seconds(newest))
 		}
 	}
-	t.disorder(s)
+	t.sources(s)
 	for kind, n := range p.rejected() {
 		if n > 0 {
 			t.m.rejected.WithLabelValues(t.query, operators.RejectKind(kind).String()).Add(float64(n - t.kinds[kind]))
@@ -188,13 +191,18 @@ func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 	t.m.disk.WithLabelValues(t.query).Set(float64(s.Durability.StateBytes))
 }
 
-// disorder shows by how much the rows of each table come out of order.
-func (t *meter) disorder(s *Status) {
+// sources shows by how much the rows of each table come out of order, and what is
+// between its records and columns.
+func (t *meter) sources(s *Status) {
 	for _, src := range s.Sources {
 		if d := src.Disorder; d != nil {
 			for quantile, v := range map[string]float64{"0.5": d.P50, "0.9": d.P90, "0.99": d.P99, "0.999": d.P999, "1": d.Max} {
 				t.m.disorder.WithLabelValues(t.query, src.Table, quantile).Set(v)
 			}
+		}
+		if d := src.Difference; d != nil {
+			t.m.unknown.WithLabelValues(t.query, src.Table).Set(float64(len(d.Unknown)))
+			t.m.missing.WithLabelValues(t.query, src.Table).Set(float64(len(d.Missing)))
 		}
 	}
 }
@@ -257,7 +265,7 @@ func (t *meter) forget() {
 func (t *meter) close() {
 	labels := prometheus.Labels{"query": t.query}
 	for _, g := range []*prometheus.GaugeVec{t.m.lag, t.m.watermarkLag, t.m.keys, t.m.rows, t.m.size, t.m.cold, t.m.budget, t.m.queue, t.m.snapshotBytes,
-		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.disk, t.m.running, t.m.call.breaker} {
+		t.m.sourceNewest, t.m.sinkNewest, t.m.disorder, t.m.paused, t.m.unknown, t.m.missing, t.m.disk, t.m.running, t.m.call.breaker} {
 		g.DeletePartialMatch(labels)
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"strings"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // The limits of records that are read to infer a table from.
@@ -61,6 +63,32 @@ func (e *Engine) Records(ctx context.Context, name string, options map[string]st
 	return out, nil
 }
 
+// HasSchema says whether records of a table of these options are written with a
+// schema.
+func HasSchema(options map[string]string) bool {
+	return formats.HasSchema(connectors.Table{Options: options})
+}
+
+// Schema is the schema that records of a table of these options are written with, and
+// how many of the values cannot be read: see formats.WrittenWith.
+func (e *Engine) Schema(ctx context.Context, name string, options map[string]string, values [][]byte) (s connectors.Schema, skipped int, err error) {
+	t := &catalog.Table{Name: name, Rowtime: -1, Options: map[string]catalog.Option{}}
+	for k, v := range options {
+		if k != connectors.OptEvolution {
+			t.Options[k] = catalog.Option{Value: v}
+		}
+	}
+	b := &opener{options: &e.options, root: &plan.Insert{Name: "sample"}}
+	err = callAt("the schema of "+name, func() error {
+		table, err := b.table(t, nil)
+		if err == nil {
+			s, skipped, err = formats.WrittenWith(ctx, table, values)
+		}
+		return err
+	})
+	return s, skipped, e.options.Access.RedactError(err)
+}
+
 // hasRecords says whether what a connector reads is records of a format. One that is
 // not known may be.
 func (e *Engine) hasRecords(connector string) bool {
@@ -95,7 +123,7 @@ func (e *Engine) rawTable(name string, options map[string]string) *catalog.Table
 // ofFormat says whether an option is one of a format, or chooses it.
 func (e *Engine) ofFormat(key string) bool {
 	bare := strings.TrimPrefix(strings.TrimPrefix(key, "key."), "value.")
-	if bare == "format" || bare == "fields" || bare == "fields-prefix" || bare == "fields-include" {
+	if bare == "format" || bare == connectors.OptEvolution || bare == "fields" || bare == "fields-prefix" || bare == "fields-include" {
 		return true
 	}
 	format, _, found := strings.Cut(bare, ".")

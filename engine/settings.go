@@ -173,7 +173,7 @@ var TableOptions = []connectors.OptionSpec{
 	{Name: optErrorPolicy, Values: []string{"fail", "skip", "dead-letter"}, Doc: "What becomes of records that cannot be used, and of rows that fail. Default: table.exec.error-policy."},
 	{Name: optDeadLetters, Doc: "With error policy dead-letter: the table that such a record and the reason go to."},
 	{Name: optLateRows, Doc: "Table that rows behind the watermark go to."},
-	{Name: connectors.OptEvolution, Default: connectors.EvolutionIgnore, Check: checkEvolution, Doc: "What becomes of fields that are no column. ignore: they are passed over, and told of in the status. fail: their record is rejected, so that 'scan.error-policy' decides (json)."},
+	{Name: connectors.OptEvolution, Default: connectors.EvolutionIgnore, Check: checkEvolution, Doc: "What becomes of fields that are no column. ignore: they are passed over, and told of in the status. fail: their record is rejected, so that 'scan.error-policy' decides."},
 	{Name: optAlignGroup, Doc: "Tables of a query with the same group are aligned: one that is ahead of the others waits."},
 	{Name: optAlignDrift, Doc: "How far ahead of its group a partition may be, such as 1 min."},
 	{Name: optAlignInterval, Default: "0", Doc: "How often the others of the group are looked at; 0: in each step."},

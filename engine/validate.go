@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/duration"
@@ -258,6 +259,9 @@ func (v *validator) engineOptions(t *catalog.Table) {
 		if _, err := duration.Parse(text); err != nil {
 			bad(optIdleTimeout, err)
 		}
+	}
+	if t.Option(connectors.OptEvolution, "") == connectors.EvolutionFail && t.Option("format", "") == parquet.Name {
+		bad(connectors.OptEvolution, fmt.Errorf("'%s' is not supported yet for the format '%s'", connectors.EvolutionFail, parquet.Name))
 	}
 	if text := t.Option(optReload, ""); text != "" {
 		if _, err := duration.Parse(text); err != nil {

@@ -201,7 +201,7 @@ func printStatus(w io.Writer, s *engine.Status) {
 			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Advice)
 		}
 		if src.Difference != nil {
-			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Difference)
+			fmt.Fprintf(w, "%s: %s\n", src.Table, src.Difference.Text)
 		}
 	}
 	var rows [][]string

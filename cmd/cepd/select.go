@@ -19,7 +19,8 @@ func newSelect(g *global) *cobra.Command {
 		Use: "select 'SELECT …'", Short: "Ask a server what there is now: open matches, queries, partitions, operators, sinks, shadows, tables", Args: one("'SELECT …'"),
 		Long: `select answers one SELECT over the system tables of a server, as of now: cepd.instances
 (the open matches), cepd.queries, cepd.partitions, cepd.operators, cepd.sinks,
-cepd.comparisons (shadows beside their queries), cepd.differences and cepd.tables.`,
+cepd.fields (of records, that are no column), cepd.comparisons (shadows beside their
+queries), cepd.differences and cepd.tables.`,
 		Example: `  cepd select 'SELECT query, COUNT(*) AS open FROM cepd.instances GROUP BY query ORDER BY open DESC'
   cepd select "SELECT id, key, expires FROM cepd.instances WHERE waits_for = 'PAID' ORDER BY since LIMIT 20"`,
 	}

@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cepd/cepd/api"
 	"github.com/cepd/cepd/api/client"
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
@@ -20,7 +24,7 @@ func newTable(g *global) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.addTo(c)
-	c.AddCommand(newTableList(g, f), newTableSample(g, f), newTableTail(g, f))
+	c.AddCommand(newTableList(g, f), newTableShow(g, f), newTableSample(g, f), newTableTail(g, f))
 	completeTables(c, &f.clientFlags)
 	return c
 }
@@ -46,6 +50,57 @@ func newTableList(g *global, f *queryFlags) *cobra.Command {
 			})
 		},
 	}
+}
+
+func newTableShow(g *global, f *queryFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a table, and what its records have beside its columns", Args: one("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := f.client()
+			if err != nil {
+				return err
+			}
+			t, err := cl.Table(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return f.print(g.std.out, t, func(w io.Writer) { printTable(w, t) })
+		},
+	}
+}
+
+func printTable(w io.Writer, t *api.Table) {
+	var rows [][]string
+	for _, c := range t.Columns {
+		rows = append(rows, []string{c.Name, c.Type, columnNote(t, &c)})
+	}
+	for _, u := range t.Unknown {
+		rows = append(rows, []string{u.Name, orNone(u.Type), "in records, and no column"})
+	}
+	table(w, []string{"column", "type", "note"}, rows)
+	for _, k := range slices.Sorted(maps.Keys(t.Options)) {
+		fmt.Fprintf(w, "%s = %s\n", k, t.Options[k])
+	}
+}
+
+func columnNote(t *api.Table, c *api.Column) string {
+	var notes []string
+	if c.Name == t.Watermark {
+		notes = append(notes, "event time")
+	}
+	if c.NotNull {
+		notes = append(notes, "not null")
+	}
+	if c.Metadata != "" {
+		notes = append(notes, "metadata "+c.Metadata)
+	}
+	if c.Computed {
+		notes = append(notes, "computed")
+	}
+	if slices.Contains(t.Missing, c.Name) {
+		notes = append(notes, "in none of the records looked at")
+	}
+	return strings.Join(notes, ", ")
 }
 
 func newTableSample(g *global, f *queryFlags) *cobra.Command {

@@ -95,7 +95,7 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 		return syslogDecoder(t)
 	}
 	if t.Options["connector"] == PostgresCDC {
-		return result[connectors.Decoder](json.NewDebezium(t.Columns, t.Key, json.Options{}, false))
+		return newDebezium(t, json.Options{}, false)
 	}
 	f, get, err := choice(t)
 	if err == nil {
@@ -104,8 +104,8 @@ func NewDecoder(t connectors.Table) (connectors.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Options[connectors.OptEvolution] == connectors.EvolutionFail && f.name != "json" {
-		return nil, connectors.OptionError{Key: connectors.OptEvolution, Message: fmt.Sprintf("option '%s': '%s' is for the format 'json', not '%s'", connectors.OptEvolution, connectors.EvolutionFail, f.name)}
+	if !connectors.Evolves(t) && f.name == "raw" {
+		return nil, connectors.OptionError{Key: connectors.OptEvolution, Message: fmt.Sprintf("option '%s': '%s' is for formats with fields, not '%s'", connectors.OptEvolution, connectors.EvolutionFail, f.name)}
 	}
 	if t.Options["connector"] == Filesystem {
 		t = InFiles(t)
@@ -211,16 +211,24 @@ func jsonDecoder(t connectors.Table, get func(string) string) (connectors.Decode
 	if err != nil {
 		return nil, err
 	}
-	if t.Options[connectors.OptEvolution] == connectors.EvolutionFail {
-		if get("json.ignore-parse-errors") == "true" {
-			return nil, fmt.Errorf("'%s' = '%s' and 'json.ignore-parse-errors' exclude each other", connectors.OptEvolution, connectors.EvolutionFail)
+	if err := forbid(&opts, t, "json"); err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
+}
+
+// forbid has the option of evolution reject fields that are no column.
+func forbid(opts *json.Options, t connectors.Table, format string) error {
+	if !connectors.Evolves(t) {
+		if opts.IgnoreParseErrors {
+			return fmt.Errorf("'%s' = '%s' and '%s.ignore-parse-errors' exclude each other", connectors.OptEvolution, connectors.EvolutionFail, format)
 		}
 		opts.RejectUnknown = true
 	}
 	for _, c := range physical(t) {
 		opts.Unread = append(opts.Unread, c.Name)
 	}
-	return result[connectors.Decoder](json.NewDecoder(t.Columns, opts))
+	return nil
 }
 
 func jsonEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
@@ -236,7 +244,14 @@ func debeziumDecoder(t connectors.Table, get func(string) string) (connectors.De
 	if err != nil {
 		return nil, err
 	}
-	return result[connectors.Decoder](json.NewDebezium(t.Columns, t.Key, opts, get("debezium-json.schema-include") == "true"))
+	return newDebezium(t, opts, get("debezium-json.schema-include") == "true")
+}
+
+func newDebezium(t connectors.Table, opts json.Options, nested bool) (connectors.Decoder, error) {
+	if err := forbid(&opts, t, debezium); err != nil {
+		return nil, err
+	}
+	return result[connectors.Decoder](json.NewDebezium(t.Columns, t.Key, opts, nested))
 }
 
 func debeziumEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
@@ -279,7 +294,25 @@ func rawEncoder(t connectors.Table, _ func(string) string) (connectors.Encoder, 
 }
 
 func avroDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
-	return result[connectors.Decoder](avro.NewDecoder(t.Columns, physical(t), get))
+	d, err := avro.NewDecoder(t.Columns, physical(t), get)
+	if err != nil {
+		return nil, err
+	}
+	return d, checkSchema(d, t)
+}
+
+// checkSchema refuses a schema of the options that has a field which is no column,
+// where such are to be rejected.
+func checkSchema(d connectors.SchemaLister, t connectors.Table) error {
+	if connectors.Evolves(t) {
+		return nil
+	}
+	for _, s := range d.Schemas() {
+		if name := connectors.Stranger(s.Fields, physical(t)); name != "" {
+			return connectors.OptionError{Key: connectors.OptEvolution, Message: fmt.Sprintf("option '%s': '%s', and the schema has the field %s, which is no column", connectors.OptEvolution, connectors.EvolutionFail, name)}
+		}
+	}
+	return nil
 }
 
 func avroEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {
@@ -295,7 +328,11 @@ func avroConfluentEncoder(t connectors.Table, get func(string) string) (connecto
 }
 
 func protobufDecoder(t connectors.Table, get func(string) string) (connectors.Decoder, error) {
-	return result[connectors.Decoder](protobuf.NewDecoder(t, get))
+	d, err := protobuf.NewDecoder(t, get)
+	if err != nil {
+		return nil, err
+	}
+	return d, checkSchema(d, t)
 }
 
 func protobufEncoder(t connectors.Table, get func(string) string) (connectors.Encoder, error) {

@@ -28,6 +28,7 @@ type upserts struct {
 	columns    []int // of the key, in the table
 	others     []int // those of the value
 	names      []string
+	keyFields  []event.Field
 	keys       *event.Batch
 	records    connectors.RawBatch // the keys, as records
 	rows       []int32             // of the batch, that have a key record
@@ -59,6 +60,7 @@ func newUpsertDecoder(t connectors.Table, newValue func(connectors.Table) (conne
 	if len(u.columns) < len(t.Key) {
 		return nil, fmt.Errorf("the primary key of a table of upserts is of columns of the record")
 	}
+	u.keyFields = fields
 	u.keys = event.NewBatch(event.NewSchema(fields...))
 	var err error
 	if u.value, err = newValue(inValue); err != nil {
@@ -90,6 +92,40 @@ func (u *upserts) Within(ctx context.Context) {
 			w.Within(ctx)
 		}
 	}
+}
+
+// Fields implements connectors.FieldLister: those of a value, and of the key where
+// values do not have it.
+func (u *upserts) Fields(record []byte, each func(name string, t event.Type)) bool {
+	lister, ok := u.value.(connectors.FieldLister)
+	if !ok || !lister.Fields(record, each) {
+		return false
+	}
+	for _, f := range u.ofKey() {
+		each(f.Name, f.Type)
+	}
+	return true
+}
+
+// Schemas implements connectors.SchemaLister, likewise.
+func (u *upserts) Schemas() []connectors.Schema {
+	lister, ok := u.value.(connectors.SchemaLister)
+	if !ok {
+		return nil
+	}
+	list := lister.Schemas()
+	for i := range list {
+		list[i].Fields = append(slices.Clone(list[i].Fields), u.ofKey()...)
+	}
+	return list
+}
+
+// ofKey are the fields that only keys have.
+func (u *upserts) ofKey() []event.Field {
+	if !u.exceptKey {
+		return nil
+	}
+	return u.keyFields
 }
 
 // Decode implements connectors.Decoder.

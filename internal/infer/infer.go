@@ -28,7 +28,8 @@ type Table struct {
 	Records int         // of the sample
 	Skipped int         // of them, those that are no record of the format
 
-	form Form
+	form    Form
+	untyped []string // fields of a schema that no column takes
 }
 
 // Form is what is known of the records beforehand.

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/diag"
+	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/ast"
 	"github.com/cepd/cepd/query/check"
 	"github.com/cepd/cepd/query/parse"
@@ -102,20 +104,49 @@ func (r *Request) fromFile(path string, open func(string) (Input, error)) (*Tabl
 // records infers from what a connector reads.
 func (s Sampler) records(ctx context.Context, r *Request) (*Table, error) {
 	form := Form{Options: r.Options, Rows: cmp.Or(r.Rows, DefaultRows)}
-	ctx, cancel := context.WithTimeout(ctx, MaxTime)
-	defer cancel()
 	options := maps.Clone(r.Options)
 	if formats.IsUpserts(options["connector"]) {
 		options["connector"] = "kafka" // whose records these are too
 	}
-	got, err := s.Engine.Records(ctx, r.Name, options, engine.SampleRequest{Rows: form.Rows, Latest: r.Last})
+	reading, cancel := context.WithTimeout(ctx, MaxTime)
+	defer cancel()
+	got, err := s.Engine.Records(reading, r.Name, options, engine.SampleRequest{Rows: form.Rows, Latest: r.Last})
 	if err != nil {
 		return nil, err
+	}
+	if engine.HasSchema(options) {
+		return s.written(ctx, r.Name, got.Values, form)
 	}
 	if len(got.Values) == 0 && got.Incomplete {
 		return nil, fmt.Errorf("no record came in %s", MaxTime)
 	}
 	return Values(r.Name, got.Values, form)
+}
+
+// written takes the columns from the schema that the values are written with.
+func (s Sampler) written(ctx context.Context, name string, values [][]byte, form Form) (*Table, error) {
+	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	defer cancel()
+	schema, skipped, err := s.Engine.Schema(ctx, name, form.Options, values)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the registry of schemas has not answered in %s: %w", MaxTime, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := newTable(name, form)
+	t.Records, t.Skipped = len(values), skipped
+	for _, f := range schema.Fields {
+		if f.Type.Kind == event.Null {
+			t.untyped = append(t.untyped, f.Name)
+			continue
+		}
+		t.Columns = append(t.Columns, f)
+	}
+	if len(t.Columns) == 0 {
+		return nil, errors.New("the schema has no fields that a column takes")
+	}
+	return t, nil
 }
 
 // plain is an error without the places of a text that is none.
@@ -186,8 +217,12 @@ func (t *Table) sample() (*check.Sample, error) {
 
 // Note is what is to be known of a sample beside the table; may be empty.
 func (t *Table) Note() string {
-	if t.Skipped == 0 {
-		return ""
+	var notes []string
+	if t.Skipped > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d records are none of the format and were passed over; a query will reject such", t.Skipped, t.Records))
 	}
-	return fmt.Sprintf("%d of %d records are none of the format and were passed over; a query will reject such", t.Skipped, t.Records)
+	if len(t.untyped) > 0 {
+		notes = append(notes, "no column takes the fields "+strings.Join(t.untyped, ", ")+" of the schema, which may be one thing or another, or hold themselves")
+	}
+	return strings.Join(notes, "; ")
 }

@@ -24,6 +24,7 @@ var definitions = []definition{
 	{"partitions", "query STRING, table_name STRING, partition_id BIGINT, position BIGINT, end_offset BIGINT, lag BIGINT, watermark TIMESTAMP, idle BOOLEAN, ended BOOLEAN, rows BIGINT, rejected BIGINT, late BIGINT"},
 	{"operators", "query STRING, stage BIGINT, shards BIGINT, state_keys BIGINT, rows BIGINT, partial_matches BIGINT, bytes BIGINT, waiting_rows BIGINT, cold_keys BIGINT"},
 	{"sinks", "query STRING, table_name STRING, rows BIGINT, acknowledged BIGINT, queued_bytes BIGINT, newest TIMESTAMP"},
+	{"fields", "query STRING, table_name STRING, field STRING, kind STRING, type STRING, records BIGINT, partition_id BIGINT, first_offset BIGINT, schema_id BIGINT"},
 	{"comparisons", "query STRING, version BIGINT, phase STRING, behind BIGINT, since TIMESTAMP, same BIGINT, only_old BIGINT, only_new BIGINT, changed BIGINT, waiting_old BIGINT, waiting_new BIGINT, uncompared BIGINT, error STRING"},
 	{"differences", "query STRING, kind STRING, table_name STRING, id STRING, event_time TIMESTAMP, columns STRING, old_row STRING, new_row STRING"},
 	{"tables", "name STRING, connector STRING, format STRING, columns STRING, watermark STRING"},

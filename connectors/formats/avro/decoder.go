@@ -29,6 +29,9 @@ type Decoder struct {
 	cols    []int               // the columns filled
 	notNull []int
 	reader  *schema
+	all     []connectors.Column // of the record, read or not
+	strict  bool                // a schema with a field that is no column is refused
+	met     []connectors.Schema // and not told of yet
 
 	// Of Confluent's format.
 	registry *schemaregistry.Client // nil: all records are of one program
@@ -37,6 +40,7 @@ type Decoder struct {
 	id       int // of program
 
 	program *program
+	row     int32 // at hand
 	walk    walker
 }
 
@@ -56,6 +60,7 @@ func NewDecoder(columns, physical []connectors.Column, get func(string) string) 
 	}
 	d := newDecoder(columns)
 	d.program = &program{root: root}
+	d.met = []connectors.Schema{{Fields: writtenFields(s, nil, physical)}}
 	return d, nil
 }
 
@@ -72,8 +77,19 @@ func NewConfluentDecoder(t connectors.Table, get func(string) string) (*Decoder,
 	}
 	d := newDecoder(t.Columns)
 	d.reader, d.programs, d.ctx = reader, map[int]*program{}, context.Background()
+	d.all, d.strict = t.Physical, !connectors.Evolves(t)
+	if len(d.all) == 0 {
+		d.all = t.Columns
+	}
 	d.registry, err = confluent.NewClient(Confluent, get, t)
 	return d, err
+}
+
+// Schemas implements connectors.SchemaLister.
+func (d *Decoder) Schemas() []connectors.Schema {
+	list := d.met
+	d.met = nil
+	return list
 }
 
 func newDecoder(columns []connectors.Column) *Decoder {
@@ -99,6 +115,7 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 		cell.Alias(&dst.Cols[c], raw.Buf)
 	}
 	for row, value := range raw.Value {
+		d.row = int32(row)
 		reason := "null value"
 		if raw.Flags[row]&connectors.NullValue == 0 {
 			var err error
@@ -180,7 +197,7 @@ func (d *Decoder) compile(id int) (*program, error) {
 		return nil, err
 	}
 	p := &program{}
-	if p.root, err = d.resolve(s); err != nil {
+	if p.root, err = d.resolve(id, s); err != nil {
 		p.refusal = fmt.Sprintf("schema %d: %v", id, err)
 	}
 	if len(d.programs) >= maxPrograms {
@@ -190,13 +207,20 @@ func (d *Decoder) compile(id int) (*program, error) {
 	return p, nil
 }
 
-func (d *Decoder) resolve(s *schemaregistry.Schema) (*node, error) {
+func (d *Decoder) resolve(id int, s *schemaregistry.Schema) (*node, error) {
 	if s.Kind != schemaregistry.Avro {
 		return nil, fmt.Errorf("it is of type %s, not AVRO", s.Kind)
 	}
 	writer, err := parse(s.Text, s.References...)
 	if err != nil {
 		return nil, err
+	}
+	fields := writtenFields(writer, d.reader, d.all)
+	if len(d.met) < maxPrograms {
+		d.met = append(d.met, connectors.Schema{ID: id, Row: d.row, Fields: fields})
+	}
+	if name := connectors.Stranger(fields, d.all); d.strict && name != "" {
+		return nil, fmt.Errorf("field %s: no column takes it", name)
 	}
 	return resolve(writer, d.reader, d.columns)
 }

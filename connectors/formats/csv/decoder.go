@@ -85,6 +85,26 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 	return rejects, nil
 }
 
+// Fields implements connectors.FieldLister. A field beyond the columns has no name but
+// its number.
+func (d *Decoder) Fields(record []byte, each func(name string, t event.Type)) bool {
+	for k, i := 0, 0; ; k++ {
+		_, end := d.opts.next(record, i)
+		if end < 0 {
+			return k > 0
+		}
+		if k < len(d.names) {
+			each(d.names[k], event.TString)
+		} else {
+			each(fmt.Sprintf("field %d", k+1), event.TString)
+		}
+		if end == len(record) {
+			return true
+		}
+		i = end + 1
+	}
+}
+
 // record decodes the record that is the rest of p from i on; it returns what is
 // wrong, or "".
 func (d *Decoder) record(cols []event.Vec, row int, p []byte, i int) string {

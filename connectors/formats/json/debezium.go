@@ -77,9 +77,26 @@ func NewDebezium(columns []connectors.Column, key []string, opts Options, nested
 		records = append(records, connectors.Column{Name: f.Name, Type: f.Type})
 	}
 	d.changes = event.NewBatch(event.NewSchema(fields...))
+	strict := opts.RejectUnknown
+	opts.RejectUnknown = false // which the frame would break
 	var err error
-	d.decoder, err = NewDecoder(records, opts)
+	if d.decoder, err = NewDecoder(records, opts); err == nil && strict {
+		d.forbid(opts.Unread)
+	}
 	return d, err
+}
+
+// forbid has rows with a field that is no column rejected.
+func (d *Debezium) forbid(unreadNames []string) {
+	change := d.decoder.root
+	if d.nested {
+		change = change.fields[0].row
+	}
+	for i := range change.fields {
+		if row := change.fields[i].row; row != nil {
+			row.forbid(unreadNames)
+		}
+	}
 }
 
 // Decode implements connectors.Decoder.

@@ -78,10 +78,8 @@ func NewDecoder(columns []connectors.Column, opts Options) (*Decoder, error) {
 		fields = append(fields, n)
 	}
 	root := newObject(fields)
-	for _, name := range opts.Unread {
-		if _, read := root.index[name]; !read {
-			root.index[name] = unread
-		}
+	if opts.RejectUnknown {
+		root.forbid(opts.Unread)
 	}
 	d := &Decoder{root: root, style: cell.Style{ISO: opts.ISO}, opts: opts}
 	for i := range fields {
@@ -191,7 +189,7 @@ func (d *Decoder) object(o *object, cols []event.Vec, row int, p []byte, i int) 
 			}
 			i = space(p, i)
 			if field < 0 {
-				if field == unknown && d.opts.RejectUnknown {
+				if field == unknown && o.strict {
 					return d.stranger(p[from:i])
 				}
 				i = d.skip(p, i)

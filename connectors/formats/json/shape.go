@@ -25,6 +25,7 @@ type object struct {
 	index  map[string]int
 	seen   event.Bitmap // fields met in the object at hand
 	shape  []expect     // the keys of recent objects, in their order
+	strict bool         // a field that is none of fields rejects the record
 }
 
 func newObject(fields []node) *object {
@@ -33,6 +34,24 @@ func newObject(fields []node) *object {
 		o.index[fields[i].name] = i
 	}
 	return o
+}
+
+// forbid makes o and what is inside it strict. The names are those of columns that
+// nobody reads.
+func (o *object) forbid(unreadNames []string) {
+	o.strict = true
+	for _, name := range unreadNames {
+		if _, read := o.index[name]; !read {
+			o.index[name] = unread
+		}
+	}
+	for i := range o.fields {
+		for n := &o.fields[i]; n != nil; n = n.elem {
+			if n.row != nil {
+				n.row.forbid(nil)
+			}
+		}
+	}
 }
 
 // expect is a key with quotes and colon and what it stands for. The first and

@@ -35,12 +35,16 @@ type Decoder struct {
 	targets []target
 	notNull []int
 	planner planner
+	all     []connectors.Column // of the record, read or not
+	strict  bool                // a message with a field that is no column is refused
+	met     []connectors.Schema // and not told of yet
 
 	registry *schemaregistry.Client // nil: all records are of one program
 	ctx      context.Context        // ends when waiting for the registry has to
 	programs map[string]*program    // by head
 
 	program *program
+	row     int32 // at hand
 	walk    walker
 }
 
@@ -58,6 +62,7 @@ func NewDecoder(t connectors.Table, get func(string) string) (*Decoder, error) {
 	d := newDecoder(t.Columns, o)
 	root, err := d.planner.message(desc, d.targets)
 	d.program = &program{root: root}
+	d.met = []connectors.Schema{{Fields: writtenFields(desc)}}
 	return d, err
 }
 
@@ -67,8 +72,19 @@ func NewConfluentDecoder(t connectors.Table, get func(string) string) (*Decoder,
 	d := newDecoder(t.Columns, o)
 	d.programs, d.ctx, d.program = map[string]*program{}, context.Background(), &program{}
 	var err error
+	d.all, d.strict = t.Physical, !connectors.Evolves(t)
+	if len(d.all) == 0 {
+		d.all = t.Columns
+	}
 	d.registry, err = confluent.NewClient(Confluent, get, t)
 	return d, err
+}
+
+// Schemas implements connectors.SchemaLister.
+func (d *Decoder) Schemas() []connectors.Schema {
+	list := d.met
+	d.met = nil
+	return list
 }
 
 func newDecoder(columns []connectors.Column, o *options) *Decoder {
@@ -90,6 +106,7 @@ func (d *Decoder) Decode(raw *connectors.RawBatch, dst *event.Batch, rejects []c
 		cell.Alias(&dst.Cols[t.col], raw.Buf)
 	}
 	for row, value := range raw.Value {
+		d.row = int32(row)
 		reason := "null value"
 		if raw.Flags[row]&connectors.NullValue == 0 {
 			var err error
@@ -205,13 +222,13 @@ func (d *Decoder) compile(id int, indexes []int) (*program, error) {
 		return nil, err
 	}
 	p := &program{}
-	if p.root, err = d.plan(s, indexes); err != nil {
+	if p.root, err = d.plan(id, s, indexes); err != nil {
 		p.refusal = fmt.Sprintf("schema %d: %v", id, err)
 	}
 	return p, nil
 }
 
-func (d *Decoder) plan(s *schemaregistry.Schema, indexes []int) (*message, error) {
+func (d *Decoder) plan(id int, s *schemaregistry.Schema, indexes []int) (*message, error) {
 	if s.Kind != schemaregistry.Protobuf {
 		return nil, fmt.Errorf("it is of type %s, not PROTOBUF", s.Kind)
 	}
@@ -229,6 +246,13 @@ func (d *Decoder) plan(s *schemaregistry.Schema, indexes []int) (*message, error
 	desc, err := at(file.Messages(), indexes)
 	if err != nil {
 		return nil, err
+	}
+	fields := writtenFields(desc)
+	if len(d.met) < maxPrograms {
+		d.met = append(d.met, connectors.Schema{ID: id, Row: d.row, Fields: fields})
+	}
+	if name := connectors.Stranger(fields, d.all); d.strict && name != "" {
+		return nil, fmt.Errorf("field %s: no column takes it", name)
 	}
 	return d.planner.message(desc, d.targets)
 }

@@ -165,8 +165,10 @@ export interface Report {
 
 export interface Table {
   'columns': Array<Column> | null;
+  'missing'?: Array<string> | null;
   'name': string;
   'options': Record<string, string>;
+  'unknown'?: Array<UnknownField> | null;
   'watermark'?: string;
 }
 
@@ -551,6 +553,11 @@ export interface Column {
   'type': string;
 }
 
+export interface UnknownField {
+  'name': string;
+  'type'?: string;
+}
+
 export interface SampleRow {
   'columns'?: unknown;
   'offset': number;
@@ -735,6 +742,8 @@ export interface DifferenceStatus {
   'looked_at': number;
   'missing'?: Array<string> | null;
   'more'?: boolean;
+  'schemas'?: number;
+  'text': string;
   'unknown'?: Array<FieldStatus> | null;
 }
 
@@ -806,6 +815,7 @@ export interface FieldStatus {
   'offset': number;
   'partition': number;
   'records': number;
+  'schema'?: number;
   'type'?: string;
 }
 

@@ -28,6 +28,7 @@ export function Partitions({ status }: { status: Status | undefined }) {
     <>
       {rows.length === 0 ? <Empty title="It reads no partition." /> : <Table label="Partitions" columns={[...columns, { name: 'State', value: (p) => (p === holder ? `${state(p)}, holds the watermark back` : state(p)) }]} rows={rows} id={label} picked={holder && label(holder)} />}
       {(status.sources ?? []).filter((s) => s.advice).map((s) => <p key={s.table}>{s.table}: {s.advice}</p>)}
+      {(status.sources ?? []).filter((s) => s.difference).map((s) => <p key={`${s.table} fields`}>{s.table}: {s.difference?.text}</p>)}
     </>
   );
 }
