@@ -416,7 +416,7 @@ func (r *Reader) Read(limit int, until int64, dst *event.Batch) error {
 	case r.broken != nil:
 		r.one(dst, fmt.Sprintf("row %d and what follows it cannot be read: %v", r.next, r.broken))
 		r.next, r.broken, r.done = r.next+1, nil, true
-		return nil
+		return nil //nolint:nilerr // it is a rejected row
 	}
 	r.rows(limit, until, dst)
 	return nil
