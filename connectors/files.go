@@ -24,3 +24,15 @@ type Files struct {
 	Bytes   int64 // of all but those, as they are kept
 	Read    int64 // of the bytes: those before the position, about
 }
+
+// Carried is a Source whose offsets mean nothing without what the data directory has
+// of the table: a savepoint takes that along.
+type Carried interface {
+	Source
+	// Carry puts what the offsets need at which the partitions are (nil: any), in
+	// pieces. It is called beside the readers, and when they are closed.
+	Carry(at []int64, put func(piece []byte) error) error
+	// Adopt is given the pieces, in their order, before the first Open. They may be
+	// given again after a crash.
+	Adopt(pieces [][]byte)
+}

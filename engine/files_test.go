@@ -1,21 +1,30 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/filesystem"
+	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/engine/enginetest"
 	"github.com/cepd/cepd/internal/clock"
+	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/intake"
 	"github.com/cepd/cepd/state/memstore"
+	"github.com/cepd/cepd/state/savepoint"
 )
 
 // lakeFiles is a table of so many files in each of three regions, whose events are
@@ -111,5 +120,64 @@ func TestFilesLeftOut(t *testing.T) {
 				t.Errorf("after %d lives: %s", lives, diff)
 			}
 		})
+	}
+}
+
+// TestSavepointHasTheFiles goes on in another engine, with a data directory of its own,
+// over a folder in which a file has appeared that comes before all others.
+func TestSavepointHasTheFiles(t *testing.T) {
+	dir := lakeFiles(t, 3)
+	now := &clock.Manual{}
+	now.Advance(time.Hour)
+	w := enginetest.NewWorld()
+	sql := fmt.Sprintf(overLake, "1", dir, "auto", allRows)
+	sql = strings.Replace(sql, "'format' = 'csv'", "'format' = 'csv', 'source.monitor-interval' = '10 ms'", 1)
+	newOn := func(store state.Store) *engine.Engine {
+		logs := intake.New(clock.Wall{})
+		if err := logs.Open(store); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(logs.Close)
+		return newEngine(t, w, func(o *engine.Options) {
+			o.Store, o.Clock, o.Registry = store, now, w.Registry(formats.Specs(), filesystem.New(logs))
+		})
+	}
+	rows := func() int { return len(w.Output("others").Rows()) }
+	q := start(t, newOn(memstore.New()), sql)
+	until(t, func() bool { now.Advance(time.Second); return rows() == 3*3*30 })
+	saves := savepoint.Dir(t.TempDir())
+	done := make(chan error, 1)
+	go func() {
+		done <- saves.Create("s", func(f io.Writer) error { return q.Savepoint(context.Background(), f, &savepoint.Header{Name: "s"}) })
+	}()
+	until(t, func() bool { now.Advance(time.Second); return len(done) == 1 })
+	if err := errors.Join(<-done, q.Stop(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	early := filepath.Join(dir, "dt=2025-01-01", "region=ap")
+	if err := errors.Join(os.MkdirAll(early, 0o700), os.WriteFile(filepath.Join(early, "a.csv"), []byte("7,7,2026-01-01 00:00:00\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	store := memstore.New()
+	for round := range 2 { // and once more, when the savepoint is behind it
+		e := newOn(store)
+		if round == 0 {
+			if err := e.Restore(q.Name(), saves.Path("s"), engine.SinksDeduplicate); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := start(t, e, sql)
+		until(t, func() bool { now.Advance(time.Second); return rows() > 3*3*30 })
+		until(t, func() bool {
+			now.Advance(time.Second)
+			s := again.Status().Durability
+			return s.LastSnapshot != "" && s.Step == s.DurableStep
+		})
+		if n := rows(); n != 3*3*30+1 {
+			t.Fatalf("%d rows", n)
+		}
+		if err := again.Stop(context.Background()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

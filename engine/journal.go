@@ -56,6 +56,7 @@ const (
 	sectionAgain    = 'd' // + outbox + number: rows that the sink has and the state did not know of
 	sectionRecent   = 'w' // + outbox + number of the first row: what was delivered last
 	sectionRestored = 'r' // what the state was restored from, until it has run
+	sectionCarried  = 'z' // + source + number: what the offsets of a source need, until the state has run
 	sectionState    = 'u' // + stage + shard + operator
 	sectionOther    = 'v' // the same, written by a change of the query's text
 	// beside them: sectionGenerations, sectionComparison

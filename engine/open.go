@@ -494,6 +494,11 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	if s.source, err = c.Source(table); err != nil {
 		return err
 	}
+	if b.shadow == nil {
+		if err := b.p.carryIn(s); err != nil {
+			return err
+		}
+	}
 	return b.sourceOptions(ctx, s, t)
 }
 

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/state"
 	"github.com/cepd/cepd/state/savepoint"
 )
@@ -140,17 +142,64 @@ func (p *Pipeline) export(w io.Writer, s saved, h *savepoint.Header, live bool) 
 	}
 	err = u.Scan(nil, nil, func(key, value []byte) error {
 		switch {
-		case live && key[0] == sectionJournal, key[0] == sectionGenerations:
+		case live && key[0] == sectionJournal, key[0] == sectionGenerations, key[0] == sectionCarried:
 			return nil
 		case live && key[0] == sectionAcked:
 			value = be64(min(fromBE64(value), s.head.Put[key[1]]))
 		}
 		return x.Put(key, value)
 	})
+	if err == nil {
+		err = p.carryOut(x, s.head, live)
+	}
 	if err != nil {
 		return err
 	}
 	return x.Close(w)
+}
+
+// carryOut writes what the sources' offsets need. Those that the journal has are
+// behind the snapshot's.
+func (p *Pipeline) carryOut(x *savepoint.Writer, head header, live bool) error {
+	for i, s := range p.sources {
+		c, ok := s.source.(connectors.Carried)
+		if !ok {
+			continue
+		}
+		var at []int64
+		for _, u := range head.Units {
+			if live && u.Source == i {
+				at = append(at, u.Position)
+			}
+		}
+		number := uint64(0)
+		err := c.Carry(at, func(piece []byte) error {
+			number++
+			return x.Put(append([]byte{sectionCarried, byte(i >> 8), byte(i)}, be64(number)...), piece)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carryIn gives a source what the savepoint has of it that the query was restored
+// from.
+func (p *Pipeline) carryIn(s *source) error {
+	c, ok := s.source.(connectors.Carried)
+	if !ok || p.journal.store == nil {
+		return nil
+	}
+	var pieces [][]byte
+	err := p.readUnder(sectionCarried, byte(s.index>>8), byte(s.index)).Scan(nil, nil, func(_, piece []byte) error {
+		pieces = append(pieces, bytes.Clone(piece))
+		return nil
+	})
+	if err == nil && len(pieces) > 0 {
+		c.Adopt(pieces)
+	}
+	return err
 }
 
 func (p *Pipeline) describeState(u *state.Under, head header, h *savepoint.Header, live bool) error {

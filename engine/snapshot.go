@@ -131,7 +131,7 @@ func (p *Pipeline) capture(w state.Writer) error {
 		}
 	}
 	if p.restored != nil && p.recovery == nil { // what it asked for has been done: from now on it is the query's own
-		if err := errors.Join(p.under(w).Delete([]byte{sectionRestored}), p.putMeta(w)); err != nil {
+		if err := errors.Join(p.under(w).Delete([]byte{sectionRestored}), p.under(w, sectionCarried).DeleteRange(nil, nil), p.putMeta(w)); err != nil {
 			return err
 		}
 	}

@@ -7,23 +7,23 @@ import (
 	"os"
 
 	"github.com/cepd/cepd/connectors"
-	"github.com/cepd/cepd/connectors/formats/parquet"
+	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/internal/event"
 )
 
-// columnar is a source of Parquet files: partition i is a split of the file
+// columnar is a source of files that are read as rows: partition i is a split of the file
 // i / splits.
 type columnar struct {
 	source
-	columns []connectors.Column
-	splits  int
+	table  connectors.Table
+	splits int
 }
 
 func newColumnar(t connectors.Table, path string) (connectors.Source, error) {
 	if t.Reload > 0 {
-		return nil, errors.New("a Parquet file with 'scan.reload-interval' is not supported yet")
+		return nil, errors.New("a file of columns with 'scan.reload-interval' is not supported yet")
 	}
-	return &columnar{source: source{path: path, access: t.Access, log: t.Log}, columns: t.Columns, splits: parquet.Splits(t)}, nil
+	return &columnar{source: source{path: path, access: t.Access, log: t.Log}, table: t, splits: formats.Splits(t)}, formats.CheckRows(t)
 }
 
 // Open implements connectors.Source.
@@ -39,8 +39,8 @@ func (s *columnar) Open(ctx context.Context, part int32, from int64, _ func()) (
 	if err != nil {
 		return nil, err
 	}
-	r := &columnReader{file: f, name: s.files[i], part: part, columns: s.columns}
-	if err := r.open(split, s.splits, max(from, 0)); err != nil {
+	r := &columnReader{file: f, name: s.files[i], part: part, columns: s.table.Columns}
+	if err := r.open(s.table, split, max(from, 0)); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -63,19 +63,19 @@ func (s *columnar) Partitions(ctx context.Context) ([]int32, error) {
 // columnReader reads a partition. It implements connectors.ColumnReader and
 // connectors.Rejecter.
 type columnReader struct {
-	*parquet.Reader
+	formats.Rows
 	file    *os.File
 	name    string
 	part    int32
 	columns []connectors.Column
 }
 
-func (r *columnReader) open(split, splits int, from int64) error {
+func (r *columnReader) open(t connectors.Table, split int, from int64) error {
 	info, err := r.file.Stat()
 	if err != nil {
 		return err
 	}
-	r.Reader, err = parquet.Open(r.file, info.Size(), r.columns, split, splits, from)
+	r.Rows, err = formats.OpenRows(t, r.file, info.Size(), r.columns, split, from)
 	return err
 }
 
@@ -111,6 +111,6 @@ func (r *columnReader) fill(v *event.Vec, key string, b *event.Batch) {
 
 // Close implements connectors.Reader.
 func (r *columnReader) Close() error {
-	r.Reader.Close()
+	r.Rows.Close()
 	return r.file.Close()
 }

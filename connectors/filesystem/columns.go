@@ -8,7 +8,6 @@ import (
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
 	"github.com/cepd/cepd/connectors/formats/cell"
-	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/panics"
 )
@@ -28,9 +27,11 @@ type columnFile struct {
 	content content
 	file    *object
 	columns []connectors.Column
-	reader  *parquet.Reader
+	table   connectors.Table
+	reader  formats.Rows
 	from    int64
-	rows    int64 // of the file, when it is known
+	part    int64 // of whole, that has been read
+	whole   int64 // 0: not known
 
 	tasks   sync.WaitGroup
 	results chan error // of the reading ahead
@@ -137,7 +138,7 @@ func (r *columnReader) read(limit int, bound int64, dst *event.Batch) error {
 		if err != nil {
 			return err
 		}
-		r.open = &columnFile{content: c, file: r.file, columns: r.columns, from: r.at, results: make(chan error, 1)}
+		r.open = &columnFile{content: c, file: r.file, table: r.source.table, columns: r.columns, from: r.at, results: make(chan error, 1)}
 		if r.bare {
 			r.open.columns = r.source.pruning.bare(r.columns)
 		}
@@ -171,7 +172,8 @@ func (r *columnReader) took(err error) error {
 		return err
 	}
 	r.rejects = append(r.rejects, r.open.reader.Rejects()...)
-	r.at, r.open.rows = r.open.reader.Position(), r.open.reader.End()
+	r.at = r.open.reader.Position()
+	r.open.part, r.open.whole = r.open.reader.Done()
 	return nil
 }
 
@@ -199,7 +201,7 @@ func (f *columnFile) start(limit int, bound int64, s *event.Schema, ready func()
 // damage.
 func (f *columnFile) read(limit int, bound int64, dst *event.Batch) (err error) {
 	if f.reader == nil {
-		f.reader, err = parquet.Open(f.content, f.file.Size, f.columns, 0, 1, f.from)
+		f.reader, err = formats.OpenRows(f.table, f.content, f.file.Size, f.columns, 0, f.from)
 	}
 	if err == nil {
 		err = f.reader.Read(limit, bound, dst)

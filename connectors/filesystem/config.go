@@ -254,8 +254,8 @@ func (connector) Sink(t connectors.Table) (connectors.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if files.Columnar() && c.packing != "" && c.packing != "none" {
-		return nil, connectors.OptionError{Key: optCompression, Message: fmt.Sprintf("option '%s' is for files of records", optCompression), Hint: "use 'parquet.compression'"}
+	if files.Packs() != "" && c.packing != "" && c.packing != "none" {
+		return nil, connectors.OptionError{Key: optCompression, Message: fmt.Sprintf("option '%s' is for files of records", optCompression), Hint: fmt.Sprintf("use '%s'", files.Packs())}
 	}
 	s := newSink(c, files, t.Log)
 	if t.Delivery == connectors.ExactlyOnce {

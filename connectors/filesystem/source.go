@@ -31,6 +31,7 @@ type source struct {
 	monitor time.Duration // 0: what is there when it begins
 	n       int64         // partitions
 	pruning *pruning
+	adopt   [][]byte // of a savepoint
 
 	mu     sync.Mutex
 	files  files // nil: not begun
@@ -79,10 +80,10 @@ func newSource(t connectors.Table, l *lists) (connectors.Source, error) {
 func (s *source) format() (err error) {
 	t := s.table
 	if s.columns {
-		if parquet.Splits(t) > 1 {
+		if formats.Splits(t) > 1 {
 			return connectors.OptionError{Key: parquet.OptSplits, Message: fmt.Sprintf("option '%s' is for 'connector' = 'file'", parquet.OptSplits), Hint: fmt.Sprintf("use '%s'", optParallelism)}
 		}
-		return nil
+		return formats.CheckRows(t)
 	}
 	if _, err = formats.NewDecoder(t); err != nil {
 		return err
@@ -153,7 +154,10 @@ func (s *source) begin(ctx context.Context) (err error) {
 		return errors.Join(err, files.close())
 	}
 	s.files = files
-	if err = s.list.look(ctx, s, s.monitor); err == nil && s.monitor == 0 {
+	if err = s.list.adopt(ctx, s); err == nil {
+		err = s.list.look(ctx, s, s.monitor)
+	}
+	if err == nil && s.monitor == 0 {
 		if s.end = s.list.len(); s.end == 0 {
 			err = fmt.Errorf("%s: there is no file to read: %w", s.config.path, fs.ErrNotExist)
 		}

@@ -55,8 +55,8 @@ func (r *recordReader) Files() connectors.Files {
 
 // Files implements connectors.Filed.
 func (r *columnReader) Files() connectors.Files {
-	if r.open == nil || r.open.rows == 0 {
+	if r.open == nil || r.open.whole == 0 {
 		return r.tell(0)
 	}
-	return r.tell(int64(float64(r.at) / float64(r.open.rows) * float64(r.file.Size)))
+	return r.tell(int64(float64(r.open.part) / float64(r.open.whole) * float64(r.open.file.Size)))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/cepd/cepd/connectors"
+	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/event"
 )
@@ -15,7 +16,8 @@ type Files struct {
 	// Suffix is what their names end with.
 	Suffix string
 
-	columns *parquet.Format // nil: records
+	columns *parquet.Format // nil: no Parquet
+	avro    *avro.Container // nil: no Avro
 	encoder connectors.Encoder
 	head    []byte
 	rows    connectors.Encoded
@@ -43,6 +45,13 @@ func NewFiles(t connectors.Table) (*Files, error) {
 		f.columns, err = parquet.NewFormat(t.Columns, get(parquet.OptCompression))
 		return f, err
 	}
+	if chosen.name == avro.Plain {
+		if t.Changes {
+			return nil, fmt.Errorf("rows are updated and deleted, and files in format '%s' have no place for that; json and csv have", avro.Plain)
+		}
+		f.avro, err = avro.NewContainer(t.Columns, get)
+		return f, err
+	}
 	framing, err := NewFraming(t)
 	if err != nil {
 		return nil, err
@@ -60,13 +69,24 @@ func (f *Files) Open(ctx context.Context) error {
 	return connectors.OpenEncoder(ctx, f.encoder)
 }
 
-// Columnar says whether files are columns, which are compressed inside.
-func (f *Files) Columnar() bool { return f.columns != nil }
+// Packs is the option that says how files are compressed inside; "": none does.
+func (f *Files) Packs() string {
+	switch {
+	case f.columns != nil:
+		return parquet.OptCompression
+	case f.avro != nil:
+		return avro.OptCodec
+	}
+	return ""
+}
 
 // New begins a file.
 func (f *Files) New(to io.Writer) (FileWriter, error) {
 	if f.columns != nil {
 		return f.columns.NewWriter(to), nil
+	}
+	if f.avro != nil {
+		return f.avro.NewWriter(to)
 	}
 	_, err := to.Write(f.head)
 	return lineWriter{f, to}, err

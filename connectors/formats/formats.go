@@ -198,13 +198,6 @@ func Binary(t connectors.Table) bool {
 	return err == nil && f.binary
 }
 
-// Columnar says whether a table's files are columns, which are read without a
-// Decoder.
-func Columnar(t connectors.Table) bool {
-	f, _, err := choice(t)
-	return err == nil && f.name == parquet.Name
-}
-
 func parquetDecoder(connectors.Table, func(string) string) (connectors.Decoder, error) {
 	return nil, fmt.Errorf("format '%s' is of files: it is read with 'connector' = 'file' or 'filesystem'", parquet.Name)
 }
@@ -398,6 +391,8 @@ func NewFraming(t connectors.Table) (Framing, error) {
 		return Framing{}, err
 	case cloudevents.Structured(t):
 		return Framing{Split: splitLines}, nil
+	case chosen.name == avro.Plain:
+		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams that grow; it is in 'kafka', and as container files in 'filesystem', which 'file' reads too", avro.Plain)
 	case chosen.binary:
 		return Framing{}, fmt.Errorf("format '%s' is not supported yet in files and streams, where nothing says where a record ends; it is in 'kafka'", chosen.name)
 	case chosen.name != "csv":

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/query/parse"
@@ -94,7 +95,10 @@ func newTable(name string, form Form) *Table {
 
 func (t *Table) ofFile(f Input, base, format string) (err error) {
 	if format == parquet.Name || format == "" && strings.HasSuffix(base, ".parquet") {
-		return t.ofParquet(f)
+		return t.ofColumns(f, parquet.Name, parquet.Columns)
+	}
+	if format == avro.Plain || format == "" && strings.HasSuffix(base, ".avro") {
+		return t.ofColumns(f, avro.Plain, avro.Columns)
 	}
 	var in io.Reader = f
 	if strings.HasSuffix(base, ".gz") {
@@ -105,15 +109,16 @@ func (t *Table) ofFile(f Input, base, format string) (err error) {
 	return t.ofLines(bufio.NewReaderSize(io.LimitReader(in, maxSample), 64<<10), base, format)
 }
 
-func (t *Table) ofParquet(f Input) error {
+// ofColumns reads what a file says of its columns.
+func (t *Table) ofColumns(f Input, format string, columns func(io.ReaderAt, int64) ([]event.Field, error)) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
-	if t.Columns, err = parquet.Columns(f, size); err != nil {
+	if t.Columns, err = columns(f, size); err != nil {
 		return err
 	}
-	t.found("format", parquet.Name)
+	t.found("format", format)
 	return nil
 }
 

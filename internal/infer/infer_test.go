@@ -13,6 +13,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/avro"
 	"github.com/cepd/cepd/connectors/formats/formattest"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/infer"
@@ -157,6 +158,38 @@ func TestParquet(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "all.parquet")
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table, err := infer.File(path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := columnsOf(table)
+	for i := range columns {
+		if i >= len(got) || got[i].Name != columns[i].Name || !got[i].Type.Equal(columns[i].Type) {
+			t.Fatalf("column %d: %v instead of %v", i, got[i:], columns[i])
+		}
+	}
+}
+
+// TestAvro: a container file that was written with all types is proposed as written, but
+// for those that Avro has no type of their own for.
+func TestAvro(t *testing.T) {
+	var columns []connectors.Column
+	for i, text := range []string{"BOOLEAN", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL.5.2", "DECIMAL.38.9", "STRING", "BYTES", "DATE", "TIME",
+		"LTZ.3", "LTZ.6", "ARRAY<ARRAY<INT>>", "MAP<STRING>", "ROW<z_INT;a_STRING>"} {
+		columns = append(columns, connectors.Column{Name: string(rune('a' + i)), Type: formattest.Type(t, text)})
+	}
+	c, err := avro.NewContainer(columns, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, err := c.NewWriter(&out); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "all.avro")
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,7 @@ var only = map[string][]string{
 	"github.com/twmb/avro":               {"connectors/formats/avro"},
 	"github.com/bufbuild/protocompile":   {"connectors/formats/protobuf"},
 	"google.golang.org/protobuf":         {"connectors/formats/protobuf", "internal/trace/tracetest"},
+	"github.com/andybalholm/brotli":      {"connectors/formats/parquet"},
 	"github.com/parquet-go/parquet-go":   {"connectors/formats/parquet", "benchmarks/cmd/backtest"},
 	"github.com/danielgtaylor/huma":      {"api"},
 	"github.com/creachadair/jrpc2":       {"internal/lsp"},

@@ -154,12 +154,17 @@ func (d *Decoder) record(cols []event.Vec, row int, p []byte, i int) (reason str
 	if !d.walk.whole(d.program.root, cols, row, p, i) {
 		return "not valid Avro: " + d.walk.fault.Reason(base), nil
 	}
+	return d.missing(cols, row), nil
+}
+
+// missing says which column of a row must not be NULL and is; "": none.
+func (d *Decoder) missing(cols []event.Vec, row int) string {
 	for _, c := range d.notNull {
 		if cols[c].Null(row) {
-			return fmt.Sprintf("field %s: NULL in a NOT NULL column", d.columns[c].Name), nil
+			return fmt.Sprintf("field %s: NULL in a NOT NULL column", d.columns[c].Name)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // choose makes the program of a schema the current one. It waits for the

@@ -20,6 +20,8 @@ func Specs(format string) []connectors.OptionSpec {
 	if format == Confluent {
 		return append(specs, confluent.Specs(Confluent)...)
 	}
+	specs = append(specs, connectors.OptionSpec{Name: OptCodec, Default: codecSnappy, Values: []string{codecNull, codecDeflate, codecSnappy, codecZstd},
+		Doc: "How blocks of container files, which are written with 'connector' = 'filesystem', are compressed. To read, each file says it."})
 	return append(specs, connectors.OptionSpec{Name: "avro.encoding", Default: "binary", Values: []string{"binary"}, Doc: "Encoding of records; JSON is not supported yet."})
 }
 

@@ -3,11 +3,13 @@ package parquet
 import (
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -92,7 +94,7 @@ func TestPagesThatGrow(t *testing.T) {
 	u := unpacker{limit: 1 << 20}
 	defer u.close()
 	zeros := make([]byte, u.limit+1)
-	for _, codec := range []format.CompressionCodec{format.Snappy, format.Gzip, format.Zstd} {
+	for _, codec := range []format.CompressionCodec{format.Snappy, format.Gzip, format.Zstd, format.Brotli} {
 		packed, err := parquet.LookupCompressionCodec(codec).Encode(nil, zeros)
 		if err != nil {
 			t.Fatal(err)
@@ -109,6 +111,47 @@ func TestPagesThatGrow(t *testing.T) {
 		}
 		if got, err := u.open(codec, nil, packed, 1000); err != nil || len(got) != 1000 {
 			t.Errorf("%s: %d bytes, %v", codec, len(got), err)
+		}
+	}
+}
+
+// TestPrefixes inspects texts that begin as the one before them does, so that few bytes
+// stand for many.
+func TestPrefixes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	for n := range 300 {
+		list, all := make([]int32, n), int64(0)
+		for i := range list {
+			list[i] = rng.Int32N(2 * maxPage / int32(n))
+			all += int64(list[i])
+		}
+		p, err := new(delta.BinaryPackedEncoding).EncodeInt32(nil, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := prefixes(p); (err != nil) != (all > maxPage) {
+			t.Errorf("%d prefixes with %d bytes: %v", n, all, err)
+		}
+	}
+	again := make([]int32, 1000)
+	for i := range again {
+		again[i] = 1 << 20
+	}
+	for name, x := range map[string]struct {
+		prefixes []int32
+		want     string
+	}{"none": {nil, ""}, "few": {[]int32{0, 3, 1, 70}, ""}, "the same again": {again, "more than"}, "negative": {[]int32{0, -1}, "out of the page"}} {
+		p, err := new(delta.BinaryPackedEncoding).EncodeInt32(nil, x.prefixes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, err := new(delta.BinaryPackedEncoding).EncodeInt32(nil, make([]int32, len(x.prefixes)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = encoded(slices.Concat(p, rest), format.DeltaByteArray, parquet.ByteArray)
+		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -171,6 +171,9 @@ func (r *Reader) Position() int64 { return r.next }
 // End is the row after the last of the split.
 func (r *Reader) End() int64 { return r.end }
 
+// Done is how many rows have been read, and of how many.
+func (r *Reader) Done() (part, whole int64) { return r.next, r.end }
+
 // Rejects are the rows of the last Read that could not be made: they are NULL.
 func (r *Reader) Rejects() []connectors.Reject { return r.rejects }
 

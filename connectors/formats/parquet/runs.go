@@ -26,8 +26,12 @@ func encoded(data []byte, as format.Encoding, kind parquet.Kind) (err error) {
 	case format.DeltaBinaryPacked, format.DeltaLengthByteArray:
 		_, err = deltas(data)
 	case format.DeltaByteArray: // lengths of prefixes, and then those of the rest
-		if data, err = deltas(data); err == nil {
-			_, err = deltas(data)
+		var rest []byte
+		if rest, err = deltas(data); err == nil {
+			_, err = deltas(rest)
+		}
+		if err == nil {
+			err = prefixes(data[:len(data)-len(rest)])
 		}
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
@@ -39,6 +40,8 @@ func (u *unpacker) open(codec format.CompressionCodec, dst, src []byte, size int
 		return u.zstd.DecodeAll(src, dst[:0])
 	case format.Gzip:
 		return u.gunzip(dst, src)
+	case format.Brotli:
+		return u.within(dst, brotli.NewReader(bytes.NewReader(src)))
 	}
 	if cap(dst) < size {
 		dst = make([]byte, size)
@@ -67,8 +70,13 @@ func (u *unpacker) gunzip(dst, src []byte) (_ []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return u.within(dst, u.gzip)
+}
+
+// within reads all there is, up to the limit.
+func (u *unpacker) within(dst []byte, in io.Reader) ([]byte, error) {
 	out := bytes.NewBuffer(dst[:0])
-	n, err := io.Copy(out, io.LimitReader(u.gzip, int64(u.limit)+1))
+	n, err := io.Copy(out, io.LimitReader(in, int64(u.limit)+1))
 	if err != nil || n > int64(u.limit) {
 		return nil, u.tooLarge(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	pq "github.com/parquet-go/parquet-go"
+	"github.com/twmb/avro"
+	"github.com/twmb/avro/ocf"
 )
 
 // checkParquet puts the corpus into the text of a Parquet file's rows. A
@@ -25,8 +27,40 @@ func checkParquet(t *testing.T, connector string, way feeder) {
 		}
 		return
 	}
-	options := write(t, "in.parquet", parquetFile(t, records))
-	options["format"] = "parquet"
+	b.readFile(t, connector, records, parquetFile(t, records))
+}
+
+// checkContainer puts the corpus into the text of the rows of an Avro container file.
+func checkContainer(t *testing.T, connector string) {
+	records := newBed(t, "json").records(t, false)
+	s, err := avro.Parse(`{"type": "record", "name": "r", "fields": [{"name": "i", "type": "long"}, {"name": "f", "type": "double"}, {"name": "s", "type": "bytes"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w, err := ocf.NewWriter(&out, s, ocf.WithBlockCount(len(records)/3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range records {
+		if i%2 == 0 {
+			r = []byte(neighbour(i / 2))
+		}
+		if err := w.Encode(map[string]any{"i": int64(i / 2), "f": 0.5, "s": r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	newBed(t, "avro").readFile(t, connector, records, out.Bytes())
+}
+
+// readFile reads a file of the format and checks what becomes of its rows.
+func (b *bed) readFile(t *testing.T, connector string, records [][]byte, content []byte) {
+	t.Helper()
+	options := write(t, "in."+b.format, content)
+	options["format"] = b.format
 	q, err := b.start(t, connector, options)
 	if err != nil {
 		t.Fatal(err)
