@@ -64,6 +64,21 @@ func (a *Authority) Server(t testing.TB, name string) *tls.Config {
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
+// ServerFiles are the certificate and the key of a server of a name, and the
+// certificate of the authority, as PEM.
+func (a *Authority) ServerFiles(t testing.TB, name string) (certificate, key, ca []byte) {
+	t.Helper()
+	der, own := a.sign(t, name, x509.ExtKeyUsageServerAuth)
+	private, err := x509.MarshalPKCS8PrivateKey(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, der []byte) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	}
+	return text("CERTIFICATE", der), text("PRIVATE KEY", private), text("CERTIFICATE", a.cert.Raw)
+}
+
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
