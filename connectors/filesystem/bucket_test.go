@@ -98,7 +98,7 @@ func TestCrashInBucket(t *testing.T) {
 	inStores(t, func(t *testing.T, empty func() where) {
 		step := 1
 		if strings.HasSuffix(t.Name(), "gateway") { // each of its requests takes its time
-			step = 7
+			step = 15
 		}
 		for i, after := range []bool{false, true} {
 			for k := i * step / 2; crashInBucket(t, empty(), k, after); k += step {

@@ -247,7 +247,11 @@ func TestRoundTrip(t *testing.T) {
 func roundTrips(t *testing.T, w where, b *event.Batch, want []string) {
 	t.Helper()
 	for _, format := range []string{"csv", "csv.header", "json", "parquet", "avro"} {
-		for _, packing := range []string{"none", "gzip", "zstd"} {
+		packings := []string{"none", "gzip", "zstd"}
+		if strings.HasSuffix(t.Name(), "gateway") { // how bytes are packed is all the same to it
+			packings = packings[:1]
+		}
+		for _, packing := range packings {
 			for _, path := range []string{t.TempDir(), "s3://" + w.bucket + "/" + format + "/" + packing} {
 				if (format == "parquet" || format == "avro") && packing != "none" {
 					continue

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -87,21 +88,20 @@ func (c *config) connection() error {
 
 // certificates has TLS as the options of files say, which the policy lets read.
 func (c *config) certificates() error {
-	own := slices.ContainsFunc(remote.TLSSpecs(), func(s connectors.OptionSpec) bool { return c.table.Options[s.Name] != "" })
-	if !own {
+	if !slices.ContainsFunc(remote.TLSSpecs(), func(s connectors.OptionSpec) bool { return c.table.Options[s.Name] != "" }) {
 		return nil
 	}
 	if option(c.table, optTLS) != tlsFull {
 		return optionFault(optTLS, "= '%s' goes with tls.…", tlsFull)
 	}
-	tls, err := remote.ClientTLS(c.table, true)
+	own, err := remote.ClientTLS(c.table, true)
 	if err != nil {
 		return err
 	}
-	if tls.ServerName == "" {
-		tls.ServerName = c.conn.Host
+	if own.ServerName == "" {
+		own.ServerName = c.conn.Host
 	}
-	c.conn.TLSConfig, c.conn.Fallbacks = tls, nil
+	c.conn.TLSConfig, c.conn.Fallbacks = own, nil
 	return nil
 }
 
@@ -156,6 +156,10 @@ func (c *config) judge(err error) error {
 	var known *finalError
 	if err == nil || errors.As(err, &known) {
 		return err
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return final("the certificate of PostgreSQL at %s is not taken: %v; 'tls.ca.location' says who signs it, 'tls.server-name' whose name it has", c.address, untrusted.Err)
 	}
 	var large *pgproto3.ExceededMaxBodyLenErr
 	if errors.As(err, &large) {

@@ -91,6 +91,34 @@ func testLost(t *testing.T, s *postgrestest.Server) {
 	w.exec("SELECT pg_drop_replication_slot('" + slot + "')")
 }
 
+// testRemovedWAL: a slot whose WAL the server has removed, while nobody read it, ends the
+// queries with what helps, which does.
+func testRemovedWAL(t *testing.T, s *postgrestest.Server) {
+	w := newWorld(t, s, "CREATE TABLE t (id bigint PRIMARY KEY, name text)", "INSERT INTO t VALUES (1, 'one')")
+	w.logs = newDurableLogs(t)
+	table := w.table(idName, "id")
+	x := w.read(table, connectors.Start)
+	x.next(1)
+	w.until("the mark is not in the log", func() bool { m, err := w.logs.Find("t").Mark(); return err == nil && m != nil })
+	_ = x.r.Close()
+	w.released()
+	w.exec("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'", "SELECT pg_reload_conf()")
+	slot := table.Options[optSlot]
+	w.until("the WAL is not removed", func() bool {
+		w.exec("INSERT INTO t SELECT max(id) + 1, 'more' FROM t", "SELECT pg_switch_wal()", "CHECKPOINT")
+		return w.text("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", slot) == "lost"
+	})
+	w.exec("ALTER SYSTEM RESET max_slot_wal_keep_size", "SELECT pg_reload_conf()")
+	x = w.read(table, 1)
+	if got := x.fails(); !strings.Contains(got, "has removed the WAL it needs (max_slot_wal_keep_size)") || !strings.Contains(got, "create it again") {
+		t.Error(got)
+	}
+	_ = x.r.Close()
+	w.exec("SELECT pg_drop_replication_slot('" + slot + "')")
+	w.logs = newDurableLogs(t)
+	w.read(table, connectors.Start).reaches(idNames)
+}
+
 // testWhileReading: what happens to the table while it is read.
 func testWhileReading(t *testing.T, s *postgrestest.Server) {
 	for want, change := range map[string]string{

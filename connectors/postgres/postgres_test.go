@@ -24,7 +24,7 @@ func TestServer(t *testing.T) {
 	}{
 		{"changes", testChanges}, {"inserts", testInserts}, {"filter", testFilter}, {"types", testTypes}, {"large values", testLargeValues}, {"writers", testWriters},
 		{"idle", testIdle}, {"forgotten", testForgotten}, {"full log", testFullLog}, {"refusals", testRefusals}, {"lost", testLost},
-		{"while reading", testWhileReading}, {"late query", testLateQuery}, {"damage", testDamage}, {"server's settings", testSettings},
+		{"while reading", testWhileReading}, {"late query", testLateQuery}, {"damage", testDamage}, {"removed WAL", testRemovedWAL}, {"TLS", testTLS}, {"server's settings", testSettings},
 	} {
 		t.Run(x.name, func(t *testing.T) { x.test(t, s) })
 	}

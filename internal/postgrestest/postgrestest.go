@@ -133,6 +133,21 @@ func (s *Server) Up(settings ...string) {
 	}
 }
 
+// File puts a file beside the server's data, for it alone, and gives its path.
+func (s *Server) File(name string, content []byte) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if c := s.attr.Credential; c != nil {
+		if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return path
+}
+
 // Down stops it at once: connections break, open transactions are gone.
 func (s *Server) Down() {
 	_ = s.server.Process.Signal(syscall.SIGQUIT)
