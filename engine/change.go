@@ -173,6 +173,8 @@ func (m *migration) compareSources() {
 	}
 }
 
+// sameSource says whether the rows of b are those of a, an earlier version: b may have
+// got columns since.
 func sameSource(a, b build.Source) bool {
 	if a.Scan == nil || b.Scan == nil {
 		return a.Scan == nil && b.Scan == nil
