@@ -79,6 +79,13 @@ type Table struct {
 	Writer   int            // tells sinks of a query that write the same table apart
 	Traced   bool           // of a source: headers of records are wanted, for the trace they are part of
 	Access   *access.Policy // files and addresses that may be used; nil: all
+
+	// Wanted says, of a source, of a row of which only those columns are set that all
+	// rows of a file have in common, whether the query may take it; nil: it may. Where
+	// Needs is nil, what is not wanted need not be read; else the rows are given
+	// nonetheless, and have these columns.
+	Wanted func(*event.Batch) bool
+	Needs  []bool // by column
 }
 
 // Delivery is the guarantee asked of a sink.

@@ -88,6 +88,7 @@ type crashRun struct {
 	rejected int64 // in all lives
 	spilled  int64 // keys, in all lives
 	loaded   int64
+	skipped  int64 // files
 }
 
 // life does some of step, commit, deliver and snapshot, as production might
@@ -117,6 +118,11 @@ func (c *crashRun) life(rounds int) (finished bool) {
 		for _, o := range p.Status().Operators {
 			c.spilled += o.Spilled
 			c.loaded += o.Loaded
+		}
+		for _, u := range p.Status().Partitions {
+			if u.Files != nil {
+				c.skipped += u.Files.Skipped
+			}
 		}
 	}()
 	var write func() error // of a snapshot that is not in the store

@@ -15,7 +15,7 @@ import (
 // and stages; never keys of the data.
 type metrics struct {
 	records, bytes, late, rejected, outputs, withheld         *prometheus.CounterVec
-	spilled, reads, loaded, unusable, turns, paced            *prometheus.CounterVec
+	spilled, reads, loaded, unusable, turns, paced, skipped   *prometheus.CounterVec
 	sourceNewest, sinkNewest, disorder, paused                *prometheus.GaugeVec
 	unknown, missing                                          *prometheus.GaugeVec
 	lag, watermarkLag, keys, rows, size, queue, snapshotBytes *prometheus.GaugeVec
@@ -55,6 +55,7 @@ func newMetrics(r prometheus.Registerer, t *trace.Tracer) (*metrics, error) {
 		unknown:       gauge("cepd_source_unknown_fields", "Fields that records had and that are no column.", "query", "table"),
 		missing:       gauge("cepd_source_missing_columns", "Columns that none of the records looked at had.", "query", "table"),
 		late:          counter("cepd_source_late_total", "Rows dropped because the watermark had passed them.", "query", "table", "partition"),
+		skipped:       counter("cepd_source_files_skipped_total", "Files that were not opened, since WHERE takes no row of them.", "query", "table", "partition"),
 		lag:           gauge("cepd_source_lag_records", "Offsets between the position and the partition's end.", "query", "table", "partition"),
 		watermarkLag:  gauge("cepd_source_watermark_lag_seconds", "Wall clock minus what the partition's rows assert complete.", "query", "table", "partition"),
 		rejected:      counter("cepd_query_rejected_total", "Rows dropped, by kind.", "query", "kind"),
@@ -117,6 +118,8 @@ type meter struct {
 type unitMeter struct {
 	records, bytes, late prometheus.Counter
 	lag, watermark       prometheus.Gauge
+	skipped              prometheus.Counter // nil: no files
+	skips                int64
 	rejects              prometheus.Counter
 	newest, paused       prometheus.Gauge
 	last                 unitStats
@@ -146,6 +149,7 @@ func (m *metrics) query(p *Pipeline) *meter {
 func (t *meter) update(p *Pipeline, s *Status, now event.Time) {
 	for i, u := range p.units {
 		t.units[i].update(u, now)
+		t.files(i, &s.Partitions[i])
 	}
 	for i, sink := range s.Sinks {
 		t.boxes[i].Add(float64(sink.Acknowledged - t.acked[i]))
@@ -203,6 +207,19 @@ func (t *meter) sources(s *Status) {
 	}
 }
 
+// files counts the files of a unit that were passed over.
+func (t *meter) files(i int, s *PartitionStatus) {
+	if s.Files == nil {
+		return
+	}
+	m := &t.units[i]
+	if m.skipped == nil {
+		m.skipped = t.m.skipped.WithLabelValues(t.query, s.Table, strconv.Itoa(int(s.Partition)))
+	}
+	m.skipped.Add(float64(s.Files.Skipped - m.skips))
+	m.skips = s.Files.Skipped
+}
+
 func (t *unitMeter) update(u *unit, now event.Time) {
 	t.records.Add(float64(u.stats.rows - t.last.rows))
 	t.bytes.Add(float64(u.stats.bytes - t.last.bytes))
@@ -235,7 +252,7 @@ func (t *meter) snapshot(micros int64) { t.snapshots.Observe(float64(micros) / 1
 func (t *meter) forget() {
 	labels := prometheus.Labels{"query": t.query}
 	m := t.m
-	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.lookup.keys, m.lookup.errors, m.call.calls, m.call.refused} {
+	for _, v := range []*prometheus.CounterVec{m.records, m.bytes, m.late, m.rejected, m.outputs, m.withheld, m.spilled, m.reads, m.loaded, m.turns, m.paced, m.unusable, m.skipped, m.lookup.keys, m.lookup.errors, m.call.calls, m.call.refused} {
 		v.DeletePartialMatch(labels)
 	}
 	for _, v := range []*prometheus.HistogramVec{m.step, m.commit, m.snapshot, m.lookup.duration, m.call.duration} {

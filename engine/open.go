@@ -131,7 +131,7 @@ func (b *opener) graph() ([]sinkSpec, error) {
 		Policy:          p.settings.matchPolicy, TTL: p.settings.ttl.Microseconds(), Trace: b.options.Trace != nil,
 		Explain: p.settings.explain == explainConditions,
 	}, TTL: p.settings.ttl.Microseconds(), MaxSuppressed: p.settings.suppressed, MaxJoinRows: p.settings.joinRows, Portion: b.options.ReportGroups,
-		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions})
+		Spill: p.settings.memory > 0 && p.journal.store != nil, Lookup: LookupOptions, ToldByFiles: ToldByFiles})
 	if err != nil {
 		return nil, err
 	}
@@ -487,6 +487,9 @@ func (b *opener) openSource(ctx context.Context, s *source) (err error) {
 	s.connector, table.Traced = c.Name(), b.p.spans != nil
 	s.traced = table.Traced
 	b.shadow.rewind(c, &table)
+	if err := b.prune(s, &table); err != nil {
+		return err
+	}
 	s.newDecoder = func() (connectors.Decoder, error) { return b.options.NewDecoder(table) }
 	if s.source, err = c.Source(table); err != nil {
 		return err

@@ -72,6 +72,16 @@ type PartitionStatus struct {
 	Filtered  int64  `json:"filtered"`         // rows that no way of the query takes: WHERE, or that no variable can be
 	Newest    string `json:"newest,omitempty"` // event time
 	Paused    bool   `json:"paused,omitempty"` // it is too far ahead of its group: see alignment
+
+	Files *FilesStatus `json:"files,omitempty"` // of a table of many files; nil: it is none
+}
+
+// FilesStatus is the files of a partition, as far as they have been found.
+type FilesStatus struct {
+	Files   int64 `json:"files"`
+	Skipped int64 `json:"skipped"` // passed over, since WHERE takes no row of them; since the process started
+	Bytes   int64 `json:"bytes"`   // of those that are read, as they are kept
+	Read    int64 `json:"read"`    // of the bytes, about
 }
 
 // OperatorStatus is what a stateful stage holds.
@@ -158,7 +168,7 @@ func (p *Pipeline) Status() Status {
 	for _, u := range p.units {
 		s.Partitions = append(s.Partitions, PartitionStatus{
 			Table: u.src.name, Partition: u.part, Position: u.position, End: u.reader.End(), Lag: u.lag(), Watermark: showTime(u.mark),
-			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late, Filtered: u.filtered(), Newest: showTime(u.newest), Paused: u.paused,
+			Idle: u.idle, Ended: u.eof, Rows: u.stats.rows, Rejects: u.stats.rejects, Late: u.stats.late, Filtered: u.filtered(), Newest: showTime(u.newest), Paused: u.paused, Files: u.files(),
 		})
 	}
 	for kind, n := range p.rejected() {

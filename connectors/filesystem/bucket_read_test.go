@@ -426,3 +426,23 @@ func TestWatched(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// wideParquet has a text that is several blocks long.
+func wideParquet(t *testing.T, from, to int) string {
+	t.Helper()
+	type row struct {
+		N int64  `parquet:"n"`
+		S string `parquet:"s,plain,uncompressed"`
+	}
+	var out bytes.Buffer
+	w := pq.NewGenericWriter[row](&out)
+	for n := from; n < to; n++ {
+		if _, err := w.Write([]row{{int64(n), strings.Repeat(fmt.Sprint(n), 1000)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}

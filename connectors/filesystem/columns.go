@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/formats"
+	"github.com/cepd/cepd/connectors/formats/cell"
 	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/internal/panics"
@@ -29,6 +30,7 @@ type columnFile struct {
 	columns []connectors.Column
 	reader  *parquet.Reader
 	from    int64
+	rows    int64 // of the file, when it is known
 
 	tasks   sync.WaitGroup
 	results chan error // of the reading ahead
@@ -109,6 +111,18 @@ func (r *columnReader) finish(dst *event.Batch) {
 		dst.ID[i] = event.ID{Hi: uint64(uint32(r.part)), Lo: uint64(r.offset(int64(dst.ID[i].Lo)))}
 	}
 	r.source.fill(r.file, &r.values, dst)
+	if r.bare && r.open != nil {
+		r.open.blank(dst)
+	}
+}
+
+// blank makes NULL of the columns that are not read.
+func (f *columnFile) blank(dst *event.Batch) {
+	for c := range f.columns {
+		for i := 0; i < dst.N && f.columns[c].Metadata == left; i++ {
+			cell.SetNull(&dst.Cols[c], i)
+		}
+	}
 }
 
 // read reads rows of the file at hand, none at bound or behind it (-1: no bound).
@@ -124,6 +138,9 @@ func (r *columnReader) read(limit int, bound int64, dst *event.Batch) error {
 			return err
 		}
 		r.open = &columnFile{content: c, file: r.file, columns: r.columns, from: r.at, results: make(chan error, 1)}
+		if r.bare {
+			r.open.columns = r.source.pruning.bare(r.columns)
+		}
 	}
 	f := r.open
 	if !f.content.remote() {
@@ -154,7 +171,7 @@ func (r *columnReader) took(err error) error {
 		return err
 	}
 	r.rejects = append(r.rejects, r.open.reader.Rejects()...)
-	r.at = r.open.reader.Position()
+	r.at, r.open.rows = r.open.reader.Position(), r.open.reader.End()
 	return nil
 }
 

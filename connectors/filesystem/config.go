@@ -39,6 +39,7 @@ const (
 	optPattern     = "source.path.regex-pattern"
 	optOrder       = "source.file-order"
 	optParallelism = "scan.parallelism"
+	optPruning     = connectors.OptPruning
 )
 
 var specs = []connectors.OptionSpec{
@@ -51,6 +52,7 @@ var specs = []connectors.OptionSpec{
 	{Name: optMonitor, Check: checkInterval, Doc: "To read: after which it is looked for new files, again and again. Default: the files that are there are read, and then the table ends."},
 	{Name: optPattern, Check: checkPattern, Doc: "To read: a regular expression that the whole name of a file has to match, with the path before it. Default: all files."},
 	{Name: optOrder, Default: orderName, Values: []string{orderName, orderTime}, Doc: "To read: the order of files that are found together: by name, or by modification-time and then by name."},
+	{Name: optPruning, Default: connectors.PruneAuto, Values: []string{connectors.PruneAuto, connectors.PruneAlways, connectors.PruneNever}, Doc: "To read: whether files are left out of which WHERE takes no row, by their folders and metadata. auto: unless their rows move the watermark; of Parquet only its columns are read then. always: also those. never: all are read."},
 	{Name: optParallelism, Default: "1", Check: connectors.CheckInt(1, maxParallelism), Doc: "To read: in how many partitions, which are read at the same time. Files are dealt out to them in turn."},
 	{Name: optCompression, Default: "none", Values: []string{"none", "gzip", "zstd"}, Doc: "How files of records are compressed. Parquet has 'parquet.compression'."},
 	{Name: optGuarantee, Values: []string{"at-least-once", "exactly-once"}, Doc: "at-least-once (the default) or exactly-once."},

@@ -30,6 +30,7 @@ type source struct {
 	byTime  bool
 	monitor time.Duration // 0: what is there when it begins
 	n       int64         // partitions
+	pruning *pruning
 
 	mu     sync.Mutex
 	files  files // nil: not begun
@@ -48,7 +49,7 @@ func newSource(t connectors.Table, l *lists) (connectors.Source, error) {
 	if t.Reload > 0 {
 		return nil, errors.New("'scan.reload-interval' is not supported yet where a table is many files: use 'connector' = 'file'")
 	}
-	s := &source{table: t, lists: l, log: t.Log, byTime: t.Options[optOrder] == orderTime, n: t.Int(optParallelism, 1), wake: map[*walk]func(){}, columns: formats.Columnar(t)}
+	s := &source{table: t, lists: l, log: t.Log, byTime: t.Options[optOrder] == orderTime, n: t.Int(optParallelism, 1), wake: map[*walk]func(){}, columns: formats.Columnar(t), pruning: newPruning(t)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -75,6 +76,7 @@ func (e *expanding) Read(p []byte) (int, error) {
 type stream struct {
 	io.Reader
 	content content
+	read    *atomic.Int64 // bytes of the file, as it is kept
 	closers []func() error
 }
 
@@ -95,7 +97,7 @@ func (s *stream) damaged(err error) bool {
 // newStream reads the records of a file from a place on. Damage is met by reading,
 // unless it has been passed: then nothing is left.
 func newStream(o *object, c content, at int64, ready func()) (*stream, error) {
-	s := &stream{content: c, closers: []func() error{c.Close}}
+	s := &stream{content: c, read: new(atomic.Int64), closers: []func() error{c.Close}}
 	if !packed(o.Name) && at > o.Size {
 		return s, fmt.Errorf("it has only %d bytes, and those from %d on are to be read", o.Size, at)
 	}
@@ -103,7 +105,7 @@ func newStream(o *object, c content, at int64, ready func()) (*stream, error) {
 		err := s.begin(o, at)
 		return s, err
 	}
-	inner := &stream{content: c}
+	inner := &stream{content: c, read: s.read}
 	a := newAhead(ready, func() (io.Reader, error) { return inner, inner.begin(o, at) })
 	s.Reader = a
 	// The reading ends first, then what it reads from.
@@ -116,7 +118,8 @@ func (s *stream) begin(o *object, at int64) error {
 	if !packed(o.Name) {
 		in, err := s.content.from(at)
 		if err == nil {
-			s.Reader = in
+			s.read.Store(at)
+			s.Reader = counting{in, s.read}
 			s.closers = append([]func() error{in.Close}, s.closers...)
 		}
 		return err
@@ -126,7 +129,7 @@ func (s *stream) begin(o *object, at int64) error {
 		return err
 	}
 	s.closers = append([]func() error{in.Close}, s.closers...)
-	r, end, err := unpack(o, in)
+	r, end, err := unpack(o, counting{in, s.read})
 	s.closers = append([]func() error{func() error { end(); return nil }}, s.closers...)
 	if err == nil && at > 0 {
 		_, err = io.CopyN(io.Discard, r, at)
@@ -142,6 +145,19 @@ func (s *stream) begin(o *object, at int64) error {
 		s.Reader = none{err}
 	}
 	return nil
+}
+
+// counting counts the bytes that are read.
+type counting struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (c counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // none is a stream without bytes.

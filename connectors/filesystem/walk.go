@@ -29,12 +29,15 @@ type walk struct {
 	at     int64 // place in it
 	file   *object
 	values values // of its folders
+	bare   bool   // no row of it is taken: only what the watermark needs is read
+	tally  tally
 
 	caughtUp atomic.Int64 // the position, where there is no further file yet; else -1
 }
 
 func (w *walk) start(s *source, part int32, from int64, ready func()) error {
 	w.source, w.part, w.ready, w.index = s, part, ready, int64(part)
+	w.tally.next, w.tally.at = w.index, w.index
 	w.caughtUp.Store(-1)
 	if from < 0 {
 		return nil
@@ -65,6 +68,18 @@ func (w *walk) bound(until int64) int64 {
 // next leaves the file at hand.
 func (w *walk) next() { w.index, w.at, w.file = w.index+w.source.n, 0, nil }
 
+// skip leaves a file of which no row is taken. A journal of before that may know a
+// place in it.
+func (w *walk) skip(until int64) error {
+	if at := w.bound(until); at > w.at {
+		w.at = at
+		return errNone
+	}
+	w.tally.skipped++
+	w.next()
+	return nil
+}
+
 // errNone says that there is nothing to read for the moment.
 var errNone = errors.New("no further file")
 
@@ -88,6 +103,12 @@ func (w *walk) find(until int64) error {
 		}
 		w.caughtUp.Store(-1)
 		w.values = w.source.valuesOf(o.Name)
+		if w.bare = !w.source.wants(o, &w.values); w.bare && !w.source.pruning.marks {
+			if err := w.skip(until); err != nil {
+				return err
+			}
+			continue
+		}
 		w.file = o
 	}
 	return nil

@@ -54,14 +54,10 @@ func (m *meter) tell(part string, s engine.Status) {
 	}
 	p := Progress{Part: part, Partitions: len(s.Partitions), Seconds: float64(m.clock.Now()-m.began) / 1e6}
 	var read, all int64
-	for _, x := range s.Partitions {
-		key := origin{table: x.Table, partition: x.Partition}
-		if _, ok := m.first[key]; !ok {
-			m.first[key] = max(0, x.Position-x.Rows)
-		}
-		p.Rows += x.Rows
-		read += x.Position - m.first[key]
-		all += max(x.End, x.Position) - m.first[key]
+	for i := range s.Partitions {
+		x := &s.Partitions[i]
+		done, of := m.share(x)
+		p.Rows, read, all = p.Rows+x.Rows, read+done, all+of
 		if x.Ended {
 			p.Ended++
 		}
@@ -78,4 +74,20 @@ func (m *meter) tell(part string, s engine.Status) {
 		p.ETASeconds = p.Seconds * (1 - p.Share) / p.Share
 	}
 	m.request.Progress(p)
+}
+
+// share is what has been read of a partition, and of what: bytes where it is files,
+// else records.
+func (m *meter) share(x *engine.PartitionStatus) (read, all int64) {
+	switch {
+	case x.Files != nil && x.Ended:
+		return x.Files.Bytes, x.Files.Bytes
+	case x.Files != nil:
+		return x.Files.Read, x.Files.Bytes
+	}
+	key := origin{table: x.Table, partition: x.Partition}
+	if _, ok := m.first[key]; !ok {
+		m.first[key] = max(0, x.Position-x.Rows)
+	}
+	return x.Position - m.first[key], max(x.End, x.Position) - m.first[key]
 }

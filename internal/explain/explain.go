@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/internal/event"
 	"github.com/cepd/cepd/operators"
@@ -41,7 +42,7 @@ func Of(root *plan.Insert) *Query {
 		}
 		outputs = append(outputs, build.Output{Name: n.Name, Input: n.Input, Columns: columns, Sink: sink})
 	}
-	e.Graph, e.Err = build.Build(outputs, schemas, build.Options{Lookup: engine.LookupOptions})
+	e.Graph, e.Err = build.Build(outputs, schemas, build.Options{Lookup: engine.LookupOptions, ToldByFiles: engine.ToldByFiles})
 	return e
 }
 
@@ -72,6 +73,7 @@ func (e *Query) Text() string {
 			fmt.Fprintf(&b, "%s%s -> %s\n", name, arrows(r.Chain), e.target(r.To))
 			name = strings.Repeat(" ", len(name))
 		}
+		b.WriteString(filesText(&e.Graph.Sources[i]))
 	}
 	for i := range e.Graph.Stages {
 		s := &e.Graph.Stages[i]
@@ -124,6 +126,22 @@ func sourceTitle(s *build.Source) []string {
 		return []string{"values"}
 	}
 	return []string{"each partition of " + s.Scan.Table.Name, "scan"}
+}
+
+// filesText says which files of a table are read.
+func filesText(s *build.Source) string {
+	if s.Files == nil {
+		return ""
+	}
+	cond := s.Files.String(s.Scan)
+	switch engine.PruningOf(s) {
+	case engine.ReadNone:
+		return fmt.Sprintf("    files: only those with %s\n", cond)
+	case engine.ReadTime:
+		return fmt.Sprintf("    files: those with %s; the others, whose rows move the watermark, for its columns only, or as a whole where a file is of records: '%s' = '%s' does not read them\n",
+			cond, connectors.OptPruning, connectors.PruneAlways)
+	}
+	return fmt.Sprintf("    files: all, though rows are taken only of those with %s: '%s' = '%s'\n", cond, connectors.OptPruning, connectors.PruneNever)
 }
 
 // unit is what a stage has one operator of.

@@ -41,6 +41,7 @@ type Source struct {
 	Values   *plan.Values // nil: Scan
 	NewScan  func() (*relational.Scan, error)
 	Branches []Branch
+	Files    *Files // nil: rows of any file may be taken
 }
 
 // Branch is where rows of a source or a stage go.
@@ -129,6 +130,9 @@ type Options struct {
 	Spill bool
 	// Lookup says how a table is asked; nil: none can be.
 	Lookup func(*catalog.Table) (lookup.Options, error)
+	// ToldByFiles says whether a column of a table has one value in all rows of a
+	// file, which is known before it is opened; nil: none has.
+	ToldByFiles func(*catalog.Table, plan.ReadColumn) bool
 }
 
 // Output is rows for a sink.
@@ -158,6 +162,9 @@ func Build(outputs []Output, sinks []*event.Schema, o Options) (*Graph, error) {
 		return nil, err
 	}
 	b.share()
+	for i := range b.graph.Sources {
+		b.graph.marks(&b.graph.Sources[i])
+	}
 	return b.graph, b.try()
 }
 
@@ -219,7 +226,7 @@ func (b *builder) node(n plan.Node, above Chain, to int) error {
 	case *plan.Normalize:
 		return b.normalize(n, above, to)
 	case *plan.Scan:
-		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: b.branch(above, to)})
+		b.graph.Sources = append(b.graph.Sources, Source{Scan: n, Branches: b.branch(above, to), Files: b.files(n)})
 		return nil
 	case *plan.Values:
 		b.graph.Sources = append(b.graph.Sources, Source{Values: n, Branches: b.branch(above, to)})

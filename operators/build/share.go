@@ -47,6 +47,11 @@ func (b *builder) share() {
 // merge adds the scan of s to that of into.
 func merge(into, s *Source) {
 	scan, columns := union(into.Scan, s.Scan)
+	read := make([]int, len(s.Scan.Read))
+	for i, c := range s.Scan.Read {
+		read[i] = readColumn(scan, c)
+	}
+	into.Files = into.Files.either(s.Files, read)
 	if len(into.Branches) == 1 {
 		into.Branches[0].Chain = pick(into.Branches[0].Chain, nil, into.Scan.Out)
 	}

@@ -145,7 +145,7 @@ func pushJoin(f *Filter, n *Join) Node {
 	for _, cond := range Conjuncts(f.Cond) {
 		l, r := JoinSides(cond, width)
 		switch {
-		case volatile(cond):
+		case Volatile(cond):
 			stay = append(stay, cond)
 		case l && !r && toLeft:
 			left = append(left, cond)

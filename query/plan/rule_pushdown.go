@@ -49,14 +49,15 @@ func repeatable(cond expr.Expr, exprs []expr.Expr) bool {
 	used := make([]bool, len(exprs))
 	MarkColumns(cond, used)
 	for i, e := range exprs {
-		if used[i] && volatile(e) {
+		if used[i] && Volatile(e) {
 			return false
 		}
 	}
 	return true
 }
 
-func volatile(e expr.Expr) bool {
+// Volatile says whether an expression depends on more than what it reads.
+func Volatile(e expr.Expr) bool {
 	found := false
 	expr.Walk(e, func(x expr.Expr) bool {
 		call, ok := x.(*expr.Call)

@@ -47,7 +47,7 @@ func pruneUnnest(n *Unnest, need []bool) (Node, []int) {
 func pushUnnest(f *Filter, n *Unnest) Node {
 	var stay, move []expr.Expr
 	for _, cond := range Conjuncts(f.Cond) {
-		if _, elements := JoinSides(cond, len(n.Input.Schema().Fields)); elements || volatile(cond) {
+		if _, elements := JoinSides(cond, len(n.Input.Schema().Fields)); elements || Volatile(cond) {
 			stay = append(stay, cond)
 			continue
 		}

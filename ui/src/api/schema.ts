@@ -500,6 +500,7 @@ export interface OperatorStatus {
 export interface PartitionStatus {
   'end': number;
   'ended': boolean;
+  'files'?: FilesStatus;
   'filtered': number;
   'idle': boolean;
   'lag': number;
@@ -717,6 +718,13 @@ export interface LookupStatus {
   'hits': number;
   'misses': number;
   'table': string;
+}
+
+export interface FilesStatus {
+  'bytes': number;
+  'files': number;
+  'read': number;
+  'skipped': number;
 }
 
 export interface CallStatus {
