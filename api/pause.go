@@ -57,7 +57,7 @@ func (s *Service) Resume(name string) error {
 		return notFound("there is no query %q", name)
 	}
 	st := &list[i]
-	c, err := extend(s.definitions(), list[i:i+1])
+	c, err := recompile(s.definitions(), list, i)
 	if err != nil {
 		return err
 	}

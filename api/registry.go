@@ -24,9 +24,17 @@ import (
 // MaxStatements bounds the registry.
 const MaxStatements = 10_000
 
-// registryVersion is that of the file. A newer one is refused. Version 2 has
-// versions of queries; what version 1 has is the first of each.
-const registryVersion = 2
+// registryVersion is the highest that a file has. A newer one is refused. Version 2 has
+// versions of queries; what version 1 has is the first of each. Version 3 has columns
+// that tables got; a file without any is of version 2.
+const registryVersion = 3
+
+func versionOf(list []Statement) int {
+	if slices.ContainsFunc(list, isColumns) {
+		return registryVersion
+	}
+	return registryVersion - 1
+}
 
 // The names of what a server's data directory has.
 const (
@@ -36,8 +44,8 @@ const (
 
 // Statement is one accepted statement.
 type Statement struct {
-	Kind     string            `json:"kind"` // table, view, function or query
-	Name     string            `json:"name"`
+	Kind     string            `json:"kind"` // table, columns, view, function or query
+	Name     string            `json:"name"` // of columns: that of the table
 	SQL      string            `json:"sql"`
 	Params   map[string]string `json:"params,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"` // SET in effect
@@ -58,6 +66,7 @@ type Statement struct {
 // The kinds of statements that are kept.
 const (
 	kindTable    = "table"
+	kindColumns  = "columns" // that a table got: what stands before does not know them
 	kindView     = "view"
 	kindFunction = "function"
 	kindQuery    = "query"
@@ -132,7 +141,7 @@ func (r *registry) decode(text []byte) error {
 // replace makes list the registry, on disk first.
 func (r *registry) replace(list []Statement) error {
 	if r.file != "" {
-		f := registryFile{Version: registryVersion, Statements: list}
+		f := registryFile{Version: versionOf(list), Statements: list}
 		f.Sum = f.sum()
 		text, err := json.MarshalIndent(f, "", "  ")
 		if err != nil {
@@ -188,10 +197,12 @@ func space(kind string) string {
 	return kind
 }
 
-// compiled is what a list of statements means.
+// compiled is what a list of statements means. A query knows the columns that tables
+// had when it was accepted: where it stands in the list.
 type compiled struct {
 	catalog *catalog.Catalog
-	queries []query.Query // in order
+	queries []query.Query      // in order
+	known   []*catalog.Catalog // to each of them
 }
 
 // compileList compiles statements from nothing.
@@ -202,6 +213,10 @@ func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
 	c := &compiled{catalog: base.Clone()}
 	for i := range list {
 		s := &list[i]
+		if s.Kind == kindColumns {
+			c.catalog.Settings = map[string]string{}
+			c.catalog = c.catalog.Clone() // what stands before keeps its own
+		}
 		c.catalog.Settings = s.settings()
 		result, err := s.compile(c.catalog)
 		if err != nil {
@@ -209,16 +224,26 @@ func extend(base *catalog.Catalog, list []Statement) (*compiled, error) {
 		}
 		for _, q := range result.Queries {
 			q.Name = s.Name
-			c.queries = append(c.queries, q)
-		}
-		if s.Shadow != nil {
-			if _, err := s.Shadow.compile(s.Name, c.catalog); err != nil {
-				return nil, &brokenError{statement: s, err: fmt.Errorf("its shadow: %w", err)}
-			}
+			c.queries, c.known = append(c.queries, q), append(c.known, c.catalog)
 		}
 	}
 	c.catalog.Settings = map[string]string{}
-	return c, nil
+	return c, c.shadows(list)
+}
+
+// shadows compiles the shadows, which know all that there is: while there is one, no
+// table gets columns.
+func (c *compiled) shadows(list []Statement) error {
+	for i := range list {
+		s := &list[i]
+		if s.Shadow == nil {
+			continue
+		}
+		if _, err := s.Shadow.compile(s.Name, c.catalog); err != nil {
+			return &brokenError{statement: s, err: fmt.Errorf("its shadow: %w", err)}
+		}
+	}
+	return nil
 }
 
 // compile compiles a kept statement. The module of a function is the one that was
@@ -259,6 +284,7 @@ type change struct {
 	undone  bool     // something is gone: what is left may not compile
 	added   []string // queries
 	dropped []string // queries
+	brought []string // tables of a savepoint
 	from    *restoration
 }
 
@@ -274,6 +300,9 @@ func apply(list []Statement, sub *Submission, script *ast.Script, result *query.
 		case *ast.CreateTable:
 			st.Written = sub.written[nameOf(s.Name)]
 			err = c.define(st, kindTable, nameOf(s.Name), s.IfNotExists)
+		case *ast.AlterTable:
+			st.By = sub.By
+			err = c.columns(st, nameOf(s.Name))
 		case *ast.CreateView:
 			if v, ok := cat.View(nameOf(s.Name)); ok {
 				st.Settings = v.Settings
@@ -356,6 +385,9 @@ func (c *change) drop(s *ast.Drop) error {
 		c.dropped = append(c.dropped, c.list[i].Name)
 	}
 	c.list = slices.Delete(c.list, i, i+1)
+	if kind == kindTable {
+		c.dropColumns(name)
+	}
 	return nil
 }
 

@@ -132,7 +132,7 @@ func (s *Service) draw(name string, r *Replacement) (*replacing, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := extend(s.definitions(), list[i:i+1])
+	old, err := recompile(s.definitions(), list, i)
 	if err != nil {
 		return nil, err
 	}
@@ -379,7 +379,7 @@ func promoted(list []Statement, i int) []Statement {
 func (s *Service) again(name string) {
 	list := s.statements()
 	i := find(list, kindQuery, name)
-	c, err := extend(s.definitions(), list[i:i+1])
+	c, err := recompile(s.definitions(), list, i)
 	if err == nil {
 		err = s.start(c, name)
 	}
@@ -388,6 +388,6 @@ func (s *Service) again(name string) {
 	}
 	s.log.Error("query did not start after a change", "query", name, "error", err)
 	if c != nil {
-		s.starts.begin(&c.queries[0], c.catalog)
+		s.starts.begin(&c.queries[0], c.known[0])
 	}
 }

@@ -202,10 +202,19 @@ func (c *change) bring(st savepoint.Statement, as string, now time.Time) error {
 	if own.Kind == kindQuery && as != "" {
 		own.Name = as
 	}
+	if isColumns(own) {
+		if slices.Contains(c.brought, own.Name) {
+			c.list = append(c.list, own)
+		}
+		return nil // a table that was there has the columns that it has
+	}
 	i := find(c.list, own.Kind, own.Name)
 	switch {
 	case i < 0:
 		c.list = append(c.list, own)
+		if own.Kind == kindTable {
+			c.brought = append(c.brought, own.Name)
+		}
 	case own.Kind == kindQuery:
 		return conflict("there is a query %q already; drop it first or restore under another name", own.Name)
 	}
@@ -223,7 +232,7 @@ func (s *Service) validateAdded(ch *change) error {
 	}
 	for i := range c.queries {
 		if q := &c.queries[i]; slices.Contains(ch.added, q.Name) {
-			if err := s.runner.Validate(q, c.catalog); err != nil {
+			if err := s.runner.Validate(q, c.known[i]); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cepd/cepd/api/audit"
 	"github.com/cepd/cepd/connectors"
 	"github.com/cepd/cepd/connectors/stream"
 	"github.com/cepd/cepd/engine"
@@ -124,6 +125,9 @@ type Service struct {
 	shadows shadows
 	posters posters
 
+	Audit     *audit.Log // of what the server does by itself; nil: it is not written down
+	evolution evolution
+
 	backtests *backtests
 	samples   chan struct{} // one per sample that is being read
 	streams   chan struct{} // one per stream
@@ -170,7 +174,7 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 	s.starts = newStarts(runner, log, func() time.Time { return s.now() })
 	for i := range c.queries {
 		if !s.paused(c.queries[i].Name) {
-			s.starts.begin(&c.queries[i], c.catalog)
+			s.starts.begin(&c.queries[i], c.known[i])
 		}
 	}
 	s.ready = true
@@ -185,6 +189,7 @@ const lookEvery = time.Second
 func (s *Service) Retry(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.watchShadows(ctx, lookEvery) })
+	wg.Go(func() { s.watchFields(ctx, addEvery) })
 	s.starts.watch(ctx, lookEvery)
 	wg.Wait()
 }
@@ -381,7 +386,7 @@ func (s *Service) begin(c *compiled, name string, from *restoration) error {
 func (s *Service) start(c *compiled, name string) error {
 	for i := range c.queries {
 		if q := &c.queries[i]; q.Name == name {
-			return s.starts.now(q, c.catalog)
+			return s.starts.now(q, c.known[i])
 		}
 	}
 	return fmt.Errorf("query %q is not in the registry", name)

@@ -263,13 +263,13 @@ func (s *Service) revive(name string) error {
 	}
 	list := s.statements()
 	i := find(list, kindQuery, name)
-	c, err := extend(s.definitions(), list[i:i+1])
+	c, err := recompile(s.definitions(), list, i)
 	if err != nil {
 		return err
 	}
 	s.starts.forget(name)
 	if err = s.start(c, name); err != nil {
-		s.starts.begin(&c.queries[0], c.catalog) // and again, until it starts
+		s.starts.begin(&c.queries[0], c.known[0]) // and again, until it starts
 	}
 	return err
 }

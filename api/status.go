@@ -7,6 +7,7 @@ import (
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query/catalog"
+	"github.com/cepd/cepd/query/plan"
 )
 
 // Info is a query as listed.
@@ -128,7 +129,25 @@ func (s *Service) statusOf(name string) engine.Status {
 	status = s.starts.state(name, status, ok)
 	status.Name, status.Version, status.Rule = name, list[i].number(), list[i].rule()
 	status.Shadow = s.shadowPhase(&list[i])
+	s.since(&status)
 	return status
+}
+
+// since tells fields apart that are columns by now, which the query does not know.
+func (s *Service) since(status *engine.Status) {
+	cat := s.definitions()
+	cloned := false
+	for i := range status.Sources {
+		t, ok := cat.Table(status.Sources[i].Table)
+		d := status.Sources[i].Difference
+		if !ok || d == nil || t.Grown == 0 {
+			continue
+		}
+		if !cloned { // others may have it too
+			status.Sources, cloned = slices.Clone(status.Sources), true
+		}
+		status.Sources[i].Difference = d.Since(func(field string) bool { k := t.Column(field); return k >= 0 && t.Columns[k].Name == field })
+	}
 }
 
 // Table is a table as listed.
@@ -139,6 +158,9 @@ type Table struct {
 	Watermark string            `json:"watermark,omitempty" doc:"Column with the event time"`
 	Unknown   []UnknownField    `json:"unknown,omitempty" doc:"Of one table: fields that are no column, as the queries that read it have seen"`
 	Missing   []string          `json:"missing,omitempty" doc:"Of one table: columns that a query has seen in no record"`
+	Added     []string          `json:"added,omitempty" doc:"Statements that gave it columns since it was created"`
+	Behind    []string          `json:"behind,omitempty" doc:"Of one table: queries that read it and do not know all of its columns, until they are replaced"`
+	Note      string            `json:"note,omitempty" doc:"Of one table: why fields do not become columns"`
 }
 
 // UnknownField is a field that is no column.
@@ -179,7 +201,32 @@ func (s *Service) Table(name string) (Table, error) {
 			out.differ(src.Difference)
 		}
 	}
+	out.Behind = s.behind(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Note = s.evolution.notes[t.Name]
 	return out, nil
+}
+
+// behind are the queries that read a table and were submitted before its last columns.
+func (s *Service) behind(t *catalog.Table) (names []string) {
+	list := s.statements()
+	last := -1
+	for i := range list {
+		if isColumns(list[i]) && strings.EqualFold(list[i].Name, t.Name) {
+			last = i
+		}
+	}
+	for i := range list[:last+1] {
+		if list[i].Kind != kindQuery {
+			continue
+		}
+		c, err := recompile(s.definitions(), list, i)
+		if err == nil && slices.ContainsFunc(c.queries[0].All(), func(n *plan.Insert) bool { return reads(n.Input, t.Name) }) {
+			names = append(names, list[i].Name)
+		}
+	}
+	return names
 }
 
 // sourcesOf is how the queries that run read a table.
@@ -210,7 +257,7 @@ func (t *Table) differ(d *engine.DifferenceStatus) {
 }
 
 func tableOf(t *catalog.Table) Table {
-	out := Table{Name: t.Name, Options: map[string]string{}}
+	out := Table{Name: t.Name, Options: map[string]string{}, Added: t.Added}
 	for k, o := range t.Options {
 		out.Options[k] = maskSecret(k, o.Value)
 	}

@@ -75,7 +75,7 @@ func (s *Service) compiledVersion(name string) (*query.Query, *catalog.Catalog, 
 	if i < 0 {
 		return nil, nil, 0, notFound("there is no query %q", name)
 	}
-	c, err := extend(s.definitions(), list[i:i+1])
+	c, err := recompile(s.definitions(), list, i)
 	if err != nil {
 		return nil, nil, 0, err
 	}

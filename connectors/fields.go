@@ -29,6 +29,7 @@ const (
 	OptEvolution    = "schema.evolution"
 	EvolutionIgnore = "ignore" // fields that are no column are passed over, and told of in the status
 	EvolutionFail   = "fail"   // a record with such a field is rejected
+	EvolutionAdd    = "add"    // a server makes columns of them
 )
 
 // Evolves says whether fields that are no column are passed over.

@@ -173,11 +173,24 @@ func (m *migration) compareSources() {
 	}
 }
 
+// sameSource says whether the rows of b are those of a, an earlier version: b may have
+// got columns since.
 func sameSource(a, b build.Source) bool {
 	if a.Scan == nil || b.Scan == nil {
 		return a.Scan == nil && b.Scan == nil
 	}
-	return a.Scan.Table.Name == b.Scan.Table.Name && tableHash(a.Scan.Table) == tableHash(b.Scan.Table)
+	was, is := a.Scan.Table, b.Scan.Table
+	return was.Name == is.Name && tableHash(was) == tableHash(asBefore(is, len(was.Columns)))
+}
+
+// asBefore is a table without columns that it got behind the first n.
+func asBefore(t *catalog.Table, n int) *catalog.Table {
+	if n > len(t.Columns) || len(t.Columns)-n > t.Grown {
+		return t
+	}
+	before := *t
+	before.Columns = t.Columns[:n]
+	return &before
 }
 
 func sourceNames(list []build.Source) string {

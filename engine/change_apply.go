@@ -201,7 +201,7 @@ func (a *applying) conclude(w *restoring) error {
 func (a *applying) sources(h *header) {
 	for _, u := range a.head.Units {
 		old := a.from.graph.Sources[u.Source]
-		if i := slices.IndexFunc(a.to.graph.Sources, func(s build.Source) bool { return sameSource(s, old) }); i >= 0 {
+		if i := slices.IndexFunc(a.to.graph.Sources, func(s build.Source) bool { return sameSource(old, s) }); i >= 0 {
 			u.Source = i
 			h.Units = append(h.Units, u)
 		}

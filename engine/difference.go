@@ -140,6 +140,7 @@ type DifferenceStatus struct {
 	Unknown []FieldStatus `json:"unknown,omitempty"` // fields at the top that are no column, by name
 	More    bool          `json:"more,omitempty"`    // there are others, which are not kept
 	Missing []string      `json:"missing,omitempty"` // columns that none of these had
+	Added   []string      `json:"added,omitempty"`   // fields that are columns by now: the query knows those of when it was submitted
 	Text    string        `json:"text"`              // all of it on a line
 }
 
@@ -201,6 +202,21 @@ func mergeField(a, b FieldStatus) FieldStatus {
 	return a
 }
 
+// Since is the difference when some of the fields are columns by now.
+func (d *DifferenceStatus) Since(added func(field string) bool) *DifferenceStatus {
+	out := *d
+	out.Unknown = nil
+	for _, f := range d.Unknown {
+		if added(f.Name) {
+			out.Added = append(out.Added, f.Name)
+		} else {
+			out.Unknown = append(out.Unknown, f)
+		}
+	}
+	out.Text = out.line()
+	return &out
+}
+
 // line is the difference on one line.
 func (d *DifferenceStatus) line() string {
 	var parts []string
@@ -216,6 +232,9 @@ func (d *DifferenceStatus) line() string {
 	}
 	if len(d.Missing) > 0 {
 		text += "; columns without a field: " + strings.Join(d.Missing, ", ")
+	}
+	if len(d.Added) > 0 {
+		text += "; columns since the query was submitted, which it takes up when it is replaced: " + strings.Join(d.Added, ", ")
 	}
 	text = strings.TrimPrefix(text, "; ")
 	if d.Schemas > 0 {

@@ -86,7 +86,7 @@ func TestEvolution(t *testing.T) {
 		`, 'schema.evolution' = 'ignore'`:                                    "",
 		`, 'schema.evolution' = 'fail'`:                                      "new",
 		`, 'schema.evolution' = 'fail', 'scan.error-policy' = 'skip'`:        "",
-		`, 'schema.evolution' = 'add'`:                                       "not supported yet",
+		`, 'schema.evolution' = 'add'`:                                       "'add' is for a server",
 		`, 'schema.evolution' = 'fail', 'json.ignore-parse-errors' = 'true'`: "exclude each other",
 	} {
 		s, err := runFile(t, records, options)

@@ -25,6 +25,7 @@ type Options struct {
 	DataDir          string      // where state is kept; "" and no Store: nowhere
 	Store            state.Store // in place of DataDir; the caller closes it
 	Registry         *connectors.Registry
+	Adds             bool                                               // who starts the queries gives tables columns, where they ask for it with 'schema.evolution' = 'add'
 	NewDecoder       func(connectors.Table) (connectors.Decoder, error) // default: formats.NewDecoder
 	Clock            clock.Clock                                        // default: the wall clock
 	Workers          int                                                // goroutines of a step, shared by the queries; default GOMAXPROCS, 1: none but the caller's

@@ -28,6 +28,8 @@ const (
 type SampleRequest struct {
 	Rows   int  // 1 to MaxSampleRows
 	Latest bool // the last of each partition, where its end is known; else the first
+
+	From map[int32]int64 // of these partitions those from an offset on; nil: of all
 }
 
 // TableSample is rows of a table as its connector and format give them.
@@ -104,6 +106,9 @@ func (s *sampler) read(ctx context.Context, cat *catalog.Catalog, t *catalog.Tab
 	if err != nil {
 		return errors.Join(err, s.source.Close())
 	}
+	if s.request.From != nil {
+		parts = slices.DeleteFunc(slices.Clone(parts), func(part int32) bool { _, ok := s.request.From[part]; return !ok })
+	}
 	for i, part := range parts {
 		left := s.request.Rows - s.got
 		share := (left + len(parts) - i - 1) / (len(parts) - i)
@@ -152,7 +157,11 @@ func (s *sampler) open(cat *catalog.Catalog, t *catalog.Table) error {
 
 // partition reads at most so many rows of a partition.
 func (s *sampler) partition(ctx context.Context, part int32, most int) error {
-	r, err := s.source.Open(ctx, part, connectors.Start, func() { signal(s.ready) })
+	from, ok := s.request.From[part]
+	if !ok {
+		from = connectors.Start
+	}
+	r, err := s.source.Open(ctx, part, from, func() { signal(s.ready) })
 	if err != nil {
 		return err
 	}

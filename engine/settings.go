@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -173,18 +172,13 @@ var TableOptions = []connectors.OptionSpec{
 	{Name: optErrorPolicy, Values: []string{"fail", "skip", "dead-letter"}, Doc: "What becomes of records that cannot be used, and of rows that fail. Default: table.exec.error-policy."},
 	{Name: optDeadLetters, Doc: "With error policy dead-letter: the table that such a record and the reason go to."},
 	{Name: optLateRows, Doc: "Table that rows behind the watermark go to."},
-	{Name: connectors.OptEvolution, Default: connectors.EvolutionIgnore, Check: checkEvolution, Doc: "What becomes of fields that are no column. ignore: they are passed over, and told of in the status. fail: their record is rejected, so that 'scan.error-policy' decides."},
+	{Name: connectors.OptEvolution, Default: connectors.EvolutionIgnore, Check: checkEvolution, Doc: "What becomes of fields that are no column. ignore: they are passed over, and told of in the status. fail: their record is rejected, so that 'scan.error-policy' decides. add: a server gives the table columns for them."},
 	{Name: optAlignGroup, Doc: "Tables of a query with the same group are aligned: one that is ahead of the others waits."},
 	{Name: optAlignDrift, Doc: "How far ahead of its group a partition may be, such as 1 min."},
 	{Name: optAlignInterval, Default: "0", Doc: "How often the others of the group are looked at; 0: in each step."},
 }
 
-func checkEvolution(value string) error {
-	if value == "add" {
-		return errors.New("'add' is not supported yet: a query keeps the columns that it was compiled with; declare the column, and replace the queries that are to have it")
-	}
-	return connectors.CheckOneOf(connectors.EvolutionIgnore, connectors.EvolutionFail)(value)
-}
+var checkEvolution = connectors.CheckOneOf(connectors.EvolutionIgnore, connectors.EvolutionFail, connectors.EvolutionAdd)
 
 var engineOptions = optionNames(TableOptions)
 

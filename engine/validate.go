@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/cepd/cepd/connectors"
-	"github.com/cepd/cepd/connectors/formats/parquet"
 	"github.com/cepd/cepd/internal/access"
 	"github.com/cepd/cepd/internal/diag"
 	"github.com/cepd/cepd/internal/duration"
@@ -260,8 +259,8 @@ func (v *validator) engineOptions(t *catalog.Table) {
 			bad(optIdleTimeout, err)
 		}
 	}
-	if t.Option(connectors.OptEvolution, "") == connectors.EvolutionFail && t.Option("format", "") == parquet.Name {
-		bad(connectors.OptEvolution, fmt.Errorf("'%s' is not supported yet for the format '%s'", connectors.EvolutionFail, parquet.Name))
+	if err := v.engine.checkEvolution(t); err != nil {
+		bad(connectors.OptEvolution, err)
 	}
 	if text := t.Option(optReload, ""); text != "" {
 		if _, err := duration.Parse(text); err != nil {

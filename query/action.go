@@ -192,6 +192,7 @@ func (c *compiler) showCreate(s *ast.Show, a *Action) {
 	if text == "" {
 		text = strings.TrimSpace(sourceText(table.Source, table.Span))
 	}
+	text = strings.Join(append([]string{text}, table.Added...), ";\n")
 	a.Columns, a.Rows = []string{"create table"}, [][]string{{text}}
 	c.action(*a)
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"github.com/cepd/cepd/internal/diag"
@@ -61,7 +62,7 @@ func (o *Options) readFile(path string) ([]byte, error) {
 type Result struct {
 	Queries  []Query          // to run, in order
 	Actions  []Action         // to carry out, in order
-	Tables   []*catalog.Table // created
+	Tables   []*catalog.Table // created, or given columns
 	Params   []string         // names of the parameters that were used, ascending
 	Warnings *diag.List
 	// Pinned are the statements with LIKE SAMPLE as they are without it, with the
@@ -186,6 +187,11 @@ func (c *compiler) statement(s ast.Statement) {
 			if pinned := c.check.Pinned()[s]; pinned != nil {
 				t.Pinned = format.Table(pinned)
 			}
+		}
+	case *ast.AlterTable:
+		if t := c.check.AlterTable(s); t != nil {
+			t.Added = append(slices.Clip(t.Added), format.Alter(s))
+			c.result.Tables = append(c.result.Tables, t)
 		}
 	case *ast.CreateView:
 		c.check.CreateView(s)

@@ -100,6 +100,7 @@ func (r *runCommand) run(ctx context.Context, names []string) error {
 	if o.Spans, err = newTracer(tracesConfig{}, log); err != nil {
 		return err
 	}
+	o.Adds = false // nothing keeps what a table gets
 	if r.engine, err = engine.New(o); err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (h foreground) WithGroup(name string) slog.Handler { return foreground{h.Ha
 
 // engineOptions is an engine with every connector.
 func engineOptions(log *slog.Logger) engine.Options {
-	return engine.Options{Registry: all.New(), NewDecoder: formats.NewDecoder, Log: log, Version: version}
+	return engine.Options{Registry: all.New(), Adds: true, NewDecoder: formats.NewDecoder, Log: log, Version: version}
 }
 
 // compileTexts compiles files in order into one catalog; errors of several

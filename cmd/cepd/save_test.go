@@ -109,7 +109,7 @@ func TestDamagedDirectory(t *testing.T) {
 		writeTestFile(t, "data/registry.json", text)
 		want := "cepd backup restore"
 		if name == "newer" {
-			want = "registry version 8, this one reads up to version 2"
+			want = "registry version 8, this one reads up to version 3"
 		}
 		contains(t, []string{"state", "verify", "data"}, "exit 1", "data/registry.json", want)
 		contains(t, []string{"serve", "--data-dir", "data", "--listen", "127.0.0.1:0"}, "exit 1", "data/registry.json", want)

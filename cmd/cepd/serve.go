@@ -159,6 +159,7 @@ func newServer(cfg config, log *slog.Logger) (*server, error) {
 	}
 	s.metrics.MustRegister(api.IntakeMetrics(logs), api.StreamMetrics(hub, logs))
 	s.service.UseBackups(cfg.Backup.To)
+	s.service.Audit = s.protection.Audit
 	return s, nil
 }
 

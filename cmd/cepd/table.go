@@ -81,6 +81,15 @@ func printTable(w io.Writer, t *api.Table) {
 	for _, k := range slices.Sorted(maps.Keys(t.Options)) {
 		fmt.Fprintf(w, "%s = %s\n", k, t.Options[k])
 	}
+	for _, sql := range t.Added {
+		fmt.Fprintln(w, "since then:", sql)
+	}
+	if len(t.Behind) > 0 {
+		fmt.Fprintf(w, "without the last columns, until they are replaced (cepd query replace NAME FILE): %s\n", strings.Join(t.Behind, ", "))
+	}
+	if t.Note != "" {
+		fmt.Fprintln(w, t.Note)
+	}
 }
 
 func columnNote(t *api.Table, c *api.Column) string {

@@ -385,6 +385,12 @@ func quoted(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
+// Column is a column as a statement declares it.
+func Column(f event.Field) string { return quoted(f.Name) + " " + typeText(f.Type) }
+
+// Quoted is a name as a statement has it.
+func Quoted(name string) string { return quoted(name) }
+
 // typeText is a type with its names quoted where they have to be.
 func typeText(t event.Type) string {
 	switch t.Kind {

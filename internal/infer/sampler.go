@@ -33,6 +33,8 @@ type Request struct {
 	Options map[string]string // of the table
 	Rows    int               // 0: DefaultRows
 	Last    bool              // the last records of each partition, else the first
+
+	From map[int32]int64 // of a table's own records: those from an offset on, by partition
 }
 
 // Infer proposes a table. Its options are those of the request, with those of the
@@ -110,7 +112,7 @@ func (s Sampler) records(ctx context.Context, r *Request) (*Table, error) {
 	}
 	reading, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
-	got, err := s.Engine.Records(reading, r.Name, options, engine.SampleRequest{Rows: form.Rows, Latest: r.Last})
+	got, err := s.Engine.Records(reading, r.Name, options, engine.SampleRequest{Rows: form.Rows, Latest: r.Last, From: r.From})
 	if err != nil {
 		return nil, err
 	}

@@ -248,7 +248,7 @@ func (r *runner) readFile() func(string) ([]byte, error) {
 }
 
 func (r *runner) open(ctx context.Context, queries []query.Query) error {
-	o := engine.Options{Registry: r.world.registry(), NewDecoder: newDecoder, Clock: &r.world.now, Workers: 1, Access: access.Blind()}
+	o := engine.Options{Registry: r.world.registry(), Adds: true, NewDecoder: newDecoder, Clock: &r.world.now, Workers: 1, Access: access.Blind()}
 	for i := range queries {
 		q := &queries[i]
 		cat := *r.cat

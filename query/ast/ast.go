@@ -199,6 +199,13 @@ type Drop struct {
 	Name      Name
 }
 
+// AlterTable is ALTER TABLE t ADD column, or ADD (column, …).
+type AlterTable struct {
+	Base
+	Name    Name
+	Columns []ColumnDef
+}
+
 // AlterQuery is ALTER QUERY name AS INSERT … | PAUSE | RESUME.
 type AlterQuery struct {
 	Base
@@ -225,6 +232,7 @@ func (*Describe) statement()       {}
 func (*Show) statement()           {}
 func (*Drop) statement()           {}
 func (*AlterQuery) statement()     {}
+func (*AlterTable) statement()     {}
 func (*Set) statement()            {}
 
 // ---- types

@@ -56,6 +56,8 @@ type Table struct {
 	Span       diag.Span
 	Source     *diag.List // file and text that Spans refer to
 	Pinned     string     // the statement without LIKE SAMPLE; empty: it had none
+	Added      []string   // statements that gave it columns since
+	Grown      int        // columns that it got by them
 }
 
 // Column finds a column by name without regard to case; -1 when absent.

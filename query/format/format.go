@@ -55,6 +55,13 @@ func Table(t *ast.CreateTable) string {
 	return p.out.String()
 }
 
+// Alter prints a statement that was not parsed from a text.
+func Alter(s *ast.AlterTable) string {
+	p := &printer{}
+	p.alterTable(s)
+	return p.out.String()
+}
+
 // settle prints until nothing changes: a comment that moves out of an
 // expression may let a list fit on one line that had to be broken around it.
 func settle(text string, script *ast.Script) (string, error) {

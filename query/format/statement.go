@@ -44,6 +44,8 @@ func (p *printer) statement(s ast.Statement) {
 		p.name(s.Name)
 	case *ast.AlterQuery:
 		p.alterQuery(s)
+	case *ast.AlterTable:
+		p.alterTable(s)
 	case *ast.Set:
 		p.write("SET")
 		if s.Option.Key != "" {
@@ -68,6 +70,14 @@ func (p *printer) alterQuery(s *ast.AlterQuery) {
 		p.line(s.Insert.Pos().Start)
 		p.insert(s.Insert)
 	}
+}
+
+func (p *printer) alterTable(s *ast.AlterTable) {
+	p.write("ALTER TABLE ")
+	p.name(s.Name)
+	p.write(" ADD (")
+	commas(p, s.Columns, (*printer).columnDef)
+	p.write(")")
 }
 
 func (p *printer) statementSet(s *ast.StatementSet) {

@@ -32,16 +32,18 @@ statement
     | show            # showStatement
     | drop            # dropStatement
     | alterQuery      # alterStatement
+    | alterTable      # alterTableStatement
     | set             # setStatement
     ;
 
 explain      : EXPLAIN (ANALYZE | PLAN FOR)? explained ;
-explained    : query | insert | create | statementSet | describe | show | drop | alterQuery | set ;
+explained    : query | insert | create | statementSet | describe | show | drop | alterQuery | alterTable | set ;
 describe     : (DESCRIBE | DESC) name ;
 show         : SHOW (CREATE TABLE name | ident (ident name)?) ;
 drop         : DROP TEMPORARY? (TABLE | VIEW | FUNCTION | QUERY) ifExists? name ;
 set          : SET (STRING EQ optionValue)? ;
 alterQuery   : ALTER QUERY ident (AS insert | PAUSE | RESUME | PROMOTE) ;
+alterTable   : ALTER TABLE name ident (tableBody | tableElement) ;
 statementSet : (EXECUTE STATEMENT SET BEGIN | BEGIN STATEMENT SET SEMICOLON) (insert SEMICOLON)* END ;
 insert       : INSERT INTO name hints? columnList? query ;
 

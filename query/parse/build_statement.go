@@ -35,6 +35,8 @@ func (b *builder) plainStatement(ctx antlr.Tree) ast.Statement {
 		return b.drop(ctx)
 	case gen.IAlterQueryContext:
 		return b.alterQuery(ctx)
+	case gen.IAlterTableContext:
+		return b.alterTable(ctx)
 	case gen.ISetContext:
 		return b.set(ctx)
 	}
@@ -99,6 +101,26 @@ func (b *builder) alterQuery(ctx gen.IAlterQueryContext) ast.Statement {
 	if ctx.Insert() != nil {
 		a.Insert = b.insert(ctx.Insert())
 	}
+	return a
+}
+
+// alterTable knows ADD; that is no word of its own, so that columns may be called so.
+func (b *builder) alterTable(ctx gen.IAlterTableContext) ast.Statement {
+	a := &ast.AlterTable{Base: baseOf(ctx), Name: b.name(ctx.Name())}
+	if verb := b.ident(ctx.Ident()); !strings.EqualFold(verb.Name, "ADD") || verb.Quoted {
+		b.fail(verb.Span, "ALTER TABLE %s knows ADD", b.slice(a.Name.Span)).WithHint("write ALTER TABLE %s ADD (name TYPE)", b.slice(a.Name.Span))
+	}
+	t, elements := &ast.CreateTable{}, []gen.ITableElementContext{ctx.TableElement()}
+	if body := ctx.TableBody(); body != nil {
+		elements = body.AllTableElement()
+	}
+	for _, e := range elements {
+		b.tableElement(t, e)
+		if t.Watermark != nil || t.PrimaryKey != nil {
+			b.fail(spanOf(e), "ADD takes columns: key and time of a table stay as they are")
+		}
+	}
+	a.Columns = t.Columns
 	return a
 }
 

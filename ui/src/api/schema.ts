@@ -164,9 +164,12 @@ export interface Report {
 }
 
 export interface Table {
+  'added'?: Array<string> | null;
+  'behind'?: Array<string> | null;
   'columns': Array<Column> | null;
   'missing'?: Array<string> | null;
   'name': string;
+  'note'?: string;
   'options': Record<string, string>;
   'unknown'?: Array<UnknownField> | null;
   'watermark'?: string;
@@ -739,6 +742,7 @@ export interface WarningStatus {
 }
 
 export interface DifferenceStatus {
+  'added'?: Array<string> | null;
   'looked_at': number;
   'missing'?: Array<string> | null;
   'more'?: boolean;
