@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -32,10 +33,55 @@ const (
 // serverItself is who adds them, in the registry and in the audit log.
 const serverItself = "cepd"
 
-// evolution is what is known of tables that are given columns.
+// evolution is what is known of tables that are given columns, by their names.
 type evolution struct {
-	notes map[string]string    // why fields of a table are no columns, by its name
+	mu    sync.Mutex
+	notes map[string]string    // why fields of a table are no columns
 	again map[string]time.Time // when it is tried again
+}
+
+// due says whether a table is looked at.
+func (e *evolution) due(table string, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !now.Before(e.again[table])
+}
+
+func (e *evolution) later(table string, at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.again == nil {
+		e.again = map[string]time.Time{}
+	}
+	e.again[table] = at
+}
+
+// note keeps why fields of a table are no columns, and says whether that is news.
+func (e *evolution) note(table, text string) (news bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.notes == nil {
+		e.notes = map[string]string{}
+	}
+	news = e.notes[table] != text && text != ""
+	e.notes[table] = text
+	return news
+}
+
+func (e *evolution) noteOf(table string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.notes[table]
+}
+
+// forget forgets tables that are gone: others may get their names.
+func (e *evolution) forget(tables []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, name := range tables {
+		delete(e.notes, name)
+		delete(e.again, name)
+	}
 }
 
 // watchFields gives tables with 'schema.evolution' = 'add' the columns that their
@@ -55,7 +101,7 @@ func (s *Service) watchFields(ctx context.Context, every time.Duration) {
 
 func (s *Service) addFields(ctx context.Context) {
 	for _, t := range s.definitions().Tables() {
-		if t.Option(connectors.OptEvolution, "") != connectors.EvolutionAdd || s.now().Before(s.evolution.next(t.Name)) {
+		if t.Option(connectors.OptEvolution, "") != connectors.EvolutionAdd || !s.evolution.due(t.Name, s.now()) {
 			continue
 		}
 		fields, note := s.addable(t)
@@ -65,31 +111,10 @@ func (s *Service) addFields(ctx context.Context) {
 				s.evolution.later(t.Name, s.now().Add(addAgain))
 			}
 		}
-		if s.note(t.Name, note) {
+		if s.evolution.note(t.Name, note) {
 			s.log.Warn("fields do not become columns", "table", t.Name, "reason", note)
 		}
 	}
-}
-
-func (e *evolution) next(table string) time.Time { return e.again[table] }
-
-func (e *evolution) later(table string, at time.Time) {
-	if e.again == nil {
-		e.again = map[string]time.Time{}
-	}
-	e.again[table] = at
-}
-
-// note keeps why fields of a table are no columns, and says whether that is news.
-func (s *Service) note(table, text string) (news bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.evolution.notes == nil {
-		s.evolution.notes = map[string]string{}
-	}
-	news = s.evolution.notes[table] != text && text != ""
-	s.evolution.notes[table] = text
-	return news
 }
 
 // addable are the fields that queries have seen and that may become columns of a
@@ -118,6 +143,9 @@ func (s *Service) addable(t *catalog.Table) (fields []engine.FieldStatus, note s
 		default:
 			fields = append(fields, f)
 		}
+	}
+	if err := shadowed(s.statements()); len(fields) > 0 && err != nil {
+		return nil, err.Error()
 	}
 	return fields, note
 }

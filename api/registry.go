@@ -284,7 +284,7 @@ type change struct {
 	undone  bool     // something is gone: what is left may not compile
 	added   []string // queries
 	dropped []string // queries
-	brought []string // tables of a savepoint
+	gone    []string // tables
 	from    *restoration
 }
 
@@ -384,9 +384,11 @@ func (c *change) drop(s *ast.Drop) error {
 	if kind == kindQuery {
 		c.dropped = append(c.dropped, c.list[i].Name)
 	}
+	gone := c.list[i].Name
 	c.list = slices.Delete(c.list, i, i+1)
 	if kind == kindTable {
-		c.dropColumns(name)
+		c.dropColumns(gone)
+		c.gone = append(c.gone, gone)
 	}
 	return nil
 }

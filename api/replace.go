@@ -186,6 +186,12 @@ func (s *Service) without(script *ast.Script, text string) (*ast.Script, error) 
 	out := *script
 	out.Statements = nil
 	for _, st := range script.Statements {
+		if a, ok := st.(*ast.AlterTable); ok {
+			if err := s.grown(a); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		kind, name := defined(st)
 		if kind == "" {
 			out.Statements = append(out.Statements, st)

@@ -148,6 +148,9 @@ func needed(list []Statement, i int) []Statement {
 			}
 		}
 	}
+	for j := range i { // a view does not name the columns that its table gets behind it
+		in[j] = in[j] || isColumns(list[j]) && in[find(list, kindTable, list[j].Name)]
+	}
 	var out []Statement
 	for k, ok := range in {
 		if ok {
@@ -183,9 +186,12 @@ func (s *Service) RestoreSavepoint(name string, r *Restoration) (*Outcome, error
 	defer s.changes.Unlock()
 	ch := &change{list: slices.Clone(s.statements()), from: from}
 	for _, st := range info.Statements {
-		if err := ch.bring(st, r.Query, s.now()); err != nil {
+		if err := ch.bring(info.Statements, st, r.Query, s.now()); err != nil {
 			return nil, err
 		}
+	}
+	if err := ch.settle(info.Statements, len(s.statements())); err != nil {
+		return nil, err
 	}
 	if err := s.validateAdded(ch); err != nil {
 		return nil, err
@@ -197,24 +203,21 @@ func (s *Service) RestoreSavepoint(name string, r *Restoration) (*Outcome, error
 }
 
 // bring adds a statement of a savepoint.
-func (c *change) bring(st savepoint.Statement, as string, now time.Time) error {
+func (c *change) bring(saved []savepoint.Statement, st savepoint.Statement, as string, now time.Time) error {
 	own := Statement{Kind: st.Kind, Name: st.Name, SQL: st.SQL, Params: st.Params, Settings: st.Settings, Module: st.Module, Created: now}
 	if own.Kind == kindQuery && as != "" {
 		own.Name = as
 	}
 	if isColumns(own) {
-		if slices.Contains(c.brought, own.Name) {
-			c.list = append(c.list, own)
+		if !alike(c.list, saved, own.Name) || slices.ContainsFunc(c.list, func(s Statement) bool { return same(s, st) }) {
+			return nil // another table has the columns that it has
 		}
-		return nil // a table that was there has the columns that it has
+		return c.columns(own, own.Name)
 	}
 	i := find(c.list, own.Kind, own.Name)
 	switch {
 	case i < 0:
 		c.list = append(c.list, own)
-		if own.Kind == kindTable {
-			c.brought = append(c.brought, own.Name)
-		}
 	case own.Kind == kindQuery:
 		return conflict("there is a query %q already; drop it first or restore under another name", own.Name)
 	}

@@ -345,6 +345,7 @@ func (s *Service) carryOut(ch *change) error {
 	s.mu.Lock()
 	s.catalog = c.catalog
 	s.mu.Unlock()
+	s.evolution.forget(ch.gone)
 	return errors.Join(s.dropAll(ch.dropped), s.dropLogs(c.catalog))
 }
 

@@ -202,9 +202,7 @@ func (s *Service) Table(name string) (Table, error) {
 		}
 	}
 	out.Behind = s.behind(t)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out.Note = s.evolution.notes[t.Name]
+	out.Note = s.evolution.noteOf(t.Name)
 	return out, nil
 }
 
@@ -217,13 +215,18 @@ func (s *Service) behind(t *catalog.Table) (names []string) {
 			last = i
 		}
 	}
-	for i := range list[:last+1] {
-		if list[i].Kind != kindQuery {
-			continue
-		}
-		c, err := recompile(s.definitions(), list, i)
-		if err == nil && slices.ContainsFunc(c.queries[0].All(), func(n *plan.Insert) bool { return reads(n.Input, t.Name) }) {
-			names = append(names, list[i].Name)
+	before := slices.Clone(list[:last+1])
+	for i := range before {
+		before[i].Shadow = nil // of a later text
+	}
+	c, err := compileList(before)
+	if err != nil {
+		return nil // it was right when it was accepted
+	}
+	for i := range c.queries {
+		q := &c.queries[i]
+		if slices.ContainsFunc(q.All(), func(n *plan.Insert) bool { return reads(n.Input, t.Name) }) {
+			names = append(names, q.Name)
 		}
 	}
 	return names

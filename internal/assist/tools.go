@@ -139,7 +139,7 @@ func (t *Tools) defined(file, text string) *catalog.Catalog {
 	script, _ := parse.Partial(file, text)
 	script.Statements = slices.DeleteFunc(script.Statements, func(s ast.Statement) bool {
 		switch s.(type) {
-		case *ast.CreateTable, *ast.CreateView, *ast.CreateFunction:
+		case *ast.CreateTable, *ast.AlterTable, *ast.CreateView, *ast.CreateFunction:
 			return false
 		}
 		return true
