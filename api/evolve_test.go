@@ -28,18 +28,24 @@ type growing struct {
 }
 
 func newGrowing(t *testing.T) *growing {
-	addr, stop, err := broker.Start([]string{"in", "old", "new"}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	g := &growing{t: t, addr: addr, dir: t.TempDir()}
-	if g.client, err = kgo.NewClient(kgo.SeedBrokers(addr)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.client.Close)
+	g := &growing{t: t, dir: t.TempDir()}
+	g.broker()
 	g.start()
 	return g
+}
+
+func (g *growing) broker() {
+	g.t.Helper()
+	addr, stop, err := broker.Start([]string{"in", "old", "new"}, 1)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(stop)
+	g.addr = addr
+	if g.client, err = kgo.NewClient(kgo.SeedBrokers(addr)); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(g.client.Close)
 }
 
 func (g *growing) start() {
@@ -97,7 +103,8 @@ func (g *growing) read(topic string, n int) (values []string) {
 
 func (g *growing) submit(sql string) {
 	g.t.Helper()
-	if _, err := g.service.Submit(&Submission{SQL: strings.ReplaceAll(sql, "BROKER", "'connector' = 'kafka', 'properties.bootstrap.servers' = '"+g.addr+"', 'format' = 'json'")}); err != nil {
+	kafka := "'connector' = 'kafka', 'properties.bootstrap.servers' = '" + g.addr + "'"
+	if _, err := g.service.Submit(&Submission{SQL: strings.NewReplacer("BROKER", kafka+", 'format' = 'json'", "KAFKA", kafka).Replace(sql)}); err != nil {
 		g.t.Fatal(err)
 	}
 }
