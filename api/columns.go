@@ -92,7 +92,7 @@ func (c *change) settle(saved []savepoint.Statement, n int) error {
 		later := slices.ContainsFunc(there[at:], func(s Statement) bool { return same(s, st) })
 		adds := st.Kind == kindColumns && find(there, kindTable, st.Name) >= 0 && slices.ContainsFunc(brought, func(s Statement) bool { return same(s, st) })
 		if st.Kind != kindQuery && (later || adds) {
-			return conflict("the query does not know columns that table %s has by now, and needs the %s %s, which came behind them: submit its text with --from-savepoint, and it takes them up", table, st.Kind, st.Name)
+			return conflict("the query does not know columns that table %s has by now, and needs the %s %s, which came behind them: drop that, and the savepoint brings its own, or restore it in a server without these tables", table, st.Kind, st.Name)
 		}
 	}
 	c.list, c.undone = slices.Concat(there[:at], brought, there[at:]), true

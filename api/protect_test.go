@@ -300,3 +300,26 @@ func TestLogin(t *testing.T) {
 	jar = session
 	expect(browse("GET", "/", "", nil), http.StatusSeeOther, "/login", "")
 }
+
+// TestWhoAlters: who may create a table may give it columns, and is named.
+func TestWhoAlters(t *testing.T) {
+	g := newGuarded(t)
+	const alter = `{"sql": "ALTER TABLE b ADD (y INT)"}`
+	want := map[auth.Role]int{auth.None: http.StatusUnauthorized, auth.Viewer: http.StatusForbidden, auth.Author: http.StatusCreated}
+	g.ask(auth.Author, http.MethodPost, "/v1/queries", twoStatements)
+	for _, role := range []auth.Role{auth.None, auth.Viewer, auth.Author} {
+		if code := g.ask(role, http.MethodPost, "/v1/queries", alter).Code; code != want[role] {
+			t.Errorf("%v: %d, want %d", role, code, want[role])
+		}
+	}
+	list := g.service.statements()
+	if last := list[len(list)-1]; !isColumns(last) || last.By != "the-author" {
+		t.Errorf("%+v", last)
+	}
+	entries := g.audited()
+	for i, phase := range []string{audit.Attempt, audit.Done} {
+		if e := entries[len(entries)-2+i]; e.Phase != phase || e.Who != "the-author" || e.Action != "submit" {
+			t.Errorf("%+v", e)
+		}
+	}
+}

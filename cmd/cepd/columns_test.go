@@ -9,6 +9,7 @@ func TestAddedColumns(t *testing.T) {
 	t.Chdir(t.TempDir())
 	writeTestFile(t, "q.sql", numbersSQL)
 	writeTestFile(t, "all.sql", "INSERT INTO b /*+ NAME('all') */ SELECT * FROM a;")
+	writeTestFile(t, "named.sql", "INSERT INTO b /*+ NAME('named') */ SELECT x FROM a;")
 	writeTestFile(t, "alter.sql", "ALTER TABLE a ADD (note STRING COMMENT 'since May');")
 	writeTestFile(t, "next.sql", "INSERT INTO b SELECT x FROM a WHERE note IS NOT NULL;")
 	address, stop := testServer(t, "data")
@@ -26,6 +27,7 @@ func TestAddedColumns(t *testing.T) {
 	contains(t, server("savepoint", "restore", "s"), "exit 0", "query all runs")
 	runs(t, "all", address)
 	contains(t, server("table", "show", "a"), shown...)
+	contains(t, server("query", "submit", "named.sql", "--from-savepoint", "s"), "exit 1", "another text of the query, or of the tables it reads") // it would know the column
 	stop()
 
 	address, stop = testServer(t, "data")
