@@ -11,7 +11,7 @@ CREATE TABLE clicks (
 CREATE TABLE abandoned (visitor STRING, products BIGINT, total DECIMAL(38, 2), last_at TIMESTAMP(3), at TIMESTAMP(3))
   WITH ('connector' = 'kafka', 'topic' = 'abandoned-carts', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json');
 
-CREATE TABLE funnel (visitor STRING, reached STRING, searched TIMESTAMP(3))
+CREATE TABLE funnel (visitor STRING, reached STRING, searched TIMESTAMP(3), at TIMESTAMP(3))
   WITH ('connector' = 'kafka', 'topic' = 'funnel', 'properties.bootstrap.servers' = 'localhost:9092', 'format' = 'json');
 
 INSERT INTO abandoned /*+ NAME('abandoned') */
@@ -24,10 +24,10 @@ SELECT visitor, products, total, last_at, at FROM clicks MATCH_RECOGNIZE (
 );
 
 INSERT INTO funnel /*+ NAME('funnel') */
-SELECT visitor, CASE status WHEN 'MATCHED' THEN 'buy' ELSE COALESCE(added, viewed, 'search') END, searched
+SELECT visitor, CASE status WHEN 'MATCHED' THEN 'buy' ELSE COALESCE(added, viewed, 'search') END, searched, at
 FROM clicks MATCH_RECOGNIZE (
   PARTITION BY visitor ORDER BY ts
-  MEASURES MATCH_STATUS() AS status, V.kind AS viewed, A.kind AS added, S.ts AS searched
+  MEASURES MATCH_STATUS() AS status, V.kind AS viewed, A.kind AS added, S.ts AS searched, MATCH_ROWTIME() AS at
   AFTER MATCH SKIP PAST LAST ROW
   PATTERN (S -> V -> A -> B) WITHIN INTERVAL '1' HOUR EMIT TIMEOUTS
   DEFINE S AS S.kind = 'search', V AS V.kind = 'view', A AS A.kind = 'add', B AS B.kind = 'buy'

@@ -10,7 +10,7 @@ import (
 // from layers below its own, and a package and its sub-packages from each other.
 // Tests may import anything.
 var layers = [][]string{
-	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/s3test", "internal/hostile", "internal/cepdtest", "internal/listentest", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
+	{"internal/diag", "internal/decimal", "internal/duration", "internal/murmur2", "internal/draw", "internal/sketch", "internal/access", "internal/s3", "internal/hostile", "internal/cepdtest", "internal/listentest", "internal/panics", "internal/trace", "internal/lint", "ui", "internal/scenario", "internal/bytesize"},
 	{"internal/event", "internal/schemaregistry"},
 	{"internal/clock"},
 	{"state"},
@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"connectors/formats", "connectors/remote", "internal/broker", "internal/postgrestest"},
 	{"connectors/outbound", "connectors/pushed"},
 	{"connectors/kafka", "connectors/file", "connectors/stdio", "connectors/memory", "connectors/datagen", "connectors/blackhole", "connectors/email", "connectors/http", "connectors/jdbc", "connectors/nats", "connectors/filesystem", "connectors/mqtt", "connectors/syslog", "connectors/stream", "connectors/postgres"},
-	{"connectors/all", "internal/kafkatest"},
+	{"connectors/all", "internal/s3test", "internal/kafkatest"},
 	{"engine"},
 	{"internal/history", "internal/explain", "internal/infer"},
 	{"internal/why", "internal/systables", "internal/backtest", "internal/assist", "internal/ruletest"},

@@ -9,10 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/cepd/cepd/internal/cepdtest"
 )
 
 // AccessKey and SecretKey are those of who may do everything.
@@ -36,8 +37,11 @@ type Server struct {
 // where everything has to be there.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	_, self, _, _ := runtime.Caller(0)
-	found, _ := filepath.Glob(filepath.Join(filepath.Dir(self), "..", "..", ".cache", "versitygw-*"))
+	root, err := cepdtest.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _ := filepath.Glob(filepath.Join(root, ".cache", "versitygw-*"))
 	if len(found) == 0 {
 		const why = "there is no S3 gateway: scripts/need-s3.sh builds it"
 		if os.Getenv("CI") == "true" {
