@@ -84,21 +84,8 @@ func (e *evolution) forget(tables []string) {
 	}
 }
 
-// watchFields gives tables with 'schema.evolution' = 'add' the columns that their
-// records have, until the context ends.
-func (s *Service) watchFields(ctx context.Context, every time.Duration) {
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.addFields(ctx)
-		}
-	}
-}
-
+// addFields gives tables with 'schema.evolution' = 'add' the columns that their
+// records have.
 func (s *Service) addFields(ctx context.Context) {
 	for _, t := range s.definitions().Tables() {
 		if t.Option(connectors.OptEvolution, "") != connectors.EvolutionAdd || !s.evolution.due(t.Name, s.now()) {

@@ -82,7 +82,7 @@ func serveGrowing(t *testing.T, at string) {
 		}
 		g.submit(growingOnce)
 	}
-	g.service.watchFields(t.Context(), time.Millisecond)
+	each(t.Context(), time.Millisecond, func() { g.service.addFields(t.Context()) })
 }
 
 // growingProcess is a server in a process of its own.

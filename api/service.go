@@ -184,14 +184,28 @@ func NewService(dir string, runner Runner, log *slog.Logger) (*Service, error) {
 // lookEvery is how often the server looks for queries that have failed.
 const lookEvery = time.Second
 
-// Retry starts queries again that fail, or did not start, until the context
-// ends.
+// Retry does what the server does by itself, until the context ends: it starts queries
+// again that fail, or did not start, sees to shadows, and gives tables columns.
 func (s *Service) Retry(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.watchShadows(ctx, lookEvery) })
-	wg.Go(func() { s.watchFields(ctx, addEvery) })
-	s.starts.watch(ctx, lookEvery)
+	wg.Go(func() { each(ctx, lookEvery, func() { s.lookAtShadows(ctx) }) })
+	wg.Go(func() { each(ctx, addEvery, func() { s.addFields(ctx) }) })
+	each(ctx, lookEvery, s.starts.look)
 	wg.Wait()
+}
+
+// each looks again and again until the context ends.
+func each(ctx context.Context, every time.Duration, look func()) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			look()
+		}
+	}
 }
 
 // Close stops the queries, keeping their state.

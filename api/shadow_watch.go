@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/cepd/cepd/engine"
 	"github.com/cepd/cepd/query"
@@ -43,21 +42,7 @@ func (s *shadows) note(name string, err error) (news bool) {
 	return news
 }
 
-// watchShadows starts shadows after a restart, and promotes those that wait for
-// it, until the context ends.
-func (s *Service) watchShadows(ctx context.Context, every time.Duration) {
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.lookAtShadows(ctx)
-		}
-	}
-}
-
+// lookAtShadows starts shadows after a restart, and promotes those that wait for it.
 func (s *Service) lookAtShadows(ctx context.Context) {
 	for _, st := range s.statements() {
 		if st.Shadow == nil || ctx.Err() != nil {

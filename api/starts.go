@@ -149,20 +149,6 @@ func (s *starts) plan(a *attempt, err error, counted bool) {
 	a.restarts++
 }
 
-// watch looks at the queries until the context ends.
-func (s *starts) watch(ctx context.Context, every time.Duration) {
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.look()
-		}
-	}
-}
-
 // look plans what has failed and opens what is due.
 func (s *starts) look() {
 	s.mu.Lock()
