@@ -197,17 +197,16 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadRestart reads on while the server is restarted.
-func TestReadRestart(t *testing.T) {
-	b := start(t, nil)
-	b.stream(nil)
-	s, err := New().Source(b.table())
+// follow reads a table from the start; wake says that there may be more.
+func follow(t *testing.T, table connectors.Table) (r connectors.RawReader, wake chan struct{}) {
+	t.Helper()
+	s, err := New().Source(table)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	wake := make(chan struct{}, 1)
-	r, err := s.Open(t.Context(), 0, connectors.Start, func() {
+	t.Cleanup(func() { _ = s.Close() })
+	wake = make(chan struct{}, 1)
+	opened, err := s.Open(t.Context(), 0, connectors.Start, func() {
 		select {
 		case wake <- struct{}{}:
 		default:
@@ -216,10 +215,18 @@ func TestReadRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	t.Cleanup(func() { _ = opened.Close() })
+	return opened.(connectors.RawReader), wake
+}
+
+// TestReadRestart reads on while the server is restarted.
+func TestReadRestart(t *testing.T) {
+	b := start(t, nil)
+	b.stream(nil)
+	r, wake := follow(t, b.table())
 	for round := range 2 {
 		b.publish(2*round, 2*round+2)
-		got, err := drain(t, r.(connectors.RawReader), wake, -1, 2)
+		got, err := drain(t, r, wake, -1, 2)
 		want := fmt.Sprintf(`%d:{"i":%d} %d:{"i":%d}`, 2*round+1, 2*round, 2*round+2, 2*round+1)
 		if got != want || err != nil {
 			t.Fatalf("round %d: %s, %v", round, got, err)
@@ -250,25 +257,10 @@ func TestRestartUnderLoad(t *testing.T) {
 			write(t, s, from, from+batch)
 		}
 	}()
-	source, err := New().Source(b.table())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
-	wake := make(chan struct{}, 1)
-	r, err := source.Open(t.Context(), 0, connectors.Start, func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r, wake := follow(t, b.table())
 	seen := map[string]int{}
 	for round := range restarts + 1 {
-		got, err := drain(t, r.(connectors.RawReader), wake, -1, rows*(round+1)/(restarts+1)-len(seen))
+		got, err := drain(t, r, wake, -1, rows*(round+1)/(restarts+1)-len(seen))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,27 +43,12 @@ func TestTracesGoThrough(t *testing.T) {
 	}
 	table := b.table(optBounded, modeLatest)
 	table.Traced = true
-	source, err := New().Source(table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
-	wake := make(chan struct{}, 1)
-	r, err := source.Open(t.Context(), 0, connectors.Start, func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r, wake := follow(t, table)
 	var traced []bool
 	deadline := time.After(patience)
 	for {
 		var raw connectors.RawBatch
-		if err := r.(connectors.RawReader).Poll(10, -1, &raw); err == io.EOF {
+		if err := r.Poll(10, -1, &raw); err == io.EOF {
 			break
 		} else if err != nil {
 			t.Fatal(err)
